@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The small program of a role whose work is done by a freeDiameter extension: `gba-bsf --check-config FILE`. */
+#ifndef GBA_CONF_ROLE_H
+#define GBA_CONF_ROLE_H
+
+#include "conf/conf.h"
+
+struct role {
+	const char *name;    /* "bsf": the table's environment prefix */
+	const char *program; /* "gba-bsf" */
+	const char *what;    /* one line for --help */
+	const char *daemon_conf; /* default file for freeDiameterd */
+	const struct conf_item *items;
+	size_t conf_size;
+	/** Checks between items; may be NULL. */
+	enum gba_err (*check)(const void *conf, struct conf_error *_error);
+};
+
+/** --check-config FILE, --show-config FILE (effective values), --defaults (documented sample), --version, --help; without
+ * one of these run freeDiameterd with -c FILE in the foreground. @return exit status: 0, 1 (bad file), 2 (usage) */
+int role_main(const struct role *role, int argc, char **argv);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+
+#define LINE_MAX_OCTETS 2048
+
+const char *const log_level_names[] = { "error", "warning", "info", "debug", NULL };
+const char *const log_format_names[] = { "text", "json", NULL };
+static const char *const journal_priority[] = { "<3>", "<4>", "<6>", "<7>" };
+
+static struct {
+	pthread_mutex_t lock;
+	char role[24];
+	enum log_level level;
+	enum log_format format;
+	char path[256];
+	int fd; /* -1: stderr */
+	bool journal;
+} logger = { .lock = PTHREAD_MUTEX_INITIALIZER, .role = "gba", .level = LOG_L_INFO, .fd = -1 };
+
+/* A line under construction: what does not fit is cut, never overrun. */
+struct line {
+	char text[LINE_MAX_OCTETS];
+	size_t n;
+};
+
+static void put_char(struct line *line, char c)
+{
+	if (line->n < sizeof(line->text) - 2)
+		line->text[line->n++] = c;
+}
+
+static void put_str(struct line *line, const char *s)
+{
+	while (*s != '\0')
+		put_char(line, *s++);
+}
+
+/* Quotes, backslashes and everything that is not printable ASCII become JSON escapes, in both formats. */
+static void put_escaped(struct line *line, struct bytes value)
+{
+	size_t i;
+
+	for (i = 0; i < value.n; i++) {
+		uint8_t c = value.p[i];
+		char esc[8];
+
+		if (c == '"' || c == '\\') {
+			put_char(line, '\\');
+			put_char(line, (char)c);
+		} else if (c < 0x20 || c >= 0x7f) {
+			snprintf(esc, sizeof(esc), "\\u%04x", c);
+			put_str(line, esc);
+		} else {
+			put_char(line, (char)c);
+		}
+	}
+}
+
+static bool needs_quotes(struct bytes value)
+{
+	size_t i;
+
+	for (i = 0; i < value.n; i++) {
+		if (value.p[i] <= ' ' || value.p[i] >= 0x7f || value.p[i] == '"' || value.p[i] == '\\' || value.p[i] == '=')
+			return true;
+	}
+	return value.n == 0;
+}
+
+static void put_field(struct line *line, const char *key, struct bytes value)
+{
+	bool json = logger.format == LOG_F_JSON, quote = json || needs_quotes(value);
+
+	if (value.p == NULL)
+		return;
+	put_str(line, json ? (line->n > 1 ? ",\"" : "\"") : " ");
+	put_str(line, key);
+	put_str(line, json ? "\":" : "=");
+	if (quote)
+		put_char(line, '"');
+	put_escaped(line, value);
+	if (quote)
+		put_char(line, '"');
+}
+
+static void put_start(struct line *line, enum log_level level, const char *event)
+{
+	char stamp[40];
+	struct timeval tv;
+	struct tm tm;
+	size_t n;
+
+	gettimeofday(&tv, NULL);
+	gmtime_r(&tv.tv_sec, &tm);
+	n = strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(stamp + n, sizeof(stamp) - n, ".%03dZ", (int)(tv.tv_usec / 1000));
+	if (logger.format == LOG_F_JSON) {
+		put_char(line, '{');
+		put_field(line, "ts", bytes_of(stamp));
+		put_field(line, "level", bytes_of(log_level_names[level]));
+		put_field(line, "role", bytes_of(logger.role));
+		put_field(line, "event", bytes_of(event));
+		return;
+	}
+	if (logger.journal)
+		put_str(line, journal_priority[level]);
+	else
+		put_str(line, stamp), put_char(line, ' ');
+	put_str(line, log_level_names[level]);
+	put_char(line, ' ');
+	put_str(line, logger.role);
+	put_char(line, ' ');
+	put_str(line, event);
+}
+
+static void put_about(struct line *line, const struct log_about *about)
+{
+	put_field(line, "iface", bytes_of(about->iface));
+	put_field(line, "corr", bytes_of(about->corr));
+	put_field(line, "peer", about->peer);
+	put_field(line, "id", about->id);
+	if (about->result != GBA_OK)
+		put_field(line, "result", bytes_of(gba_err_name(about->result)));
+	put_field(line, "clause", bytes_of(about->clause));
+}
+
+static void write_all(int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = write(fd, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return; /* a full disk must not stop the node; the journal or the operator's monitoring sees the gap */
+		p += done;
+		n -= (size_t)done;
+	}
+}
+
+void log_event(enum log_level level, const char *event, const struct log_about *about, const char *fmt, ...)
+{
+	struct line line = { .n = 0 };
+	char message[1024];
+	va_list args;
+
+	if (!log_enabled(level))
+		return;
+	va_start(args, fmt);
+	vsnprintf(message, sizeof(message), fmt, args);
+	va_end(args);
+	put_start(&line, level, event);
+	if (about != NULL)
+		put_about(&line, about);
+	if (message[0] != '\0')
+		put_field(&line, "msg", bytes_of(message));
+	if (logger.format == LOG_F_JSON)
+		line.text[line.n++] = '}';
+	line.text[line.n++] = '\n';
+	pthread_mutex_lock(&logger.lock);
+	write_all(logger.fd >= 0 ? logger.fd : STDERR_FILENO, line.text, line.n);
+	pthread_mutex_unlock(&logger.lock);
+}
+
+bool log_enabled(enum log_level level)
+{
+	return level <= logger.level;
+}
+
+bool log_limit_pass(struct log_limit *limit, unsigned int seconds)
+{
+	uint64_t now = clock_mono_ms(), next = __atomic_load_n(&limit->next_ms, __ATOMIC_RELAXED);
+
+	if (now < next)
+		return false;
+	return __atomic_compare_exchange_n(&limit->next_ms, &next, now + 1000ULL * seconds, false, __ATOMIC_RELAXED,
+					   __ATOMIC_RELAXED);
+}
+
+static int open_path(void)
+{
+	return open(logger.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+}
+
+/* systemd names the journal's socket by device and inode of stderr. */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long device, inode;
+	struct stat st;
+
+	return stream != NULL && sscanf(stream, "%lu:%lu", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
+	       st.st_dev == device && st.st_ino == inode;
+}
+
+enum gba_err log_init(const char *role, enum log_level level, enum log_format format, const char *path)
+{
+	enum gba_err err = GBA_OK;
+
+	pthread_mutex_lock(&logger.lock);
+	snprintf(logger.role, sizeof(logger.role), "%s", role);
+	logger.level = level;
+	logger.format = format;
+	logger.journal = stderr_is_journal();
+	if (path != NULL && path[0] != '\0') {
+		snprintf(logger.path, sizeof(logger.path), "%s", path);
+		if (logger.fd >= 0)
+			close(logger.fd);
+		logger.fd = open_path();
+		if (logger.fd < 0)
+			err = gba_err_from_errno(errno);
+		else
+			logger.journal = false;
+	}
+	pthread_mutex_unlock(&logger.lock);
+	return err;
+}
+
+void log_reopen(void)
+{
+	int fd;
+
+	pthread_mutex_lock(&logger.lock);
+	if (logger.fd >= 0) {
+		fd = open_path();
+		if (fd >= 0) {
+			close(logger.fd);
+			logger.fd = fd;
+		}
+	}
+	pthread_mutex_unlock(&logger.lock);
+}
+
+void log_close(void)
+{
+	pthread_mutex_lock(&logger.lock);
+	if (logger.fd >= 0)
+		close(logger.fd);
+	logger.fd = -1;
+	pthread_mutex_unlock(&logger.lock);
+}

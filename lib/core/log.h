@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The one logger: one line per decision, for the operator at 3 a.m. lib/ stays silent; the role logs where it decides.
+ * Thread-safe. Values from outside are escaped: a peer cannot write a line of its own. Never pass a key. */
+#ifndef GBA_CORE_LOG_H
+#define GBA_CORE_LOG_H
+
+#include <stdbool.h>
+
+#include "core/bytes.h"
+#include "core/err.h"
+
+enum log_level { LOG_L_ERROR, LOG_L_WARNING, LOG_L_INFO, LOG_L_DEBUG, LOG_L_COUNT };
+enum log_format { LOG_F_TEXT, LOG_F_JSON, LOG_F_COUNT };
+
+/** Set once at start. role ("bsf") is copied. Text lines carry journald's "<N>" priority when stderr is the journal.
+ * @param path  NULL or "": stderr; else a file opened for appending
+ * @retval GBA_E_IO and its relatives: the file cannot be opened; the logger then stays on stderr */
+enum gba_err log_init(const char *role, enum log_level level, enum log_format format, const char *path);
+/** Reopen the file (after logrotate). */
+void log_reopen(void);
+/** Close the file; logging goes on to stderr. */
+void log_close(void);
+bool log_enabled(enum log_level level);
+
+/** What a line is about; leave out what does not apply. */
+struct log_about {
+	const char *iface;   /* "Ub", "Zh", "Zn", "Ua", "local" */
+	const char *corr;    /* see corr_from_rand() */
+	struct bytes peer;   /* Diameter identity or address */
+	struct bytes id;     /* IMPI, B-TID, NAF: whom it concerns */
+	const char *clause;  /* the clause that decided, "TS 29.109 5.2" */
+	enum gba_err result;
+};
+
+/** @param event  stable dotted name, "zn.bir", for filters and alarms
+ * @param about  may be NULL */
+void log_event(enum log_level level, const char *event, const struct log_about *about, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/** The same line, at most once per `seconds` and call place; what was left out is counted in the next one. */
+#define log_event_limited(seconds, level, event, about, ...)                                                           \
+	do {                                                                                                           \
+		static struct log_limit log_limit_;                                                                    \
+		if (log_limit_pass(&log_limit_, seconds))                                                              \
+			log_event(level, event, about, __VA_ARGS__);                                                   \
+	} while (0)
+struct log_limit {
+	uint64_t next_ms;
+};
+bool log_limit_pass(struct log_limit *limit, unsigned int seconds);
+
+/** Names for configuration tables, by value, NULL-terminated. */
+extern const char *const log_level_names[];
+extern const char *const log_format_names[];
+
+#endif

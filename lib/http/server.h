@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The one HTTP server: libmicrohttpd with what it lets through refused at the first callback (two Host or Authorization,
+ * Content-Length twice or with Transfer-Encoding, control octets, names that are no tokens, bare CR), absolute deadlines and
+ * caps per source. Serves Ub, REST and /metrics. */
+#ifndef GBA_HTTP_SERVER_H
+#define GBA_HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <talloc.h>
+
+#include "core/bytes.h"
+#include "core/err.h"
+
+struct http_server;
+struct http_req;
+
+struct http_conf {
+	const char *listen;	/* "127.0.0.1:8080", "[::1]:8080"; port 0: the kernel chooses, see http_server_port */
+	const char *cert, *key; /* PEM files: HTTPS; both NULL: HTTP */
+	const char *client_ca;	/* PEM: clients must show a certificate of this CA; NULL: none asked */
+	unsigned int threads;	/* worker threads, >= 1 */
+	unsigned int max_connections, max_per_source;
+	unsigned int head_timeout_ms, idle_timeout_ms; /* absolute time for a request's head and body; idle keep-alive time */
+	size_t max_head, max_body;		       /* [octets] 431, 413 beyond */
+	const char *server_token;		       /* Server: header, NULL: none */
+};
+#define HTTP_CONF_DEFAULTS                                                                                             \
+	{ .threads = 1, .max_connections = 4096, .max_per_source = 1024, .head_timeout_ms = 10000,                     \
+	  .idle_timeout_ms = 60000, .max_head = 16384, .max_body = 65536 }
+
+/** Called in a worker thread when head and body are complete. Must lead to exactly one http_reply(), now or later from any
+ * thread: returning without one suspends the connection at no cost. req is a talloc context that lives until the reply is
+ * sent; only the thread that currently handles the request may allocate below it. */
+typedef void (*http_handler)(struct http_req *req, void *arg);
+
+/** @param _error  text for the operator ("127.0.0.1:80: Permission denied"), below mem_ctx, on failure */
+enum gba_err http_server_start(TALLOC_CTX *mem_ctx, const struct http_conf *conf, http_handler handler, void *arg,
+			       struct http_server **_server, const char **_error);
+/** Stop listening, wait for requests in work up to timeout_ms (those still suspended are answered 503), free. */
+void http_server_stop(struct http_server *server, unsigned int timeout_ms);
+unsigned int http_server_port(const struct http_server *server);
+
+struct bytes http_req_method(const struct http_req *req);
+/** Request target as sent, with its query. */
+struct bytes http_req_target(const struct http_req *req);
+/** First value of a header, no case; absent: p == NULL. */
+struct bytes http_req_header(const struct http_req *req, const char *name);
+struct bytes http_req_body(const struct http_req *req);
+bool http_req_is_tls(const struct http_req *req);
+/** "192.0.2.1:4711", valid while req lives. */
+const char *http_req_source(const struct http_req *req);
+
+struct http_header {
+	const char *name, *value;
+};
+/** Answer and give req up. Headers and body are copied. @param headers  ends with { NULL, NULL }; may be NULL */
+void http_reply(struct http_req *req, unsigned int status, const struct http_header *headers, struct bytes body);
+/** Plain answer for an error row: status of err, Retry-After when that is 503, one line of text. */
+void http_reply_error(struct http_req *req, enum gba_err err);
+
+/** Serve GET /metrics, /livez and /readyz in a thread of its own.
+ * @param ready  NULL, or tells whether the node can do its work and names what is missing */
+enum gba_err http_metrics_start(TALLOC_CTX *mem_ctx, const char *listen, bool (*ready)(void *arg, const char **_missing),
+				void *arg, struct http_server **_server, const char **_error);
+
+#endif

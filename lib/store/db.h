@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The store of records: SQLite below, nothing outside knows. WAL, synchronous=FULL: a committed write survives power
+ * loss. One handle per thread, or one with the caller's lock. */
+#ifndef GBA_STORE_DB_H
+#define GBA_STORE_DB_H
+
+#include <stdbool.h>
+#include <talloc.h>
+
+#include "core/bytes.h"
+#include "core/err.h"
+
+struct db;
+struct db_stmt;
+
+/** One step of a schema; index + 1 is the version it leads to. */
+struct db_migration {
+	const char *sql;
+};
+
+/** Open, create (0600) and migrate, all in one transaction. A file of a newer version is refused.
+ * @param _error  text for the operator, below mem_ctx */
+enum gba_err db_open(TALLOC_CTX *mem_ctx, const char *path, const struct db_migration *steps, size_t count, struct db **_db,
+		     const char **_error);
+/** Prepared once, reused; belongs to db. */
+enum gba_err db_prepare(struct db *db, const char *sql, struct db_stmt **_stmt);
+
+void db_bind_int(struct db_stmt *stmt, int index, int64_t value);	 /* index from 1 */
+void db_bind_text(struct db_stmt *stmt, int index, struct bytes value); /* absent: NULL */
+void db_bind_blob(struct db_stmt *stmt, int index, struct bytes value);
+/** Step a query. @param _row  true: a row stands, read it with db_col_*; false: done, statement reset */
+enum gba_err db_step(struct db_stmt *stmt, bool *_row);
+/** Run a statement that gives no row; reset after. @param _changed  rows changed; may be NULL
+ * @retval GBA_E_EXISTS  a unique constraint  @retval GBA_E_NOSPACE, GBA_E_IO, GBA_E_BUSY */
+enum gba_err db_run(struct db_stmt *stmt, int *_changed);
+void db_reset(struct db_stmt *stmt);
+int64_t db_col_int(struct db_stmt *stmt, int column);		/* column from 0 */
+struct bytes db_col_text(struct db_stmt *stmt, int column);	/* view until the next step; NULL: absent */
+struct bytes db_col_blob(struct db_stmt *stmt, int column);
+
+enum gba_err db_begin(struct db *db); /* takes the write lock at once */
+enum gba_err db_commit(struct db *db);
+void db_rollback(struct db *db);
+/** Changes when another connection has committed. */
+int64_t db_data_version(struct db *db);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** BootstrappingInfo, the body of Ub's 200 OK (TS 24.109 Annex C). */
+#ifndef GBA_XML_BSINFO_H
+#define GBA_XML_BSINFO_H
+
+#include <talloc.h>
+#include <time.h>
+
+#include "core/bytes.h"
+#include "core/err.h"
+
+#define BSINFO_CONTENT_TYPE "application/vnd.3gpp.bsf+xml"
+#define BSINFO_XML_MAX	    16384 /* [octets] */
+
+struct bsinfo {
+	const char *btid;
+	time_t lifetime; /* absolute */
+};
+/** NULL: out of memory. Needs no escaping: a B-TID is base64 and a host name. */
+char *bsinfo_build(TALLOC_CTX *mem_ctx, const struct bsinfo *info);
+/** By local name, any prefix; unknown elements ignored. @retval GBA_E_XML, GBA_E_TOO_LONG, GBA_E_NOMEM */
+enum gba_err bsinfo_parse(TALLOC_CTX *mem_ctx, struct bytes xml, struct bsinfo *_info);
+
+#endif

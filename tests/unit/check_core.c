@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/fixture.h"
+#include "core/clock.h"
+#include "core/codec.h"
+#include "core/ident.h"
+#include "core/metrics.h"
+#include "core/secret.h"
+
+/* RFC 4648 section 10, then what a strict decoder refuses. */
+static const struct {
+	const char *name, *text, *plain;
+	enum gba_err want;
+} base64_rows[] = {
+	{ "empty", "", "", GBA_OK },
+	{ "f", "Zg==", "f", GBA_OK },
+	{ "fo", "Zm8=", "fo", GBA_OK },
+	{ "foo", "Zm9v", "foo", GBA_OK },
+	{ "foob", "Zm9vYg==", "foob", GBA_OK },
+	{ "fooba", "Zm9vYmE=", "fooba", GBA_OK },
+	{ "foobar", "Zm9vYmFy", "foobar", GBA_OK },
+	{ "no padding", "Zg", NULL, GBA_E_SYNTAX },
+	{ "blank", "Zm 9v===", NULL, GBA_E_SYNTAX },
+	{ "unused bits set", "Zh==", NULL, GBA_E_SYNTAX },
+	{ "padding only", "====", NULL, GBA_E_SYNTAX },
+	{ "padding inside", "Zg==Zg==", NULL, GBA_E_SYNTAX },
+	{ "url alphabet", "-_-_", NULL, GBA_E_SYNTAX },
+	{ "longer than room", "Zm9vYmFyZm9vYmFyZm9v", NULL, GBA_E_TOO_LONG },
+};
+
+START_TEST(base64_decodes_strictly)
+{
+	uint8_t out[12];
+	char text[32];
+	size_t len = 99;
+	enum gba_err got = base64_decode(bytes_of(base64_rows[_i].text), out, sizeof(out), &len);
+
+	ck_assert_msg(got == base64_rows[_i].want, "%s: got %s", base64_rows[_i].name, gba_err_name(got));
+	if (got != GBA_OK)
+		return;
+	ck_assert_bytes(BYTES(out, len), bytes_of(base64_rows[_i].plain), base64_rows[_i].name);
+	base64_encode(BYTES(out, len), text);
+	ck_assert_str_eq(text, base64_rows[_i].text);
+}
+END_TEST
+
+#define RAND_A "I1U8vpY3qJ0hiuZNrke/NQ==" /* base64 of TS 35.208 set 1's RAND */
+static const struct {
+	const char *name, *btid;
+	enum gba_err want;
+} btid_rows[] = {
+	{ "as issued", RAND_A "@bsf.example", GBA_OK },
+	{ "no at sign", RAND_A, GBA_E_BTID_SYNTAX },
+	{ "no domain", RAND_A "@", GBA_E_BTID_SYNTAX },
+	{ "short left part", "I1U8@bsf.example", GBA_E_BTID_SYNTAX },
+	{ "17 octets", "I1U8vpY3qJ0hiuZNrke/NQE=@bsf.example", GBA_E_BTID_SYNTAX },
+	{ "blank in domain", RAND_A "@bsf example", GBA_E_BTID_SYNTAX },
+	{ "two at signs", RAND_A "@a@b", GBA_E_BTID_SYNTAX },
+	{ "empty label", RAND_A "@bsf..example", GBA_E_BTID_SYNTAX },
+	{ "empty", "", GBA_E_BTID_SYNTAX },
+};
+
+START_TEST(btid_parses_what_was_issued)
+{
+	struct bytes rand_a = fixture_hex("23553cbe9637a89d218ae64dae47bf35"), fqdn;
+	uint8_t rand[RAND_LEN];
+	char text[BTID_MAX + 1];
+	enum gba_err got = btid_parse(bytes_of(btid_rows[_i].btid), rand, &fqdn);
+
+	ck_assert_msg(got == btid_rows[_i].want, "%s: got %s", btid_rows[_i].name, gba_err_name(got));
+	if (got != GBA_OK)
+		return;
+	ck_assert_bytes(BYTES(rand, RAND_LEN), rand_a, "RAND");
+	btid_format(rand, fqdn, text);
+	ck_assert_str_eq(text, btid_rows[_i].btid);
+}
+END_TEST
+
+static const struct {
+	const char *name, *hex;
+	enum gba_err want;
+} naf_id_rows[] = {
+	{ "http digest", "6e6166312e6578616d706c652e636f6d 0100000002", GBA_OK },
+	{ "tail only", "0100000002", GBA_E_NAF_ID_SYNTAX },
+	{ "short tail", "6e6166 0100", GBA_E_NAF_ID_SYNTAX },
+	{ "NUL in name", "6e006631 0100000002", GBA_E_NAF_ID_SYNTAX },
+	{ "trailing dot", "6e61662e 0100000002", GBA_E_NAF_ID_SYNTAX },
+	{ "empty", "", GBA_E_NAF_ID_SYNTAX },
+};
+
+START_TEST(naf_id_splits_name_and_protocol)
+{
+	struct naf_id id;
+	uint8_t out[NAF_ID_MAX];
+	enum gba_err got = naf_id_parse(fixture_hex(naf_id_rows[_i].hex), &id);
+
+	ck_assert_msg(got == naf_id_rows[_i].want, "%s: got %s", naf_id_rows[_i].name, gba_err_name(got));
+	if (got != GBA_OK)
+		return;
+	ck_assert(bytes_eq_str(id.fqdn, "naf1.example.com"));
+	ck_assert_uint_eq(naf_id_build(bytes_of("NAF1.Example.com"), id.ua_id, out), 21);
+	ck_assert_bytes(BYTES(out, 21), fixture_hex(naf_id_rows[_i].hex), "lower-cased NAF_Id");
+}
+END_TEST
+
+static const struct {
+	const char *imsi;
+	unsigned int mnc_digits;
+	const char *impi;
+} imsi_rows[] = {
+	{ "001010000000001", 2, "001010000000001@ims.mnc001.mcc001.3gppnetwork.org" },
+	{ "310410123456789", 3, "310410123456789@ims.mnc410.mcc310.3gppnetwork.org" },
+	{ "00101", 2, NULL },
+	{ "0010100000000012", 2, NULL },
+	{ "00101000000000a", 2, NULL },
+	{ "001010000000001", 4, NULL },
+};
+
+START_TEST(impi_from_imsi_follows_23003)
+{
+	char impi[IMPI_MAX + 1];
+	enum gba_err got = impi_from_imsi(bytes_of(imsi_rows[_i].imsi), imsi_rows[_i].mnc_digits, impi);
+
+	ck_assert_err(got, imsi_rows[_i].impi != NULL ? GBA_OK : GBA_E_SYNTAX);
+	if (got == GBA_OK) {
+		ck_assert_str_eq(impi, imsi_rows[_i].impi);
+		ck_assert(impi_valid(bytes_of(impi)));
+	}
+}
+END_TEST
+
+static const struct {
+	const char *name, *domain;
+	bool want;
+} within_rows[] = {
+	{ "example.com", "example.com", true },	 { "NAF.Example.com", "example.com", true },
+	{ "badexample.com", "example.com", false }, { "com", "example.com", false },
+	{ "example.com", "", false },
+};
+
+START_TEST(fqdn_within_respects_labels)
+{
+	ck_assert_int_eq(fqdn_within(bytes_of(within_rows[_i].name), bytes_of(within_rows[_i].domain)), within_rows[_i].want);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	time_t want;
+	enum gba_err err;
+} time_rows[] = {
+	{ "2031-01-01T12:00:00Z", 1925035200, GBA_OK },	       { "2031-01-01T12:00:00.250Z", 1925035200, GBA_OK },
+	{ "2031-01-01T13:30:00+01:30", 1925035200, GBA_OK },   { "2036-02-07T06:28:16Z", 2085978496, GBA_OK },
+	{ "2038-01-19T03:14:08Z", 2147483648, GBA_OK },	       { "2031-01-01", 0, GBA_E_SYNTAX },
+	{ "2031-01-01T12:00:00Zx", 0, GBA_E_SYNTAX },	       { "", 0, GBA_E_SYNTAX },
+};
+
+START_TEST(time_parses_and_formats)
+{
+	char text[TIME_TEXT_LEN + 1];
+	time_t when = 0, again = 0;
+
+	ck_assert_err(time_parse(bytes_of(time_rows[_i].text), &when), time_rows[_i].err);
+	if (time_rows[_i].err != GBA_OK)
+		return;
+	ck_assert_int_eq(when, time_rows[_i].want);
+	time_format(when, text);
+	ck_assert_err(time_parse(bytes_of(text), &again), GBA_OK);
+	ck_assert_int_eq(again, when);
+}
+END_TEST
+
+START_TEST(metrics_print_as_prometheus_text)
+{
+	struct metric *ok = metric_get("gba_test_total", "Things.", METRIC_COUNTER, "code=\"200\"");
+	struct metric *again = metric_get("gba_test_total", "Things.", METRIC_COUNTER, "code=\"200\"");
+	struct metric *took = metric_get("gba_test_seconds", "Time.", METRIC_HISTOGRAM, "");
+	size_t len;
+	char *text;
+
+	ck_assert_ptr_eq(ok, again);
+	ck_assert_ptr_null(metric_get("gba_test_total", "Things.", METRIC_GAUGE, ""));
+	metric_add(ok, 2);
+	metric_observe_us(took, 60);
+	metric_observe_us(took, 20000000);
+	text = metrics_text(&len);
+	ck_assert_ptr_nonnull(strstr(text, "# TYPE gba_test_total counter\ngba_test_total{code=\"200\"} 2\n"));
+	ck_assert_ptr_nonnull(strstr(text, "gba_test_seconds_bucket{le=\"5e-05\"} 0\n"));
+	ck_assert_ptr_nonnull(strstr(text, "gba_test_seconds_bucket{le=\"0.0001\"} 1\n"));
+	ck_assert_ptr_nonnull(strstr(text, "gba_test_seconds_bucket{le=\"+Inf\"} 2\n"));
+	ck_assert_ptr_nonnull(strstr(text, "gba_test_seconds_sum 20.000060\ngba_test_seconds_count 2\n"));
+	free(text);
+}
+END_TEST
+
+START_TEST(every_error_has_a_full_row)
+{
+	ck_assert_str_ne(gba_err_name((enum gba_err)_i), "");
+	ck_assert_uint_ge(gba_err_http((enum gba_err)_i), 200);
+	ck_assert_int_eq(strncmp(gba_err_diameter((enum gba_err)_i), "DIAMETER_", 9), 0);
+}
+END_TEST
+
+START_TEST(secrets_compare_and_copy)
+{
+	struct secret *s = secret_dup(test_ctx, bytes_of("0123456789"));
+
+	ck_assert(bytes_eq_secret(secret_bytes(s), bytes_of("0123456789")));
+	ck_assert(!bytes_eq_secret(secret_bytes(s), bytes_of("0123456788")));
+	ck_assert(!bytes_eq_secret(secret_bytes(s), bytes_of("012345678")));
+	talloc_free(s);
+}
+END_TEST
+
+#define ROWS(table) (int)(sizeof(table) / sizeof((table)[0]))
+
+int main(void)
+{
+	Suite *suite = suite_create("core");
+	TCase *tc = fixture_tcase("core");
+
+	tcase_add_loop_test(tc, base64_decodes_strictly, 0, ROWS(base64_rows));
+	tcase_add_loop_test(tc, btid_parses_what_was_issued, 0, ROWS(btid_rows));
+	tcase_add_loop_test(tc, naf_id_splits_name_and_protocol, 0, ROWS(naf_id_rows));
+	tcase_add_loop_test(tc, impi_from_imsi_follows_23003, 0, ROWS(imsi_rows));
+	tcase_add_loop_test(tc, fqdn_within_respects_labels, 0, ROWS(within_rows));
+	tcase_add_loop_test(tc, time_parses_and_formats, 0, ROWS(time_rows));
+	tcase_add_loop_test(tc, every_error_has_a_full_row, 0, GBA_ERR_COUNT);
+	tcase_add_test(tc, metrics_print_as_prometheus_text);
+	tcase_add_test(tc, secrets_compare_and_copy);
+	suite_add_tcase(suite, tc);
+	return fixture_run(suite);
+}
