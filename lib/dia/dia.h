@@ -22,7 +22,7 @@
 #define DIA_NO_TIME	((time_t)0)
 
 enum dia_need { DIA_OPTIONAL, DIA_REQUIRED };
-enum dia_kind { DIA_K_OCTETS, DIA_K_ENUM, DIA_K_U32, DIA_K_TIME, DIA_K_GROUP, DIA_K_OCTETS_LIST };
+enum dia_kind { DIA_K_OCTETS, DIA_K_ENUM, DIA_K_U32, DIA_K_TIME, DIA_K_GROUP, DIA_K_OCTETS_LIST, DIA_K_IGNORE };
 
 struct dia_list {
 	struct bytes *v; /* below the decoder's mem_ctx */
@@ -47,6 +47,8 @@ struct dia_field {
 #define DIA_TIME(avp, need, st, m)	  { avp, DIA_K_TIME, need, DIA_OF(st, m, time_t), 0, NULL, NULL }
 #define DIA_GROUP(avp, need, st, m, rows) { avp, DIA_K_GROUP, need, offsetof(st, m.present) + 0 * sizeof((bool *)0 == &((st *)0)->m.present), 0, rows, NULL }
 #define DIA_LIST(avp, need, st, m, max)	  { avp, DIA_K_OCTETS_LIST, need, DIA_OF(st, m, struct dia_list), max, NULL, NULL }
+/* Known to us, of no interest here: accepted with either M bit, any number of times, never written. */
+#define DIA_IGNORE(avp) { avp, DIA_K_IGNORE, DIA_OPTIONAL, 0, 0, NULL, NULL }
 #define DIA_END { NULL, DIA_K_OCTETS, DIA_OPTIONAL, 0, 0, NULL, NULL }
 
 /** Find each row's AVP in the dictionary and check its type; once, at load. Logs the row that fails.
