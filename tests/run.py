@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything ./run-tests does after the packages are there: build, unit tests, sanitizer builds, system tests, fuzzing.
+Prints a line per stage and, last, `N passed, N failed`."""
+import argparse
+import glob
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.environ.get("GBA_BUILD", os.path.join(TOP, "build"))
+
+
+class Tally:
+    def __init__(self):
+        self.passed, self.failed, self.failures = 0, 0, []
+
+    def add(self, stage, passed, failed, started, notes=()):
+        self.passed += passed
+        self.failed += failed
+        self.failures += ["%s: %s" % (stage, note) for note in notes]
+        print("%-28s %5d passed %4d failed  %5.0f s" % (stage, passed, failed, time.monotonic() - started), flush=True)
+
+
+def shell(script, log, **env):
+    """Run a script of prepare.sh's functions; its output goes to log."""
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    with open(log, "wb") as out:
+        return subprocess.run(["bash", "-c", 'set -euo pipefail; top=$1; build=$2; . "$top/tools/prepare.sh"; ' + script, "run",
+                               TOP, BUILD], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                              env=dict(os.environ, **env)).returncode
+
+
+def tail(path, lines=15):
+    with open(path, encoding="utf-8", errors="replace") as text:
+        return "".join(text.readlines()[-lines:])
+
+
+def build(tally, stage, folder, options, targets=""):
+    started = time.monotonic()
+    log = os.path.join(BUILD, "log", stage.replace(" ", "-") + ".log")
+    code = shell('configure_tree "%s" %s; build_tree "%s" %s' % (folder, options, folder, targets), log)
+    tally.add(stage, int(code == 0), int(code != 0), started, ["see %s\n%s" % (log, tail(log))] if code else ())
+    return code == 0
+
+
+def count_unit(folder):
+    """Sum of Check's own counts in the logs of `make check`, one each for programs without such a line."""
+    passed, failed, notes = 0, 0, []
+    for log in sorted(glob.glob(os.path.join(folder, "tests", "**", "*.log"), recursive=True)):
+        result = log[:-4] + ".trs"
+        if not os.path.exists(result):
+            continue
+        text = tail(log, 100000)
+        ok = ":test-result: PASS" in tail(result, 20)
+        counts = re.findall(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)", text)
+        bad = sum(int(f) + int(e) for _, f, e in counts)
+        passed += sum(int(c) for c, _, _ in counts) - bad if counts else int(ok)
+        failed += bad if counts else int(not ok)
+        if not ok:
+            failed += int(bool(counts) and bad == 0)  # died outside a test: a sanitizer's report, for one
+            notes.append("%s\n%s" % (os.path.relpath(log, folder), tail(log)))
+    return passed, failed, notes
+
+
+def unit(tally, stage, folder):
+    started = time.monotonic()
+    log = os.path.join(BUILD, "log", stage.replace(" ", "-") + ".log")
+    for old in glob.glob(os.path.join(folder, "tests", "**", "*.trs"), recursive=True):
+        os.unlink(old)
+    code = shell('make -C "%s" -k check' % folder, log)
+    passed, failed, notes = count_unit(folder)
+    if code != 0 and failed == 0:
+        failed, notes = 1, ["make check ended with %d, see %s\n%s" % (code, log, tail(log))]
+    tally.add(stage, passed, failed, started, notes)
+
+
+def system(tally, options):
+    started = time.monotonic()
+    report = os.path.join(BUILD, "log", "system.xml")
+    log = os.path.join(BUILD, "log", "system.log")
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", report,
+               os.path.join(TOP, "tests", "system")] + (["-k", options.filter] if options.filter else [])
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    if os.path.exists(report):
+        os.unlink(report)
+    with open(log, "wb") as out:
+        code = subprocess.run(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                              env=dict(os.environ, GBA_BUILD=BUILD, PYTHONDONTWRITEBYTECODE="1")).returncode
+    if not os.path.exists(report):
+        tally.add("system tests", 0, 1, started, ["pytest ended with %d, see %s\n%s" % (code, log, tail(log, 40))])
+        return
+    passed, failed, notes = 0, 0, []
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        bad = case.find("failure") if case.find("failure") is not None else case.find("error")
+        if case.find("skipped") is not None:
+            bad = case.find("skipped")  # a test that did not run did not pass
+        passed, failed = passed + (bad is None), failed + (bad is not None)
+        if bad is not None:
+            notes.append("%s.%s: %s" % (case.get("classname"), case.get("name"), (bad.get("message") or "")[:600]))
+    tally.add("system tests", passed, failed, started, notes)
+
+
+def fuzz(tally, seconds):
+    folder = os.path.join(BUILD, "fuzz")
+    if not build(tally, "build for fuzzing", folder, "CC=clang --enable-fuzz --with-sanitizer=address,undefined",
+                 "all fuzz-programs"):
+        return
+    for program in sorted(glob.glob(os.path.join(folder, "tests", "fuzz", "fuzz_*"))):
+        if not os.access(program, os.X_OK) or os.path.isdir(program) or "." in os.path.basename(program):
+            continue
+        fuzz_one(tally, folder, program, seconds)
+
+
+def fuzz_one(tally, folder, program, seconds):
+    started = time.monotonic()
+    name = os.path.basename(program)
+    log = os.path.join(BUILD, "log", name + ".log")
+    found = os.path.join(folder, "corpus", name)
+    os.makedirs(found, exist_ok=True)
+    code = shell('cd "%s"; GBA_COREDUMP=1 ASAN_OPTIONS=detect_leaks=1 "%s" -max_total_time=%d -timeout=10 -rss_limit_mb=1024 '
+                 '-artifact_prefix="%s/" -verbosity=0 -print_final_stats=1 "%s" "$top/tests/fuzz/corpus/%s"'
+                 % (folder, program, seconds, found, found, name[len("fuzz_"):]), log)
+    tally.add(name, int(code == 0), int(code != 0), started, ["see %s\n%s" % (log, tail(log, 30))] if code else ())
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="run-tests", description="Build and run every test. Exit status 0: all passed.")
+    parser.add_argument("--werror", action="store_true", help="warnings are errors (CI)")
+    parser.add_argument("--quick", action="store_true", help="unit and system tests of the plain build only")
+    parser.add_argument("--filter", metavar="EXPRESSION", help="system tests whose name matches (pytest -k)")
+    parser.add_argument("--fuzz-seconds", type=int, default=8, metavar="N", help="time for each fuzz target (default 8)")
+    options = parser.parse_args()
+    tally = Tally()
+    werror = "--enable-werror" if options.werror else "--disable-werror"
+    if build(tally, "build", BUILD, werror):
+        unit(tally, "unit tests", BUILD)
+        system(tally, options)
+    if not options.quick and not options.filter:
+        for name, sanitizer in (("address", "address,undefined"), ("thread", "thread")):
+            folder = os.path.join(BUILD, name)
+            if build(tally, "build with %s sanitizer" % name, folder, "%s --with-sanitizer=%s" % (werror, sanitizer)):
+                unit(tally, "unit tests, %s" % name, folder)
+        fuzz(tally, options.fuzz_seconds)
+    for failure in tally.failures:
+        print("FAILED " + failure)
+    print("%d passed, %d failed" % (tally.passed, tally.failed))
+    return 0 if tally.failed == 0 and tally.passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by run-lab and run-tests: install what is missing (saying so first) and build out of tree.
+# Uses: $top (source folder), $build (build folder). Sets nothing else in the caller but functions.
+
+say() { printf '%s\n' "$*" >&2; }
+
+# packages GROUP...: the names listed for these groups in tools/debian-packages
+packages() {
+	local group
+	for group in "$@"; do
+		sed -n "s/^$group //p" "$top/tools/debian-packages"
+	done | tr ' ' '\n' | sort -u
+}
+
+# missing_packages GROUP...: those of them that are not installed
+missing_packages() {
+	local name
+	for name in $(packages "$@"); do
+		dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed || echo "$name"
+	done
+}
+
+# install_packages GROUP...: ask apt for what is missing; without root say what to install, and stop
+install_packages() {
+	local missing
+	missing=$(missing_packages "$@" | tr '\n' ' ')
+	[ -n "${missing// /}" ] || return 0
+	if [ "$(id -u)" -ne 0 ]; then
+		say "These Debian packages are missing and installing them needs root. Run:"
+		say "  sudo apt-get install --no-install-recommends $missing"
+		exit 69
+	fi
+	say "Installing Debian packages: $missing"
+	# shellcheck disable=SC2086 # one word per package
+	if ! DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >"$build.apt.log" 2>&1; then
+		apt-get update -qq >>"$build.apt.log" 2>&1 || true
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >>"$build.apt.log" 2>&1 || {
+			tail -n 20 "$build.apt.log" >&2
+			say "apt-get could not install them (whole log: $build.apt.log)"
+			exit 69
+		}
+	fi
+}
+
+# configure_tree DIR [configure options]: autoreconf and configure when the build system changed since the last time
+configure_tree() {
+	local dir=$1 stamp
+	shift
+	stamp=$( (cd "$top" && cat configure.ac m4/warnings.m4 m4/sanitizer.m4 m4/freediameter.m4 Makefile.am \
+		$(find . -name Makefile.inc -not -path './build*' | sort)); echo "$*" )
+	stamp=$(printf '%s' "$stamp" | sha256sum)
+	mkdir -p "$dir"
+	[ -f "$top/configure" ] && [ "$(cat "$dir/.configured" 2>/dev/null)" = "$stamp" ] && return 0
+	(cd "$top" && autoreconf -i) >"$dir/autoreconf.log" 2>&1 || { tail -n 20 "$dir/autoreconf.log" >&2; return 1; }
+	(cd "$dir" && "$top/configure" --disable-maintainer-mode -q "$@") >"$dir/configure.log" 2>&1 ||
+		{ tail -n 20 "$dir/configure.log" >&2; return 1; }
+	printf '%s' "$stamp" >"$dir/.configured"
+}
+
+# build_tree DIR [make arguments]
+build_tree() {
+	local dir=$1
+	shift
+	make -C "$dir" -s -j"$(nproc)" "$@" >"$dir/make.log" 2>&1 || { tail -n 40 "$dir/make.log" >&2; return 1; }
+}
