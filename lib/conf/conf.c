@@ -419,7 +419,8 @@ static void dump_help(FILE *out, const struct conf_item *item, int depth)
 
 	fprintf(out, "%*s# %s", 2 * depth, "", item->help);
 	if (item->type == CONF_T_U32)
-		fprintf(out, " (%" PRIu32 "..%" PRIu32 "%s%s)", item->min, item->max, item->unit[0] != '\0' ? " " : "", item->unit);
+		fprintf(out, " (%" PRIu32 "..%" PRIu32 "%s%s)", item->min, item->max, item->unit[0] != '\0' ? " " : "",
+			item->unit);
 	for (i = 0; item->type == CONF_T_ENUM && item->names[i] != NULL; i++)
 		fprintf(out, "%s%s", i > 0 ? ", " : " (", item->names[i]);
 	fputs(item->type == CONF_T_ENUM ? ")\n" : "\n", out);

@@ -52,7 +52,8 @@ static void print_default(const struct conf_item *item, int depth)
 
 	printf("%*s# %s", 2 * depth, "", item->help);
 	if (item->type == CONF_T_U32)
-		printf(" (%" PRIu32 "..%" PRIu32 "%s%s)", item->min, item->max, item->unit[0] != '\0' ? " " : "", item->unit);
+		printf(" (%" PRIu32 "..%" PRIu32 "%s%s)", item->min, item->max, item->unit[0] != '\0' ? " " : "",
+		       item->unit);
 	for (i = 0; item->type == CONF_T_ENUM && item->names[i] != NULL; i++)
 		printf("%s%s", i > 0 ? ", " : " (", item->names[i]);
 	puts(item->type == CONF_T_ENUM ? ")" : "");

@@ -126,7 +126,8 @@ static void print_histogram(FILE *out, const struct metric *m)
 
 	for (i = 0; i < BUCKETS; i++) {
 		sum += atomic_load_explicit(&m->bucket[i], memory_order_relaxed);
-		fprintf(out, "%s_bucket{%s%sle=\"%g\"} %" PRIu64 "\n", m->name, m->labels, comma, (double)bucket_us[i] / 1e6, sum);
+		fprintf(out, "%s_bucket{%s%sle=\"%g\"} %" PRIu64 "\n", m->name, m->labels, comma,
+			(double)bucket_us[i] / 1e6, sum);
 	}
 	fprintf(out, "%s_bucket{%s%sle=\"+Inf\"} %" PRId64 "\n", m->name, m->labels, comma, count);
 	fprintf(out, "%s_sum%s%s%s %.6f\n", m->name, open, m->labels, close,

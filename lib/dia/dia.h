@@ -45,7 +45,8 @@ struct dia_field {
 #define DIA_ENUM(avp, need, st, m)	  { avp, DIA_K_ENUM, need, DIA_OF(st, m, int32_t), 0, NULL, NULL }
 #define DIA_U32(avp, need, st, m)	  { avp, DIA_K_U32, need, DIA_OF(st, m, uint32_t), 0, NULL, NULL }
 #define DIA_TIME(avp, need, st, m)	  { avp, DIA_K_TIME, need, DIA_OF(st, m, time_t), 0, NULL, NULL }
-#define DIA_GROUP(avp, need, st, m, rows) { avp, DIA_K_GROUP, need, offsetof(st, m.present) + 0 * sizeof((bool *)0 == &((st *)0)->m.present), 0, rows, NULL }
+#define DIA_GROUP(avp, need, st, m, rows)                                                                               \
+	{ avp, DIA_K_GROUP, need, offsetof(st, m.present) + 0 * sizeof((bool *)0 == &((st *)0)->m.present), 0, rows, NULL }
 #define DIA_LIST(avp, need, st, m, max)	  { avp, DIA_K_OCTETS_LIST, need, DIA_OF(st, m, struct dia_list), max, NULL, NULL }
 /* Known to us, of no interest here: accepted with either M bit, any number of times, never written. */
 #define DIA_IGNORE(avp) { avp, DIA_K_IGNORE, DIA_OPTIONAL, 0, 0, NULL, NULL }
