@@ -19,7 +19,9 @@ struct db_migration {
 };
 
 /** Open, create (0600) and migrate, all in one transaction. A file of a newer version is refused.
- * @param _error  text for the operator, below mem_ctx */
+ * @param _error  on failure: text for the operator, below mem_ctx
+ * @retval GBA_E_UNSUPPORTED  written by a newer version
+ * @retval GBA_E_NOT_FOUND, GBA_E_DENIED, GBA_E_CORRUPT, GBA_E_NOSPACE, GBA_E_IO, GBA_E_BUSY */
 enum gba_err db_open(TALLOC_CTX *mem_ctx, const char *path, const struct db_migration *steps, size_t count, struct db **_db,
 		     const char **_error);
 /** Prepared once, reused; belongs to db. */
@@ -28,7 +30,7 @@ enum gba_err db_prepare(struct db *db, const char *sql, struct db_stmt **_stmt);
 void db_bind_int(struct db_stmt *stmt, int index, int64_t value);	 /* index from 1 */
 void db_bind_text(struct db_stmt *stmt, int index, struct bytes value); /* absent: NULL */
 void db_bind_blob(struct db_stmt *stmt, int index, struct bytes value);
-/** Step a query. @param _row  true: a row stands, read it with db_col_*; false: done, statement reset */
+/** Step a query; a bind that failed (out of memory) is reported here and by db_run. @param _row  true: a row stands, read it with db_col_*; false: done, statement reset */
 enum gba_err db_step(struct db_stmt *stmt, bool *_row);
 /** Run a statement that gives no row; reset after. @param _changed  rows changed; may be NULL
  * @retval GBA_E_EXISTS  a unique constraint  @retval GBA_E_NOSPACE, GBA_E_IO, GBA_E_BUSY */
@@ -39,7 +41,7 @@ struct bytes db_col_text(struct db_stmt *stmt, int column);	/* view until the ne
 struct bytes db_col_blob(struct db_stmt *stmt, int column);
 
 enum gba_err db_begin(struct db *db); /* takes the write lock at once */
-enum gba_err db_commit(struct db *db);
+enum gba_err db_commit(struct db *db); /* durable on GBA_OK; else rolled back */
 void db_rollback(struct db *db);
 /** Changes when another connection has committed. */
 int64_t db_data_version(struct db *db);
