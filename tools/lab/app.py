@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small application of an ASP: it knows nothing of GBA and reads who calls from the header its NAF sets.
+Run: app.py ADDRESS PORT [TRACE-FILE]."""
+import http.server
+import json
+import os
+import sys
+import time
+
+
+def trace(path, direction, message):
+    if not path:
+        return
+    step = {"at": int(time.time() * 1e6), "iface": "HTTP", "clause": "Y.3056 10.5", "message": message}
+    step["from"], step["to"] = ("naf-proxy", "application") if direction == "in" else ("application", "naf-proxy")
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+    os.write(fd, (json.dumps(step) + "\n").encode())
+    os.close(fd)
+
+
+class Application(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "sample-application"
+    trace_file = None
+
+    def log_message(self, *_):
+        pass
+
+    def _answer(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        who = self.headers.get("X-3GPP-Asserted-Identity", "")
+        trace(self.trace_file, "in", "%s %s" % (self.command, self.path))
+        text = json.dumps({"hello": who.strip('"'), "method": self.command, "path": self.path, "received": len(body)}) + "\n"
+        data = text.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+        trace(self.trace_file, "out", "200 OK")
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _answer
+
+
+def main():
+    Application.trace_file = sys.argv[3] if len(sys.argv) > 3 else None
+    server = http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Application)
+    server.daemon_threads = True
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
