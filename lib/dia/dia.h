@@ -74,7 +74,7 @@ enum gba_err dia_encode(struct msg *msg, const struct dia_field *fields, const v
 /** A request of ours: header with P bit and application, Session-Id of our own making, Vendor-Specific-Application-Id,
  * Auth-Session-State NO_STATE_MAINTAINED, Origin-Host/-Realm, Destination-Realm, Destination-Host when present. */
 struct dia_cmd {
-	const char *request; /* "Multimedia-Auth-Request" as the dictionary of dict_gba names it */
+	const char *request; /* "3GPP-Multimedia-Auth-Request" as the dictionary of dict_gba names it */
 	uint32_t code, app;
 	struct dict_object *model; /* filled by dia_cmd_resolve */
 	struct dict_object *app_model;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dia/zh.h"
 
-#include "dia/names.h"
-
 static struct dia_field digest_fields[] = { /* TS 29.229 6.3.36 */
 	DIA_OCTETS("Digest-Realm",     DIA_REQUIRED, struct zh_digest, realm,     FQDN_MAX),
 	DIA_OCTETS("Digest-Algorithm", DIA_OPTIONAL, struct zh_digest, algorithm, ZH_SCHEME_MAX),
@@ -12,23 +10,23 @@ static struct dia_field digest_fields[] = { /* TS 29.229 6.3.36 */
 };
 
 static struct dia_field auth_item_fields[] = { /* TS 29.229 6.3.13 as TS 29.109 4.2 uses it */
-	DIA_U32   (AVP_SIP_ITEM_NUMBER,           DIA_OPTIONAL, struct zh_auth_item, item_number),
-	DIA_OCTETS(AVP_SIP_AUTHENTICATION_SCHEME, DIA_OPTIONAL, struct zh_auth_item, scheme,        ZH_SCHEME_MAX),
-	DIA_OCTETS(AVP_SIP_AUTHENTICATE,          DIA_OPTIONAL, struct zh_auth_item, authenticate,  ZH_AUTH_MAX),
-	DIA_OCTETS(AVP_SIP_AUTHORIZATION,         DIA_OPTIONAL, struct zh_auth_item, authorization, ZH_AUTH_MAX),
-	DIA_OCTETS("Confidentiality-Key",         DIA_OPTIONAL, struct zh_auth_item, ck,            ZH_KEY_MAX),
-	DIA_OCTETS("Integrity-Key",               DIA_OPTIONAL, struct zh_auth_item, ik,            ZH_KEY_MAX),
-	DIA_GROUP ("SIP-Digest-Authenticate",     DIA_OPTIONAL, struct zh_auth_item, digest,        digest_fields),
-	DIA_IGNORE(AVP_SIP_AUTHENTICATION_CONTEXT),
+	DIA_U32   ("SIP-Item-Number",           DIA_OPTIONAL, struct zh_auth_item, item_number),
+	DIA_OCTETS("SIP-Authentication-Scheme", DIA_OPTIONAL, struct zh_auth_item, scheme,        ZH_SCHEME_MAX),
+	DIA_OCTETS("SIP-Authenticate",          DIA_OPTIONAL, struct zh_auth_item, authenticate,  ZH_AUTH_MAX),
+	DIA_OCTETS("SIP-Authorization",         DIA_OPTIONAL, struct zh_auth_item, authorization, ZH_AUTH_MAX),
+	DIA_OCTETS("Confidentiality-Key",       DIA_OPTIONAL, struct zh_auth_item, ck,            ZH_KEY_MAX),
+	DIA_OCTETS("Integrity-Key",             DIA_OPTIONAL, struct zh_auth_item, ik,            ZH_KEY_MAX),
+	DIA_GROUP ("SIP-Digest-Authenticate",   DIA_OPTIONAL, struct zh_auth_item, digest,        digest_fields),
+	DIA_IGNORE("SIP-Authentication-Context"),
 	DIA_END
 };
 
 struct dia_field zh_mar_fields[] = { /* TS 29.109 4.2 */
 	DIA_OCTETS("User-Name",            DIA_REQUIRED, struct zh_mar, user_name,       IMPI_MAX),
 	DIA_OCTETS("Public-Identity",      DIA_OPTIONAL, struct zh_mar, public_identity, ZH_IMPU_MAX),
-	DIA_GROUP (AVP_SIP_AUTH_DATA_ITEM, DIA_OPTIONAL, struct zh_mar, auth,            auth_item_fields),
+	DIA_GROUP ("SIP-Auth-Data-Item",   DIA_OPTIONAL, struct zh_mar, auth,            auth_item_fields),
 	DIA_TIME  ("GUSS-Timestamp",       DIA_OPTIONAL, struct zh_mar, guss_timestamp),
-	DIA_IGNORE(AVP_SIP_NUMBER_AUTH_ITEMS), /* of the Cx MAR; IMS nodes send it on Zh too */
+	DIA_IGNORE("SIP-Number-Auth-Items"), /* of the Cx MAR; IMS nodes send it on Zh too */
 	DIA_IGNORE("Supported-Features"),
 	DIA_END
 };
@@ -36,14 +34,14 @@ struct dia_field zh_mar_fields[] = { /* TS 29.109 4.2 */
 struct dia_field zh_maa_fields[] = { /* TS 29.109 4.2 */
 	DIA_OCTETS("User-Name",            DIA_OPTIONAL, struct zh_maa, user_name,       IMPI_MAX),
 	DIA_OCTETS("Public-Identity",      DIA_OPTIONAL, struct zh_maa, public_identity, ZH_IMPU_MAX),
-	DIA_GROUP (AVP_SIP_AUTH_DATA_ITEM, DIA_OPTIONAL, struct zh_maa, auth,            auth_item_fields),
+	DIA_GROUP ("SIP-Auth-Data-Item",   DIA_OPTIONAL, struct zh_maa, auth,            auth_item_fields),
 	DIA_OCTETS("GBA-UserSecSettings",  DIA_OPTIONAL, struct zh_maa, guss,            ZH_GUSS_MAX),
-	DIA_IGNORE(AVP_SIP_NUMBER_AUTH_ITEMS),
+	DIA_IGNORE("SIP-Number-Auth-Items"),
 	DIA_IGNORE("Supported-Features"),
 	DIA_END
 };
 
-struct dia_cmd zh_mar_cmd = { "Multimedia-Auth-Request", 303, DIA_APP_ZH, NULL, NULL };
+struct dia_cmd zh_mar_cmd = { "3GPP-Multimedia-Auth-Request", 303, DIA_APP_ZH, NULL, NULL };
 
 enum gba_err zh_resolve(void)
 {
