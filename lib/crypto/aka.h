@@ -67,7 +67,8 @@ enum gba_err aka_auts_check(const struct aka_key *key, const uint8_t rand[AKA_RA
 enum gba_err aka_challenge_check(const struct aka_key *key, const uint8_t rand[AKA_RAND_LEN],
 				 const uint8_t autn[AKA_AUTN_LEN], const uint8_t *mac_mask, struct aka_vector *_vector,
 				 uint64_t *_sqn);
-/** CK and IK alone, before AUTN is judged: the UICC needs IK to undo MAC* (TS 33.220 5.3.2). */
+/** CK and IK alone, before AUTN is judged: the UICC needs IK to undo MAC* (TS 33.220 5.3.2).
+ * @param key  one that aka_key_check() accepts */
 void aka_ck_ik(const struct aka_key *key, const uint8_t rand[AKA_RAND_LEN], uint8_t ck[AKA_CK_LEN], uint8_t ik[AKA_IK_LEN]);
 /** USIM side: AUTS = (SQN_MS ^ AK*) || MAC-S. */
 enum gba_err aka_auts_make(const struct aka_key *key, const uint8_t rand[AKA_RAND_LEN], uint64_t sqn_ms,

@@ -18,5 +18,8 @@ void milenage_f1(const uint8_t k[16], const uint8_t opc[16], const uint8_t rand[
 		 const uint8_t amf[2], uint8_t mac_a[8], uint8_t mac_s[8]);
 /** f2, f3, f4, f5, f5*: all members of out but the MACs. */
 void milenage_f2345(const uint8_t k[16], const uint8_t opc[16], const uint8_t rand[16], struct milenage_out *out);
+/** Both of the above with one key schedule: what a home network needs for a vector. */
+void milenage_all(const uint8_t k[16], const uint8_t opc[16], const uint8_t rand[16], const uint8_t sqn[6],
+		  const uint8_t amf[2], struct milenage_out *out);
 
 #endif
