@@ -26,6 +26,7 @@ extern "C" {
 #define GBA_NAF_BTID_MAX  278 /* [octets] 24 of base64, '@', host name of 253 */
 #define GBA_NAF_FQDN_MAX  253 /* [octets] */
 #define GBA_NAF_GSID_MAX  16  /* service identifiers in one query */
+#define GBA_NAF_SOURCE_MAX 45 /* [octets] text of an IPv6 address */
 #define GBA_NAF_TIMEOUT_DEFAULT 3000 /* [ms] */
 
 /** Why there is no key, and what the application does about it. Values are stable; unknown ones are to be treated as
@@ -95,8 +96,10 @@ struct gba_naf_query {
 	size_t gsid_count;	/* 0..GBA_NAF_GSID_MAX */
 	unsigned int timeout_ms; /* 0: GBA_NAF_TIMEOUT_DEFAULT */
 	unsigned int flags;	 /* enum gba_naf_flag */
+	const char *source; /* address of the device ("192.0.2.1", "2001:db8::1"), so that the agent can limit who makes up
+			     * B-TIDs without hurting others; NULL: not known. At most GBA_NAF_SOURCE_MAX octets */
 };
-#define GBA_NAF_QUERY_INIT { sizeof(struct gba_naf_query), NULL, 0, NULL, { 0 }, NULL, 0, 0, 0 }
+#define GBA_NAF_QUERY_INIT { sizeof(struct gba_naf_query), NULL, 0, NULL, { 0 }, NULL, 0, 0, 0, NULL }
 
 /** Ask and wait. Runs callbacks of other requests of the handle meanwhile.
  * @param _result  written on GBA_NAF_OK: to be given back with gba_naf_result_free()
@@ -112,7 +115,7 @@ typedef void (*gba_naf_done)(void *arg, enum gba_naf_error error, struct gba_naf
 /** Ask without waiting; any number of requests may be on their way. The query is copied.
  * @param _request  may be NULL; valid until done was called or gba_naf_cancel()
  * @return GBA_NAF_OK: done will be called. Else it will not: GBA_NAF_E_ARGUMENT, GBA_NAF_E_BTID_SYNTAX,
- *         GBA_NAF_E_NO_AGENT, GBA_NAF_E_NOMEM, GBA_NAF_E_SYSTEM */
+ *         GBA_NAF_E_NO_AGENT, GBA_NAF_E_BUSY (the agent does not read), GBA_NAF_E_NOMEM, GBA_NAF_E_SYSTEM */
 GBA_NAF_API enum gba_naf_error gba_naf_ask(struct gba_naf *naf, const struct gba_naf_query *query, gba_naf_done done,
 					   void *arg, struct gba_naf_request **_request);
 /** Forget a request: its callback will not be called. */
