@@ -29,10 +29,11 @@ struct digest_auth {
 	uint32_t nc; /* value of nc_text, 0 when absent */
 };
 /** Parse liberally: any order and blanks, quoted or not, no blank after commas, unknown parameters ignored. Refused: another
- * scheme, a parameter twice, control octets, broken quoting, nc not 8 hex digits, auts not base64 of 14 octets.
+ * scheme, any parameter twice, control octets, broken quoting, nc not 8 hex digits, auts not base64 of 14 octets.
  * @retval GBA_E_DIGEST_SYNTAX, GBA_E_TOO_LONG, GBA_E_AUTH_SCHEME (unknown algorithm), GBA_E_NOMEM */
 enum gba_err digest_auth_parse(TALLOC_CTX *mem_ctx, struct bytes header, struct digest_auth *_auth);
-/** The header's value, for clients; nc, cnonce and qop left out when qop is NONE; algorithm only if algorithm_given. */
+/** The header's value, for clients; nc, cnonce and qop left out when qop is NONE; algorithm only if algorithm_given; nc from
+ * nc_text when that is present. This and the other builders: NULL when memory is exhausted or a value has a control octet. */
 char *digest_auth_build(TALLOC_CTX *mem_ctx, const struct digest_auth *auth);
 
 /** WWW-Authenticate: Digest ... */
