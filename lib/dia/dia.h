@@ -29,28 +29,31 @@ struct dia_list {
 	size_t n;
 };
 
-/** One AVP of a message or group. Tables are not const: dia_fields_resolve() fills `model`. */
+/** One AVP of a message or group. Tables are not const: dia_fields_resolve() fills what stands below `group`. */
 struct dia_field {
-	const char *avp; /* dictionary name */
+	const char *avp; /* name as lib/dia/names.h or RFC 6733 has it */
 	enum dia_kind kind;
 	enum dia_need need;
 	size_t offset;
 	uint32_t max;		 /* OCTETS: longest value [octets]; LIST: most values */
 	struct dia_field *group; /* GROUP: its rows; the member's struct starts with `bool present` */
 	struct dict_object *model;
+	uint32_t code, vendor;
+	uint8_t flags; /* V and M as we send them */
 };
 
 #define DIA_OF(st, m, type) (offsetof(st, m) + 0 * sizeof((type *)0 == &((st *)0)->m)) /* wrong type: no compile */
-#define DIA_OCTETS(avp, need, st, m, max) { avp, DIA_K_OCTETS, need, DIA_OF(st, m, struct bytes), max, NULL, NULL }
-#define DIA_ENUM(avp, need, st, m)	  { avp, DIA_K_ENUM, need, DIA_OF(st, m, int32_t), 0, NULL, NULL }
-#define DIA_U32(avp, need, st, m)	  { avp, DIA_K_U32, need, DIA_OF(st, m, uint32_t), 0, NULL, NULL }
-#define DIA_TIME(avp, need, st, m)	  { avp, DIA_K_TIME, need, DIA_OF(st, m, time_t), 0, NULL, NULL }
-#define DIA_GROUP(avp, need, st, m, rows)                                                                               \
-	{ avp, DIA_K_GROUP, need, offsetof(st, m.present) + 0 * sizeof((bool *)0 == &((st *)0)->m.present), 0, rows, NULL }
-#define DIA_LIST(avp, need, st, m, max)	  { avp, DIA_K_OCTETS_LIST, need, DIA_OF(st, m, struct dia_list), max, NULL, NULL }
+#define DIA_ROW(avp, kind, need, offset, max, group) { avp, kind, need, offset, max, group, NULL, 0, 0, 0 }
+#define DIA_OCTETS(avp, need, st, m, max) DIA_ROW(avp, DIA_K_OCTETS, need, DIA_OF(st, m, struct bytes), max, NULL)
+#define DIA_ENUM(avp, need, st, m)	  DIA_ROW(avp, DIA_K_ENUM, need, DIA_OF(st, m, int32_t), 0, NULL)
+#define DIA_U32(avp, need, st, m)	  DIA_ROW(avp, DIA_K_U32, need, DIA_OF(st, m, uint32_t), 0, NULL)
+#define DIA_TIME(avp, need, st, m)	  DIA_ROW(avp, DIA_K_TIME, need, DIA_OF(st, m, time_t), 0, NULL)
+#define DIA_GROUP(avp, need, st, m, rows)                                                                              \
+	DIA_ROW(avp, DIA_K_GROUP, need, offsetof(st, m.present) + 0 * sizeof((bool *)0 == &((st *)0)->m.present), 0, rows)
+#define DIA_LIST(avp, need, st, m, max)	  DIA_ROW(avp, DIA_K_OCTETS_LIST, need, DIA_OF(st, m, struct dia_list), max, NULL)
 /* Known to us, of no interest here: accepted with either M bit, any number of times, never written. */
-#define DIA_IGNORE(avp) { avp, DIA_K_IGNORE, DIA_OPTIONAL, 0, 0, NULL, NULL }
-#define DIA_END { NULL, DIA_K_OCTETS, DIA_OPTIONAL, 0, 0, NULL, NULL }
+#define DIA_IGNORE(avp) DIA_ROW(avp, DIA_K_IGNORE, DIA_OPTIONAL, 0, 0, NULL)
+#define DIA_END		DIA_ROW(NULL, DIA_K_OCTETS, DIA_OPTIONAL, 0, 0, NULL)
 
 /** Find each row's AVP in the dictionary and check its type; once, at load. Logs the row that fails.
  * @retval GBA_E_NOT_FOUND, GBA_E_UNSUPPORTED (type differs) */
@@ -59,7 +62,8 @@ enum gba_err dia_fields_resolve(struct dia_field *fields);
 /** Which AVP a request failed on: goes into Failed-AVP. */
 struct dia_failed {
 	struct avp *avp;	   /* the offending AVP in the request; or */
-	struct dict_object *model; /* the missing one */
+	struct dict_object *model; /* the missing one, in */
+	struct avp *group;	   /* this group; NULL: in the message itself */
 };
 
 /** Read msg into *out (all members of the rows written; absent ones as DIA_NO_*, BYTES_NONE, present = false).
@@ -74,7 +78,7 @@ enum gba_err dia_encode(struct msg *msg, const struct dia_field *fields, const v
 /** A request of ours: header with P bit and application, Session-Id of our own making, Vendor-Specific-Application-Id,
  * Auth-Session-State NO_STATE_MAINTAINED, Origin-Host/-Realm, Destination-Realm, Destination-Host when present. */
 struct dia_cmd {
-	const char *request; /* "3GPP-Multimedia-Auth-Request" as the dictionary of dict_gba names it */
+	const char *request; /* "3GPP-Multimedia-Auth-Request", for the log */
 	uint32_t code, app;
 	struct dict_object *model; /* filled by dia_cmd_resolve */
 	struct dict_object *app_model;

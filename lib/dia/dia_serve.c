@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dia/dia_internal.h"
+
+struct dia_service {
+	dia_handler handler;
+	void *arg;
+	struct disp_hdl *hdl;
+};
+
+static int on_request(struct msg **msg, struct avp *avp, struct session *sess, void *opaque, enum disp_action *action)
+{
+	struct dia_service *service = opaque;
+	struct msg *request = *msg;
+
+	(void)avp, (void)sess;
+	*msg = NULL; /* ours from here: an error returned now would leave the request without answer */
+	*action = DISP_ACT_CONT;
+	service->handler(request, service->arg);
+	return 0;
+}
+
+static int service_free(struct dia_service *service)
+{
+	if (service->hdl != NULL)
+		(void)fd_disp_unregister(&service->hdl, NULL);
+	return 0;
+}
+
+enum gba_err dia_serve(TALLOC_CTX *mem_ctx, const struct dia_cmd *cmd, dia_handler handler, void *arg,
+		       struct dia_service **_service)
+{
+	struct disp_when when = { .app = cmd->app_model, .command = cmd->model };
+	struct dia_service *service = talloc_zero(mem_ctx, struct dia_service);
+
+	if (service == NULL)
+		return GBA_E_NOMEM;
+	service->handler = handler;
+	service->arg = arg;
+	if (fd_disp_register(on_request, DISP_HOW_CC, &when, service, &service->hdl) != 0) {
+		talloc_free(service);
+		return GBA_E_NOMEM;
+	}
+	talloc_set_destructor(service, service_free);
+	*_service = service;
+	return GBA_OK;
+}
+
+void dia_serve_stop(struct dia_service *service)
+{
+	talloc_free(service);
+}
+
+struct bytes dia_origin_host(struct msg *msg)
+{
+	struct avp *avp = dia_find(msg, AVP_ORIGIN_HOST);
+	struct avp_hdr *hdr = avp != NULL ? dia_hdr(avp) : NULL;
+
+	return hdr != NULL && hdr->avp_value != NULL ? BYTES(hdr->avp_value->os.data, hdr->avp_value->os.len) : BYTES_NONE;
+}
+
+static bool supports(struct peer_hdr *peer, uint32_t app)
+{
+	struct fd_list *li, *apps = &peer->info.runtime.pir_apps;
+
+	if (peer->info.runtime.pir_relay)
+		return true;
+	for (li = apps->next; li != apps; li = li->next) {
+		if (((struct fd_app *)li)->appid == app)
+			return true;
+	}
+	return false;
+}
+
+bool dia_peer_ready(uint32_t app)
+{
+	struct fd_list *li;
+	bool ready = false;
+
+	if (pthread_rwlock_rdlock(&fd_g_peers_rw) != 0)
+		return false;
+	for (li = fd_g_peers.next; !ready && li != &fd_g_peers; li = li->next) {
+		struct peer_hdr *peer = (struct peer_hdr *)li->o;
+
+		ready = fd_peer_get_state(peer) == STATE_OPEN && supports(peer, app);
+	}
+	pthread_rwlock_unlock(&fd_g_peers_rw);
+	return ready;
+}
