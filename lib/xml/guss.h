@@ -36,10 +36,12 @@ struct guss {
 	size_t uss_count;
 };
 
-/** Root guss (Zh) or ussList (Zn); any namespace; unknown elements and attributes ignored.
+/** Root guss (Zh) or ussList (Zn); any namespace; unknown elements and attributes ignored. Refused: DTDs, depth beyond 32,
+ * a missing id or type, numbers beyond 32 bits, a uiccType that is neither GBA nor GBA_U, texts beyond 2048 octets.
  * @retval GBA_E_XML, GBA_E_TOO_LONG, GBA_E_NOMEM */
 enum gba_err guss_parse(TALLOC_CTX *mem_ctx, struct bytes xml, struct guss **_guss);
-/** Document with root guss. NULL: out of memory. */
+/** Document with root guss, without namespace as deployed HSSs send it. NULL: out of memory, no IMPI, or a text that XML
+ * cannot carry. */
 char *guss_build(TALLOC_CTX *mem_ctx, const struct guss *guss);
 /** Document with root ussList. */
 char *uss_list_build(TALLOC_CTX *mem_ctx, const struct guss *guss);

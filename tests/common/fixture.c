@@ -25,6 +25,7 @@ static void teardown(void)
 	talloc_free(test_ctx);
 	test_ctx = NULL;
 	left = talloc_total_blocks(NULL);
+	talloc_disable_null_tracking();
 	ck_assert_msg(left == blocks_before, "%zu talloc blocks leaked", left - blocks_before);
 }
 

@@ -368,7 +368,8 @@ static const struct {
 	enum digest_alg algorithm;
 	bool qop_auth, qop_auth_int, stale;
 } challenge_rows[] = {
-	{ "Ub step 2", TEXT("Digest realm=\"" BSF "\", nonce=\"" NONCE "\", algorithm=AKAv1-MD5, qop=\"auth-int\", opaque=\"" OPAQUE "\""),
+	{ "Ub step 2",
+	  TEXT("Digest realm=\"" BSF "\", nonce=\"" NONCE "\", algorithm=AKAv1-MD5, qop=\"auth-int\", opaque=\"" OPAQUE "\""),
 	  GBA_OK, BSF, NONCE, DIGEST_AKAV1_MD5, false, true, false },
 	{ "quoted algorithm, plain qop, stale", TEXT("digest realm=\"r\",nonce=n,algorithm=\"SHA-256\",qop=auth,stale=TRUE"),
 	  GBA_OK, "r", "n", DIGEST_SHA256, true, false, true },
@@ -382,7 +383,8 @@ static const struct {
 	{ "after Negotiate with token68", TEXT("Negotiate YII+/a==, Digest realm=\"r\", nonce=\"n\""), GBA_OK, "r", "n",
 	  DIGEST_MD5, false, false, false },
 	{ "after a bare scheme", TEXT("NTLM,Digest nonce=\"n\",realm=\"r\""), GBA_OK, "r", "n", DIGEST_MD5, false, false, false },
-	{ "unknown algorithm first", TEXT("Digest realm=\"a\", nonce=\"1\", algorithm=SHA-512-256, Digest realm=\"r\", nonce=\"n\", "
+	{ "unknown algorithm first", TEXT("Digest realm=\"a\", nonce=\"1\", algorithm=SHA-512-256, "
+					  "Digest realm=\"r\", nonce=\"n\", "
 					  "algorithm=SHA-256, Digest realm=\"z\", nonce=\"9\""),
 	  GBA_OK, "r", "n", DIGEST_SHA256, false, false, false },
 	{ "scheme name inside quotes", TEXT("Basic realm=\"x, Digest realm=y\", Digest realm=\"r\", nonce=\"n\""), GBA_OK, "r", "n",
@@ -430,7 +432,8 @@ static const struct {
 	const char *rspauth, *cnonce, *nc, *nextnonce;
 	enum digest_qop qop;
 } info_rows[] = {
-	{ "Ub step 4", TEXT("qop=auth-int, rspauth=\"7eb98648f105ed66871d6aa1c3e345ad\", cnonce=\"" CNONCE "\", nc=00000001"), GBA_OK,
+	{ "Ub step 4",
+	  TEXT("qop=auth-int, rspauth=\"7eb98648f105ed66871d6aa1c3e345ad\", cnonce=\"" CNONCE "\", nc=00000001"), GBA_OK,
 	  "7eb98648f105ed66871d6aa1c3e345ad", CNONCE, "00000001", NULL, DIGEST_QOP_AUTH_INT },
 	{ "liberal", TEXT("nextnonce=abc=,qop=\"auth\" ,rspauth=00"), GBA_OK, "00", NULL, NULL, "abc=", DIGEST_QOP_AUTH },
 	{ "with a scheme", TEXT("Digest qop=auth"), GBA_E_DIGEST_SYNTAX, NULL, NULL, NULL, NULL, DIGEST_QOP_NONE },
@@ -466,7 +469,8 @@ static const struct {
 	{ 3, false },	{ 4, true },	{ 5, false },  { 68, true },		{ 5, false },		{ 4, false },
 	{ 6, true },	{ 6, false },	{ 69, true },  { 67, true },		{ 132, true },		{ 69, false },
 	{ 70, true },	{ 68, false },	{ 1000, true }, { 936, false },		{ 937, true },		{ 1000, false },
-	{ 0, false },	{ UINT32_MAX, true }, { UINT32_MAX, false }, { UINT32_MAX - 63, true }, { UINT32_MAX - 64, false }, { 1, false },
+	{ 0, false },	{ UINT32_MAX, true }, { UINT32_MAX, false }, { UINT32_MAX - 63, true }, { UINT32_MAX - 64, false },
+	{ 1, false },
 };
 
 START_TEST(nc_values_pass_once)

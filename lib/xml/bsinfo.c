@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "xml/bsinfo.h"
+
+#include "core/clock.h"
+#include "core/ident.h"
+#include "xml/reader.h"
+
+enum { DOCUMENT, INFO, BTID, LIFETIME };
+static const struct xml_row rows[] = {
+	[DOCUMENT] = { "", 0, false },
+	[INFO] = { "BootstrappingInfo", XML_IN(DOCUMENT), false },
+	[BTID] = { "btid", XML_IN(INFO), true },
+	[LIFETIME] = { "lifetime", XML_IN(INFO), true },
+	{ NULL, 0, false },
+};
+
+struct reading {
+	TALLOC_CTX *mem_ctx;
+	char *btid;
+	time_t lifetime;
+	bool lifetime_given;
+};
+
+char *bsinfo_build(TALLOC_CTX *mem_ctx, const struct bsinfo *info)
+{
+	char lifetime[TIME_TEXT_LEN + 1];
+
+	time_format(info->lifetime, lifetime);
+	return talloc_asprintf(mem_ctx,
+			       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+			       "<BootstrappingInfo xmlns=\"uri:3gpp-gba\">\n"
+			       "  <btid>%s</btid>\n"
+			       "  <lifetime>%s</lifetime>\n"
+			       "</BootstrappingInfo>\n",
+			       info->btid, lifetime);
+}
+
+static enum gba_err on_open(void *arg, unsigned int row, const struct xml_attrs *attrs)
+{
+	(void)arg, (void)row, (void)attrs;
+	return GBA_OK;
+}
+
+static enum gba_err on_value(void *arg, unsigned int row, struct bytes text)
+{
+	struct reading *reading = arg;
+
+	if (row == LIFETIME) {
+		if (reading->lifetime_given || time_parse(text, &reading->lifetime) != GBA_OK)
+			return GBA_E_XML;
+		reading->lifetime_given = true;
+		return GBA_OK;
+	}
+	if (reading->btid != NULL || text.n == 0 || text.n > BTID_MAX)
+		return GBA_E_XML;
+	reading->btid = talloc_strndup(reading->mem_ctx, (const char *)text.p, text.n);
+	return reading->btid != NULL ? GBA_OK : GBA_E_NOMEM;
+}
+
+enum gba_err bsinfo_parse(TALLOC_CTX *mem_ctx, struct bytes xml, struct bsinfo *_info)
+{
+	struct reading reading = { .mem_ctx = mem_ctx };
+	struct xml_walk walk = { rows, on_open, on_value, &reading };
+	enum gba_err err;
+
+	if (xml.n > BSINFO_XML_MAX)
+		return GBA_E_TOO_LONG;
+	err = xml_walk(&walk, xml);
+	if (err == GBA_OK && (reading.btid == NULL || !reading.lifetime_given))
+		err = GBA_E_XML;
+	if (err != GBA_OK) {
+		talloc_free(reading.btid);
+		return err;
+	}
+	_info->btid = reading.btid;
+	_info->lifetime = reading.lifetime;
+	return GBA_OK;
+}
