@@ -192,7 +192,8 @@ START_TEST(short_res_is_the_beginning_of_f2)
 	struct aka_vector vector;
 
 	key.res_len = 5;
-	ck_assert_err(aka_vector_make(&key, fixture_hex(milenage_rows[0].rand).p, 1, (const uint8_t *)"\0", &vector), GBA_OK);
+	ck_assert_err(aka_vector_make(&key, fixture_hex(milenage_rows[0].rand).p, 1, (const uint8_t *)"\0", &vector),
+		      GBA_OK);
 	ck_assert_bytes(BYTES(vector.xres, vector.xres_len), fixture_hex("a54211d5e3"), "five octets");
 }
 END_TEST

@@ -121,7 +121,8 @@ static void *seal_often(void *arg)
 
 	for (int i = 0; i < SEALS; i++) {
 		if (seal(s->kek, about, plain, sealed) != GBA_OK ||
-		    unseal(s->kek, about, BYTES(sealed, sizeof(sealed)), out) != GBA_OK || memcmp(out, plain.p, 16) != 0)
+		    unseal(s->kek, about, BYTES(sealed, sizeof(sealed)), out) != GBA_OK ||
+		    memcmp(out, plain.p, 16) != 0)
 			s->wrong++;
 		memcpy(s->nonces[i], sealed, 12);
 	}
