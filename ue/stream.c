@@ -169,6 +169,7 @@ static ssize_t tls_read(struct stream *stream, uint8_t *to, size_t cap, bool *_e
 {
 	int rc, error;
 
+	stream->ssl_read_waits = 0;
 	ERR_clear_error();
 	rc = SSL_read(stream->ssl, to, (int)cap);
 	if (rc > 0)
@@ -186,6 +187,7 @@ static ssize_t tls_write(struct stream *stream, const uint8_t *from, size_t n)
 {
 	int rc;
 
+	stream->ssl_write_waits = 0;
 	ERR_clear_error();
 	rc = SSL_write(stream->ssl, from, (int)n);
 	if (rc > 0)

@@ -4,7 +4,7 @@
 #include "ue/token.h"
 
 #define MAGIC	0x47555454U /* "GUTT" */
-#define VERSION 1
+#define FORMAT 1
 
 static void put_realm(struct record_out *out, const struct token_realm *realm)
 {
@@ -41,7 +41,7 @@ enum gba_err tokens_encode(TALLOC_CTX *mem_ctx, const struct tokens *tokens, str
 		return GBA_E_NOMEM;
 	secret_guard_chunk(out.p);
 	record_put(&out, MAGIC, 4);
-	record_put(&out, VERSION, 1);
+	record_put(&out, FORMAT, 1);
 	record_put(&out, tokens->realm_count, 2);
 	for (i = 0; i < tokens->realm_count; i++)
 		put_realm(&out, &tokens->realms[i]);
@@ -148,7 +148,7 @@ enum gba_err tokens_decode(TALLOC_CTX *mem_ctx, struct bytes plain, struct token
 	enum gba_err err = GBA_OK;
 	size_t count, i;
 
-	if (record_get(&in, 4) != MAGIC || record_get(&in, 1) != VERSION)
+	if (record_get(&in, 4) != MAGIC || record_get(&in, 1) != FORMAT)
 		return GBA_E_CORRUPT;
 	count = (size_t)record_get(&in, 2);
 	if (in.bad || count > TOKENS_REALMS_MAX)

@@ -3,7 +3,7 @@
 #include "ue/usim/soft_usim.h"
 
 #define MAGIC	0x47555349U /* "GUSI" */
-#define VERSION 1
+#define FORMAT 1
 
 struct soft_usim_data *soft_usim_data_new(TALLOC_CTX *mem_ctx, struct secret **_owner)
 {
@@ -41,7 +41,7 @@ size_t soft_usim_encode(const struct soft_usim_data *data, uint8_t *out, size_t 
 	struct record_out rec = { .p = out, .cap = cap };
 
 	record_put(&rec, MAGIC, 4);
-	record_put(&rec, VERSION, 1);
+	record_put(&rec, FORMAT, 1);
 	put_key(&rec, &data->key);
 	put_sqn(&rec, &data->sqn);
 	record_put_field(&rec, bytes_of(data->identity.imsi));
@@ -123,7 +123,7 @@ enum gba_err soft_usim_decode(struct bytes plain, struct soft_usim_data *data)
 	struct record_in in = { .rest = plain };
 
 	memset(data, 0, sizeof(*data));
-	if (record_get(&in, 4) != MAGIC || record_get(&in, 1) != VERSION)
+	if (record_get(&in, 4) != MAGIC || record_get(&in, 1) != FORMAT)
 		return GBA_E_CORRUPT;
 	get_key(&in, &data->key);
 	get_sqn(&in, &data->sqn);
