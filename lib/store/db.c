@@ -246,7 +246,8 @@ void db_bind_text(struct db_stmt *stmt, int index, struct bytes value)
 	if (value.p == NULL)
 		bound(stmt, sqlite3_bind_null(stmt->handle, index));
 	else
-		bound(stmt, sqlite3_bind_text64(stmt->handle, index, (const char *)value.p, value.n, SQLITE_TRANSIENT, SQLITE_UTF8));
+		bound(stmt, sqlite3_bind_text64(stmt->handle, index, (const char *)value.p, value.n, SQLITE_TRANSIENT,
+						SQLITE_UTF8));
 }
 
 void db_bind_blob(struct db_stmt *stmt, int index, struct bytes value)

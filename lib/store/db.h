@@ -30,7 +30,8 @@ enum gba_err db_prepare(struct db *db, const char *sql, struct db_stmt **_stmt);
 void db_bind_int(struct db_stmt *stmt, int index, int64_t value);	 /* index from 1 */
 void db_bind_text(struct db_stmt *stmt, int index, struct bytes value); /* absent: NULL */
 void db_bind_blob(struct db_stmt *stmt, int index, struct bytes value);
-/** Step a query; a bind that failed (out of memory) is reported here and by db_run. @param _row  true: a row stands, read it with db_col_*; false: done, statement reset */
+/** Step a query; a bind that failed (out of memory) is reported here and by db_run.
+ * @param _row  true: a row stands, read it with db_col_*; false: done, statement reset */
 enum gba_err db_step(struct db_stmt *stmt, bool *_row);
 /** Run a statement that gives no row; reset after. @param _changed  rows changed; may be NULL
  * @retval GBA_E_EXISTS  a unique constraint  @retval GBA_E_NOSPACE, GBA_E_IO, GBA_E_BUSY */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The file of subscribers. One handle per thread; several processes (hss-stub, gba-ctl) may have the file open: what one
+ * commits the other sees. SQN stands in a narrow table of its own, since it alone is written all the time. */
+#ifndef GBA_HSS_SUB_STORE_H
+#define GBA_HSS_SUB_STORE_H
+
+#include "hss-stub/subscriber.h"
+
+struct sub_store;
+
+/** Open or create (0600). @param _error  on failure: text for the operator, below mem_ctx; errors as db_open */
+enum gba_err sub_store_open(TALLOC_CTX *mem_ctx, const char *path, struct sub_store **_store, const char **_error);
+
+/** Changes are made between begin and commit and are one; commit is durable on GBA_OK, else nothing stands. */
+enum gba_err sub_store_begin(struct sub_store *store);
+enum gba_err sub_store_commit(struct sub_store *store);
+void sub_store_rollback(struct sub_store *store);
+
+/** @param impi  any case of realm  @retval GBA_E_IMPI_UNKNOWN  @retval GBA_E_IMPI_SYNTAX */
+enum gba_err sub_store_find(struct sub_store *store, TALLOC_CTX *mem_ctx, struct bytes impi, struct subscriber **_sub);
+/** First subscriber with this IMSI. @retval GBA_E_IMPI_UNKNOWN */
+enum gba_err sub_store_find_imsi(struct sub_store *store, TALLOC_CTX *mem_ctx, struct bytes imsi, struct subscriber **_sub);
+/** Does the record still stand, and with which revision? @retval GBA_E_IMPI_UNKNOWN  removed */
+enum gba_err sub_store_rev(struct sub_store *store, int64_t id, int64_t *_rev);
+/** The next up to `limit` records in order of IMPI after `after` (absent: from the first). */
+enum gba_err sub_store_page(struct sub_store *store, TALLOC_CTX *mem_ctx, struct bytes after, size_t limit,
+			    struct subscriber ***_page, size_t *_count);
+enum gba_err sub_store_count(struct sub_store *store, int64_t *_count);
+
+/** Insert; impi already in the form of subscriber_impi(). Sets id, rev, created, changed. @retval GBA_E_EXISTS */
+enum gba_err sub_store_add(struct sub_store *store, struct subscriber *sub, time_t now);
+/** Write all members but SEQ back to the record sub->id; rev and changed move on. @retval GBA_E_IMPI_UNKNOWN */
+enum gba_err sub_store_update(struct sub_store *store, struct subscriber *sub, time_t now);
+/** @retval GBA_E_IMPI_UNKNOWN */
+enum gba_err sub_store_remove(struct sub_store *store, int64_t id);
+
+/** Claim the `count` SEQs above the highest used. They may be used once the transaction is committed.
+ * @param _first  lowest claimed  @retval GBA_E_IMPI_UNKNOWN */
+enum gba_err sub_store_lease(struct sub_store *store, int64_t id, uint32_t count, uint64_t *_first);
+/** The highest SEQ that may have left. */
+enum gba_err sub_store_seq(struct sub_store *store, int64_t id, uint64_t *_seq);
+/** Set the highest used SEQ; the record's revision moves on, so that leases given before are void. */
+enum gba_err sub_store_set_seq(struct sub_store *store, int64_t id, uint64_t seq);
+
+/** Changes when another handle has committed (any number of commits: one change). */
+int64_t sub_store_version(struct sub_store *store);
+
+#endif
