@@ -45,6 +45,7 @@
 	X(GBA_E_DIGEST_STALE,     "Digest nonce stale or replayed",      "DIAMETER_UNABLE_TO_COMPLY",                     401) \
 	X(GBA_E_DIGEST_MISMATCH,  "Digest response wrong",               "DIAMETER_UNABLE_TO_COMPLY",                     401) \
 	X(GBA_E_XML,              "malformed XML document",              "DIAMETER_INVALID_AVP_VALUE",                    400) \
+	X(GBA_E_REALM,            "realm is not the node addressed",     "DIAMETER_UNABLE_TO_COMPLY",                     502) \
 	X(GBA_E_SQN_USED_UP,      "no sequence number left for key",     "DIAMETER_UNABLE_TO_COMPLY",                     500)
 
 #define GBA_ERR_ID(id, text, diameter, http) id,

@@ -181,7 +181,8 @@ enum gba_err aka_auts_check(const struct aka_key *key, const uint8_t rand[AKA_RA
 	auts_ak(key, rand, sqn);
 	xor_into(sqn, auts, AKA_SQN_LEN);
 	auts_mac(key, rand, sqn, mac_s);
-	err = bytes_eq_secret(BYTES(auts + AUTS_MAC, AKA_MAC_LEN), BYTES(mac_s, sizeof(mac_s))) ? GBA_OK : GBA_E_AUTS;
+	if (!bytes_eq_secret(BYTES(auts + AUTS_MAC, AKA_MAC_LEN), BYTES(mac_s, sizeof(mac_s))))
+		err = GBA_E_AUTS;
 	if (err == GBA_OK)
 		*_sqn_ms = sqn_from_octets(sqn);
 	SECRET_WIPE(sqn);
@@ -205,7 +206,8 @@ enum gba_err aka_challenge_check(const struct aka_key *key, const uint8_t rand[A
 	f1(key, rand, sqn, autn + AUTN_AMF, out.mac_a);
 	if (mac_mask != NULL)
 		xor_into(out.mac_a, mac_mask, AKA_MAC_LEN);
-	err = bytes_eq_secret(BYTES(autn + AUTN_MAC, AKA_MAC_LEN), BYTES(out.mac_a, AKA_MAC_LEN)) ? GBA_OK : GBA_E_AKA_MAC;
+	if (!bytes_eq_secret(BYTES(autn + AUTN_MAC, AKA_MAC_LEN), BYTES(out.mac_a, AKA_MAC_LEN)))
+		err = GBA_E_AKA_MAC;
 	if (err == GBA_OK) {
 		memcpy(out.v.rand, rand, AKA_RAND_LEN);
 		memcpy(out.v.autn, autn, AKA_AUTN_LEN);
@@ -217,7 +219,8 @@ enum gba_err aka_challenge_check(const struct aka_key *key, const uint8_t rand[A
 	return err;
 }
 
-void aka_ck_ik(const struct aka_key *key, const uint8_t rand[AKA_RAND_LEN], uint8_t ck[AKA_CK_LEN], uint8_t ik[AKA_IK_LEN])
+void aka_ck_ik(const struct aka_key *key, const uint8_t rand[AKA_RAND_LEN], uint8_t ck[AKA_CK_LEN],
+	       uint8_t ik[AKA_IK_LEN])
 {
 	struct outputs out = { 0 };
 

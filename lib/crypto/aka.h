@@ -58,8 +58,8 @@ enum gba_err aka_vector_make(const struct aka_key *key, const uint8_t rand[AKA_R
 /** Home side of resynchronisation (6.3.5): verify MAC-S, computed with AMF* = 0000.
  * @param _sqn_ms  written on GBA_OK only
  * @retval GBA_E_AUTS  MAC-S wrong: nothing may change */
-enum gba_err aka_auts_check(const struct aka_key *key, const uint8_t rand[AKA_RAND_LEN], const uint8_t auts[AKA_AUTS_LEN],
-			    uint64_t *_sqn_ms);
+enum gba_err aka_auts_check(const struct aka_key *key, const uint8_t rand[AKA_RAND_LEN],
+			    const uint8_t auts[AKA_AUTS_LEN], uint64_t *_sqn_ms);
 
 /** USIM side (6.3.3): verify MAC, recover SQN; the caller checks SQN with sqn_accept() and only then uses the keys.
  * @param mac_mask  8 octets XORed into AUTN's MAC before it is compared (GBA_U's MAC*), or NULL
@@ -69,7 +69,8 @@ enum gba_err aka_challenge_check(const struct aka_key *key, const uint8_t rand[A
 				 uint64_t *_sqn);
 /** CK and IK alone, before AUTN is judged: the UICC needs IK to undo MAC* (TS 33.220 5.3.2).
  * @param key  one that aka_key_check() accepts */
-void aka_ck_ik(const struct aka_key *key, const uint8_t rand[AKA_RAND_LEN], uint8_t ck[AKA_CK_LEN], uint8_t ik[AKA_IK_LEN]);
+void aka_ck_ik(const struct aka_key *key, const uint8_t rand[AKA_RAND_LEN], uint8_t ck[AKA_CK_LEN],
+	       uint8_t ik[AKA_IK_LEN]);
 /** USIM side: AUTS = (SQN_MS ^ AK*) || MAC-S. */
 enum gba_err aka_auts_make(const struct aka_key *key, const uint8_t rand[AKA_RAND_LEN], uint64_t sqn_ms,
 			   uint8_t auts[AKA_AUTS_LEN]);

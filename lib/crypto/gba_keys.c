@@ -46,7 +46,8 @@ void gba_ks_naf(enum gba_key_kind kind, const uint8_t ks[GBA_KS_LEN], const uint
 }
 
 /* TEMP = base64 of the first 192 bits of KDF(Ks, "gba-me", RAND, IMPI, BSF_Id), BSF_Id = BSF FQDN || 01 00 00 01 00 */
-void gba_tmpi(const uint8_t ks[GBA_KS_LEN], const uint8_t rand[RAND_LEN], struct bytes impi, struct bytes bsf_fqdn, char *out)
+void gba_tmpi(const uint8_t ks[GBA_KS_LEN], const uint8_t rand[RAND_LEN], struct bytes impi, struct bytes bsf_fqdn,
+	      char *out)
 {
 	uint8_t bsf_id[NAF_ID_MAX], temp[GBA_KS_NAF_LEN];
 	size_t n = naf_id_build(bsf_fqdn, UA_ID_TMPI, bsf_id);

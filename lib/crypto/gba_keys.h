@@ -28,7 +28,8 @@ void gba_ks_naf(enum gba_key_kind kind, const uint8_t ks[GBA_KS_LEN], const uint
 /** B.4: "<32 characters>@tmpi.bsf.3gppnetwork.org".
  * @param out       GBA_TMPI_MAX octets, NUL-terminated
  * @param bsf_fqdn  a valid host name, in any case */
-void gba_tmpi(const uint8_t ks[GBA_KS_LEN], const uint8_t rand[RAND_LEN], struct bytes impi, struct bytes bsf_fqdn, char *out);
+void gba_tmpi(const uint8_t ks[GBA_KS_LEN], const uint8_t rand[RAND_LEN], struct bytes impi, struct bytes bsf_fqdn,
+	      char *out);
 
 /** GBA_U, 5.3.2: Trunc64(SHA-1(IK)); XOR it into the MAC of AUTN to get MAC* or back. [formula not cross-checked with a
  * second source: nothing outside this function knows it] */

@@ -12,9 +12,9 @@
 #define TAG_LEN	  16
 #define IDLE_MAX  16 /* keyed ciphers kept for the next caller; more than that at once is rare */
 
-/* A keyed cipher, used by one thread at a time. Its nonces count up from a random start of 96 bits: within one cipher none
- * comes twice, and two ciphers meet only if their starts are nearer than they ever count. Purely random nonces would wear
- * the key out after 2^32 records (NIST SP 800-38D 8.3), which a busy BSF reaches within days. */
+/* A keyed cipher, used by one thread at a time. Its nonces count up from a random start of 96 bits: within one cipher
+ * none comes twice, and two ciphers meet only if their starts are nearer than they ever count. Purely random nonces
+ * would wear the key out after 2^32 records (NIST SP 800-38D 8.3), which a busy BSF reaches within days. */
 struct gcm {
 	gcry_cipher_hd_t cipher;
 	uint8_t nonce[NONCE_LEN];

@@ -13,7 +13,7 @@
 /** A key-encryption key in locked memory. Usable from any thread. */
 struct kek;
 
-/** Read the key file; make it (32 random octets as hex, 0600, synced with its folder) when it does not exist and create.
+/** Read the key file; when there is none and create, make it (32 random octets as hex, 0600, synced with its folder).
  * @retval GBA_E_NOT_FOUND  no file and !create
  * @retval GBA_E_DENIED     not ours (euid), or readable by group or others
  * @retval GBA_E_SYNTAX     not 64 hex digits */

@@ -27,7 +27,7 @@ void sqn_array_init(struct sqn_array *array, unsigned int ind_bits)
 	array->delta = SQN_DELTA_DEFAULT;
 }
 
-/* An element that accepted nothing yet holds SEQ 0, which is never accepted (C.2.2 asks for more than the stored SEQ). */
+/* An element that accepted nothing yet holds SEQ 0, which is never accepted: C.2.2 asks for more than what is stored. */
 uint64_t sqn_array_highest(const struct sqn_array *array)
 {
 	uint64_t highest = 0;

@@ -29,7 +29,8 @@ static inline uint64_t sqn_make(uint64_t seq, unsigned int ind, unsigned int ind
 void sqn_to_octets(uint64_t sqn, uint8_t out[6]);
 uint64_t sqn_from_octets(const uint8_t in[6]);
 
-/** Nothing accepted yet, delta SQN_DELTA_DEFAULT, no age limit. @param ind_bits  0..SQN_IND_BITS_MAX; more counts as that */
+/** Nothing accepted yet, delta SQN_DELTA_DEFAULT, no age limit.
+ * @param ind_bits  0..SQN_IND_BITS_MAX; more counts as that */
 void sqn_array_init(struct sqn_array *array, unsigned int ind_bits);
 /** SQN_MS for AUTS: the highest accepted SQN anywhere in the array; 0 when there is none. */
 uint64_t sqn_array_highest(const struct sqn_array *array);

@@ -3,7 +3,7 @@
 
 #include "core/secret.h"
 
-/* TS 35.231 clause 6: one input layout, one permutation, one output layout. All fields stand octet-reversed in the state. */
+/* TS 35.231 clause 6: one input layout, one permutation, one output layout; all fields octet-reversed in the state. */
 enum {
 	AT_TOPC = 0,
 	AT_INSTANCE = 32,

@@ -17,12 +17,12 @@ struct tuak {
 };
 
 bool tuak_topc(const struct tuak *t, const uint8_t top[32], uint8_t topc[32]);
-bool tuak_f1(const struct tuak *t, const uint8_t topc[32], const uint8_t rand[16], const uint8_t sqn[6], const uint8_t amf[2],
-	     uint8_t *mac_a);
+bool tuak_f1(const struct tuak *t, const uint8_t topc[32], const uint8_t rand[16], const uint8_t sqn[6],
+	     const uint8_t amf[2], uint8_t *mac_a);
 bool tuak_f1_star(const struct tuak *t, const uint8_t topc[32], const uint8_t rand[16], const uint8_t sqn[6],
 		  const uint8_t amf[2], uint8_t *mac_s);
-bool tuak_f2345(const struct tuak *t, const uint8_t topc[32], const uint8_t rand[16], uint8_t *res, uint8_t *ck, uint8_t *ik,
-		uint8_t ak[6]);
+bool tuak_f2345(const struct tuak *t, const uint8_t topc[32], const uint8_t rand[16], uint8_t *res, uint8_t *ck,
+		uint8_t *ik, uint8_t ak[6]);
 bool tuak_f5_star(const struct tuak *t, const uint8_t topc[32], const uint8_t rand[16], uint8_t ak_star[6]);
 
 /** The permutation itself (FIPS 202), on 200 octets. */

@@ -97,14 +97,7 @@ static enum gba_err add_session_id(struct msg *answer, struct msg *request)
 	return GBA_OK;
 }
 
-struct outcome {
-	enum gba_err err;
-	const struct dia_failed *failed;
-	const struct dia_field *fields;
-	const void *in;
-};
-
-static enum gba_err fill(struct msg *answer, struct msg *request, uint32_t app, const struct outcome *outcome)
+static enum gba_err fill(struct msg *answer, struct msg *request, uint32_t app, const struct dia_outcome *outcome)
 {
 	uint32_t vendor, code = dia_result_of(outcome->err, &vendor);
 	enum gba_err err;
@@ -161,25 +154,31 @@ static bool is_e_bit(enum gba_err err)
 	return is_protocol_error(code, vendor);
 }
 
+enum gba_err dia_answer_build(struct msg **msg, const struct dia_outcome *outcome)
+{
+	static const struct dia_outcome internal = { GBA_E_NOMEM, NULL, NULL, NULL };
+	struct msg_hdr *request_hdr, *hdr;
+	struct msg *request = *msg;
+	bool e_bit = is_e_bit(outcome->err);
+
+	if (fd_msg_hdr(request, &request_hdr) != 0 || answer_from(msg, e_bit) != 0 || fd_msg_hdr(*msg, &hdr) != 0)
+		return GBA_E_NOMEM;
+	hdr->msg_flags = (request_hdr->msg_flags & CMD_FLAG_PROXIABLE) | (e_bit ? CMD_FLAG_ERROR : 0);
+	if (fill(*msg, request, request_hdr->msg_appl, outcome) == GBA_OK)
+		return GBA_OK;
+	empty(*msg);
+	hdr->msg_flags &= ~CMD_FLAG_ERROR;
+	return fill(*msg, request, request_hdr->msg_appl, &internal);
+}
+
 void dia_answer_send(struct msg **msg, enum gba_err err, const struct dia_failed *failed, const struct dia_field *fields,
 		     const void *in)
 {
-	struct outcome outcome = { err, failed, fields, in }, internal = { GBA_E_NOMEM, NULL, NULL, NULL };
-	struct msg_hdr *request_hdr, *hdr;
-	struct msg *request = *msg, *answer = *msg;
-	bool e_bit = is_e_bit(err);
+	struct dia_outcome outcome = { err, failed, fields, in };
+	struct msg *answer = *msg;
 
 	*msg = NULL;
-	if (fd_msg_hdr(request, &request_hdr) != 0 || answer_from(&answer, e_bit) != 0 || fd_msg_hdr(answer, &hdr) != 0) {
-		fd_msg_free(answer); /* not even room for an empty answer: the peer's own timer has to do */
-		return;
-	}
-	hdr->msg_flags = (request_hdr->msg_flags & CMD_FLAG_PROXIABLE) | (e_bit ? CMD_FLAG_ERROR : 0);
-	if (fill(answer, request, request_hdr->msg_appl, &outcome) != GBA_OK) {
-		empty(answer);
-		hdr->msg_flags &= ~CMD_FLAG_ERROR;
-		(void)fill(answer, request, request_hdr->msg_appl, &internal);
-	}
-	if (fd_msg_send(&answer, NULL, NULL) != 0)
+	/* Not even room for an empty answer: the peer's own timer has to do. */
+	if (dia_answer_build(&answer, &outcome) != GBA_OK || fd_msg_send(&answer, NULL, NULL) != 0)
 		fd_msg_free(answer);
 }

@@ -81,6 +81,17 @@ enum gba_err dia_add_common(struct msg *msg, uint32_t app);
 uint32_t dia_result_of(enum gba_err err, uint32_t *_vendor);
 enum gba_err dia_results_resolve(void);
 
+/** What an answer is to say. */
+struct dia_outcome {
+	enum gba_err err;
+	const struct dia_failed *failed; /* may be NULL */
+	const struct dia_field *fields;	 /* written when err is GBA_OK */
+	const void *in;
+};
+/** Turn the request in *msg into its answer. What cannot be written becomes 5012.
+ * @retval GBA_E_NOMEM  *msg is the request still, or an answer that cannot be filled: free it */
+enum gba_err dia_answer_build(struct msg **msg, const struct dia_outcome *outcome);
+
 /** Append Failed-AVP as RFC 6733 7.5 wants it: the AVP itself, or a zero-filled example, inside its groups. */
 enum gba_err dia_add_failed(struct msg *answer, const struct dia_failed *failed);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MILENAGE test sets in hex, most significant octet first. k .. f5_star: TS 35.208 clause 4.3 (set 2: TS 35.207); sres (c2)
- * and kc (c3): TS 55.205, where it has the set; autn, mac_s, auts: computed from them with another implementation, with
- * SQN_MS = sqn and AMF* = 0000. */
+/* MILENAGE test sets in hex, most significant octet first. k .. f5_star: TS 35.208 clause 4.3 (set 2: TS 35.207);
+ * sres (c2) and kc (c3): TS 55.205, where it has the set; autn, mac_s, auts: computed from them with another
+ * implementation, with SQN_MS = sqn and AMF* = 0000. */
 static const struct milenage_row {
-	const char *name, *k, *op, *opc, *rand, *sqn, *amf, *f1, *f1_star, *f2, *f3, *f4, *f5, *f5_star, *sres, *kc, *autn, *mac_s,
-		*auts;
+	const char *name, *k, *op, *opc, *rand, *sqn, *amf, *f1, *f1_star, *f2, *f3, *f4, *f5, *f5_star, *sres, *kc, *autn,
+		*mac_s, *auts;
 } milenage_rows[] = {
 	{
 		.name = "TS 35.208 4.3.1 set 1",

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ue/client.h"
+
+#include <stdio.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/trace.h"
+#include "ue/usim/soft_usim.h"
+
+#define BOOTSTRAP_WAIT_MS  (2 * UB_TIMEOUT_MS) /* for a run of another thread or process */
+#define RETRY_AFTER_LIMIT  3600		       /* [s] nobody is kept from asking for longer */
+
+struct client {
+	struct state *state;
+	struct client_conf conf;
+};
+
+struct client *client_new(TALLOC_CTX *mem_ctx, struct state *state, const struct client_conf *conf)
+{
+	struct client *client = talloc_zero(mem_ctx, struct client);
+
+	if (client == NULL)
+		return NULL;
+	client->state = state;
+	client->conf = *conf;
+	if (client->conf.now == NULL)
+		client->conf.now = clock_now;
+	return client;
+}
+
+/* What one call needs of the folder, below its own context. */
+struct view {
+	struct client *client;
+	struct profiles *profiles;
+	const struct profile *profile;
+	struct tokens *tokens;
+	time_t now;
+};
+
+static enum gba_err view_profile(struct client *client, struct view **_view, struct ue_why *why)
+{
+	struct view *view = talloc_zero(NULL, struct view);
+	enum gba_err err;
+
+	if (view == NULL)
+		return ue_fail(why, GBA_E_NOMEM, "out of memory");
+	view->client = client;
+	view->now = client->conf.now();
+	err = profiles_load(view, client->state, &view->profiles, why);
+	if (err == GBA_OK) {
+		view->profile = profiles_active(view->profiles);
+		if (view->profile == NULL)
+			err = ue_fail(why, GBA_E_NOT_FOUND, "no profile: add one with gba-ue profile add");
+	}
+	if (err != GBA_OK) {
+		talloc_free(view);
+		return err;
+	}
+	*_view = view;
+	return GBA_OK;
+}
+
+/* One transaction on the token store. */
+static enum gba_err with_tokens(struct view *view, enum gba_err (*change)(struct view *view, void *arg, bool *_changed),
+				void *arg, struct ue_why *why)
+{
+	enum gba_err err, saved = GBA_OK;
+	bool changed = false;
+	int lock;
+
+	err = tokens_lock(view->client->state, &lock);
+	if (err != GBA_OK)
+		return ue_fail(why, err, "token store: %s", gba_strerror(err));
+	TALLOC_FREE(view->tokens);
+	err = tokens_load(view, view->client->state, &view->tokens);
+	if (err != GBA_OK) {
+		ue_fail(why, err, "token store: %s", gba_strerror(err));
+	} else {
+		err = change(view, arg, &changed);
+		if (changed && (err == GBA_OK || err == GBA_E_NOT_FOUND)) /* what expired is gone either way */
+			saved = tokens_save(view->client->state, view->tokens);
+		if (saved != GBA_OK)
+			err = ue_fail(why, saved, "token store: %s", gba_strerror(saved));
+	}
+	state_unlock(lock);
+	return err;
+}
+
+struct wanted {
+	struct bytes naf;
+	const char *refused;
+	struct client_run *run;
+	char tmpi[GBA_TMPI_MAX];
+	time_t not_before;
+};
+
+static void fill_run(const struct token_realm *realm, struct client_run *run)
+{
+	snprintf(run->profile, sizeof(run->profile), "%s", realm->profile);
+	snprintf(run->btid, sizeof(run->btid), "%s", realm->btid);
+	run->expires = realm->expires;
+	run->in_usim = realm->in_usim;
+	run->tmpi = realm->tmpi[0] != '\0';
+}
+
+/* A stored token that will do; GBA_E_NOT_FOUND: bootstrap. */
+static enum gba_err find_token(struct view *view, void *arg, bool *_changed)
+{
+	struct wanted *wanted = arg;
+	struct token_realm *realm;
+
+	*_changed = tokens_expire(view->tokens, view->now);
+	realm = tokens_realm(view->tokens, view->profile->name);
+	wanted->tmpi[0] = '\0';
+	wanted->not_before = 0;
+	if (realm != NULL) {
+		memcpy(wanted->tmpi, realm->tmpi, sizeof(wanted->tmpi));
+		wanted->not_before = realm->not_before;
+	}
+	realm = tokens_usable(view->tokens, view->profile->name, view->now);
+	if (realm == NULL || (wanted->refused != NULL && strcmp(realm->btid, wanted->refused) == 0))
+		return GBA_E_NOT_FOUND;
+	fill_run(realm, wanted->run);
+	if (wanted->naf.p == NULL)
+		return GBA_OK;
+	return tokens_bind(view->tokens, realm, wanted->naf, view->now, _changed);
+}
+
+struct outcome {
+	struct token_realm realm;
+	struct wanted *wanted;
+};
+
+static enum gba_err keep_token(struct view *view, void *arg, bool *_changed)
+{
+	struct outcome *outcome = arg;
+	enum gba_err err;
+
+	*_changed = true;
+	err = tokens_bootstrapped(view->tokens, &outcome->realm);
+	if (err != GBA_OK || outcome->wanted->naf.p == NULL)
+		return err;
+	return tokens_bind(view->tokens, tokens_realm(view->tokens, outcome->realm.profile), outcome->wanted->naf, view->now,
+			   _changed);
+}
+
+/* After a failed run: when the BSF may be asked again, and that it did not know the TMPI. */
+static enum gba_err keep_failure(struct view *view, void *arg, bool *_changed)
+{
+	const struct outcome *outcome = arg;
+	struct token_realm *realm = tokens_realm_make(view->tokens, outcome->realm.profile);
+
+	if (realm == NULL)
+		return GBA_E_NOSPACE;
+	realm->not_before = outcome->realm.not_before;
+	memcpy(realm->tmpi, outcome->realm.tmpi, sizeof(realm->tmpi));
+	*_changed = true;
+	return GBA_OK;
+}
+
+static void log_run(const struct view *view, const struct ub_result *result, enum gba_err err, const struct ue_why *why)
+{
+	struct log_about about = { .iface = "Ub", .corr = result->corr, .peer = bytes_of(view->profile->bsf),
+				   .clause = "TS 24.109 4", .result = err };
+
+	if (err == GBA_OK)
+		log_event(LOG_L_INFO, "ue.bootstrap", &about, "bootstrapped in realm %s, %u resynchronisations%s",
+			  view->profile->name, result->resyncs, result->tmpi_refused ? ", TMPI not taken" : "");
+	else
+		log_event(LOG_L_WARNING, "ue.bootstrap", &about, "no token of realm %s: %s", view->profile->name, why->text);
+}
+
+static void trace_token(const struct ub_result *result)
+{
+	struct trace_step step = { .from = "ue", .to = "usim", .iface = "USIM", .clause = "Y.3056 10.4-4a",
+				   .message = result->in_usim ? "Ks kept in the USIM" : "Ks = CK || IK", .corr = result->corr };
+
+	trace_step(&step);
+}
+
+/* ub_run() with what the profile says. */
+static enum gba_err run_ub(struct view *view, struct wanted *wanted, struct token_realm *realm, struct ub_result *_result,
+			   struct ue_why *why)
+{
+	const struct profile *profile = view->profile;
+	struct ub_conf conf = { .bsf = bytes_of(profile->bsf), .url = profile->url, .connect = profile->connect };
+	struct fetcher fetcher;
+	struct fetch_curl *curl;
+	struct usim_identity identity;
+	struct usim usim;
+	enum gba_err err;
+
+	err = soft_usim_open(view, view->client->state, profile->usim, &usim);
+	if (err == GBA_OK)
+		err = usim.ops->identity(usim.card, &identity);
+	if (err != GBA_OK)
+		return ue_fail(why, err, "USIM %s: %s", profile->usim, gba_strerror(err));
+	if (profile->url[0] == '\0')
+		conf.url = talloc_asprintf(view, "http://%s/", profile->bsf);
+	snprintf(realm->impi, sizeof(realm->impi), "%s", profile->impi[0] != '\0' ? profile->impi : identity.impi);
+	conf.ca_file = profile->ca_file;
+	conf.impi = bytes_of(realm->impi);
+	if (wanted->tmpi[0] != '\0')
+		conf.tmpi = bytes_of(wanted->tmpi);
+	if (profile->announce)
+		conf.application = wanted->naf;
+	conf.product = view->client->conf.product;
+	conf.timeout_ms = view->client->conf.timeout_ms;
+	conf.now = view->now;
+	if (view->client->conf.fetcher != NULL) {
+		fetcher = *view->client->conf.fetcher;
+	} else {
+		err = fetch_curl_new(view, &curl);
+		if (err != GBA_OK || conf.url == NULL)
+			return ue_fail(why, GBA_E_NOMEM, "out of memory");
+		fetcher = fetch_curl_fetcher(curl);
+	}
+	return ub_run(view, &conf, &usim, &fetcher, _result, why);
+}
+
+/* The 10.4 flow, under the bootstrap lock. */
+static enum gba_err bootstrap(struct view *view, struct wanted *wanted, struct ue_why *why)
+{
+	struct outcome outcome = { .wanted = wanted };
+	struct token_realm *realm = &outcome.realm;
+	struct ub_result result = { .corr = "" };
+	enum gba_err err;
+
+	snprintf(realm->profile, sizeof(realm->profile), "%s", view->profile->name);
+	err = run_ub(view, wanted, realm, &result, why);
+	log_run(view, &result, err, why);
+	wanted->run->resyncs = result.resyncs;
+	wanted->run->retry_after = result.retry_after;
+	if (err != GBA_OK) {
+		if (result.retry_after > 0)
+			realm->not_before = view->now + (result.retry_after < RETRY_AFTER_LIMIT ? result.retry_after :
+													 RETRY_AFTER_LIMIT);
+		if (!result.tmpi_refused)
+			memcpy(realm->tmpi, wanted->tmpi, sizeof(realm->tmpi));
+		if (result.retry_after > 0 || result.tmpi_refused)
+			with_tokens(view, keep_failure, &outcome, NULL);
+		return err;
+	}
+	memcpy(realm->btid, result.btid, sizeof(realm->btid));
+	memcpy(realm->tmpi, result.tmpi, sizeof(realm->tmpi));
+	realm->created = view->now;
+	realm->expires = result.expires;
+	realm->in_usim = result.in_usim;
+	realm->ks = result.ks;
+	err = with_tokens(view, keep_token, &outcome, why);
+	if (err != GBA_OK)
+		return err;
+	trace_token(&result);
+	fill_run(realm, wanted->run);
+	wanted->run->fresh = true;
+	return GBA_OK;
+}
+
+/* Bootstrap unless somebody else did while we waited for our turn. */
+static enum gba_err in_turn(struct view *view, struct wanted *wanted, bool force, struct ue_why *why)
+{
+	enum gba_err err = with_tokens(view, find_token, wanted, why);
+
+	if (err != GBA_E_NOT_FOUND && !(err == GBA_OK && force))
+		return err;
+	if (!force && view->now < wanted->not_before) {
+		wanted->run->retry_after = (unsigned int)(wanted->not_before - view->now);
+		return ue_fail(why, GBA_E_BUSY, "BSF asked to be left alone for another %u s", wanted->run->retry_after);
+	}
+	return bootstrap(view, wanted, why);
+}
+
+/* The profile is read under the lock: a switch of realm waits for the end of a run, and the next run sees the new one. */
+static enum gba_err bootstrap_in_turn(struct client *client, struct wanted *wanted, bool force, struct ue_why *why)
+{
+	struct view *view;
+	enum gba_err err;
+	int turn;
+
+	err = state_lock(client->state, "bootstrap", BOOTSTRAP_WAIT_MS, &turn);
+	if (err != GBA_OK)
+		return ue_fail(why, err, "another bootstrapping does not end");
+	err = view_profile(client, &view, why);
+	if (err == GBA_OK) {
+		err = in_turn(view, wanted, force, why);
+		talloc_free(view);
+	}
+	state_unlock(turn);
+	return err;
+}
+
+enum gba_err client_bootstrap(struct client *client, struct bytes naf, const char *refused, bool force,
+			      struct client_run *_run, struct ue_why *why)
+{
+	struct wanted wanted = { .naf = naf, .refused = refused, .run = _run };
+	struct ue_why unheard;
+	struct view *view;
+	enum gba_err err;
+
+	if (why == NULL)
+		why = &unheard;
+	memset(_run, 0, sizeof(*_run));
+	err = view_profile(client, &view, why);
+	if (err != GBA_OK)
+		return err;
+	err = with_tokens(view, find_token, &wanted, why);
+	talloc_free(view);
+	if (err == GBA_E_NOT_FOUND || (err == GBA_OK && force))
+		return bootstrap_in_turn(client, &wanted, force, why);
+	return err;
+}
+
+static enum gba_err source_token(void *arg, struct bytes naf, const char *refused, struct token_ref *_token,
+				 struct ue_why *why)
+{
+	struct client_run run;
+	enum gba_err err;
+
+	err = client_bootstrap(arg, naf, refused, false, &run, why);
+	if (err != GBA_OK)
+		return err;
+	memcpy(_token->btid, run.btid, sizeof(_token->btid));
+	_token->expires = run.expires;
+	return GBA_OK;
+}
+
+struct wanted_key {
+	const char *btid;
+	struct bytes naf_id;
+	uint8_t *key;
+};
+
+static enum gba_err derive(struct view *view, void *arg, bool *_changed)
+{
+	const struct token_realm *realm = tokens_usable(view->tokens, view->profile->name, view->now);
+	struct wanted_key *wanted = arg;
+	uint8_t rand[RAND_LEN];
+	struct usim usim;
+	enum gba_err err;
+
+	(void)_changed;
+	if (realm == NULL || strcmp(realm->btid, wanted->btid) != 0)
+		return GBA_E_BTID_UNKNOWN;
+	if (realm->in_usim) {
+		err = soft_usim_open(view, view->client->state, view->profile->usim, &usim);
+		return err != GBA_OK ? err :
+				       usim.ops->gba_naf(usim.card, bytes_of(realm->btid), bytes_of(realm->impi),
+							 wanted->naf_id, wanted->key);
+	}
+	err = btid_parse(bytes_of(realm->btid), rand, NULL);
+	if (err != GBA_OK)
+		return err;
+	gba_ks_naf(GBA_KEY_ME, realm->ks->p, rand, bytes_of(realm->impi), wanted->naf_id, wanted->key);
+	return GBA_OK;
+}
+
+static enum gba_err source_key(void *arg, const struct token_ref *token, struct bytes naf_id, uint8_t key[GBA_KS_NAF_LEN])
+{
+	struct wanted_key wanted = { token->btid, naf_id, key };
+	struct view *view;
+	enum gba_err err;
+
+	err = view_profile(arg, &view, NULL);
+	if (err != GBA_OK)
+		return err;
+	err = with_tokens(view, derive, &wanted, NULL);
+	talloc_free(view);
+	return err;
+}
+
+struct token_source client_source(struct client *client)
+{
+	return (struct token_source){ client, source_token, source_key };
+}
+
+/* Tokens first: a crash in between leaves the old realm active without a token, never two realms with one. */
+static enum gba_err switch_locked(struct state *state, const char *name, struct ue_why *why)
+{
+	TALLOC_CTX *tmp = talloc_new(NULL);
+	struct profiles *profiles;
+	struct tokens *tokens;
+	enum gba_err err;
+
+	if (tmp == NULL)
+		return ue_fail(why, GBA_E_NOMEM, "out of memory");
+	err = profiles_load(tmp, state, &profiles, why);
+	if (err == GBA_OK && profiles_use(profiles, name) != GBA_OK)
+		err = ue_fail(why, GBA_E_NOT_FOUND, "no profile %s", name);
+	if (err != GBA_OK)
+		goto done;
+	err = tokens_load(tmp, state, &tokens);
+	if (err == GBA_OK) {
+		tokens_retire_others(tokens, name);
+		err = tokens_save(state, tokens);
+	}
+	if (err == GBA_OK)
+		err = profiles_save(state, profiles);
+	if (err != GBA_OK)
+		ue_fail(why, err, "realm not switched: %s", gba_strerror(err));
+done:
+	talloc_free(tmp);
+	return err;
+}
+
+enum gba_err client_switch(struct state *state, const char *profile, struct ue_why *why)
+{
+	enum gba_err err;
+	int turn, lock;
+
+	err = state_lock(state, "bootstrap", BOOTSTRAP_WAIT_MS, &turn); /* a run in progress would store under the old realm */
+	if (err != GBA_OK)
+		return ue_fail(why, err, "a bootstrapping does not end");
+	err = tokens_lock(state, &lock);
+	if (err == GBA_OK) {
+		err = switch_locked(state, profile, why);
+		state_unlock(lock);
+	}
+	state_unlock(turn);
+	return err;
+}

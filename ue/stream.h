@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Ua for any protocol over TCP: a PSK-TLS connection to an application, and what is needed to pump octets through it. */
+#ifndef GBA_UE_STREAM_H
+#define GBA_UE_STREAM_H
+
+#include "ue/psk.h"
+
+#define STREAM_TIMEOUT_MS 30000 /* for connection and handshake */
+
+struct stream_conf {
+	const char *host; /* name of the application: SNI and NAF_Id */
+	unsigned int port;
+	const char *connect;   /* as in struct fetch_ask */
+	const char *separator; /* NULL: PSK_SEPARATOR_DEFAULT */
+	enum fetch_tls tls;
+	unsigned int timeout_ms; /* 0: STREAM_TIMEOUT_MS */
+	unsigned int idle_ms;	 /* no octet either way for so long ends the connection; 0: never */
+};
+
+struct stream;
+
+/** Connect and shake hands; when the application does not take the token, bootstrap and try again, once.
+ * @param mem_ctx  of this thread only
+ * @retval GBA_E_UNREACHABLE, GBA_E_TIMEOUT
+ * @retval GBA_E_NOT_AUTHORIZED  the application does not take a fresh token either
+ * @return and all of token_source.token() */
+enum gba_err stream_open(TALLOC_CTX *mem_ctx, const struct stream_conf *conf, const struct token_source *source,
+			 struct stream **_stream, struct ue_why *why);
+/** When the token under which it was opened ends. */
+time_t stream_expires(const struct stream *stream);
+/** Move octets between a connected socket and the stream until one side ends, nothing moves for idle_ms, the token expires,
+ * or *stop is set (seen within a second). Half-closed connections are kept up. Makes fd non-blocking. */
+enum gba_err stream_pump(struct stream *stream, int fd, const volatile int *stop);
+
+#endif

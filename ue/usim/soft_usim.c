@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ue/usim/soft_usim.h"
+
+#include <stdio.h>
+
+#include "core/trace.h"
+
+#define LOCK_WAIT_MS 5000
+
+struct soft_usim {
+	struct state *state;
+	char name[STATE_NAME_MAX + 1];
+};
+
+#define FILE_PREFIX "usim-"
+#define FILE_MAX    (sizeof(FILE_PREFIX) + STATE_NAME_MAX)
+
+static void file_name(const char *name, char out[FILE_MAX])
+{
+	snprintf(out, FILE_MAX, FILE_PREFIX "%s", name);
+}
+
+static enum gba_err store(struct state *state, const char *name, const struct soft_usim_data *data)
+{
+	struct secret *plain = secret_new(NULL, SOFT_USIM_RECORD_MAX);
+	char file[FILE_MAX];
+	enum gba_err err;
+	size_t n;
+
+	if (plain == NULL)
+		return GBA_E_NOMEM;
+	n = soft_usim_encode(data, plain->p, plain->n);
+	file_name(name, file);
+	err = n > 0 ? state_write_sealed(state, file, BYTES(plain->p, n)) : GBA_E_TOO_LONG;
+	talloc_free(plain);
+	return err;
+}
+
+/* Into *data, which is wiped on failure by its owner. */
+static enum gba_err load(struct state *state, const char *name, struct soft_usim_data *data)
+{
+	char file[FILE_MAX];
+	struct bytes plain;
+	enum gba_err err;
+
+	file_name(name, file);
+	err = state_read_sealed(NULL, state, file, &plain);
+	if (err != GBA_OK)
+		return err;
+	err = soft_usim_decode(plain, data);
+	talloc_free((void *)plain.p);
+	return err;
+}
+
+enum gba_err soft_usim_load(TALLOC_CTX *mem_ctx, struct state *state, const char *name, struct soft_usim_data **_data)
+{
+	struct secret *owner;
+	struct soft_usim_data *data = soft_usim_data_new(mem_ctx, &owner);
+	enum gba_err err;
+
+	if (data == NULL)
+		return GBA_E_NOMEM;
+	err = load(state, name, data);
+	if (err != GBA_OK) {
+		talloc_free(owner);
+		return err;
+	}
+	*_data = data;
+	return GBA_OK;
+}
+
+enum gba_err soft_usim_create(struct state *state, const char *name, const struct soft_usim_data *data)
+{
+	char file[FILE_MAX];
+	enum gba_err err;
+	int lock;
+
+	if (!state_name_valid(bytes_of(name)) || !imsi_valid(bytes_of(data->identity.imsi)))
+		return GBA_E_RANGE;
+	if (!impi_valid(bytes_of(data->identity.impi)))
+		return GBA_E_IMPI_SYNTAX;
+	err = aka_key_check(&data->key);
+	if (err != GBA_OK)
+		return err;
+	file_name(name, file);
+	err = state_lock(state, file, LOCK_WAIT_MS, &lock);
+	if (err != GBA_OK)
+		return err;
+	err = state_has(state, file) ? GBA_E_EXISTS : store(state, name, data);
+	state_unlock(lock);
+	return err;
+}
+
+enum gba_err soft_usim_edit(struct state *state, const char *name,
+			    enum gba_err (*edit)(struct soft_usim_data *data, void *arg), void *arg)
+{
+	char file[FILE_MAX];
+	struct secret *owner;
+	struct soft_usim_data *data = soft_usim_data_new(NULL, &owner);
+	enum gba_err err;
+	int lock;
+
+	if (data == NULL)
+		return GBA_E_NOMEM;
+	file_name(name, file);
+	err = state_lock(state, file, LOCK_WAIT_MS, &lock);
+	if (err == GBA_OK) {
+		err = load(state, name, data);
+		if (err == GBA_OK)
+			err = edit(data, arg);
+		if (err == GBA_OK)
+			err = store(state, name, data);
+		state_unlock(lock);
+	}
+	talloc_free(owner);
+	return err;
+}
+
+enum gba_err soft_usim_remove(struct state *state, const char *name)
+{
+	char file[FILE_MAX];
+
+	file_name(name, file);
+	return state_remove(state, file);
+}
+
+static enum gba_err card_identity(void *card, struct usim_identity *_identity)
+{
+	struct soft_usim *usim = card;
+	struct soft_usim_data *data;
+	struct secret *owner;
+	enum gba_err err;
+
+	data = soft_usim_data_new(NULL, &owner);
+	if (data == NULL)
+		return GBA_E_NOMEM;
+	err = load(usim->state, usim->name, data);
+	if (err == GBA_OK)
+		*_identity = data->identity;
+	talloc_free(owner);
+	return err;
+}
+
+/* Arguments of one AUTHENTICATE, for the edit below. */
+struct authenticate {
+	enum usim_context context;
+	const uint8_t *rand, *autn;
+	struct aka_vector vector;
+	uint8_t auts[AKA_AUTS_LEN];
+};
+
+/* TS 33.102 6.3.3: MAC, then SQN; GBA_U first undoes MAC* (TS 33.220 5.3.2). */
+static enum gba_err check_challenge(struct soft_usim_data *data, struct authenticate *auth)
+{
+	uint8_t ck[AKA_CK_LEN], ik[AKA_IK_LEN], mask[AKA_MAC_LEN];
+	bool gba = auth->context == USIM_GBA;
+	enum gba_err err;
+	uint64_t sqn;
+
+	if (gba) {
+		aka_ck_ik(&data->key, auth->rand, ck, ik);
+		gba_u_mac_mask(ik, mask);
+		SECRET_WIPE(ck);
+		SECRET_WIPE(ik);
+	}
+	err = aka_challenge_check(&data->key, auth->rand, auth->autn, gba ? mask : NULL, &auth->vector, &sqn);
+	if (gba)
+		SECRET_WIPE(mask);
+	if (err != GBA_OK)
+		return err;
+	err = sqn_accept(&data->sqn, sqn);
+	if (err == GBA_E_AKA_SYNC && aka_auts_make(&data->key, auth->rand, sqn_array_highest(&data->sqn), auth->auts) != GBA_OK)
+		return GBA_E_INTERNAL;
+	return err;
+}
+
+static enum gba_err edit_authenticate(struct soft_usim_data *data, void *arg)
+{
+	struct authenticate *auth = arg;
+	enum gba_err err;
+
+	if (auth->context == USIM_GBA && !data->identity.gba_u)
+		return GBA_E_UNSUPPORTED;
+	err = check_challenge(data, auth);
+	if (err != GBA_OK || auth->context != USIM_GBA)
+		return err;
+	gba_ks(auth->vector.ck, auth->vector.ik, data->ks);
+	memcpy(data->rand, auth->rand, RAND_LEN);
+	data->has_ks = true;
+	data->btid[0] = '\0';
+	data->expires = 0;
+	return GBA_OK;
+}
+
+static void trace_authenticate(const struct authenticate *auth, enum gba_err err)
+{
+	struct trace_step step = { .from = "ue", .to = "usim", .iface = "USIM", .clause = "Y.3056 10.4-2b" };
+	char corr[CORR_LEN + 1], message[64];
+
+	if (!trace_on())
+		return;
+	corr_from_rand(auth->rand, corr);
+	snprintf(message, sizeof(message), "AUTHENTICATE %s: %s", auth->context == USIM_GBA ? "GBA" : "3G",
+		 gba_strerror(err));
+	step.corr = corr;
+	step.message = message;
+	trace_step(&step);
+}
+
+static enum gba_err card_authenticate(void *card, enum usim_context context, const uint8_t rand[AKA_RAND_LEN],
+				      const uint8_t autn[AKA_AUTN_LEN], struct usim_reply *_reply)
+{
+	struct authenticate auth = { .context = context, .rand = rand, .autn = autn };
+	struct soft_usim *usim = card;
+	enum gba_err err;
+
+	memset(_reply, 0, sizeof(*_reply));
+	err = soft_usim_edit(usim->state, usim->name, edit_authenticate, &auth);
+	trace_authenticate(&auth, err);
+	if (err == GBA_E_AKA_SYNC)
+		memcpy(_reply->auts, auth.auts, AKA_AUTS_LEN);
+	if (err == GBA_OK) {
+		memcpy(_reply->res, auth.vector.xres, auth.vector.xres_len);
+		_reply->res_len = auth.vector.xres_len;
+	}
+	if (err == GBA_OK && context == USIM_3G) {
+		memcpy(_reply->ck, auth.vector.ck, AKA_CK_LEN);
+		memcpy(_reply->ik, auth.vector.ik, AKA_IK_LEN);
+	}
+	SECRET_WIPE(auth);
+	return err;
+}
+
+struct bind {
+	struct bytes btid;
+	time_t expires;
+};
+
+/* Is Ks inside the one of this B-TID's run? */
+static bool holds(const struct soft_usim_data *data, struct bytes btid)
+{
+	uint8_t rand[RAND_LEN];
+
+	return data->has_ks && btid_parse(btid, rand, NULL) == GBA_OK && memcmp(rand, data->rand, RAND_LEN) == 0;
+}
+
+static enum gba_err edit_bind(struct soft_usim_data *data, void *arg)
+{
+	const struct bind *bind = arg;
+
+	if (!holds(data, bind->btid))
+		return GBA_E_BTID_UNKNOWN;
+	snprintf(data->btid, sizeof(data->btid), "%.*s", BYTES_FMT(bind->btid));
+	data->expires = bind->expires;
+	return GBA_OK;
+}
+
+static enum gba_err card_gba_bind(void *card, struct bytes btid, time_t expires)
+{
+	struct bind bind = { btid, expires };
+	struct soft_usim *usim = card;
+
+	return soft_usim_edit(usim->state, usim->name, edit_bind, &bind);
+}
+
+static enum gba_err card_gba_naf(void *card, struct bytes btid, struct bytes impi, struct bytes naf_id,
+				 uint8_t ks_ext_naf[GBA_KS_NAF_LEN])
+{
+	struct soft_usim *usim = card;
+	struct soft_usim_data *data;
+	struct secret *owner;
+	enum gba_err err;
+
+	data = soft_usim_data_new(NULL, &owner);
+	if (data == NULL)
+		return GBA_E_NOMEM;
+	err = load(usim->state, usim->name, data);
+	if (err == GBA_OK && !holds(data, btid))
+		err = GBA_E_BTID_UNKNOWN;
+	if (err == GBA_OK)
+		gba_ks_naf(GBA_KEY_ME, data->ks, data->rand, impi, naf_id, ks_ext_naf);
+	talloc_free(owner);
+	return err;
+}
+
+static const struct usim_ops soft_usim_ops = {
+	.identity = card_identity,
+	.authenticate = card_authenticate,
+	.gba_bind = card_gba_bind,
+	.gba_naf = card_gba_naf,
+};
+
+enum gba_err soft_usim_open(TALLOC_CTX *mem_ctx, struct state *state, const char *name, struct usim *_usim)
+{
+	struct soft_usim *usim;
+	char file[FILE_MAX];
+
+	if (!state_name_valid(bytes_of(name)))
+		return GBA_E_NOT_FOUND;
+	file_name(name, file);
+	if (!state_has(state, file))
+		return GBA_E_NOT_FOUND;
+	usim = talloc_zero(mem_ctx, struct soft_usim);
+	if (usim == NULL)
+		return GBA_E_NOMEM;
+	usim->state = state;
+	snprintf(usim->name, sizeof(usim->name), "%s", name);
+	_usim->ops = &soft_usim_ops;
+	_usim->card = usim;
+	return GBA_OK;
+}

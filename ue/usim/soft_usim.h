@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** A USIM in a sealed file "usim-<name>" of the state folder: a stand-in for a card, for labs and for devices without one.
+ * Whoever may read the folder's kek can read the keys; a card cannot be read by anybody. */
+#ifndef GBA_UE_SOFT_USIM_H
+#define GBA_UE_SOFT_USIM_H
+
+#include "core/secret.h"
+#include "crypto/sqn.h"
+#include "ue/state.h"
+#include "ue/usim/usim.h"
+
+/** What the file holds. Lives in locked memory only (soft_usim_data_new). */
+struct soft_usim_data {
+	struct aka_key key;
+	struct sqn_array sqn;
+	struct usim_identity identity;
+	/* Result of the last GBA_U bootstrapping (TS 33.220 5.3.2) */
+	bool has_ks;
+	uint8_t ks[GBA_KS_LEN];
+	uint8_t rand[RAND_LEN];
+	char btid[BTID_MAX + 1]; /* EF_GBABP; empty until gba_bind */
+	time_t expires;
+};
+
+/** Zeroed data in locked memory, wiped when its owner is freed. NULL: out of memory. */
+struct soft_usim_data *soft_usim_data_new(TALLOC_CTX *mem_ctx, struct secret **_owner);
+/** File content into out. @return octets, never more than SOFT_USIM_RECORD_MAX; 0: cap too small */
+size_t soft_usim_encode(const struct soft_usim_data *data, uint8_t *out, size_t cap);
+#define SOFT_USIM_RECORD_MAX 4096
+/** @retval GBA_E_CORRUPT  anything a USIM cannot have: lengths, counts, identities, trailing octets; *data is then undefined */
+enum gba_err soft_usim_decode(struct bytes plain, struct soft_usim_data *data);
+
+/** Make the file. Keys must be checked by aka_key_check(). @retval GBA_E_EXISTS, GBA_E_RANGE, GBA_E_IMPI_SYNTAX */
+enum gba_err soft_usim_create(struct state *state, const char *name, const struct soft_usim_data *data);
+/** Read everything, keys too: for the owner. @retval GBA_E_NOT_FOUND, GBA_E_CORRUPT */
+enum gba_err soft_usim_load(TALLOC_CTX *mem_ctx, struct state *state, const char *name, struct soft_usim_data **_data);
+/** Let the owner change it under the lock; durable on GBA_OK. edit returns GBA_OK to have it written. */
+enum gba_err soft_usim_edit(struct state *state, const char *name,
+			    enum gba_err (*edit)(struct soft_usim_data *data, void *arg), void *arg);
+enum gba_err soft_usim_remove(struct state *state, const char *name);
+
+/** Put the card into its reader: the interface above on that file. Nothing is kept in memory between calls.
+ * @retval GBA_E_NOT_FOUND */
+enum gba_err soft_usim_open(TALLOC_CTX *mem_ctx, struct state *state, const char *name, struct usim *_usim);
+
+#endif

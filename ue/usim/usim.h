@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The secure element as the client element sees it: what a USIM answers to AUTHENTICATE (TS 31.102 7.1) and where GBA_U
+ * keeps its keys. soft_usim.h implements it in a sealed file; a card behind PC/SC implements the same operations. Nothing
+ * above this interface ever sees K, OPc or, with GBA_U, Ks. */
+#ifndef GBA_UE_USIM_H
+#define GBA_UE_USIM_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include "core/ident.h"
+#include "crypto/aka.h"
+#include "crypto/gba_keys.h"
+
+struct usim_identity {
+	char imsi[IMSI_MAX + 1]; /* EF_IMSI */
+	char impi[IMPI_MAX + 1]; /* EF_IMPI of the ISIM, or derived from the IMSI */
+	bool gba_u;		 /* service 68: AUTHENTICATE in GBA context, Ks stays inside */
+};
+
+/** Answer of AUTHENTICATE; the caller wipes it. */
+struct usim_reply {
+	uint8_t res[AKA_RES_MAX];
+	size_t res_len; /* [octets] */
+	uint8_t ck[AKA_CK_LEN], ik[AKA_IK_LEN]; /* all zero in GBA context */
+	uint8_t auts[AKA_AUTS_LEN];		/* written on GBA_E_AKA_SYNC only */
+};
+
+enum usim_context {
+	USIM_3G,  /* P2 = 81: RES, CK, IK */
+	USIM_GBA, /* P2 = 84, tag DD, bootstrapping: RES only; Ks and RAND replace those of an earlier run */
+};
+
+struct usim_ops {
+	/** @retval GBA_E_CORRUPT, GBA_E_IO, ... the card cannot be used */
+	enum gba_err (*identity)(void *card, struct usim_identity *_identity);
+	/** MAC first, then SQN (TS 33.102 6.3.3). The accepted SQN is durable before this returns GBA_OK.
+	 * @retval GBA_E_AKA_MAC   not from the home network: no answer, no AUTS
+	 * @retval GBA_E_AKA_SYNC  _reply->auts is to be sent, and nothing else in _reply is set
+	 * @retval GBA_E_UNSUPPORTED  GBA context on a card without it */
+	enum gba_err (*authenticate)(void *card, enum usim_context context, const uint8_t rand[AKA_RAND_LEN],
+				     const uint8_t autn[AKA_AUTN_LEN], struct usim_reply *_reply);
+	/** GBA_U: write B-TID and lifetime beside RAND (EF_GBABP), after the run succeeded.
+	 * @retval GBA_E_BTID_UNKNOWN  the B-TID's RAND is not the one of the Ks inside */
+	enum gba_err (*gba_bind)(void *card, struct bytes btid, time_t expires);
+	/** GBA_U: P2 = 84, tag DE, NAF derivation: Ks_ext_NAF; Ks_int_NAF does not come out.
+	 * @retval GBA_E_BTID_UNKNOWN  Ks inside belongs to another run, or there is none */
+	enum gba_err (*gba_naf)(void *card, struct bytes btid, struct bytes impi, struct bytes naf_id,
+				uint8_t ks_ext_naf[GBA_KS_NAF_LEN]);
+};
+
+/** Copied by value; `card` belongs to whoever made it. Calls may come from any thread. */
+struct usim {
+	const struct usim_ops *ops;
+	void *card;
+};
+
+#endif
