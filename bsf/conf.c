@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bsf/conf.h"
+
+#include <stdlib.h>
+
+static const char *const digest_names[] = { "akav1", "akav2", NULL };
+static const char *const sync_names[] = { "full", "process", NULL }; /* as enum ctx_sync */
+
+static bool path_valid(struct bytes path)
+{
+	return path.n > 0 && path.p[0] == '/' && memchr(path.p, ' ', path.n) == NULL;
+}
+
+static bool identity_or_realm(struct bytes text)
+{
+	return impi_valid(text) || (text.n > 1 && text.p[0] == '@' && fqdn_valid(BYTES(text.p + 1, text.n - 1)));
+}
+
+static bool fqdn_pattern(struct bytes text)
+{
+	if (text.n > 2 && memcmp(text.p, "*.", 2) == 0)
+		text = BYTES(text.p + 2, text.n - 2);
+	return fqdn_valid(text);
+}
+
+static bool ua_pattern(struct bytes text)
+{
+	size_t i;
+
+	for (i = 0; i < text.n; i++) {
+		if (text.p[i] == '*' && i + 1 == text.n)
+			return true;
+		if (strchr("0123456789abcdefABCDEF", text.p[i]) == NULL)
+			return false;
+	}
+	return text.n == HEX_LEN(UA_ID_LEN);
+}
+
+static bool gsid_pattern(struct bytes text)
+{
+	size_t i;
+
+	for (i = 0; i < text.n; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9')
+			return bytes_eq_str(text, "*");
+	}
+	return text.n > 0 && text.n <= 9;
+}
+
+static const struct conf_item listen_items[] = {
+	CONF_STR("listen", NULL, 3, 300, NULL, struct bsf_listen, listen, "Address and port, such as \"192.0.2.10:80\" or \"[2001:db8::10]:443\""),
+	CONF_STR("tls-cert", "", 0, 255, NULL, struct bsf_listen, cert, "PEM file with the certificate chain; empty: plain HTTP"),
+	CONF_STR("tls-key", "", 0, 255, NULL, struct bsf_listen, key, "PEM file with its private key"),
+	CONF_END
+};
+
+static const struct conf_item hss_items[] = {
+	CONF_STR("impi-realm", NULL, 1, FQDN_MAX, fqdn_valid, struct bsf_hss, impi_realm, "IMPIs in this domain or below it"),
+	CONF_STR("destination-realm", NULL, 1, FQDN_MAX, fqdn_valid, struct bsf_hss, realm, "Diameter realm of their HSS"),
+	CONF_STRLIST("hosts", "", 1, FQDN_MAX, fqdn_valid, struct bsf_hss, hosts, "HSSs to ask, one after the other; empty: Diameter routing chooses"),
+	CONF_END
+};
+
+static const struct conf_item naf_items[] = {
+	CONF_STR("identity", NULL, 1, FQDN_MAX, fqdn_valid, struct bsf_naf, identity, "Origin-Host of the NAF"),
+	CONF_STRLIST("fqdns", "", 1, FQDN_MAX, fqdn_pattern, struct bsf_naf, fqdns, "Names it may use in NAF-Id; \"*.example.com\": any below"),
+	CONF_STRLIST("ua-protocols", "", 1, 10, ua_pattern, struct bsf_naf, ua_protocols, "Ua security protocols it may use, hex, such as \"0100000002\" or \"010001*\"; empty: any"),
+	CONF_STR("naf-group", "", 0, 255, NULL, struct bsf_naf, naf_group, "NAF group in the users' security settings; empty: none"),
+	CONF_STRLIST("gsids", "", 1, 9, gsid_pattern, struct bsf_naf, gsids, "Services whose settings it may ask for; \"*\": any"),
+	CONF_BOOL("impi-allowed", false, struct bsf_naf, impi_allowed, "May it learn the private identity?"),
+	CONF_BOOL("uss-required", false, struct bsf_naf, uss_required, "Give a key only to users with settings for a service it asked for"),
+	CONF_BOOL("allow-2g", true, struct bsf_naf, allow_2g, "Give keys that rest on 2G GBA"),
+	CONF_END
+};
+
+const struct conf_item bsf_conf_items[] = {
+	CONF_COMMON(struct bsf_conf, common),
+	CONF_STR("name", NULL, 1, FQDN_MAX, fqdn_valid, struct bsf_conf, name, "FQDN of this BSF: realm of the challenge and right part of every B-TID"),
+	CONF_U32("key-lifetime", 86400, 1, 31536000, "s", struct bsf_conf, key_lifetime, "Longest lifetime of a Ks; a user's GUSS can shorten it"),
+	CONF_ENUM("digest", "akav1", digest_names, struct bsf_conf, digest, "Digest AKA: akav1 (TS 24.109) or akav2 (RFC 4169)"),
+	CONF_BOOL("tmpi", true, struct bsf_conf, tmpi, "Temporary identities for UEs that support them"),
+	CONF_BOOL("gba-2g", false, struct bsf_conf, gba_2g, "Serve SIM-only users by 2G GBA, over TLS only"),
+	CONF_STRLIST("sim-only", "", 1, IMPI_MAX, identity_or_realm, struct bsf_conf, sim_only, "Users with a SIM only: IMPIs, or \"@realm\" for all of a realm"),
+	CONF_GROUPS("ub", NULL, 1, 16, listen_items, struct bsf_listen, struct bsf_conf, ub, "Where Ub is served"),
+	CONF_STRLIST("ub-paths", "/", 1, 255, path_valid, struct bsf_conf, ub_paths, "Request targets of Ub"),
+	CONF_U32("ub-threads", 2, 1, 64, "", struct bsf_conf, ub_threads, "Threads for each address of Ub"),
+	CONF_U32("ub-max-connections", 4096, 16, 65536, "", struct bsf_conf, ub_max_connections, "Open connections for each address"),
+	CONF_U32("ub-max-per-source", 1024, 1, 65536, "", struct bsf_conf, ub_max_per_source, "Open connections from one source (many devices share one behind NAT)"),
+	CONF_U32("ub-head-timeout", 10000, 100, 120000, "ms", struct bsf_conf, ub_head_timeout, "Time for a whole request"),
+	CONF_U32("ub-idle-timeout", 60000, 100, 3600000, "ms", struct bsf_conf, ub_idle_timeout, "Time a connection may idle between requests"),
+	CONF_U32("challenge-lifetime", 30000, 100, 300000, "ms", struct bsf_conf, challenge_lifetime, "Time a UE has to answer a challenge"),
+	CONF_U32("pending-max", 32768, 64, 4194304, "", struct bsf_conf, pending_max, "Runs in progress; the oldest makes place"),
+	CONF_U32("pending-per-source", 4096, 1, 4194304, "", struct bsf_conf, pending_per_source, "Runs of one source while more than half of pending-max is in use"),
+	CONF_U32("ask-interval", 5000, 0, 60000, "ms", struct bsf_conf, ask_interval, "An unanswered challenge or a refusal of the HSS is repeated for this long"),
+	CONF_U32("wrong-limit", 3, 1, 100, "", struct bsf_conf, wrong_limit, "Wrong answers for one IMPI from one source until it must wait"),
+	CONF_U32("wrong-hold", 5000, 100, 600000, "ms", struct bsf_conf, wrong_hold, "First waiting time; doubled each time"),
+	CONF_U32("resync-rounds", 2, 0, 10, "", struct bsf_conf, resync_rounds, "Resynchronisations in one attempt"),
+	CONF_GROUPS("hss", NULL, 1, 1024, hss_items, struct bsf_hss, struct bsf_conf, hss, "Which HSS knows which IMPIs; others are unknown"),
+	CONF_U32("zh-timeout", 900, 50, 60000, "ms", struct bsf_conf, zh_timeout, "Wait for one HSS; then the next one is asked"),
+	CONF_U32("zh-in-flight", 1024, 1, 65536, "", struct bsf_conf, zh_in_flight, "Questions to HSSs at a time; beyond, UEs get 503"),
+	CONF_U32("guss-cache", 10000, 0, 10000000, "", struct bsf_conf, guss_cache, "Users whose security settings are kept"),
+	CONF_GROUPS("nafs", "", 0, 65536, naf_items, struct bsf_naf, struct bsf_conf, nafs, "NAFs that may ask on Zn, and for what"),
+	CONF_STR("store-dir", GBA_LOCALSTATEDIR "/bsf", 1, 255, NULL, struct bsf_conf, store_dir, "Folder of the bootstrap contexts"),
+	CONF_U32("store-max", 4096, 1, 1048576, "MiB", struct bsf_conf, store_max, "Size to which the contexts may grow"),
+	CONF_ENUM("store-sync", "full", sync_names, struct bsf_conf, store_sync, "What an acknowledged context survives: full (loss of power) or process (end of the process)"),
+	CONF_STR("kek-file", GBA_SYSCONFDIR "/bsf.kek", 1, 255, NULL, struct bsf_conf, kek_file, "Key that seals the contexts; made when absent, mode 0600"),
+	CONF_STR("metrics-listen", "", 0, 300, NULL, struct bsf_conf, metrics_listen, "Address for /metrics, /livez, /readyz; empty: none"),
+	CONF_END
+};
+
+#define EACH(type, var, groups) const type *var = (groups).v; var < (const type *)(groups).v + (groups).n; var++
+
+static enum gba_err conf_error(struct conf_error *_error, const char *item, const char *value, const char *what)
+{
+	snprintf(_error->text, sizeof(_error->text), "%s: %s: %s", item, value, what);
+	return GBA_E_CONF;
+}
+
+enum gba_err bsf_conf_check(const void *conf, struct conf_error *_error)
+{
+	const struct bsf_conf *c = conf;
+
+	for (EACH(struct bsf_listen, l, c->ub)) {
+		if ((l->cert[0] == '\0') != (l->key[0] == '\0'))
+			return conf_error(_error, "ub", l->listen, "tls-cert and tls-key belong together");
+	}
+	for (EACH(struct bsf_naf, n, c->nafs)) {
+		if (bsf_conf_naf(c, bytes_of(n->identity)) != n)
+			return conf_error(_error, "nafs", n->identity, "identity occurs twice");
+		if (n->fqdns.n == 0)
+			return conf_error(_error, "nafs", n->identity, "needs at least one name in fqdns");
+		if (n->uss_required && n->gsids.n == 0)
+			return conf_error(_error, "nafs", n->identity, "uss-required needs gsids");
+	}
+	if (c->gba_2g && c->digest == BSF_DIGEST_AKAV2)
+		return conf_error(_error, "gba-2g", "true", "2G GBA is defined for digest akav1 only (TS 33.220 Annex I)");
+	return GBA_OK;
+}
+
+const struct bsf_hss *bsf_conf_hss(const struct bsf_conf *conf, struct bytes impi)
+{
+	struct bytes realm = impi_realm(impi);
+	const struct bsf_hss *best = NULL;
+
+	for (EACH(struct bsf_hss, h, conf->hss)) {
+		if (fqdn_within(realm, bytes_of(h->impi_realm)) && (best == NULL || strlen(h->impi_realm) > strlen(best->impi_realm)))
+			best = h;
+	}
+	return best;
+}
+
+bool bsf_conf_sim_only(const struct bsf_conf *conf, struct bytes impi)
+{
+	size_t i;
+
+	for (i = 0; i < conf->sim_only.n; i++) {
+		const char *entry = conf->sim_only.v[i];
+
+		if (entry[0] == '@' ? bytes_eq_nocase(impi_realm(impi), bytes_of(entry + 1)) : bytes_eq_str(impi, entry))
+			return true;
+	}
+	return false;
+}
+
+const struct bsf_naf *bsf_conf_naf(const struct bsf_conf *conf, struct bytes identity)
+{
+	for (EACH(struct bsf_naf, n, conf->nafs)) {
+		if (bytes_eq_nocase(identity, bytes_of(n->identity)))
+			return n;
+	}
+	return NULL;
+}
+
+bool bsf_naf_fqdn(const struct bsf_naf *naf, struct bytes fqdn)
+{
+	size_t i;
+
+	for (i = 0; i < naf->fqdns.n; i++) {
+		struct bytes entry = bytes_of(naf->fqdns.v[i]);
+
+		if (entry.p[0] != '*' ? bytes_eq_nocase(fqdn, entry)
+				      : fqdn.n > entry.n - 2 && fqdn_within(fqdn, BYTES(entry.p + 2, entry.n - 2)))
+			return true;
+	}
+	return false;
+}
+
+bool bsf_naf_protocol(const struct bsf_naf *naf, const uint8_t ua_id[UA_ID_LEN])
+{
+	char hex[HEX_LEN(UA_ID_LEN) + 1];
+	size_t i;
+
+	hex_encode(BYTES(ua_id, UA_ID_LEN), hex);
+	for (i = 0; i < naf->ua_protocols.n; i++) {
+		struct bytes entry = bytes_of(naf->ua_protocols.v[i]);
+
+		if (entry.p[entry.n - 1] == '*')
+			entry.n--;
+		if (bytes_eq_nocase(BYTES(hex, entry.n), entry))
+			return true;
+	}
+	return naf->ua_protocols.n == 0;
+}
+
+bool bsf_naf_gsid(const struct bsf_naf *naf, uint32_t gsid)
+{
+	size_t i;
+
+	for (i = 0; i < naf->gsids.n; i++) {
+		if (naf->gsids.v[i][0] == '*' || strtoul(naf->gsids.v[i], NULL, 10) == gsid)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The BSF's configuration: bsf.conf. */
+#ifndef GBA_BSF_CONF_H
+#define GBA_BSF_CONF_H
+
+#include "conf/conf.h"
+#include "core/ident.h"
+
+enum bsf_digest { BSF_DIGEST_AKAV1, BSF_DIGEST_AKAV2, BSF_DIGEST_COUNT };
+
+/** One address Ub is served on. */
+struct bsf_listen {
+	const char *listen, *cert, *key; /* cert and key empty: HTTP */
+};
+/** Which HSS serves the IMPIs of a realm. */
+struct bsf_hss {
+	const char *impi_realm, *realm; /* domain of IMPIs; Destination-Realm */
+	struct conf_strlist hosts;	/* asked one after the other; empty: Diameter routing chooses */
+};
+/** One NAF and what it may do (TS 29.109 5.2). */
+struct bsf_naf {
+	const char *identity;		    /* its Origin-Host */
+	struct conf_strlist fqdns;	    /* names it may use in NAF-Id; "*.example.com": everything below */
+	struct conf_strlist ua_protocols;   /* Ua security protocol identifiers, 10 hex digits or fewer and '*'; empty: any */
+	const char *naf_group;		    /* "": none */
+	struct conf_strlist gsids;	    /* GSIDs it may ask for; "*": any */
+	bool impi_allowed, uss_required, allow_2g;
+};
+
+struct bsf_conf {
+	struct conf_common common;
+	const char *name; /* FQDN: realm of the Digest, right part of every B-TID */
+	uint32_t key_lifetime;
+	uint32_t digest; /* enum bsf_digest */
+	bool tmpi, gba_2g;
+	struct conf_strlist sim_only;
+	struct conf_groups ub; /* struct bsf_listen */
+	struct conf_strlist ub_paths;
+	uint32_t ub_threads, ub_max_connections, ub_max_per_source, ub_head_timeout, ub_idle_timeout;
+	uint32_t challenge_lifetime, pending_max, pending_per_source, ask_interval;
+	uint32_t wrong_limit, wrong_hold, resync_rounds;
+	struct conf_groups hss; /* struct bsf_hss */
+	uint32_t zh_timeout, zh_in_flight, guss_cache;
+	struct conf_groups nafs; /* struct bsf_naf */
+	const char *store_dir, *kek_file;
+	uint32_t store_max, store_sync;
+	const char *metrics_listen;
+};
+
+extern const struct conf_item bsf_conf_items[];
+
+/** Checks between items. */
+enum gba_err bsf_conf_check(const void *conf, struct conf_error *_error);
+
+/** The HSS row for an IMPI: the longest realm it lies in; NULL: none of ours. */
+const struct bsf_hss *bsf_conf_hss(const struct bsf_conf *conf, struct bytes impi);
+/** Is the user known to have a SIM only? */
+bool bsf_conf_sim_only(const struct bsf_conf *conf, struct bytes impi);
+/** The NAF with this Diameter identity (no case); NULL: not one of ours. */
+const struct bsf_naf *bsf_conf_naf(const struct bsf_conf *conf, struct bytes identity);
+/** May the NAF use this name, this protocol; may it ask for this GSID? */
+bool bsf_naf_fqdn(const struct bsf_naf *naf, struct bytes fqdn);
+bool bsf_naf_protocol(const struct bsf_naf *naf, const uint8_t ua_id[UA_ID_LEN]);
+bool bsf_naf_gsid(const struct bsf_naf *naf, uint32_t gsid);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bsf/ctx.h"
+
+#include "core/secret.h"
+
+/* Record: version, type, uicc, tmpi(8), created(8), expires(8), ks(32), length of IMPI, IMPI, length of USS list(2), list. */
+#define REC_VERSION 1
+
+static uint8_t *put_number(uint8_t *out, uint64_t value, size_t octets)
+{
+	size_t i;
+
+	for (i = octets; i > 0; i--) {
+		out[i - 1] = (uint8_t)value;
+		value >>= 8;
+	}
+	return out + octets;
+}
+
+static uint64_t get_number(const uint8_t *in, size_t octets)
+{
+	uint64_t value = 0;
+	size_t i;
+
+	for (i = 0; i < octets; i++)
+		value = value << 8 | in[i];
+	return value;
+}
+
+size_t ctx_rec_size(const struct ctx *ctx)
+{
+	return CTX_REC_FIXED + ctx->impi.n + ctx->uss.n;
+}
+
+void ctx_rec_write(const struct ctx *ctx, uint8_t *out)
+{
+	*out++ = REC_VERSION;
+	*out++ = (uint8_t)ctx->type;
+	*out++ = (uint8_t)ctx->uicc;
+	memcpy(out, ctx->tmpi, CTX_TMPI_LEN);
+	out = put_number(out + CTX_TMPI_LEN, (uint64_t)ctx->created, 8);
+	out = put_number(out, (uint64_t)ctx->expires, 8);
+	memcpy(out, ctx->ks, GBA_KS_LEN);
+	out += GBA_KS_LEN;
+	*out++ = (uint8_t)ctx->impi.n;
+	memcpy(out, ctx->impi.p, ctx->impi.n);
+	out = put_number(out + ctx->impi.n, ctx->uss.n, 2);
+	if (ctx->uss.n > 0)
+		memcpy(out, ctx->uss.p, ctx->uss.n);
+}
+
+enum gba_err ctx_rec_read(const uint8_t rand[RAND_LEN], struct bytes rec, struct ctx *_ctx)
+{
+	const uint8_t *p = rec.p;
+	size_t impi_n, uss_n;
+
+	if (rec.n < CTX_REC_FIXED || rec.n > CTX_REC_MAX || p[0] != REC_VERSION || p[1] > CTX_2G_GBA || p[2] > GUSS_UICC_GBA_U)
+		return GBA_E_CORRUPT;
+	impi_n = p[CTX_REC_FIXED - 3];
+	if (impi_n == 0 || impi_n > IMPI_MAX || rec.n < CTX_REC_FIXED + impi_n)
+		return GBA_E_CORRUPT;
+	uss_n = (size_t)get_number(p + CTX_REC_FIXED - 2 + impi_n, 2);
+	if (rec.n != CTX_REC_FIXED + impi_n + uss_n)
+		return GBA_E_CORRUPT;
+	memcpy(_ctx->rand, rand, RAND_LEN);
+	_ctx->type = (enum ctx_type)p[1];
+	_ctx->uicc = (enum guss_uicc)p[2];
+	memcpy(_ctx->tmpi, p + 3, CTX_TMPI_LEN);
+	_ctx->created = (time_t)get_number(p + 11, 8);
+	_ctx->expires = (time_t)get_number(p + 19, 8);
+	memcpy(_ctx->ks, p + 27, GBA_KS_LEN);
+	_ctx->impi = BYTES(p + CTX_REC_FIXED - 2, impi_n);
+	_ctx->uss = BYTES(p + CTX_REC_FIXED + impi_n, uss_n);
+	return GBA_OK;
+}
+
+struct ctx *ctx_dup(TALLOC_CTX *mem_ctx, const struct ctx *ctx)
+{
+	struct ctx *copy = talloc_size(mem_ctx, sizeof(*copy) + ctx->impi.n + ctx->uss.n);
+	uint8_t *tail;
+
+	if (copy == NULL)
+		return NULL;
+	talloc_set_name_const(copy, "struct ctx");
+	secret_guard_chunk(copy);
+	*copy = *ctx;
+	tail = (uint8_t *)(copy + 1);
+	memcpy(tail, ctx->impi.p, ctx->impi.n);
+	copy->impi = BYTES(tail, ctx->impi.n);
+	if (ctx->uss.n > 0)
+		memcpy(tail + ctx->impi.n, ctx->uss.p, ctx->uss.n);
+	copy->uss = BYTES(tail + ctx->impi.n, ctx->uss.n);
+	return copy;
+}
+
+enum gba_err ctx_tmpi_index(struct bytes tmpi, uint8_t out[CTX_TMPI_LEN])
+{
+	uint8_t temp[24]; /* TS 33.220 B.4: TEMP is base64 of 24 octets */
+	struct bytes left, right;
+	size_t len;
+
+	if (!bytes_split(tmpi, '@', &left, &right) || !bytes_eq_nocase(right, bytes_of(TMPI_DOMAIN)))
+		return GBA_E_SYNTAX;
+	if (left.n != BASE64_LEN(sizeof(temp)) || base64_decode(left, temp, sizeof(temp), &len) != GBA_OK)
+		return GBA_E_SYNTAX;
+	memcpy(out, temp, CTX_TMPI_LEN);
+	return GBA_OK;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "bsf/ctx_lmdb_priv.h"
+#include "core/clock.h"
+#include "core/secret.h"
+
+#define READERS_MAX   1024
+#define FORMAT_KEY    "format"
+#define FORMAT_PLAIN  "gba-bsf contexts 1" /* sealed in the meta table: proves format and key at start */
+#define REC_ON_STACK  1024 /* records up to this are unsealed without an allocation */
+
+enum gba_err ctx_lmdb_err(int rc)
+{
+	switch (rc) {
+	case 0:
+		return GBA_OK;
+	case MDB_NOTFOUND:
+		return GBA_E_NOT_FOUND;
+	case MDB_MAP_FULL:
+	case MDB_TXN_FULL:
+		return GBA_E_NOSPACE;
+	case MDB_READERS_FULL:
+		return GBA_E_BUSY;
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_VERSION_MISMATCH:
+	case MDB_INVALID:
+	case MDB_INCOMPATIBLE:
+		return GBA_E_CORRUPT;
+	default:
+		return rc > 0 ? gba_err_from_errno(rc) : GBA_E_IO;
+	}
+}
+
+static enum gba_err lmdb_put(struct ctx_store *base, TALLOC_CTX *mem_ctx, const struct ctx *ctx, ctx_put_done done, void *arg)
+{
+	struct ctx_lmdb *store = (struct ctx_lmdb *)base;
+	size_t n = ctx_rec_size(ctx);
+	uint8_t plain[CTX_REC_MAX];
+	struct put_job *job;
+	enum gba_err err;
+
+	job = talloc_size(mem_ctx, sizeof(*job) + n + SEAL_OVERHEAD);
+	if (job == NULL)
+		return GBA_E_NOMEM;
+	memcpy(job->ref.rand, ctx->rand, RAND_LEN);
+	memcpy(job->ref.tmpi, ctx->tmpi, CTX_TMPI_LEN);
+	job->slot = (uint32_t)(ctx->expires / EXPIRY_SLOT_S) + 1;
+	job->done = done;
+	job->arg = arg;
+	job->err = GBA_OK;
+	job->sealed_n = n + SEAL_OVERHEAD;
+	ctx_rec_write(ctx, plain);
+	err = seal(store->kek, BYTES(ctx->rand, RAND_LEN), BYTES(plain, n), job->sealed);
+	secret_wipe(plain, n);
+	if (err != GBA_OK)
+		return err;
+	return ctx_writer_add(store, job);
+}
+
+/* Unseal a record that lies in the map; the copy leaves only when it is alive at `now`. */
+static enum gba_err open_record(struct ctx_lmdb *store, TALLOC_CTX *mem_ctx, const uint8_t *rand, MDB_val sealed,
+				struct ctx **_ctx)
+{
+	uint8_t small[REC_ON_STACK], *plain = small;
+	size_t n = sealed.mv_size - SEAL_OVERHEAD;
+	struct ctx ctx, *copy;
+	enum gba_err err;
+
+	if (sealed.mv_size < SEAL_OVERHEAD + CTX_REC_FIXED || n > CTX_REC_MAX)
+		return GBA_E_CORRUPT;
+	if (n > sizeof(small)) {
+		plain = talloc_size(mem_ctx, n);
+		if (plain == NULL)
+			return GBA_E_NOMEM;
+	}
+	err = unseal(store->kek, BYTES(rand, RAND_LEN), BYTES(sealed.mv_data, sealed.mv_size), plain);
+	if (err == GBA_OK)
+		err = ctx_rec_read(rand, BYTES(plain, n), &ctx);
+	if (err == GBA_OK) {
+		copy = ctx_dup(mem_ctx, &ctx);
+		if (copy != NULL)
+			*_ctx = copy;
+		else
+			err = GBA_E_NOMEM;
+		SECRET_WIPE(ctx);
+	}
+	secret_wipe(plain, n);
+	if (plain != small)
+		talloc_free(plain);
+	return err;
+}
+
+/* What the expiry has left of it. */
+static enum gba_err alive_only(struct ctx *ctx, time_t now, struct ctx **_ctx)
+{
+	if (ctx->expires <= now) {
+		talloc_free(ctx);
+		return GBA_E_BTID_UNKNOWN;
+	}
+	*_ctx = ctx;
+	return GBA_OK;
+}
+
+static enum gba_err find_in(struct ctx_lmdb *store, TALLOC_CTX *mem_ctx, MDB_txn *txn, const uint8_t *rand, struct ctx **_ctx)
+{
+	MDB_val key = { RAND_LEN, (void *)rand }, sealed;
+	int rc;
+
+	rc = mdb_get(txn, store->records, &key, &sealed);
+	if (rc != 0)
+		return ctx_lmdb_err(rc);
+	return open_record(store, mem_ctx, rand, sealed, _ctx);
+}
+
+static enum gba_err lmdb_find(struct ctx_store *base, TALLOC_CTX *mem_ctx, const uint8_t rand[RAND_LEN], time_t now,
+			      struct ctx **_ctx)
+{
+	struct ctx_lmdb *store = (struct ctx_lmdb *)base;
+	struct ctx *ctx = NULL;
+	enum gba_err err;
+	MDB_txn *txn;
+	int rc;
+
+	rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+	if (rc != 0)
+		return ctx_lmdb_err(rc);
+	err = find_in(store, mem_ctx, txn, rand, &ctx);
+	mdb_txn_abort(txn);
+	if (err != GBA_OK)
+		return err == GBA_E_NOT_FOUND ? GBA_E_BTID_UNKNOWN : err;
+	return alive_only(ctx, now, _ctx);
+}
+
+static enum gba_err lmdb_find_tmpi(struct ctx_store *base, TALLOC_CTX *mem_ctx, const uint8_t tmpi[CTX_TMPI_LEN], time_t now,
+				   struct ctx **_ctx)
+{
+	struct ctx_lmdb *store = (struct ctx_lmdb *)base;
+	MDB_val key = { CTX_TMPI_LEN, (void *)tmpi }, owner;
+	struct ctx *ctx = NULL;
+	uint8_t rand[RAND_LEN];
+	enum gba_err err;
+	MDB_txn *txn;
+	int rc;
+
+	rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+	if (rc != 0)
+		return ctx_lmdb_err(rc);
+	err = ctx_lmdb_err(mdb_get(txn, store->tmpis, &key, &owner));
+	if (err == GBA_OK && owner.mv_size != RAND_LEN)
+		err = GBA_E_CORRUPT;
+	if (err == GBA_OK) {
+		memcpy(rand, owner.mv_data, RAND_LEN);
+		err = find_in(store, mem_ctx, txn, rand, &ctx);
+	}
+	mdb_txn_abort(txn);
+	if (err != GBA_OK)
+		return err == GBA_E_NOT_FOUND ? GBA_E_BTID_UNKNOWN : err;
+	return alive_only(ctx, now, _ctx);
+}
+
+static uint64_t lmdb_count(struct ctx_store *base)
+{
+	return atomic_load(&((struct ctx_lmdb *)base)->count);
+}
+
+static bool lmdb_usable(struct ctx_store *base)
+{
+	struct ctx_lmdb *store = (struct ctx_lmdb *)base;
+
+	return !atomic_load(&store->broken) && !atomic_load(&store->full);
+}
+
+static void lmdb_close(struct ctx_store *base)
+{
+	talloc_free(base);
+}
+
+static int store_destroy(struct ctx_lmdb *store)
+{
+	ctx_writer_stop(store);
+	if (store->env != NULL)
+		mdb_env_close(store->env);
+	return 0;
+}
+
+static const struct ctx_store_ops lmdb_ops = {
+	.put = lmdb_put,
+	.find = lmdb_find,
+	.find_tmpi = lmdb_find_tmpi,
+	.count = lmdb_count,
+	.usable = lmdb_usable,
+	.close = lmdb_close,
+};
+
+/* A sealed constant tells at start that the format is ours and the key the right one; on the first start it is written. */
+static enum gba_err format_check(struct ctx_lmdb *store, MDB_txn *txn, MDB_dbi meta)
+{
+	MDB_val key = { sizeof(FORMAT_KEY) - 1, (void *)FORMAT_KEY }, value;
+	struct bytes about = bytes_of(FORMAT_KEY), plain = bytes_of(FORMAT_PLAIN);
+	uint8_t sealed[sizeof(FORMAT_PLAIN) - 1 + SEAL_OVERHEAD], opened[sizeof(FORMAT_PLAIN) - 1];
+	enum gba_err err;
+	int rc;
+
+	rc = mdb_get(txn, meta, &key, &value);
+	if (rc == 0) {
+		if (value.mv_size != sizeof(sealed))
+			return GBA_E_CORRUPT;
+		err = unseal(store->kek, about, BYTES(value.mv_data, value.mv_size), opened);
+		return err == GBA_OK && !bytes_eq(BYTES(opened, sizeof(opened)), plain) ? GBA_E_CORRUPT : err;
+	}
+	if (rc != MDB_NOTFOUND)
+		return ctx_lmdb_err(rc);
+	err = seal(store->kek, about, plain, sealed);
+	value = (MDB_val){ sizeof(sealed), sealed };
+	return err != GBA_OK ? err : ctx_lmdb_err(mdb_put(txn, meta, &key, &value, 0));
+}
+
+static int tables_open(struct ctx_lmdb *store, MDB_txn *txn, MDB_dbi *_meta)
+{
+	int rc;
+
+	rc = mdb_dbi_open(txn, "records", MDB_CREATE, &store->records);
+	if (rc == 0)
+		rc = mdb_dbi_open(txn, "tmpis", MDB_CREATE, &store->tmpis);
+	if (rc == 0)
+		rc = mdb_dbi_open(txn, "expiries", MDB_CREATE | MDB_DUPSORT | MDB_DUPFIXED, &store->expiries);
+	if (rc == 0)
+		rc = mdb_dbi_open(txn, "meta", MDB_CREATE, _meta);
+	return rc;
+}
+
+static enum gba_err tables_check(struct ctx_lmdb *store)
+{
+	MDB_dbi meta;
+	enum gba_err err;
+	MDB_stat stat;
+	MDB_txn *txn;
+	int rc;
+
+	rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+	if (rc != 0)
+		return ctx_lmdb_err(rc);
+	err = ctx_lmdb_err(tables_open(store, txn, &meta));
+	if (err == GBA_OK)
+		err = format_check(store, txn, meta);
+	if (err != GBA_OK) {
+		mdb_txn_abort(txn);
+		return err;
+	}
+	mdb_stat(txn, store->records, &stat);
+	atomic_store(&store->count, stat.ms_entries);
+	metric_set(store->m_count, (int64_t)stat.ms_entries);
+	return ctx_lmdb_err(mdb_txn_commit(txn));
+}
+
+static enum gba_err env_open(struct ctx_lmdb *store, const struct ctx_lmdb_conf *conf)
+{
+	/* Without MDB_WRITEMAP a stray write cannot reach the file; read-ahead only hurts random keys. */
+	unsigned int flags = MDB_NORDAHEAD | (conf->sync == CTX_SYNC_PROCESS ? MDB_NOSYNC : 0);
+	MDB_stat stat;
+	int rc, dead;
+
+	if (mkdir(conf->dir, 0700) != 0 && errno != EEXIST)
+		return gba_err_from_errno(errno);
+	rc = mdb_env_create(&store->env);
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(store->env, (size_t)conf->max_mb << 20);
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(store->env, 4);
+	if (rc == 0)
+		rc = mdb_env_set_maxreaders(store->env, READERS_MAX);
+	if (rc == 0)
+		rc = mdb_env_open(store->env, conf->dir, flags, 0600);
+	if (rc != 0)
+		return ctx_lmdb_err(rc);
+	mdb_reader_check(store->env, &dead);
+	mdb_env_stat(store->env, &stat);
+	store->limit_pages = ((size_t)conf->max_mb << 20) / stat.ms_psize;
+	return tables_check(store);
+}
+
+static void metrics_make(struct ctx_lmdb *store)
+{
+	store->m_count = metric_get("gba_bsf_contexts", "Bootstrap contexts held", METRIC_GAUGE, "");
+	store->m_commits = metric_get("gba_bsf_store_commits_total", "Commits of the context store", METRIC_COUNTER, "");
+	store->m_commit_time = metric_get("gba_bsf_store_commit_seconds", "Time of one commit", METRIC_HISTOGRAM, "");
+	store->m_expired = metric_get("gba_bsf_contexts_expired_total", "Contexts removed after expiry", METRIC_COUNTER, "");
+	store->m_failures = metric_get("gba_bsf_store_failures_total", "Writes that failed", METRIC_COUNTER, "");
+	store->m_pages = metric_get("gba_bsf_store_pages", "Pages of the store's file", METRIC_GAUGE, "");
+}
+
+enum gba_err ctx_lmdb_open(TALLOC_CTX *mem_ctx, const struct ctx_lmdb_conf *conf, struct ctx_store **_store, const char **_error)
+{
+	struct ctx_lmdb *store = talloc_zero(mem_ctx, struct ctx_lmdb);
+	enum gba_err err;
+
+	if (store == NULL)
+		return GBA_E_NOMEM;
+	store->base.ops = &lmdb_ops;
+	store->kek = conf->kek;
+	store->now = conf->now != NULL ? conf->now : clock_now;
+	store->purge_ms = conf->purge_ms != 0 ? conf->purge_ms : 1000;
+	talloc_set_destructor(store, store_destroy);
+	metrics_make(store);
+	err = env_open(store, conf);
+	if (err == GBA_OK)
+		err = ctx_writer_start(store);
+	if (err != GBA_OK) {
+		*_error = talloc_asprintf(mem_ctx, "%s: %s", conf->dir, gba_strerror(err));
+		talloc_free(store);
+		return err;
+	}
+	*_store = &store->base;
+	return GBA_OK;
+}

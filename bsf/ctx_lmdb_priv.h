@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** What the two halves of the LMDB store share: ctx_lmdb.c opens and finds, ctx_writer.c writes. */
+#ifndef GBA_BSF_CTX_LMDB_PRIV_H
+#define GBA_BSF_CTX_LMDB_PRIV_H
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "bsf/ctx_lmdb.h"
+#include "core/metrics.h"
+
+#define EXPIRY_SLOT_S 60 /* contexts that expire in the same minute are one key */
+
+/** One value of the expiry index: what to delete, so that nothing needs to be unsealed for it. */
+struct expiry_ref {
+	uint8_t rand[RAND_LEN], tmpi[CTX_TMPI_LEN];
+};
+
+/** A put on its way; below the caller's mem_ctx. */
+struct put_job {
+	struct put_job *next;
+	struct expiry_ref ref;
+	uint32_t slot; /* minute in which it can go */
+	ctx_put_done done;
+	void *arg;
+	enum gba_err err;
+	size_t sealed_n;
+	uint8_t sealed[];
+};
+
+struct ctx_lmdb {
+	struct ctx_store base;
+	MDB_env *env;
+	MDB_dbi records, tmpis, expiries; /* RAND -> sealed; TMPI octets -> RAND; minute -> expiry_ref, many */
+	struct kek *kek;
+	time_t (*now)(void);
+	unsigned int purge_ms;
+	size_t limit_pages;
+	pthread_t writer;
+	bool writer_runs;
+	pthread_mutex_t lock; /* queue, stopping */
+	pthread_cond_t wake;
+	struct put_job *queue, **queue_end;
+	size_t queued;
+	bool stopping;
+	atomic_bool broken;	 /* a sync failed: what was acknowledged since is in doubt, so nothing more is */
+	atomic_bool full;	 /* the last put found no space */
+	atomic_uint_fast64_t count;
+	struct metric *m_count, *m_commits, *m_commit_time, *m_expired, *m_failures, *m_pages;
+};
+
+/** @retval GBA_E_INTERNAL  no thread */
+enum gba_err ctx_writer_start(struct ctx_lmdb *store);
+/** Commit what is queued and end the thread. */
+void ctx_writer_stop(struct ctx_lmdb *store);
+/** Consumes nothing: the job stays the caller's until its done is called. @retval GBA_E_BUSY, GBA_E_IO */
+enum gba_err ctx_writer_add(struct ctx_lmdb *store, struct put_job *job);
+/** The row for an LMDB return code. */
+enum gba_err ctx_lmdb_err(int rc);
+
+#endif

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One thread writes: it takes all that waits, puts it into one transaction and commits once (group commit). LMDB never
+ * overwrites live pages, so a kill at any moment leaves the last commit whole. */
+#include <errno.h>
+#include <sys/statvfs.h>
+
+#include "bsf/ctx_lmdb_priv.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/secret.h"
+
+#define QUEUE_MAX   16384 /* jobs; beyond: GBA_E_BUSY */
+#define BATCH_MAX   512	  /* jobs in one commit */
+#define PURGE_MAX   2000  /* contexts removed in one commit */
+#define SPARE_PAGES 256	  /* kept free so that expired contexts can be removed from a full store */
+
+/* A write that was cut short by a full disk comes back from LMDB as EIO: ask the file system. */
+static bool disk_full(struct ctx_lmdb *store)
+{
+	struct statvfs vfs;
+	const char *path;
+
+	if (mdb_env_get_path(store->env, &path) != 0 || statvfs(path, &vfs) != 0)
+		return false;
+	return vfs.f_bavail * vfs.f_frsize < 1024 * 1024;
+}
+
+static enum gba_err write_error(struct ctx_lmdb *store, int rc)
+{
+	enum gba_err err = ctx_lmdb_err(rc);
+	struct log_about about = { .iface = "local", .result = err };
+
+	if (err == GBA_E_IO && disk_full(store))
+		err = GBA_E_NOSPACE;
+	metric_add(store->m_failures, 1);
+	atomic_store(&store->full, err == GBA_E_NOSPACE);
+	if (err == GBA_E_IO) /* pages the kernel failed to write are gone: going on could acknowledge what is not there */
+		atomic_store(&store->broken, true);
+	about.result = err;
+	log_event_limited(60, LOG_L_ERROR, "store.write", &about, "%s: no context can be stored%s", mdb_strerror(rc),
+			  err == GBA_E_IO ? " until the node is restarted" : "");
+	return err;
+}
+
+/* Pages LMDB could still use: the file's room to grow and its own list of free ones. */
+static size_t pages_left(struct ctx_lmdb *store, MDB_txn *txn)
+{
+	MDB_envinfo info;
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	size_t left;
+
+	mdb_env_info(store->env, &info);
+	left = store->limit_pages > info.me_last_pgno + 1 ? store->limit_pages - info.me_last_pgno - 1 : 0;
+	if (left >= SPARE_PAGES || mdb_cursor_open(txn, 0, &cursor) != 0)
+		return left;
+	while (left < SPARE_PAGES && mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+		size_t pages;
+
+		memcpy(&pages, value.mv_data, sizeof(pages)); /* the list starts with its length */
+		left += pages;
+	}
+	mdb_cursor_close(cursor);
+	return left;
+}
+
+static bool tmpi_none(const uint8_t tmpi[CTX_TMPI_LEN])
+{
+	static const uint8_t none[CTX_TMPI_LEN];
+
+	return memcmp(tmpi, none, CTX_TMPI_LEN) == 0;
+}
+
+static MDB_val slot_key(uint32_t slot, uint8_t octets[4])
+{
+	octets[0] = (uint8_t)(slot >> 24);
+	octets[1] = (uint8_t)(slot >> 16);
+	octets[2] = (uint8_t)(slot >> 8);
+	octets[3] = (uint8_t)slot;
+	return (MDB_val){ 4, octets };
+}
+
+static int put_one(struct ctx_lmdb *store, MDB_txn *txn, struct put_job *job)
+{
+	MDB_val rand = { RAND_LEN, job->ref.rand }, value = { job->sealed_n, job->sealed };
+	MDB_val tmpi = { CTX_TMPI_LEN, job->ref.tmpi }, ref = { sizeof(job->ref), &job->ref }, slot;
+	uint8_t octets[4];
+	int rc;
+
+	rc = mdb_put(txn, store->records, &rand, &value, MDB_NOOVERWRITE);
+	if (rc == MDB_KEYEXIST) {
+		job->err = GBA_E_EXISTS;
+		return 0;
+	}
+	if (rc != 0)
+		return rc;
+	if (!tmpi_none(job->ref.tmpi)) {
+		rc = mdb_put(txn, store->tmpis, &tmpi, &rand, 0);
+		if (rc != 0)
+			return rc;
+	}
+	slot = slot_key(job->slot, octets);
+	return mdb_put(txn, store->expiries, &slot, &ref, 0);
+}
+
+static int remove_one(struct ctx_lmdb *store, MDB_txn *txn, struct expiry_ref *ref)
+{
+	MDB_val rand = { RAND_LEN, ref->rand }, tmpi = { CTX_TMPI_LEN, ref->tmpi }, owner;
+	int rc;
+
+	rc = mdb_del(txn, store->records, &rand, NULL);
+	if (rc != 0 && rc != MDB_NOTFOUND)
+		return rc;
+	if (tmpi_none(ref->tmpi))
+		return 0;
+	rc = mdb_get(txn, store->tmpis, &tmpi, &owner);
+	if (rc == 0 && owner.mv_size == RAND_LEN && memcmp(owner.mv_data, ref->rand, RAND_LEN) == 0)
+		rc = mdb_del(txn, store->tmpis, &tmpi, NULL);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* Remove contexts whose minute has passed; *_removed counts them. */
+static int purge_some(struct ctx_lmdb *store, MDB_txn *txn, size_t *_removed)
+{
+	uint32_t due = (uint32_t)(store->now() / EXPIRY_SLOT_S);
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	uint8_t octets[4];
+	int rc;
+
+	slot_key(due, octets);
+	*_removed = 0;
+	rc = mdb_cursor_open(txn, store->expiries, &cursor);
+	if (rc != 0)
+		return rc;
+	while (rc == 0 && *_removed < PURGE_MAX) {
+		struct expiry_ref ref;
+
+		rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+		if (rc != 0 || memcmp(key.mv_data, octets, sizeof(octets)) > 0 || value.mv_size != sizeof(ref))
+			break;
+		memcpy(&ref, value.mv_data, sizeof(ref));
+		rc = mdb_cursor_del(cursor, 0);
+		if (rc == 0)
+			rc = remove_one(store, txn, &ref);
+		++*_removed;
+	}
+	mdb_cursor_close(cursor);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int commit(struct ctx_lmdb *store, MDB_txn *txn)
+{
+	uint64_t started = clock_mono_us();
+	MDB_envinfo info;
+	MDB_stat stat;
+	int rc;
+
+	if (mdb_stat(txn, store->records, &stat) != 0)
+		stat.ms_entries = 0;
+	rc = mdb_txn_commit(txn);
+	if (rc != 0)
+		return rc;
+	atomic_store(&store->count, stat.ms_entries);
+	metric_set(store->m_count, (int64_t)stat.ms_entries);
+	mdb_env_info(store->env, &info);
+	metric_set(store->m_pages, (int64_t)info.me_last_pgno + 1);
+	metric_add(store->m_commits, 1);
+	metric_observe_us(store->m_commit_time, clock_mono_us() - started);
+	return 0;
+}
+
+static int write_all(struct ctx_lmdb *store, struct put_job *jobs)
+{
+	struct put_job *job;
+	MDB_txn *txn;
+	int rc;
+
+	if (atomic_load(&store->broken))
+		return EIO;
+	rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+	if (rc != 0)
+		return rc;
+	if (pages_left(store, txn) < SPARE_PAGES)
+		rc = MDB_MAP_FULL;
+	for (job = jobs; job != NULL && rc == 0; job = job->next)
+		rc = put_one(store, txn, job);
+	if (rc == 0)
+		return commit(store, txn);
+	mdb_txn_abort(txn);
+	return rc;
+}
+
+static void write_batch(struct ctx_lmdb *store, struct put_job *jobs)
+{
+	enum gba_err err = GBA_OK;
+	struct put_job *next;
+	int rc;
+
+	rc = write_all(store, jobs);
+	if (rc != 0)
+		err = write_error(store, rc);
+	else
+		atomic_store(&store->full, false);
+	for (; jobs != NULL; jobs = next) {
+		next = jobs->next; /* done frees the job with its request */
+		jobs->done(jobs->arg, err != GBA_OK ? err : jobs->err);
+	}
+}
+
+/* Remove what has expired and see whether there is space again. @return more are due */
+static bool purge(struct ctx_lmdb *store)
+{
+	size_t removed;
+	MDB_txn *txn;
+	int rc;
+
+	if (atomic_load(&store->broken) || mdb_txn_begin(store->env, NULL, 0, &txn) != 0)
+		return false;
+	if (atomic_load(&store->full) && !disk_full(store) && pages_left(store, txn) >= SPARE_PAGES)
+		atomic_store(&store->full, false);
+	rc = purge_some(store, txn, &removed);
+	if (rc != 0 || removed == 0)
+		mdb_txn_abort(txn);
+	else
+		rc = commit(store, txn);
+	if (rc != 0) {
+		write_error(store, rc);
+		return false;
+	}
+	metric_add(store->m_expired, (int64_t)removed);
+	return removed == PURGE_MAX;
+}
+
+/* Cut at most BATCH_MAX jobs off the queue. The lock is held. */
+static struct put_job *take_batch(struct ctx_lmdb *store)
+{
+	struct put_job *first = store->queue, **end = &store->queue;
+	size_t n;
+
+	for (n = 0; n < BATCH_MAX && *end != NULL; n++)
+		end = &(*end)->next;
+	store->queue = *end;
+	*end = NULL;
+	if (store->queue == NULL)
+		store->queue_end = &store->queue;
+	store->queued -= n;
+	return first;
+}
+
+static void wait_until(struct ctx_lmdb *store, uint64_t when_ms)
+{
+	struct timespec t = { (time_t)(when_ms / 1000), (long)(when_ms % 1000) * 1000000 };
+
+	pthread_cond_timedwait(&store->wake, &store->lock, &t);
+}
+
+static void *writer_main(void *arg)
+{
+	struct ctx_lmdb *store = arg;
+	uint64_t purge_at = clock_mono_ms() + store->purge_ms;
+	struct put_job *jobs;
+	bool stop;
+
+	do {
+		pthread_mutex_lock(&store->lock);
+		while (store->queue == NULL && !store->stopping && clock_mono_ms() < purge_at)
+			wait_until(store, purge_at);
+		jobs = take_batch(store);
+		stop = store->stopping && store->queue == NULL;
+		pthread_mutex_unlock(&store->lock);
+		if (jobs != NULL)
+			write_batch(store, jobs);
+		if (clock_mono_ms() >= purge_at)
+			purge_at = clock_mono_ms() + (purge(store) ? 10 : store->purge_ms);
+	} while (!stop);
+	return NULL;
+}
+
+enum gba_err ctx_writer_add(struct ctx_lmdb *store, struct put_job *job)
+{
+	enum gba_err err = GBA_OK;
+
+	if (atomic_load(&store->broken))
+		return GBA_E_IO;
+	job->next = NULL;
+	pthread_mutex_lock(&store->lock);
+	if (store->stopping || store->queued >= QUEUE_MAX) {
+		err = GBA_E_BUSY;
+	} else {
+		*store->queue_end = job;
+		store->queue_end = &job->next;
+		store->queued++;
+		pthread_cond_signal(&store->wake);
+	}
+	pthread_mutex_unlock(&store->lock);
+	return err;
+}
+
+enum gba_err ctx_writer_start(struct ctx_lmdb *store)
+{
+	pthread_condattr_t attr;
+
+	store->queue_end = &store->queue;
+	pthread_mutex_init(&store->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&store->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	store->writer_runs = pthread_create(&store->writer, NULL, writer_main, store) == 0;
+	return store->writer_runs ? GBA_OK : GBA_E_INTERNAL;
+}
+
+void ctx_writer_stop(struct ctx_lmdb *store)
+{
+	if (!store->writer_runs)
+		return;
+	pthread_mutex_lock(&store->lock);
+	store->stopping = true;
+	pthread_cond_signal(&store->wake);
+	pthread_mutex_unlock(&store->lock);
+	pthread_join(store->writer, NULL);
+	pthread_mutex_destroy(&store->lock);
+	pthread_cond_destroy(&store->wake);
+}

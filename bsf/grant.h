@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Who gets which key on Zn (TS 29.109 5.2): the decision, without Diameter. */
+#ifndef GBA_BSF_GRANT_H
+#define GBA_BSF_GRANT_H
+
+#include "bsf/conf.h"
+#include "bsf/ctx_store.h"
+
+/** What a NAF asks. Views. */
+struct grant_request {
+	struct bytes naf;	   /* Origin-Host, as authenticated */
+	struct bytes btid, naf_id; /* Transaction-Identifier, NAF-Id */
+	const struct bytes *gsids; /* GAA-Service-Identifiers, decimal text */
+	size_t gsid_n;
+	bool gba_u_aware;
+};
+
+/** What it gets; below mem_ctx, wiped when that is freed. */
+struct grant {
+	uint8_t me_key[GBA_KS_NAF_LEN], uicc_key[GBA_KS_NAF_LEN];
+	bool has_uicc_key;
+	time_t created, expires;
+	enum ctx_type type;
+	struct bytes impi; /* absent: not for this NAF */
+	struct bytes uss;  /* XML, root ussList; absent: none to give */
+};
+
+struct grant_parts {
+	const struct bsf_conf *conf;
+	struct ctx_store *store;
+};
+
+/** Decide. Whether the NAF may use the name is settled before the B-TID is looked up, so that a NAF learns nothing about
+ * B-TIDs that it could not use.
+ * @param _grant  written on GBA_OK only
+ * @param _corr   CORR_LEN + 1 octets: set as soon as the B-TID could be read, else ""
+ * @retval GBA_E_BTID_SYNTAX, GBA_E_NAF_ID_SYNTAX  5004
+ * @retval GBA_E_RANGE           a GSID that is no number: 5004
+ * @retval GBA_E_NOT_AUTHORIZED  5402
+ * @retval GBA_E_BTID_UNKNOWN    5403
+ * @retval GBA_E_IO, GBA_E_NOMEM, GBA_E_CORRUPT  the store failed */
+enum gba_err grant_decide(TALLOC_CTX *mem_ctx, const struct grant_parts *parts, const struct grant_request *request, time_t now,
+			  struct grant **_grant, char *_corr);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** What the BSF needs of an HSS, without Diameter: a question, an answer, and what makes an answer good (TS 29.109 4.2). */
+#ifndef GBA_BSF_HSS_H
+#define GBA_BSF_HSS_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include "core/ident.h"
+#include "crypto/aka.h"
+
+struct hss;
+
+struct hss_question {
+	struct bytes impi;
+	struct bytes resync;   /* RAND || AUTS; absent: a vector, please */
+	time_t guss_timestamp; /* of the GUSS we hold; 0: none */
+};
+
+/** Views that live while the done callback runs; all absent unless err is GBA_OK. */
+struct hss_answer {
+	struct bytes user_name, scheme, authenticate, authorization, ck, ik;
+	struct bytes guss; /* XML; absent: the user has none, or ours is the newest */
+};
+/** Called once, from a thread of the HSS client; must not block. err: GBA_OK, GBA_E_IMPI_UNKNOWN, GBA_E_NOT_AUTHORIZED,
+ * GBA_E_AUTS (resynchronisation refused), GBA_E_TIMEOUT, GBA_E_UNREACHABLE, GBA_E_BUSY, GBA_E_PEER. */
+typedef void (*hss_done)(void *arg, enum gba_err err, const struct hss_answer *answer);
+
+struct hss {
+	/** Copies the question. @return GBA_OK: done will be called, maybe before this returns; else it is not */
+	enum gba_err (*ask)(struct hss *hss, const struct hss_question *question, hss_done done, void *arg);
+	/** Is a peer there that can answer? */
+	bool (*ready)(struct hss *hss);
+};
+
+/** The row for a result of Zh. vendor 0: Result-Code, else Experimental-Result-Code.
+ * @param resync  the question carried AUTS: 5012 then means that the HSS did not accept it */
+enum gba_err hss_result(uint32_t vendor, uint32_t code, bool resync);
+/** Is another HSS worth asking after this? */
+bool hss_try_next(enum gba_err err);
+/** Check an answer strictly and take the vector out: our user, AKA scheme, RAND || AUTN of 32 octets, XRES of 4..32 octets, CK
+ * and IK of 16 octets. @param _vector  written on GBA_OK only; the caller wipes it. @retval GBA_E_PEER */
+enum gba_err hss_answer_vector(const struct hss_answer *answer, struct bytes impi, struct aka_vector *_vector);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Ub (TS 24.109 clause 4): a GET without credentials gets a challenge, a GET that answers it gets a B-TID. */
+#ifndef GBA_BSF_UB_H
+#define GBA_BSF_UB_H
+
+#include <stdatomic.h>
+
+#include "bsf/conf.h"
+#include "bsf/ctx_store.h"
+#include "bsf/hss.h"
+#include "bsf/run.h"
+#include "core/metrics.h"
+#include "http/server.h"
+
+#define UB_TMPI_TOKEN "3gpp-gba-tmpi" /* product token of UE and BSF, TS 24.109 A.3 */
+
+struct ub_parts {
+	const struct bsf_conf *conf;
+	struct ctx_store *store;
+	struct hss *hss;
+};
+
+struct ub;
+
+/** The parts live longer. NULL: out of memory. */
+struct ub *ub_new(TALLOC_CTX *mem_ctx, const struct ub_parts *parts);
+/** Serve one request: an http_handler with a struct ub as arg. */
+void ub_handle(struct http_req *req, void *ub);
+/** From now on requests get 503; answers still awaited arrive by themselves. */
+void ub_stop(struct ub *ub);
+/** Forget what is too old; call every second. */
+void ub_tick(struct ub *ub);
+bool ub_secrets_locked(const struct ub *ub);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** What ub.c (what a request leads to) and ub_reply.c (how it is answered) share. */
+#ifndef GBA_BSF_UB_PRIV_H
+#define GBA_BSF_UB_PRIV_H
+
+#include "bsf/ub.h"
+#include "core/log.h"
+
+#define UB_CODES 12
+
+struct ub {
+	const struct bsf_conf *conf;
+	struct ctx_store *store;
+	struct hss *hss;
+	struct guss_cache *guss;
+	struct runs *runs;
+	struct boot_how how_3g;
+	atomic_uint asking; /* questions to HSSs under way */
+	atomic_bool stopping;
+	struct metric *m_seconds, *m_runs, *m_asking, *m_boots, *m_zh_seconds;
+	struct metric *m_codes[UB_CODES];
+};
+
+/** One request on its way; below its http_req. */
+struct ub_op {
+	struct run_waiter waiter; /* first: run_settle() hands it back */
+	struct ub *ub;
+	struct http_req *req;
+	uint64_t started_us, seen_at; /* monotonic for metrics; wall clock for the trace, 0 when that is off */
+	bool first;		      /* the first leg */
+	bool tmpi_wanted;	      /* the UE can use a TMPI */
+	struct digest_auth auth;
+	struct bytes impi, source;
+	char corr[CORR_LEN + 1];      /* "" until a RAND is known */
+	char btid[BTID_MAX + 1];
+	char *body, *info, expires[32];
+};
+
+/** 401 with this challenge. */
+void ub_reply_challenge(struct ub_op *op, const struct challenge *challenge, bool stale);
+/** Make body and Authentication-Info of the 200, while the password is at hand. @retval GBA_E_NOMEM */
+enum gba_err ub_reply_prepare(struct ub_op *op, const struct challenge_secret *secret, time_t expires);
+/** Send what was prepared. */
+void ub_reply_done(struct ub_op *op);
+/** Refuse. @param retry_s  [s] 0: none, but 503 always has one */
+void ub_reply_refuse(struct ub_op *op, enum gba_err err, unsigned int retry_s);
+/** 405. */
+void ub_reply_method(struct ub_op *op);
+/** All of a digest_calc but the password, from the request. */
+struct digest_calc ub_calc(const struct ub_op *op);
+void ub_metrics_make(struct ub *ub);
+
+#endif
