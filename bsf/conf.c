@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "core/log.h"
+
 static const char *const digest_names[] = { "akav1", "akav2", NULL };
 static const char *const sync_names[] = { "full", "process", NULL }; /* as enum ctx_sync */
 

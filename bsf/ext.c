@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bsf.fdx: load and unload. */
+#include "bsf/glue.h"
+#include "bsf/node.h"
+#include "core/log.h"
+#include "core/secret.h"
+#include "dia/zh.h"
+#include "dia/zn.h"
+
+static struct {
+	TALLOC_CTX *root;
+	struct bsf_conf *conf;
+	struct hss *zh;
+	struct node *node;
+	struct bsf_zn *zn;
+} ext;
+
+static enum gba_err conf_read(const char *path, struct conf_error *_error)
+{
+	enum gba_err err;
+
+	ext.conf = talloc_zero(ext.root, struct bsf_conf);
+	if (ext.conf == NULL)
+		return GBA_E_NOMEM;
+	err = conf_load(ext.root, "bsf", path, bsf_conf_items, ext.conf, _error);
+	if (err == GBA_OK)
+		err = bsf_conf_check(ext.conf, _error);
+	return err == GBA_OK ? conf_common_apply("bsf", &ext.conf->common, _error) : err;
+}
+
+static enum gba_err diameter_resolve(struct conf_error *_error)
+{
+	enum gba_err err = zh_resolve();
+
+	if (err == GBA_OK)
+		err = zn_resolve();
+	if (err != GBA_OK)
+		snprintf(_error->text, sizeof(_error->text), "dictionary: load dict_gba.fdx before bsf.fdx");
+	return err;
+}
+
+static enum gba_err start(const char *path, struct conf_error *_error)
+{
+	const char *why = "out of memory";
+	struct grant_parts parts;
+	enum gba_err err;
+
+	err = conf_read(path, _error);
+	if (err == GBA_OK)
+		err = diameter_resolve(_error);
+	if (err != GBA_OK)
+		return err;
+	ext.zh = bsf_zh_new(ext.root, ext.conf);
+	err = ext.zh != NULL ? node_start(ext.root, ext.conf, ext.zh, &ext.node, &why) : GBA_E_NOMEM;
+	if (err == GBA_OK) {
+		parts = (struct grant_parts){ ext.conf, node_store(ext.node) };
+		why = "Zn cannot be served";
+		err = bsf_zn_start(ext.root, &parts, &ext.zn);
+	}
+	if (err != GBA_OK)
+		snprintf(_error->text, sizeof(_error->text), "%s", why);
+	return err;
+}
+
+static void stop(void)
+{
+	if (ext.node != NULL)
+		node_drain(ext.node);
+	if (ext.zn != NULL)
+		bsf_zn_stop(ext.zn);
+	dia_requests_stop();
+	if (ext.node != NULL)
+		node_stop(ext.node);
+	talloc_free(ext.root);
+	memset(&ext, 0, sizeof(ext));
+}
+
+static int bsf_entry(char *conffile)
+{
+	struct conf_error error = { "out of memory" };
+	enum gba_err err;
+
+	secret_init();
+	ext.root = talloc_named_const(NULL, 0, "bsf");
+	err = conffile != NULL ? start(conffile, &error) : GBA_E_CONF;
+	if (err == GBA_OK) {
+		log_event(LOG_L_INFO, "bsf.start", NULL, "serving %s", ext.conf->name);
+		return 0;
+	}
+	log_event(LOG_L_ERROR, "bsf.start", NULL, "%s", conffile != NULL ? error.text : "LoadExtension names no configuration file");
+	stop();
+	return EINVAL;
+}
+
+EXTENSION_ENTRY("bsf", bsf_entry, "dict_gba", "gba_guard");
+
+void fd_ext_fini(void);
+void fd_ext_fini(void)
+{
+	stop();
+	log_close();
+}

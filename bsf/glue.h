@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The BSF's ends of Zh and Zn in freeDiameter. */
+#ifndef GBA_BSF_GLUE_H
+#define GBA_BSF_GLUE_H
+
+#include "bsf/grant.h"
+#include "bsf/hss.h"
+
+/** Zh client over the table hss of conf. NULL: out of memory. */
+struct hss *bsf_zh_new(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf);
+
+struct bsf_zn;
+/** Serve BIRs from now on. parts' members live until bsf_zn_stop(). */
+enum gba_err bsf_zn_start(TALLOC_CTX *mem_ctx, const struct grant_parts *parts, struct bsf_zn **_zn);
+void bsf_zn_stop(struct bsf_zn *zn);
+
+#endif

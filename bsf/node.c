@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bsf/node.h"
+
+#include <pthread.h>
+
+#include "bsf/ctx_lmdb.h"
+#include "bsf/ub.h"
+#include "core/log.h"
+#include "http/server.h"
+
+#define STOP_WAIT_MS 2000
+#define SERVER_TOKEN "gba-bsf/" PACKAGE_VERSION
+
+struct node {
+	const struct bsf_conf *conf;
+	struct hss *hss;
+	struct kek *kek;
+	struct ctx_store *store;
+	struct ub *ub;
+	struct http_server **servers; /* one per listener */
+	size_t server_n;
+	struct http_server *metrics;
+	pthread_t ticker;
+	bool ticks;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool stopping;
+};
+
+static bool is_ready(void *arg, const char **_missing)
+{
+	struct node *node = arg;
+
+	*_missing = NULL;
+	if (!node->store->ops->usable(node->store))
+		*_missing = "context store";
+	else if (!node->hss->ready(node->hss))
+		*_missing = "HSS";
+	return *_missing == NULL;
+}
+
+static void *ticker_main(void *arg)
+{
+	struct node *node = arg;
+	struct timespec t;
+
+	pthread_mutex_lock(&node->lock);
+	while (!node->stopping) {
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		t.tv_sec++;
+		pthread_cond_timedwait(&node->wake, &node->lock, &t);
+		pthread_mutex_unlock(&node->lock);
+		ub_tick(node->ub);
+		pthread_mutex_lock(&node->lock);
+	}
+	pthread_mutex_unlock(&node->lock);
+	return NULL;
+}
+
+static enum gba_err ticker_start(struct node *node)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&node->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&node->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	node->ticks = pthread_create(&node->ticker, NULL, ticker_main, node) == 0;
+	return node->ticks ? GBA_OK : GBA_E_INTERNAL;
+}
+
+static enum gba_err store_start(TALLOC_CTX *mem_ctx, struct node *node, const char **_error)
+{
+	const struct bsf_conf *conf = node->conf;
+	struct ctx_lmdb_conf lmdb = { .dir = conf->store_dir, .max_mb = conf->store_max, .sync = conf->store_sync };
+	enum gba_err err;
+
+	err = kek_open(node, conf->kek_file, true, &node->kek);
+	if (err != GBA_OK) {
+		*_error = talloc_asprintf(mem_ctx, "kek-file: %s: %s", conf->kek_file, gba_strerror(err));
+		return err;
+	}
+	lmdb.kek = node->kek;
+	return ctx_lmdb_open(mem_ctx, &lmdb, &node->store, _error);
+}
+
+static enum gba_err listen_start(TALLOC_CTX *mem_ctx, struct node *node, const struct bsf_listen *at, const char **_error)
+{
+	const struct bsf_conf *conf = node->conf;
+	struct http_conf http = HTTP_CONF_DEFAULTS;
+	bool tls = at->cert[0] != '\0';
+	enum gba_err err;
+
+	http.listen = at->listen;
+	http.cert = tls ? at->cert : NULL;
+	http.key = tls ? at->key : NULL;
+	http.threads = conf->ub_threads;
+	http.max_connections = conf->ub_max_connections;
+	http.max_per_source = conf->ub_max_per_source;
+	http.head_timeout_ms = conf->ub_head_timeout;
+	http.idle_timeout_ms = conf->ub_idle_timeout;
+	http.server_token = conf->tmpi ? SERVER_TOKEN " " UB_TMPI_TOKEN : SERVER_TOKEN;
+	err = http_server_start(mem_ctx, &http, ub_handle, node->ub, &node->servers[node->server_n], _error);
+	if (err == GBA_OK)
+		node->server_n++;
+	return err;
+}
+
+static enum gba_err listeners_start(TALLOC_CTX *mem_ctx, struct node *node, const char **_error)
+{
+	const struct bsf_listen *at = node->conf->ub.v;
+	enum gba_err err = GBA_OK;
+	size_t i;
+
+	node->servers = talloc_array(node, struct http_server *, node->conf->ub.n);
+	if (node->servers == NULL)
+		return GBA_E_NOMEM;
+	for (i = 0; i < node->conf->ub.n && err == GBA_OK; i++)
+		err = listen_start(mem_ctx, node, &at[i], _error);
+	if (err == GBA_OK && node->conf->metrics_listen[0] != '\0')
+		err = http_metrics_start(mem_ctx, node->conf->metrics_listen, is_ready, node, &node->metrics, _error);
+	return err;
+}
+
+static enum gba_err parts_start(TALLOC_CTX *mem_ctx, struct node *node, const char **_error)
+{
+	struct ub_parts parts = { .conf = node->conf, .hss = node->hss };
+	enum gba_err err;
+
+	err = store_start(mem_ctx, node, _error);
+	if (err != GBA_OK)
+		return err;
+	parts.store = node->store;
+	node->ub = ub_new(node, &parts);
+	if (node->ub == NULL)
+		return GBA_E_NOMEM;
+	if (!ub_secrets_locked(node->ub))
+		log_event(LOG_L_WARNING, "bsf.memory", NULL, "challenges are not in locked memory: raise LimitMEMLOCK or lower pending-max");
+	err = ticker_start(node);
+	return err == GBA_OK ? listeners_start(mem_ctx, node, _error) : err;
+}
+
+enum gba_err node_start(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct hss *hss, struct node **_node,
+			const char **_error)
+{
+	struct node *node = talloc_zero(mem_ctx, struct node);
+	enum gba_err err;
+
+	*_error = "out of memory";
+	if (node == NULL)
+		return GBA_E_NOMEM;
+	node->conf = conf;
+	node->hss = hss;
+	err = parts_start(mem_ctx, node, _error);
+	if (err != GBA_OK) {
+		node_stop(node);
+		return err;
+	}
+	*_node = node;
+	return GBA_OK;
+}
+
+struct ctx_store *node_store(struct node *node)
+{
+	return node->store;
+}
+
+void node_drain(struct node *node)
+{
+	if (node->ub != NULL)
+		ub_stop(node->ub);
+}
+
+void node_stop(struct node *node)
+{
+	size_t i;
+
+	node_drain(node);
+	if (node->metrics != NULL)
+		http_server_stop(node->metrics, 0);
+	if (node->store != NULL) /* commits what waits: its requests get their answers before the listeners go */
+		node->store->ops->close(node->store);
+	for (i = 0; i < node->server_n; i++)
+		http_server_stop(node->servers[i], STOP_WAIT_MS);
+	if (node->ticks) {
+		pthread_mutex_lock(&node->lock);
+		node->stopping = true;
+		pthread_cond_signal(&node->wake);
+		pthread_mutex_unlock(&node->lock);
+		pthread_join(node->ticker, NULL);
+	}
+	talloc_free(node);
+}
