@@ -273,6 +273,16 @@ enum gba_err auc_open(TALLOC_CTX *mem_ctx, const struct auc_conf *conf, struct a
 	return GBA_OK;
 }
 
+enum gba_err auc_state(struct auc *auc)
+{
+	enum gba_err err;
+
+	pthread_mutex_lock(&auc->lock);
+	err = auc->last;
+	pthread_mutex_unlock(&auc->lock);
+	return err;
+}
+
 void auc_close(struct auc *auc)
 {
 	pthread_mutex_lock(&auc->lock);

@@ -56,6 +56,8 @@ enum gba_err auc_open(TALLOC_CTX *mem_ctx, const struct auc_conf *conf, struct a
  * - GBA_E_CONF  ind does not fit the subscriber's IND bits  - GBA_E_SQN_USED_UP  - GBA_E_CORRUPT
  * - GBA_E_BUSY (queue full, closing), GBA_E_NOSPACE, GBA_E_IO, GBA_E_NOMEM: the store; says nothing about the IMPI */
 void auc_submit(struct auc *auc, struct auc_job *job);
+/** GBA_OK, or why the last batch could not be committed. */
+enum gba_err auc_state(struct auc *auc);
 /** Answer what waits with GBA_E_BUSY, stop the thread, close. */
 void auc_close(struct auc *auc);
 

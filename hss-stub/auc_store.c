@@ -340,6 +340,7 @@ void auc_store_batch(struct auc *auc, struct auc_job *batch)
 	else
 		err = transaction(auc, batch, top_up, top_ups);
 	pthread_mutex_lock(&auc->lock);
+	auc->last = err;
 	settle(auc, batch, err);
 	settle_top_ups(auc, top_up, top_ups, err);
 	metric_set(auc->metrics.cached, (int64_t)auc_cache_count(auc->cache));

@@ -27,6 +27,7 @@ struct auc {
 	struct auc_entry *top_up[AUC_TOP_UPS_MAX]; /* pinned */
 	size_t top_ups;
 	bool closing;
+	enum gba_err last; /* what became of the last batch */
 
 	TALLOC_CTX *thread_ctx; /* the thread's own: store, records being read */
 	struct sub_store *store;

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hss_stub.fdx: load and unload. */
+#include "core/log.h"
+#include "core/secret.h"
+#include "core/trace.h"
+#include "dia/zh.h"
+#include "hss-stub/zh.h"
+#include "http/server.h"
+
+static struct {
+	TALLOC_CTX *root;
+	struct hss_conf *conf;
+	struct auc *auc;
+	struct hss_zh *zh;
+	struct http_server *metrics;
+} ext;
+
+static enum gba_err conf_read(const char *path, struct conf_error *_error)
+{
+	enum gba_err err;
+
+	ext.conf = talloc_zero(ext.root, struct hss_conf);
+	if (ext.conf == NULL)
+		return GBA_E_NOMEM;
+	err = conf_load(ext.root, "hss", path, hss_conf_items, ext.conf, _error);
+	if (err == GBA_OK)
+		err = hss_conf_check(ext.conf, _error);
+	return err == GBA_OK ? conf_common_apply("hss-stub", &ext.conf->common, _error) : err;
+}
+
+static bool ready(void *arg, const char **_missing)
+{
+	(void)arg;
+	*_missing = "subscriber database";
+	return auc_state(ext.auc) == GBA_OK;
+}
+
+static enum gba_err start(const char *path, struct conf_error *_error)
+{
+	const char *why = "load dict_gba.fdx before hss_stub.fdx";
+	enum gba_err err;
+
+	err = conf_read(path, _error);
+	if (err != GBA_OK)
+		return err;
+	err = zh_resolve();
+	if (err == GBA_OK)
+		err = hss_open(ext.root, ext.conf, &ext.auc, &why);
+	if (err == GBA_OK) {
+		why = "Zh cannot be served";
+		err = hss_zh_start(ext.root, ext.conf, ext.auc, &ext.zh);
+	}
+	if (err == GBA_OK && ext.conf->metrics_listen[0] != '\0')
+		err = http_metrics_start(ext.root, ext.conf->metrics_listen, ready, NULL, &ext.metrics, &why);
+	if (err != GBA_OK)
+		snprintf(_error->text, sizeof(_error->text), "%s", why);
+	return err;
+}
+
+static void stop(void)
+{
+	if (ext.metrics != NULL)
+		http_server_stop(ext.metrics, 1000);
+	if (ext.zh != NULL)
+		hss_zh_stop(ext.zh);
+	if (ext.auc != NULL)
+		auc_close(ext.auc);
+	talloc_free(ext.root);
+	memset(&ext, 0, sizeof(ext));
+}
+
+static int hss_entry(char *conffile)
+{
+	struct conf_error error = { "out of memory" };
+	enum gba_err err = GBA_E_CONF;
+
+	secret_init();
+	ext.root = talloc_named_const(NULL, 0, "hss-stub");
+	if (conffile == NULL)
+		snprintf(error.text, sizeof(error.text), "LoadExtension names no configuration file");
+	else if (ext.root != NULL)
+		err = start(conffile, &error);
+	if (err == GBA_OK) {
+		log_event(LOG_L_INFO, "hss.start", NULL, "serving %s to %zu BSFs", ext.conf->database, ext.conf->bsfs.n);
+		return 0;
+	}
+	log_event(LOG_L_ERROR, "hss.start", NULL, "%s", error.text);
+	stop();
+	return EINVAL;
+}
+
+EXTENSION_ENTRY("hss_stub", hss_entry, "dict_gba", "gba_guard");
+
+void fd_ext_fini(void);
+void fd_ext_fini(void)
+{
+	stop();
+	trace_close();
+	log_close();
+}

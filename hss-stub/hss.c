@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hss-stub/hss.h"
+
+static enum gba_err fail(TALLOC_CTX *mem_ctx, enum gba_err err, const char *path, const char **_error)
+{
+	const char *hint = "";
+
+	if (err == GBA_E_DENIED)
+		hint = " (it must be ours, and closed to group and others)";
+	else if (err == GBA_E_SYNTAX)
+		hint = " (64 hex digits are expected)";
+	*_error = talloc_asprintf(mem_ctx, "%s: %s%s", path, gba_strerror(err), hint);
+	return err;
+}
+
+enum gba_err hss_open(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct auc **_auc, const char **_error)
+{
+	struct auc_conf auc = { .db_path = conf->database, .lease_min = conf->lease_min, .lease_max = conf->lease_max,
+				.queue_max = conf->queue, .cache_octets = (size_t)conf->cache_mib << 20 };
+	enum gba_err err;
+
+	err = kek_open(mem_ctx, conf->kek_file, true, &auc.kek);
+	if (err != GBA_OK)
+		return fail(mem_ctx, err, conf->kek_file, _error);
+	return auc_open(mem_ctx, &auc, _auc, _error);
+}
+
+static bool realm_matches(struct bytes realm, const char *pattern)
+{
+	struct bytes p = bytes_of(pattern);
+
+	if (bytes_eq_str(p, "*"))
+		return true;
+	if (p.n > 0 && p.p[0] == '.')
+		return realm.n > p.n && bytes_eq_nocase(BYTES(realm.p + realm.n - p.n, p.n), p);
+	return bytes_eq_nocase(realm, p);
+}
+
+enum gba_err hss_admit(const struct hss_conf *conf, struct bytes origin_host, struct bytes impi, unsigned int *_ind)
+{
+	const struct hss_bsf *bsf = conf->bsfs.v, *end = bsf + conf->bsfs.n;
+	struct bytes realm = impi_realm(impi);
+	size_t i;
+
+	while (bsf < end && !bytes_eq_nocase(origin_host, bytes_of(bsf->identity)))
+		bsf++;
+	if (bsf == end)
+		return GBA_E_DENIED;
+	for (i = 0; i < bsf->realms.n; i++) {
+		if (realm_matches(realm, bsf->realms.v[i])) {
+			*_ind = bsf->ind;
+			return GBA_OK;
+		}
+	}
+	return GBA_E_DENIED;
+}
