@@ -369,12 +369,13 @@ size_t wire_ask_encode(const struct wire_ask *ask, uint32_t id, uint8_t out[WIRE
 	return wire_end(&w);
 }
 
-size_t wire_fail_encode(uint32_t error, uint32_t id, uint8_t *out, size_t cap)
+size_t wire_fail_encode(uint32_t error, const char *text, uint32_t id, uint8_t *out, size_t cap)
 {
 	struct wire_out w = { out, cap, 0, false };
 
 	wire_begin(&w, WIRE_FAIL, id);
 	wire_put_u32(&w, WIRE_T_ERROR, error);
+	wire_put_text(&w, WIRE_T_TEXT, text);
 	return wire_end(&w);
 }
 

@@ -46,6 +46,7 @@ enum wire_tag {
 	WIRE_T_UID = 24,
 	WIRE_T_FLAG = 25,
 	WIRE_T_ERROR = 32, /* enum gba_naf_error */
+	WIRE_T_TEXT = 33 | WIRE_IGNORABLE, /* what was wrong, for people */
 };
 
 /** Octets somebody else owns. */
@@ -118,7 +119,8 @@ size_t wire_end(struct wire_out *out);
 
 /** @return octets written; 0: does not fit into WIRE_ASK_MAX */
 size_t wire_ask_encode(const struct wire_ask *ask, uint32_t id, uint8_t out[WIRE_ASK_MAX]);
-size_t wire_fail_encode(uint32_t error, uint32_t id, uint8_t *out, size_t cap);
+/** @param text  NULL: none */
+size_t wire_fail_encode(uint32_t error, const char *text, uint32_t id, uint8_t *out, size_t cap);
 /** Everything but the USSs taken apart: put those, then wire_end(). */
 void wire_key_begin(struct wire_out *out, const struct wire_key *key, uint32_t id);
 

@@ -11,11 +11,13 @@
 
 static int listen_on(int port)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(at);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-	if (bind(fd, (struct sockaddr *)&at, len) != 0 || listen(fd, 64) != 0 || getsockname(fd, (struct sockaddr *)&at, &len) != 0) {
+	if (bind(fd, (struct sockaddr *)&at, len) != 0 || listen(fd, 64) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&at, &len) != 0) {
 		perror("listen");
 		exit(1);
 	}
@@ -37,8 +39,8 @@ static void serve(SSL *ssl)
 	who = gba_naf_tls_result(ssl);
 	if (who == NULL)
 		return;
-	n = snprintf(line, sizeof(line), "hello %s at %s\n", gba_naf_result_impi(who) != NULL ? gba_naf_result_impi(who) : "stranger",
-		     gba_naf_result_fqdn(who));
+	n = snprintf(line, sizeof(line), "hello %s at %s\n",
+		     gba_naf_result_impi(who) != NULL ? gba_naf_result_impi(who) : "stranger", gba_naf_result_fqdn(who));
 	printf("accepted: %s: %s\n", gba_naf_result_btid(who), SSL_get_cipher(ssl));
 	for (; n > 0 && time(NULL) < gba_naf_result_expiry(who); n = SSL_read(ssl, line, sizeof(line)))
 		SSL_write(ssl, line, n);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The agent without sockets and without Diameter: who asks for a key gets it from the cache, from a request that is under
+ * way already, or from the BSF. One thread; time is a parameter. */
+#ifndef NAF_AGENT_AGENT_H
+#define NAF_AGENT_AGENT_H
+
+#include <talloc.h>
+
+#include "naf-adapter/agent/answer.h"
+#include "naf-adapter/agent/cache.h"
+#include "naf-adapter/agent/conf.h"
+
+struct agent_time {
+	time_t now;  /* [s since epoch] */
+	uint64_t ms; /* [ms] monotonic */
+};
+
+/** A Bootstrapping-Info-Request to be sent. Views are valid during the call. */
+struct zn_ask {
+	uint64_t flight; /* name of the request for agent_answer() */
+	struct bytes dest_realm, dest_host; /* the second absent: left to routing */
+	struct bytes btid, naf_id;
+	const uint32_t *gsids;
+	size_t gsid_count;
+	bool gba_u_aware;
+	unsigned int timeout_ms;
+};
+/** Towards the BSFs. send never blocks and never calls back; GBA_OK promises exactly one agent_answer() later. */
+struct zn_port {
+	enum gba_err (*send)(void *arg, const struct zn_ask *ask);
+	void *arg;
+};
+
+struct agent;
+struct agent_waiter;
+
+/** @param conf  outlives the agent @return NULL: out of memory */
+struct agent *agent_new(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, struct zn_port port);
+
+/** What an application wants; views are valid during agent_ask() only. */
+struct agent_ask {
+	struct bytes btid;
+	struct bytes fqdn; /* lower case, valid, and allowed to the asker */
+	const uint8_t *ua_id;
+	const uint32_t *gsids;
+	size_t gsid_count; /* at most GBA_NAF_GSID_MAX */
+	unsigned int flags; /* enum gba_naf_flag */
+	unsigned int timeout_ms;
+	struct bytes source; /* who causes it: address of the device, or the application when not known */
+};
+/** @param record  not NULL when error is GBA_NAF_OK; valid during the call. The callback must not call the agent. */
+typedef void (*agent_reply)(void *arg, enum gba_naf_error error, const struct key_record *record);
+
+/** reply is called exactly once: before this returns (then NULL is returned), or later, unless agent_forget().  */
+struct agent_waiter *agent_ask(struct agent *agent, struct agent_time t, const struct agent_ask *ask, agent_reply reply,
+			       void *arg);
+/** Nobody waits for the reply any more. */
+void agent_forget(struct agent_waiter *waiter);
+/** What came of a struct zn_ask. */
+void agent_answer(struct agent *agent, struct agent_time t, const struct zn_answer *answer);
+/** Let those go whose time is over. */
+void agent_tick(struct agent *agent, struct agent_time t);
+/** [ms] until agent_tick() has something to do; -1: nothing waits. */
+int agent_next(const struct agent *agent, struct agent_time t);
+
+#endif

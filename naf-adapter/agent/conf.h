@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Configuration of the agent: which BSFs, who may ask, how much is kept. */
+#ifndef NAF_AGENT_CONF_H
+#define NAF_AGENT_CONF_H
+
+#include "conf/conf.h"
+#include "conf/role.h"
+
+/** Where the BSFs of a domain of B-TIDs are. */
+struct realm_conf {
+	const char *domain; /* of B-TIDs: this name and those below it */
+	const char *realm;  /* Destination-Realm, and the Origin-Realm its answers must have */
+	const char *host;   /* Destination-Host; "": left to routing */
+};
+
+/** Who may ask over the local socket, and for which names. */
+struct client_conf {
+	const char *name;  /* in logs and traces */
+	const char *user;  /* "", "*" or a user */
+	const char *group; /* "" or a group */
+	struct conf_strlist fqdns;
+	/* found by agent_conf_check() */
+	int64_t uid, gid; /* -1: any */
+};
+
+struct agent_conf {
+	struct conf_common common;
+	const char *socket, *socket_mode, *socket_group;
+	uint32_t connections_max, requests_max;
+	struct conf_groups realms;  /* struct realm_conf */
+	struct conf_groups clients; /* struct client_conf */
+	uint32_t cache_entries, cache_memory, negative_entries;
+	uint32_t key_lifetime_max, negative_ttl;
+	uint32_t zn_timeout, zn_window, zn_queue;
+	uint32_t unknown_burst, unknown_rate;
+	bool accept_2g;
+};
+
+extern const struct conf_item agent_conf_items[];
+extern const struct role agent_role;
+
+/** Checks between items; finds users and groups. */
+enum gba_err agent_conf_check(const void *conf, struct conf_error *_error);
+
+#endif

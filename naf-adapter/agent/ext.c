@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* naf.fdx: the agent of the application element as an extension of freeDiameter. */
+#include <freeDiameter/extension.h>
+
+#include "core/log.h"
+#include "core/secret.h"
+#include "core/trace.h"
+#include "dia/zn.h"
+#include "naf-adapter/agent/zn.h"
+
+static TALLOC_CTX *root;
+static struct local *local;
+
+static int refuse(const char *event, const char *what, const char *why)
+{
+	log_event(LOG_L_ERROR, event, NULL, "%s: %s", what, why);
+	talloc_free(root);
+	root = NULL;
+	return EINVAL;
+}
+
+static int naf_entry(char *conf_file)
+{
+	struct conf_error error = { "" };
+	struct agent_conf *conf;
+	const char *why;
+	enum gba_err err;
+
+	secret_init();
+	root = talloc_named_const(NULL, 0, "naf");
+	conf = talloc_zero(root, struct agent_conf);
+	if (conf == NULL)
+		return ENOMEM;
+	if (conf_file == NULL)
+		conf_file = (char *)(uintptr_t)GBA_SYSCONFDIR "/naf.conf";
+	if (conf_load(root, agent_role.name, conf_file, agent_conf_items, conf, &error) != GBA_OK ||
+	    agent_conf_check(conf, &error) != GBA_OK || conf_common_apply(agent_role.name, &conf->common, &error) != GBA_OK)
+		return refuse("naf.conf", conf_file, error.text);
+	err = zn_resolve();
+	if (err != GBA_OK)
+		return refuse("naf.zn", "dictionary: dict_gba.fdx has to be loaded first", gba_strerror(err));
+	if (local_new(root, conf, zn_port_get(), &local, &why) != GBA_OK)
+		return refuse("naf.socket", conf->socket, why);
+	zn_deliver_to(local);
+	err = local_start(local);
+	if (err != GBA_OK)
+		return refuse("naf.thread", "start", gba_strerror(err));
+	log_event(LOG_L_INFO, "naf.start", NULL, "serving %s", conf->socket);
+	return 0;
+}
+
+/* The thread first, then the requests it made: their last answers go nowhere. */
+void fd_ext_fini(void);
+void fd_ext_fini(void)
+{
+	local_stop(local);
+	zn_deliver_to(NULL);
+	zn_stop();
+	log_event(LOG_L_INFO, "naf.stop", NULL, "stopped");
+	talloc_free(root);
+	trace_close();
+	log_close();
+	root = NULL;
+	local = NULL;
+}
+
+EXTENSION_ENTRY("naf", naf_entry, "dict_gba", "gba_guard");

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The agent's local socket and the one thread in which agent and connections live. Answers of BSFs come in from threads of
+ * freeDiameter through a mailbox. */
+#ifndef NAF_AGENT_LOCAL_H
+#define NAF_AGENT_LOCAL_H
+
+#include <talloc.h>
+
+#include "naf-adapter/agent/agent.h"
+
+struct local;
+
+/** Open the socket; nothing is served before local_start(). @param conf  outlives it
+ * @retval GBA_E_EXISTS  another agent serves this socket @retval GBA_E_IO and its relatives: see errno, *_why */
+enum gba_err local_new(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, struct zn_port port, struct local **_local,
+		       const char **_why);
+/** Start the thread. */
+enum gba_err local_start(struct local *local);
+/** End the thread, and remove the socket; applications see the end of their connections. The caller frees. */
+void local_stop(struct local *local);
+/** From any thread: what came of a struct zn_ask. The answer is a talloc root; it is the mailbox's now. */
+void local_answer(struct local *local, struct zn_answer *answer);
+
+#endif

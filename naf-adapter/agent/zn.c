@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "naf-adapter/agent/zn.h"
+
+#include <inttypes.h>
+
+#include "core/secret.h"
+#include "dia/zn.h"
+
+static struct local *mailbox; /* set before the first request, cleared after the last answer */
+
+static bool copy_views(struct zn_answer *to, const struct zn_bia *bia)
+{
+	return zn_answer_copy(to, bia->user_name, &to->impi) && zn_answer_copy(to, bia->me_key, &to->me_key) &&
+	       zn_answer_copy(to, bia->uicc_key, &to->uicc_key) && zn_answer_copy(to, bia->uss, &to->uss);
+}
+
+static enum gba_err read_bia(struct msg *msg, struct zn_answer *to)
+{
+	struct dia_failed failed = { 0 };
+	struct dia_result result;
+	struct zn_bia bia;
+	enum gba_err err = dia_answer_result(msg, &result);
+
+	if (err != GBA_OK)
+		return err;
+	to->code = result.code;
+	to->vendor = result.vendor;
+	if (!zn_answer_copy(to, result.origin_host, &to->origin_host) ||
+	    !zn_answer_copy(to, result.origin_realm, &to->origin_realm))
+		return GBA_E_NOMEM;
+	if (!dia_result_ok(&result))
+		return GBA_OK;
+	err = dia_decode(to, msg, zn_bia_fields, &bia, &failed);
+	if (err != GBA_OK)
+		return err == GBA_E_NOMEM ? err : GBA_E_PEER;
+	to->expires = bia.expires;
+	to->created = bia.created;
+	to->gba_type = bia.gba_type == DIA_NO_ENUM ? -1 : bia.gba_type;
+	return copy_views(to, &bia) ? GBA_OK : GBA_E_NOMEM;
+}
+
+/* In a thread of freeDiameter: copy out of the message and leave. */
+static void on_bia(void *arg, enum gba_err err, struct msg *msg)
+{
+	struct zn_answer *answer = arg;
+	struct local *to = __atomic_load_n(&mailbox, __ATOMIC_ACQUIRE);
+
+	answer->err = err == GBA_OK ? read_bia(msg, answer) : err;
+	if (to != NULL)
+		local_answer(to, answer);
+	else
+		talloc_free(answer);
+}
+
+static enum gba_err gsid_texts(TALLOC_CTX *mem_ctx, const struct zn_ask *ask, struct dia_list *_gsids)
+{
+	size_t i;
+
+	_gsids->n = ask->gsid_count;
+	_gsids->v = talloc_zero_array(mem_ctx, struct bytes, ask->gsid_count > 0 ? ask->gsid_count : 1);
+	for (i = 0; _gsids->v != NULL && i < ask->gsid_count; i++) {
+		const char *text = talloc_asprintf(mem_ctx, "%" PRIu32, ask->gsids[i]);
+
+		if (text == NULL)
+			return GBA_E_NOMEM;
+		_gsids->v[i] = bytes_of(text);
+	}
+	return _gsids->v != NULL ? GBA_OK : GBA_E_NOMEM;
+}
+
+static enum gba_err bir_new(TALLOC_CTX *mem_ctx, const struct zn_ask *ask, struct msg **_msg)
+{
+	struct zn_bir bir = { .btid = ask->btid, .naf_id = ask->naf_id, .security_features = BYTES_NONE };
+	enum gba_err err;
+
+	bir.gba_u_aware = ask->gba_u_aware ? ZN_GBA_U_AWARE : DIA_NO_ENUM;
+	err = gsid_texts(mem_ctx, ask, &bir.gsids);
+	if (err != GBA_OK)
+		return err;
+	err = dia_request_new(&zn_bir_cmd, ask->dest_realm, ask->dest_host, _msg);
+	if (err != GBA_OK)
+		return err;
+	err = dia_encode(*_msg, zn_bir_fields, &bir);
+	if (err != GBA_OK) {
+		fd_msg_free(*_msg);
+		*_msg = NULL;
+	}
+	return err;
+}
+
+static enum gba_err send_bir(void *arg, const struct zn_ask *ask)
+{
+	struct zn_answer *answer = talloc_zero(NULL, struct zn_answer);
+	struct msg *msg = NULL;
+	enum gba_err err;
+
+	(void)arg;
+	if (answer == NULL)
+		return GBA_E_NOMEM;
+	answer->flight = ask->flight;
+	answer->gba_type = -1;
+	err = bir_new(answer, ask, &msg);
+	if (err == GBA_OK)
+		err = dia_request_send(&msg, ask->timeout_ms, on_bia, answer);
+	if (err != GBA_OK)
+		talloc_free(answer);
+	return err;
+}
+
+struct zn_port zn_port_get(void)
+{
+	return (struct zn_port){ send_bir, NULL };
+}
+
+void zn_deliver_to(struct local *local)
+{
+	__atomic_store_n(&mailbox, local, __ATOMIC_RELEASE);
+}
+
+void zn_stop(void)
+{
+	dia_requests_stop();
+}
