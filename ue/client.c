@@ -161,9 +161,11 @@ static enum gba_err keep_failure(struct view *view, void *arg, bool *_changed)
 
 static void log_run(const struct view *view, const struct ub_result *result, enum gba_err err, const struct ue_why *why)
 {
-	struct log_about about = { .iface = "Ub", .corr = result->corr, .peer = bytes_of(view->profile->bsf),
-				   .clause = "TS 24.109 4", .result = err };
+	struct log_about about = { .iface = "Ub", .peer = bytes_of(view->profile->bsf), .clause = "TS 24.109 4",
+				   .result = err };
 
+	if (result->corr[0] != '\0')
+		about.corr = result->corr;
 	if (err == GBA_OK)
 		log_event(LOG_L_INFO, "ue.bootstrap", &about, "bootstrapped in realm %s, %u resynchronisations%s",
 			  view->profile->name, result->resyncs, result->tmpi_refused ? ", TMPI not taken" : "");

@@ -117,7 +117,7 @@ enum gba_err state_lock(struct state *state, const char *name, unsigned int wait
 	char file[STATE_NAME_MAX + 16];
 	int fd;
 
-	snprintf(file, sizeof(file), "%.*s.lock", STATE_NAME_MAX + 8, name);
+	snprintf(file, sizeof(file), ".%.*s.lock", STATE_NAME_MAX + 8, name);
 	fd = openat(state->dir_fd, file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return gba_err_from_errno(errno);
@@ -224,7 +224,7 @@ enum gba_err state_write(struct state *state, const char *name, struct bytes con
 	char temp[STATE_NAME_MAX + 32];
 	enum gba_err err;
 
-	if (snprintf(temp, sizeof(temp), "%s.tmp", name) >= (int)sizeof(temp))
+	if (snprintf(temp, sizeof(temp), ".%s.tmp", name) >= (int)sizeof(temp))
 		return GBA_E_TOO_LONG;
 	err = write_temp(state, temp, content);
 	if (err != GBA_OK)

@@ -282,12 +282,12 @@ static void wait_for_events(const struct stream *stream, int fd)
 	poll(pfd, 2, TICK_MS);
 }
 
-enum gba_err stream_pump(struct stream *stream, int fd, const volatile int *stop)
+enum gba_err stream_pump(struct stream *stream, int fd, const atomic_int *stop)
 {
 	uint64_t idle_since = clock_mono_ms();
 
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	while (!*stop && !(stream->in.shut && stream->out.shut)) {
+	while (!atomic_load(stop) && !(stream->in.shut && stream->out.shut)) {
 		ssize_t out = pump_out(stream, fd);
 		ssize_t in = out >= 0 ? pump_in(stream, fd) : -1;
 

@@ -3,6 +3,8 @@
 #ifndef GBA_UE_STREAM_H
 #define GBA_UE_STREAM_H
 
+#include <stdatomic.h>
+
 #include "ue/psk.h"
 
 #define STREAM_TIMEOUT_MS 30000 /* for connection and handshake */
@@ -30,6 +32,6 @@ enum gba_err stream_open(TALLOC_CTX *mem_ctx, const struct stream_conf *conf, co
 time_t stream_expires(const struct stream *stream);
 /** Move octets between a connected socket and the stream until one side ends, nothing moves for idle_ms, the token expires,
  * or *stop is set (seen within a second). Half-closed connections are kept up. Makes fd non-blocking. */
-enum gba_err stream_pump(struct stream *stream, int fd, const volatile int *stop);
+enum gba_err stream_pump(struct stream *stream, int fd, const atomic_int *stop);
 
 #endif

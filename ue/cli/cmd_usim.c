@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+
+#include "core/codec.h"
+#include "ue/cli/cli.h"
+#include "ue/usim/soft_usim.h"
+
+#define USIM_DEFAULT "default"
+
+struct create_args {
+	const char *imsi, *impi, *k, *op, *opc, *key_file, *algorithm, *sqn;
+	uint32_t mnc_digits, res_len, iterations, ind_bits;
+	bool gba_u;
+};
+
+static const struct cli_opt create_opts[] = {
+	CLI_OPT_TEXT("--imsi", "DIGITS", struct create_args, imsi, "International mobile subscriber identity (required)"),
+	CLI_OPT_NUMBER("--mnc-digits", "N", 2, 3, struct create_args, mnc_digits, "Digits of the network code in the IMSI; 2 otherwise"),
+	CLI_OPT_TEXT("--impi", "IMPI", struct create_args, impi, "Private identity; made from the IMSI otherwise"),
+	CLI_OPT_TEXT("--key-file", "FILE", struct create_args, key_file,
+		     "Lines \"k=HEX\" and \"opc=HEX\" or \"op=HEX\"; \"-\": standard input"),
+	CLI_OPT_TEXT("--k", "HEX", struct create_args, k, "K, for labs: a command line is not secret"),
+	CLI_OPT_TEXT("--opc", "HEX", struct create_args, opc, "OPc; TUAK: TOPc"),
+	CLI_OPT_TEXT("--op", "HEX", struct create_args, op, "OP instead of OPc; TUAK: TOP"),
+	CLI_OPT_TEXT("--algorithm", "NAME", struct create_args, algorithm, "milenage or tuak; milenage otherwise"),
+	CLI_OPT_NUMBER("--res-len", "OCTETS", 4, 32, struct create_args, res_len, "Length of RES; 8 otherwise"),
+	CLI_OPT_NUMBER("--iterations", "N", 1, 255, struct create_args, iterations, "TUAK: Keccak runs per call; 1 otherwise"),
+	CLI_OPT_NUMBER("--ind-bits", "N", 0, 8, struct create_args, ind_bits, "Bits of IND in the SQN; 5 otherwise"),
+	CLI_OPT_TEXT("--sqn", "HEX", struct create_args, sqn, "Highest SQN already accepted, twelve digits; 0 otherwise"),
+	CLI_OPT_FLAG("--gba-u", struct create_args, gba_u, "The card does GBA_U: Ks never leaves it"),
+	CLI_OPT_END,
+};
+
+struct show_args {
+	bool reveal;
+};
+
+static const struct cli_opt show_opts[] = {
+	CLI_OPT_FLAG("--reveal", struct show_args, reveal, "Print K and OPc, too"),
+	CLI_OPT_END,
+};
+
+struct set_args {
+	const char *sqn, *impi, *gba_u;
+	uint32_t ind; /* UINT32_MAX: all */
+};
+
+static const struct cli_opt set_opts[] = {
+	CLI_OPT_TEXT("--sqn", "HEX", struct set_args, sqn, "Highest SQN accepted, twelve digits: to be out of step on purpose"),
+	CLI_OPT_NUMBER("--ind", "N", 0, 255, struct set_args, ind, "With --sqn: this element of the array only"),
+	CLI_OPT_TEXT("--impi", "IMPI", struct set_args, impi, "Private identity"),
+	CLI_OPT_TEXT("--gba-u", "on|off", struct set_args, gba_u, "GBA_U capability"),
+	CLI_OPT_END,
+};
+
+static void create_defaults(void *args)
+{
+	struct create_args *create = args;
+
+	create->mnc_digits = 2;
+	create->res_len = 8;
+	create->iterations = 1;
+	create->ind_bits = SQN_IND_BITS_DEFAULT;
+	create->algorithm = "milenage";
+}
+
+static void set_defaults(void *args)
+{
+	((struct set_args *)args)->ind = UINT32_MAX;
+}
+
+static const char *usim_name(const struct cli *cli)
+{
+	return cli->operand_count > 0 ? cli->operands[0] : USIM_DEFAULT;
+}
+
+/* Keys while they are text: wiped when freed. */
+struct key_text {
+	char k[HEX_LEN(AKA_K_MAX) + 1], op[HEX_LEN(AKA_OPC_MAX) + 1], opc[HEX_LEN(AKA_OPC_MAX) + 1];
+};
+
+static enum gba_err take_text(struct cli *cli, char *out, size_t cap, const char *name, struct bytes value)
+{
+	if (value.n == 0 || value.n >= cap)
+		return ue_fail(&cli->why, GBA_E_SYNTAX, "%s: not hex digits of a length that exists", name);
+	memcpy(out, value.p, value.n);
+	out[value.n] = '\0';
+	return GBA_OK;
+}
+
+static struct bytes trimmed(struct bytes text)
+{
+	while (text.n > 0 && strchr(" \t\r\n", text.p[0]) != NULL)
+		text.p++, text.n--;
+	while (text.n > 0 && strchr(" \t\r\n", text.p[text.n - 1]) != NULL)
+		text.n--;
+	return text;
+}
+
+static enum gba_err take_line(struct cli *cli, struct key_text *text, const char *line)
+{
+	struct bytes all = trimmed(bytes_of(line)), name, value;
+
+	if (all.n == 0 || all.p[0] == '#')
+		return GBA_OK;
+	if (!bytes_split(all, '=', &name, &value))
+		return ue_fail(&cli->why, GBA_E_SYNTAX, "key file: a line is not name=HEX");
+	name = trimmed(name);
+	value = trimmed(value);
+	if (bytes_eq_str(name, "k"))
+		return take_text(cli, text->k, sizeof(text->k), "k", value);
+	if (bytes_eq_str(name, "opc") || bytes_eq_str(name, "topc"))
+		return take_text(cli, text->opc, sizeof(text->opc), "opc", value);
+	if (bytes_eq_str(name, "op") || bytes_eq_str(name, "top"))
+		return take_text(cli, text->op, sizeof(text->op), "op", value);
+	return ue_fail(&cli->why, GBA_E_SYNTAX, "key file: names are k, opc, op");
+}
+
+static enum gba_err read_key_file(struct cli *cli, struct key_text *text, const char *path)
+{
+	FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	enum gba_err err = GBA_OK;
+	char line[256];
+
+	if (in == NULL)
+		return ue_fail(&cli->why, gba_err_from_errno(errno), "%s: %s", path, strerror(errno));
+	setvbuf(in, NULL, _IONBF, 0); /* no copy of the keys in a buffer of stdio */
+	while (err == GBA_OK && fgets(line, sizeof(line), in) != NULL)
+		err = take_line(cli, text, line);
+	SECRET_WIPE(line);
+	if (in != stdin)
+		fclose(in);
+	return err;
+}
+
+static enum gba_err gather_keys(struct cli *cli, const struct create_args *args, struct key_text *text)
+{
+	enum gba_err err = GBA_OK;
+
+	if (args->key_file != NULL)
+		err = read_key_file(cli, text, args->key_file);
+	if (err == GBA_OK && args->k != NULL)
+		err = take_text(cli, text->k, sizeof(text->k), "--k", bytes_of(args->k));
+	if (err == GBA_OK && args->opc != NULL)
+		err = take_text(cli, text->opc, sizeof(text->opc), "--opc", bytes_of(args->opc));
+	if (err == GBA_OK && args->op != NULL)
+		err = take_text(cli, text->op, sizeof(text->op), "--op", bytes_of(args->op));
+	if (err == GBA_OK && (text->k[0] == '\0' || (text->opc[0] == '\0') == (text->op[0] == '\0')))
+		err = ue_fail(&cli->why, GBA_E_SYNTAX, "K and one of OPc, OP are needed: --key-file, or --k and --opc");
+	return err;
+}
+
+static enum gba_err hex_key(struct cli *cli, const char *name, const char *text, uint8_t *out, size_t want)
+{
+	if (hex_decode(bytes_of(text), out, want) != GBA_OK)
+		return ue_fail(&cli->why, GBA_E_SYNTAX, "%s: not %zu hex digits", name, HEX_LEN(want));
+	return GBA_OK;
+}
+
+static enum gba_err make_key(struct cli *cli, const struct create_args *args, const struct key_text *text, struct aka_key *key)
+{
+	uint8_t op[AKA_OPC_MAX];
+	size_t op_len;
+	enum gba_err err;
+
+	if (strcmp(args->algorithm, "milenage") != 0 && strcmp(args->algorithm, "tuak") != 0)
+		return ue_fail(&cli->why, GBA_E_SYNTAX, "--algorithm: milenage or tuak");
+	key->alg = args->algorithm[0] == 't' ? AKA_TUAK : AKA_MILENAGE;
+	key->res_len = args->res_len;
+	key->tuak_iterations = args->iterations;
+	key->k_len = key->alg == AKA_TUAK && strlen(text->k) == HEX_LEN(32) ? 32 : 16;
+	op_len = key->alg == AKA_TUAK ? 32 : 16;
+	err = hex_key(cli, "K", text->k, key->k, key->k_len);
+	if (err != GBA_OK)
+		return err;
+	if (text->opc[0] != '\0')
+		return hex_key(cli, "OPc", text->opc, key->opc, op_len);
+	err = hex_key(cli, "OP", text->op, op, op_len);
+	if (err == GBA_OK)
+		err = aka_opc_from_op(key->alg, BYTES(key->k, key->k_len), BYTES(op, op_len), key->tuak_iterations, key->opc);
+	SECRET_WIPE(op);
+	return err;
+}
+
+/* ind UINT32_MAX: the whole array, so that SQN_MS is this SQN whatever IND the network uses. */
+static enum gba_err set_sqn(struct cli *cli, struct sqn_array *array, const char *text, uint32_t ind)
+{
+	uint8_t octets[AKA_SQN_LEN];
+	uint32_t count = 1U << array->ind_bits, i;
+	uint64_t sqn;
+
+	if (hex_decode(bytes_of(text), octets, sizeof(octets)) != GBA_OK)
+		return ue_fail(&cli->why, GBA_E_SYNTAX, "--sqn: twelve hex digits");
+	if (ind != UINT32_MAX && ind >= count)
+		return ue_fail(&cli->why, GBA_E_RANGE, "--ind: this USIM's array has %u elements", count);
+	sqn = sqn_from_octets(octets);
+	for (i = 0; i < count; i++) {
+		if (ind == UINT32_MAX || i == ind)
+			array->seq[i] = sqn >> array->ind_bits;
+	}
+	return GBA_OK;
+}
+
+static enum gba_err set_identity(struct cli *cli, const struct create_args *args, struct usim_identity *identity)
+{
+	enum gba_err err = GBA_OK;
+
+	if (args->imsi == NULL || !imsi_valid(bytes_of(args->imsi)))
+		return ue_fail(&cli->why, GBA_E_SYNTAX, "--imsi: 6 to 15 digits");
+	snprintf(identity->imsi, sizeof(identity->imsi), "%s", args->imsi);
+	identity->gba_u = args->gba_u;
+	if (args->impi != NULL && !impi_valid(bytes_of(args->impi)))
+		return ue_fail(&cli->why, GBA_E_IMPI_SYNTAX, "--impi: not user@realm");
+	if (args->impi != NULL)
+		snprintf(identity->impi, sizeof(identity->impi), "%s", args->impi);
+	else
+		err = impi_from_imsi(bytes_of(args->imsi), args->mnc_digits, identity->impi);
+	return err;
+}
+
+static enum gba_err create(struct cli *cli, const struct create_args *args, struct soft_usim_data *data)
+{
+	struct secret *owner = secret_new(cli->ctx, sizeof(struct key_text));
+	struct key_text *text;
+	enum gba_err err;
+
+	if (owner == NULL)
+		return GBA_E_NOMEM;
+	text = (struct key_text *)(void *)owner->p;
+	sqn_array_init(&data->sqn, args->ind_bits);
+	err = set_identity(cli, args, &data->identity);
+	if (err == GBA_OK)
+		err = gather_keys(cli, args, text);
+	if (err == GBA_OK)
+		err = make_key(cli, args, text, &data->key);
+	if (err == GBA_OK && args->sqn != NULL)
+		err = set_sqn(cli, &data->sqn, args->sqn, UINT32_MAX);
+	if (err == GBA_OK && aka_key_check(&data->key) != GBA_OK)
+		err = ue_fail(&cli->why, GBA_E_RANGE, "the algorithm does not have a RES or K of this length");
+	talloc_free(owner);
+	return err;
+}
+
+static void put_hex(struct cli *cli, const char *name, const uint8_t *octets, size_t n)
+{
+	char hex[HEX_LEN(AKA_K_MAX) + 1];
+
+	hex_encode(BYTES(octets, n), hex);
+	cli_put(cli, name, json_string(hex));
+	SECRET_WIPE(hex);
+}
+
+static void put_usim(struct cli *cli, const char *name, const struct soft_usim_data *data)
+{
+	uint8_t sqn[AKA_SQN_LEN];
+
+	cli_put(cli, "usim", json_string(name));
+	cli_put(cli, "imsi", json_string(data->identity.imsi));
+	cli_put(cli, "impi", json_string(data->identity.impi));
+	cli_put(cli, "algorithm", json_string(data->key.alg == AKA_TUAK ? "tuak" : "milenage"));
+	cli_put(cli, "k-bits", json_integer((json_int_t)data->key.k_len * 8));
+	cli_put(cli, "res-len", json_integer((json_int_t)data->key.res_len));
+	cli_put(cli, "ind-bits", json_integer((json_int_t)data->sqn.ind_bits));
+	sqn_to_octets(sqn_array_highest(&data->sqn), sqn);
+	put_hex(cli, "sqn-ms", sqn, sizeof(sqn));
+	cli_put(cli, "gba-u", json_boolean(data->identity.gba_u));
+	if (data->btid[0] != '\0') {
+		cli_put(cli, "btid", json_string(data->btid));
+		cli_put(cli, "expires", cli_time(data->expires));
+	}
+}
+
+static enum gba_err cmd_create(struct cli *cli, void *args)
+{
+	struct soft_usim_data *data = soft_usim_data_new(cli->ctx, NULL);
+	struct state *state;
+	enum gba_err err;
+
+	if (data == NULL)
+		return GBA_E_NOMEM;
+	err = create(cli, args, data);
+	if (err == GBA_OK)
+		err = cli_state(cli, true, &state);
+	if (err != GBA_OK)
+		return err;
+	err = soft_usim_create(state, usim_name(cli), data);
+	if (err == GBA_E_EXISTS)
+		return ue_fail(&cli->why, err, "USIM %s exists already", usim_name(cli));
+	if (err != GBA_OK)
+		return ue_fail(&cli->why, err, "USIM %s: %s", usim_name(cli), gba_strerror(err));
+	put_usim(cli, usim_name(cli), data);
+	return GBA_OK;
+}
+
+static enum gba_err load(struct cli *cli, struct state **_state, struct soft_usim_data **_data)
+{
+	enum gba_err err = cli_state(cli, false, _state);
+
+	if (err != GBA_OK)
+		return err;
+	err = soft_usim_load(cli->ctx, *_state, usim_name(cli), _data);
+	if (err != GBA_OK)
+		return ue_fail(&cli->why, err, "USIM %s: %s", usim_name(cli), gba_strerror(err));
+	return GBA_OK;
+}
+
+static enum gba_err cmd_show(struct cli *cli, void *args)
+{
+	const struct show_args *show = args;
+	struct soft_usim_data *data;
+	struct state *state;
+	enum gba_err err = load(cli, &state, &data);
+
+	if (err != GBA_OK)
+		return err;
+	put_usim(cli, usim_name(cli), data);
+	if (show->reveal) {
+		put_hex(cli, "k", data->key.k, data->key.k_len);
+		put_hex(cli, "opc", data->key.opc, data->key.alg == AKA_TUAK ? 32 : 16);
+	}
+	return GBA_OK;
+}
+
+struct edit {
+	struct cli *cli;
+	const struct set_args *args;
+};
+
+static enum gba_err edit_usim(struct soft_usim_data *data, void *arg)
+{
+	const struct edit *edit = arg;
+	const struct set_args *args = edit->args;
+	struct cli *cli = edit->cli;
+
+	if (args->gba_u != NULL && strcmp(args->gba_u, "on") != 0 && strcmp(args->gba_u, "off") != 0)
+		return ue_fail(&cli->why, GBA_E_SYNTAX, "--gba-u: on or off");
+	if (args->gba_u != NULL)
+		data->identity.gba_u = strcmp(args->gba_u, "on") == 0;
+	if (args->impi != NULL && !impi_valid(bytes_of(args->impi)))
+		return ue_fail(&cli->why, GBA_E_IMPI_SYNTAX, "--impi: not user@realm");
+	if (args->impi != NULL)
+		snprintf(data->identity.impi, sizeof(data->identity.impi), "%s", args->impi);
+	return args->sqn != NULL ? set_sqn(cli, &data->sqn, args->sqn, args->ind) : GBA_OK;
+}
+
+static enum gba_err cmd_set(struct cli *cli, void *args)
+{
+	struct edit edit = { cli, args };
+	struct soft_usim_data *data;
+	struct state *state;
+	enum gba_err err = load(cli, &state, &data);
+
+	if (err == GBA_OK)
+		err = soft_usim_edit(state, usim_name(cli), edit_usim, &edit);
+	if (err == GBA_OK)
+		err = soft_usim_load(cli->ctx, state, usim_name(cli), &data);
+	if (err == GBA_OK)
+		put_usim(cli, usim_name(cli), data);
+	return err;
+}
+
+static enum gba_err cmd_list(struct cli *cli, void *args)
+{
+	struct state *state;
+	enum gba_err err;
+	char **names;
+	size_t count, i;
+
+	(void)args;
+	err = cli_state(cli, false, &state);
+	if (err == GBA_OK)
+		err = state_list(cli->ctx, state, "usim-", "", &names, &count);
+	if (err != GBA_OK)
+		return err;
+	cli->result = json_array();
+	for (i = 0; i < count; i++) {
+		json_t *row = json_object();
+
+		json_object_set_new(row, "usim", json_string(names[i]));
+		json_array_append_new(cli->result, row);
+	}
+	return GBA_OK;
+}
+
+static enum gba_err cmd_remove(struct cli *cli, void *args)
+{
+	struct state *state;
+	enum gba_err err;
+
+	(void)args;
+	err = cli_state(cli, false, &state);
+	if (err == GBA_OK)
+		err = soft_usim_remove(state, usim_name(cli));
+	if (err != GBA_OK)
+		return ue_fail(&cli->why, err, "USIM %s: %s", usim_name(cli), gba_strerror(err));
+	cli_put(cli, "removed", json_string(usim_name(cli)));
+	return GBA_OK;
+}
+
+const struct cli_cmd cmd_usim_commands[] = {
+	{ "usim create", "[NAME]", 0, 1, create_opts, sizeof(struct create_args), create_defaults, cmd_create, "Make a soft USIM" },
+	{ "usim show", "[NAME]", 0, 1, show_opts, sizeof(struct show_args), NULL, cmd_show, "Show a USIM, its keys only on demand" },
+	{ "usim set", "[NAME]", 0, 1, set_opts, sizeof(struct set_args), set_defaults, cmd_set, "Change a USIM" },
+	{ "usim list", "", 0, 0, NULL, 0, NULL, cmd_list, "List USIMs" },
+	{ "usim remove", "NAME", 1, 1, NULL, 0, NULL, cmd_remove, "Destroy a USIM" },
+	CLI_CMD_END,
+};

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "core/clock.h"
+#include "ue/cli/cli.h"
+
+/* Error row to exit status; what is not listed is a plain negative answer. */
+static const struct {
+	enum gba_err err;
+	enum cli_exit exit;
+} exits[] = {
+	{ GBA_OK, CLI_DONE },
+	{ GBA_E_SYNTAX, CLI_USAGE },
+	{ GBA_E_RANGE, CLI_USAGE },
+	{ GBA_E_IMPI_SYNTAX, CLI_USAGE },
+	{ GBA_E_NAF_ID_SYNTAX, CLI_USAGE },
+	{ GBA_E_NOT_FOUND, CLI_NOT_FOUND },
+	{ GBA_E_BTID_UNKNOWN, CLI_NOT_FOUND },
+	{ GBA_E_DENIED, CLI_REFUSED },
+	{ GBA_E_NOT_AUTHORIZED, CLI_REFUSED },
+	{ GBA_E_AUTH_SCHEME, CLI_REFUSED },
+	{ GBA_E_UNREACHABLE, CLI_UNREACHABLE },
+	{ GBA_E_TIMEOUT, CLI_UNREACHABLE },
+	{ GBA_E_AKA_MAC, CLI_UNPROVED },
+	{ GBA_E_DIGEST_MISMATCH, CLI_UNPROVED },
+	{ GBA_E_REALM, CLI_UNPROVED },
+	{ GBA_E_CORRUPT, CLI_UNPROVED },
+	{ GBA_E_BUSY, CLI_LATER },
+};
+
+static int exit_of(enum gba_err err)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(exits) / sizeof(exits[0]); i++) {
+		if (exits[i].err == err)
+			return exits[i].exit;
+	}
+	return CLI_NEGATIVE;
+}
+
+void cli_put(struct cli *cli, const char *key, json_t *value)
+{
+	if (cli->result == NULL)
+		cli->result = json_object();
+	json_object_set_new(cli->result, key, value);
+}
+
+json_t *cli_time(time_t when)
+{
+	char text[TIME_TEXT_LEN + 1];
+
+	time_format(when, text);
+	return json_string(text);
+}
+
+static void print_scalar(const json_t *value)
+{
+	if (json_is_string(value))
+		fputs(json_string_value(value), stdout);
+	else if (json_is_integer(value))
+		printf("%lld", (long long)json_integer_value(value));
+	else if (json_is_boolean(value))
+		fputs(json_is_true(value) ? "yes" : "no", stdout);
+}
+
+/* One row of a list: "key=value key=value". */
+static void print_row(const json_t *row)
+{
+	const char *key, *gap = "";
+	json_t *value;
+
+	json_object_foreach((json_t *)row, key, value) {
+		printf("%s%s=", gap, key);
+		print_scalar(value);
+		gap = " ";
+	}
+	putchar('\n');
+}
+
+static void print_rows(const json_t *rows)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach((json_t *)rows, i, row)
+		print_row(row);
+}
+
+/* "key: value" lines; a list below a key as rows. */
+static void print_object(const json_t *object)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, key, value) {
+		if (json_is_array(value)) {
+			printf("%s:\n", key);
+			print_rows(value);
+			continue;
+		}
+		printf("%s: ", key);
+		print_scalar(value);
+		putchar('\n');
+	}
+}
+
+static void print_result(const struct cli *cli)
+{
+	if (cli->json) {
+		json_dumpf(cli->result, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+		putchar('\n');
+	} else if (json_is_array(cli->result)) {
+		print_rows(cli->result);
+	} else {
+		print_object(cli->result);
+	}
+}
+
+int cli_finish(struct cli *cli, enum gba_err err)
+{
+	if (err != GBA_OK) {
+		if (cli->why.text[0] == '\0')
+			ue_fail(&cli->why, err, "%s", gba_strerror(err));
+		fprintf(stderr, "gba-ue: %s\n", cli->why.text);
+		if (json_is_array(cli->result)) {
+			json_decref(cli->result);
+			cli->result = NULL;
+		}
+		cli_put(cli, "error", json_string(gba_err_name(err)));
+		cli_put(cli, "message", json_string(cli->why.text));
+	}
+	if (cli->result != NULL && !cli->quiet && (err == GBA_OK || cli->json))
+		print_result(cli);
+	json_decref(cli->result);
+	cli->result = NULL;
+	if (fflush(stdout) != 0 && err == GBA_OK) {
+		fprintf(stderr, "gba-ue: output cannot be written\n");
+		return CLI_NEGATIVE;
+	}
+	return cli->exit >= 0 ? cli->exit : exit_of(err);
+}
