@@ -75,10 +75,14 @@ static void refill(const struct sources *sources, struct source *source, uint64_
 	uint64_t gone = now_ms - source->at, most = (uint64_t)full(sources);
 	uint64_t gained = gone < UINT64_MAX / sources->per_minute ? gone * sources->per_minute / 60 : most;
 
-	if (gained == 0)
-		return; /* keep the fraction: the instant stays where it was */
-	source->at = now_ms;
-	source->milli = gained >= most ? full(sources) : source->milli + (int64_t)gained;
+	if (gained >= most) {
+		source->at = now_ms;
+		source->milli = full(sources);
+		return;
+	}
+	/* The rest of the time counts next time; rounded so that asking often gains nothing. */
+	source->at += (gained * 60 + sources->per_minute - 1) / sources->per_minute;
+	source->milli += (int64_t)gained;
 	if (source->milli > full(sources))
 		source->milli = full(sources);
 }
@@ -117,6 +121,8 @@ bool sources_allow(struct sources *sources, struct bytes text, uint64_t now_ms)
 	if (source == NULL)
 		return true;
 	refill(sources, source, now_ms);
+	if (source->milli < 1000)
+		return false;
 	return source->milli >= full(sources) / 2 || (int64_t)source->under_way * 1000 + 1000 <= source->milli;
 }
 
