@@ -101,7 +101,8 @@ enum gba_err ctx_tmpi_index(struct bytes tmpi, uint8_t out[CTX_TMPI_LEN])
 
 	if (!bytes_split(tmpi, '@', &left, &right) || !bytes_eq_nocase(right, bytes_of(TMPI_DOMAIN)))
 		return GBA_E_SYNTAX;
-	if (left.n != BASE64_LEN(sizeof(temp)) || base64_decode(left, temp, sizeof(temp), &len) != GBA_OK)
+	if (left.n != BASE64_LEN(sizeof(temp)) || base64_decode(left, temp, sizeof(temp), &len) != GBA_OK ||
+	    len != sizeof(temp))
 		return GBA_E_SYNTAX;
 	memcpy(out, temp, CTX_TMPI_LEN);
 	return GBA_OK;

@@ -42,26 +42,38 @@ static enum gba_err write_error(struct ctx_lmdb *store, int rc)
 	return err;
 }
 
-/* Pages LMDB could still use: the file's room to grow and its own list of free ones. */
-static size_t pages_left(struct ctx_lmdb *store, MDB_txn *txn)
+/* Pages on LMDB's list of free ones (its table 0), as far as they matter. */
+static size_t pages_free(struct ctx_lmdb *store)
 {
-	MDB_envinfo info;
 	MDB_cursor *cursor;
 	MDB_val key, value;
-	size_t left;
+	size_t n = 0;
+	MDB_txn *txn;
+
+	if (mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn) != 0)
+		return 0;
+	if (mdb_cursor_open(txn, 0, &cursor) == 0) {
+		while (n < SPARE_PAGES && mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+			size_t pages;
+
+			memcpy(&pages, value.mv_data, sizeof(pages)); /* the list starts with its length */
+			n += pages;
+		}
+		mdb_cursor_close(cursor);
+	}
+	mdb_txn_abort(txn);
+	return n;
+}
+
+/* Are enough pages left, in the file's room to grow or on the list? */
+static bool has_room(struct ctx_lmdb *store)
+{
+	MDB_envinfo info;
+	size_t used;
 
 	mdb_env_info(store->env, &info);
-	left = store->limit_pages > info.me_last_pgno + 1 ? store->limit_pages - info.me_last_pgno - 1 : 0;
-	if (left >= SPARE_PAGES || mdb_cursor_open(txn, 0, &cursor) != 0)
-		return left;
-	while (left < SPARE_PAGES && mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
-		size_t pages;
-
-		memcpy(&pages, value.mv_data, sizeof(pages)); /* the list starts with its length */
-		left += pages;
-	}
-	mdb_cursor_close(cursor);
-	return left;
+	used = info.me_last_pgno + 1;
+	return used + SPARE_PAGES <= store->limit_pages || pages_free(store) >= SPARE_PAGES;
 }
 
 static bool tmpi_none(const uint8_t tmpi[CTX_TMPI_LEN])
@@ -178,11 +190,11 @@ static int write_all(struct ctx_lmdb *store, struct put_job *jobs)
 
 	if (atomic_load(&store->broken))
 		return EIO;
+	if (!has_room(store))
+		return MDB_MAP_FULL;
 	rc = mdb_txn_begin(store->env, NULL, 0, &txn);
 	if (rc != 0)
 		return rc;
-	if (pages_left(store, txn) < SPARE_PAGES)
-		rc = MDB_MAP_FULL;
 	for (job = jobs; job != NULL && rc == 0; job = job->next)
 		rc = put_one(store, txn, job);
 	if (rc == 0)
@@ -215,10 +227,10 @@ static bool purge(struct ctx_lmdb *store)
 	MDB_txn *txn;
 	int rc;
 
+	if (atomic_load(&store->full) && !disk_full(store) && has_room(store))
+		atomic_store(&store->full, false);
 	if (atomic_load(&store->broken) || mdb_txn_begin(store->env, NULL, 0, &txn) != 0)
 		return false;
-	if (atomic_load(&store->full) && !disk_full(store) && pages_left(store, txn) >= SPARE_PAGES)
-		atomic_store(&store->full, false);
 	rc = purge_some(store, txn, &removed);
 	if (rc != 0 || removed == 0)
 		mdb_txn_abort(txn);

@@ -183,17 +183,18 @@ void run_drop(struct runs *runs, struct run_shard *shard, struct run *run)
 	shard->used--;
 }
 
-/* Above three quarters, new runs are dropped at random, the more the fuller; an address that holds more than its share
- * loses nine of ten from one half on. So a flood cannot keep everybody else out, and who repeats gets in. */
+/* Above three quarters, new runs are dropped at random, the more the fuller, every second one at the end: what has begun
+ * gets the time to finish, and who repeats gets in. An address that holds more than its share loses nine of ten from one
+ * half on. */
 static bool drop_early(struct runs *runs, const struct run_shard *shard, uint32_t source_slot)
 {
-	uint32_t percent = 0;
+	uint32_t full = shard->used * 100 / shard->cap, percent = 0;
 	uint8_t dice;
 
-	if (shard->used > shard->cap / 2 && atomic_load(&runs->sources[source_slot]) >= runs->conf.per_source)
+	if (full > 50 && atomic_load(&runs->sources[source_slot]) >= runs->conf.per_source)
 		percent = 90;
-	else if (shard->used > shard->cap / 4 * 3)
-		percent = 50 * (shard->used - shard->cap / 4 * 3) / (shard->cap / 4 + 1);
+	else if (full > 75)
+		percent = 2 * (full - 75);
 	if (percent == 0)
 		return false;
 	rand_bytes(&dice, sizeof(dice));
