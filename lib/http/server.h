@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** The one HTTP server: libmicrohttpd with what it lets through refused at the first callback (two Host or Authorization,
- * Content-Length twice or with Transfer-Encoding, control octets, names that are no tokens, bare CR), absolute deadlines and
- * caps per source. Serves Ub, REST and /metrics. */
+/** The one HTTP server: libmicrohttpd with what it lets through refused before any handler sees it (two Host or
+ * Authorization, Content-Length twice or with Transfer-Encoding, bare LF or CR, folded lines, control octets, values cut at
+ * NUL, names that are no tokens), absolute deadlines and caps per source. Serves Ub, REST and /metrics.
+ * Refused with 411: a body without Content-Length. Known residue with libmicrohttpd 0.9.75: empty lines, also such that begin
+ * with NUL, before a request line are skipped; NUL LF ends a line as CR LF does; over TLS a request line that is none is
+ * answered by closing, without 400; the time for the line of a second request on a connection is idle_timeout_ms. */
 #ifndef GBA_HTTP_SERVER_H
 #define GBA_HTTP_SERVER_H
 
@@ -30,7 +33,8 @@ struct http_conf {
 
 /** Called in a worker thread when head and body are complete. Must lead to exactly one http_reply(), now or later from any
  * thread: returning without one suspends the connection at no cost. req is a talloc context that lives until the reply is
- * sent; only the thread that currently handles the request may allocate below it. */
+ * sent; only the thread that currently handles the request may allocate below it. Views of a request end with the reply, those
+ * of headers also when http_server_stop() has answered for a handler that was too slow: copy what is needed long after. */
 typedef void (*http_handler)(struct http_req *req, void *arg);
 
 /** @param _error  text for the operator ("127.0.0.1:80: Permission denied"), below mem_ctx, on failure */

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections from accept to close, and two answers that libmicrohttpd 0.9.75 does not get right by itself. */
+#include <sys/socket.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <gnutls/gnutls.h>
+
+#include "core/clock.h"
+#include "http/server_priv.h"
+
+#define DRAIN_MAX 65536 /* [octets] read and thrown away at most, so that a close does not destroy the answer before it */
+
+struct http_conn *http_conn_of(struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info != NULL ? info->socket_context : NULL;
+}
+
+/* timeout 0: none, while a handler works on it */
+void http_conn_deadline(struct http_conn *conn, unsigned int timeout_ms)
+{
+	atomic_store_explicit(&conn->deadline_ms, timeout_ms > 0 ? clock_mono_ms() + timeout_ms : NO_DEADLINE,
+			      memory_order_relaxed);
+}
+
+static gnutls_session_t session_of(struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+	return info != NULL ? info->tls_session : NULL;
+}
+
+/* libmicrohttpd only asks for a certificate; we insist on one, and on its chain. */
+static void require_certificate(struct MHD_Connection *mhd)
+{
+	gnutls_session_t session = session_of(mhd);
+
+	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
+	gnutls_session_set_verify_cert(session, NULL, 0);
+}
+
+static void on_started(struct http_server *server, struct MHD_Connection *mhd, void **_conn)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct http_conn *conn = calloc(1, sizeof(*conn));
+
+	*_conn = conn;
+	if (server->client_ca)
+		require_certificate(mhd);
+	if (conn == NULL) {
+		shutdown(info->connect_fd, SHUT_RDWR); /* without it nothing would bound its time */
+		return;
+	}
+	conn->mhd = mhd;
+	conn->server = server;
+	conn->fd = info->connect_fd;
+	conn->thread = pthread_self();
+	http_conn_deadline(conn, server->head_timeout_ms);
+	pthread_mutex_lock(&server->lock);
+	LIST_INSERT_HEAD(&server->conns, conn, list);
+	pthread_mutex_unlock(&server->lock);
+	metric_add(server->m_conns, 1);
+}
+
+/* Answers libmicrohttpd has begun by itself in this thread to a request line it could not use (a version, a length): it does
+ * not tell us on which connection, so the next one to end without a request of ours is taken for it. */
+static _Thread_local unsigned int library_answers;
+
+static const char answer_400[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+static void drain(int fd)
+{
+	char scratch[4096];
+	size_t total = 0;
+	ssize_t n;
+
+	do {
+		n = recv(fd, scratch, sizeof(scratch), MSG_DONTWAIT);
+		total += n > 0 ? (size_t)n : 0;
+	} while (n > 0 && total < DRAIN_MAX);
+}
+
+/* The socket is about to be closed. A request line that libmicrohttpd cannot read makes it close without a word: nobody but
+ * we can have ended a connection that neither we nor its peer wanted to end (RFC 9112 3: answer 400). */
+static void last_words(struct http_conn *conn)
+{
+	char octet;
+	ssize_t n;
+
+	if (conn->server->tls || atomic_load(&conn->shut) || atomic_load(&conn->server->stopping))
+		return;
+	n = recv(conn->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (!conn->closing && library_answers > 0) {
+		library_answers--;
+	} else if (!conn->closing && n != 0) {
+		metric_add(conn->server->m_refused[REFUSE_SYNTAX], 1);
+		send(conn->fd, answer_400, sizeof(answer_400) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	shutdown(conn->fd, SHUT_WR);
+	drain(conn->fd);
+}
+
+static void on_closed(struct http_conn *conn)
+{
+	struct http_server *server = conn->server;
+
+	last_words(conn);
+	pthread_mutex_lock(&server->lock);
+	LIST_REMOVE(conn, list);
+	pthread_mutex_unlock(&server->lock);
+	metric_add(server->m_conns, -1);
+	free(conn);
+}
+
+/* The request line was good, a header line was not: answered by libmicrohttpd, and this is the connection. */
+void http_conn_failed(struct http_conn *conn)
+{
+	if (conn->head_pending && library_answers > 0)
+		library_answers--;
+	conn->closing = true;
+}
+
+void http_on_connection(void *server, struct MHD_Connection *mhd, void **_conn, enum MHD_ConnectionNotificationCode code)
+{
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		on_started(server, mhd, _conn);
+	else if (*_conn != NULL)
+		on_closed(*_conn);
+}
+
+/* In this thread, head complete, not yet shown to us: then libmicrohttpd is refusing it right now. */
+static struct http_conn *refused_by_library(struct http_server *server)
+{
+	struct http_conn *conn, *found = NULL;
+
+	pthread_mutex_lock(&server->lock);
+	LIST_FOREACH(conn, &server->conns, list) {
+		if (pthread_equal(conn->thread, pthread_self()) && conn->head_pending &&
+		    MHD_get_connection_info(conn->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE) != NULL)
+			found = conn;
+	}
+	pthread_mutex_unlock(&server->lock);
+	return found;
+}
+
+/* libmicrohttpd sends the head of its answer to an unreadable Content-Length twice. It logs before it answers: we answer
+ * first and shut the socket, so that its two get nowhere. What it logs is of no interest otherwise. */
+void http_on_log(void *arg, const char *fmt, va_list args)
+{
+	struct http_server *server = arg;
+	struct http_conn *conn = refused_by_library(server);
+	gnutls_session_t session;
+
+	(void)args;
+	if (conn == NULL && strstr(fmt, "%u ('%s')") != NULL) {
+		library_answers++; /* its one message with a status; MHD_DLOG in transmit_error_response_len() */
+		metric_add(server->m_refused[REFUSE_SYNTAX], 1);
+	}
+	if (conn == NULL || atomic_load(&conn->shut))
+		return;
+	metric_add(server->m_refused[REFUSE_FRAMING], 1);
+	session = session_of(conn->mhd);
+	if (session != NULL)
+		gnutls_record_send(session, answer_400, sizeof(answer_400) - 1);
+	else
+		send(conn->fd, answer_400, sizeof(answer_400) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	atomic_store(&conn->shut, true);
+	shutdown(conn->fd, SHUT_WR);
+	drain(conn->fd);
+	shutdown(conn->fd, SHUT_RDWR);
+}

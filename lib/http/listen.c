@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "http/server_priv.h"
+
+#define HOST_MAX 256
+
+/* "host:port", "[host]:port"; host may be empty: all addresses. */
+static bool split_address(const char *address, char host[HOST_MAX], const char **_port)
+{
+	const char *colon = strrchr(address, ':'), *end = colon;
+
+	if (colon == NULL || colon[1] == '\0')
+		return false;
+	if (*address == '[') {
+		address++;
+		if (end == address || *--end != ']')
+			return false;
+	} else if (memchr(address, ':', (size_t)(end - address)) != NULL) {
+		return false; /* an IPv6 address needs its brackets, or where does the port begin? */
+	}
+	if (end - address >= HOST_MAX)
+		return false;
+	memcpy(host, address, (size_t)(end - address));
+	host[end - address] = '\0';
+	*_port = colon + 1;
+	return true;
+}
+
+static int open_socket(const struct addrinfo *ai)
+{
+	const int on = 1, off = 0;
+	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP), saved;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ai->ai_addr;
+
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+	    (ai->ai_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY,
+						     IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) ? &off : &on, sizeof(on)) == 0) &&
+	    bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static unsigned int port_of(int fd)
+{
+	struct sockaddr_storage addr;
+	socklen_t n = sizeof(addr);
+
+	if (getsockname(fd, (struct sockaddr *)&addr, &n) != 0)
+		return 0;
+	return ntohs(((struct sockaddr_in *)&addr)->sin_port); /* the same place in both families */
+}
+
+int http_listen(TALLOC_CTX *mem_ctx, const char *address, unsigned int *_port, bool *_ipv6, const char **_error)
+{
+	const struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *ai = NULL;
+	char host[HOST_MAX];
+	const char *port;
+	int rc, fd;
+
+	if (!split_address(address, host, &port)) {
+		*_error = talloc_asprintf(mem_ctx, "%s: not an address and port", address);
+		return -1;
+	}
+	rc = getaddrinfo(host[0] != '\0' ? host : NULL, port, &hints, &ai);
+	if (rc != 0) {
+		*_error = talloc_asprintf(mem_ctx, "%s: %s", address, gai_strerror(rc));
+		return -1;
+	}
+	fd = open_socket(ai);
+	if (fd < 0)
+		*_error = talloc_asprintf(mem_ctx, "%s: %s", address, strerror(errno));
+	*_ipv6 = ai->ai_family == AF_INET6;
+	freeaddrinfo(ai);
+	if (fd >= 0)
+		*_port = port_of(fd);
+	return fd;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The HTTP server with a handler that says what it got, for raw-socket tests. Prints "port N" when it listens, serves until
+ * its standard input ends, stops, prints "stopped MS". */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "http/server.h"
+
+struct late {
+	struct http_req *req;
+	unsigned int ms;
+};
+
+static struct http_req *never; /* the last one kept; answered after the server has stopped */
+
+/* One line per fact; values as received between brackets. */
+static void echo(struct http_req *req)
+{
+	struct bytes m = http_req_method(req), t = http_req_target(req), b = http_req_body(req);
+	struct bytes a = http_req_header(req, "authorization"), x = http_req_header(req, "X-Test");
+	char *text = talloc_asprintf(req, "method [%.*s]\ntarget [%.*s]\nauthorization [%.*s]%s\nx-test [%.*s]\nbody %zu\nsource %s\n"
+				     "tls %d\n", BYTES_FMT(m), BYTES_FMT(t), BYTES_FMT(a), a.p == NULL ? " none" : "", BYTES_FMT(x), b.n,
+				     http_req_source(req), http_req_is_tls(req));
+	const struct http_header headers[] = { { "Content-Type", "text/plain" }, { "X-Reply", "yes" }, { NULL, NULL } };
+	char *whole = talloc_array(req, char, strlen(text) + b.n);
+
+	memcpy(whole, text, strlen(text));
+	if (b.n > 0)
+		memcpy(whole + strlen(text), b.p, b.n);
+	http_reply(req, 200, headers, BYTES(whole, strlen(text) + b.n));
+}
+
+static void *reply_late(void *arg)
+{
+	struct late *late = arg;
+
+	usleep(late->ms * 1000);
+	echo(late->req);
+	free(late);
+	return NULL;
+}
+
+/* "/later?50": from another thread after 50 ms; "/later?0": while the handler still runs, or just after. */
+static void start_late(struct http_req *req, struct bytes query)
+{
+	struct late *late = malloc(sizeof(*late));
+	pthread_t thread;
+
+	late->req = req;
+	late->ms = query.n > 0 ? (unsigned int)strtoul((const char *)query.p, NULL, 10) : 0;
+	pthread_create(&thread, NULL, reply_late, late);
+	pthread_detach(thread);
+}
+
+static void on_request(struct http_req *req, void *arg)
+{
+	struct bytes path = http_req_target(req), query = BYTES_NONE;
+	static const struct http_header bad[] = { { "X-Bad", "a\r\nb" }, { NULL, NULL } };
+
+	(void)arg;
+	bytes_split(path, '?', &path, &query);
+	if (bytes_eq_str(path, "/later"))
+		start_late(req, query);
+	else if (bytes_eq_str(path, "/never"))
+		never = req;
+	else if (bytes_eq_str(path, "/busy"))
+		http_reply_error(req, GBA_E_BUSY);
+	else if (bytes_eq_str(path, "/bad-header"))
+		http_reply(req, 200, bad, bytes_of(""));
+	else
+		echo(req);
+}
+
+static bool is_ready(void *arg, const char **_missing)
+{
+	*_missing = arg;
+	return arg == NULL;
+}
+
+static void usage(void)
+{
+	fprintf(stderr, "httptool [name value]...: listen threads connections per-source head-ms idle-ms max-head max-body cert key ca "
+			"token stop-ms metrics missing\n");
+	exit(2);
+}
+
+struct tool {
+	struct http_conf conf;
+	unsigned int stop_ms;
+	const char *metrics, *missing;
+};
+
+static bool number_option(struct tool *tool, const char *name, unsigned long value)
+{
+	struct http_conf *conf = &tool->conf;
+	const struct {
+		const char *name;
+		unsigned int *where;
+	} numbers[] = { { "threads", &conf->threads }, { "connections", &conf->max_connections }, { "per-source", &conf->max_per_source },
+			{ "head-ms", &conf->head_timeout_ms }, { "idle-ms", &conf->idle_timeout_ms }, { "stop-ms", &tool->stop_ms } };
+	size_t i;
+
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		if (strcmp(name, numbers[i].name) == 0) {
+			*numbers[i].where = (unsigned int)value;
+			return true;
+		}
+	}
+	if (strcmp(name, "max-head") == 0)
+		conf->max_head = value;
+	else if (strcmp(name, "max-body") == 0)
+		conf->max_body = value;
+	else
+		return false;
+	return true;
+}
+
+static void take_option(struct tool *tool, const char *name, const char *value)
+{
+	const struct {
+		const char *name;
+		const char **where;
+	} texts[] = { { "listen", &tool->conf.listen }, { "cert", &tool->conf.cert }, { "key", &tool->conf.key },
+		      { "ca", &tool->conf.client_ca }, { "token", &tool->conf.server_token }, { "metrics", &tool->metrics },
+		      { "missing", &tool->missing } };
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (strcmp(name, texts[i].name) == 0) {
+			*texts[i].where = value;
+			return;
+		}
+	}
+	if (!number_option(tool, name, strtoul(value, NULL, 10)))
+		usage();
+}
+
+int main(int argc, char **argv)
+{
+	struct tool tool = { .conf = HTTP_CONF_DEFAULTS, .stop_ms = 500 };
+	struct http_server *server = NULL, *pages = NULL;
+	const char *error = "?";
+	uint64_t start;
+	enum gba_err err;
+	int i;
+
+	tool.conf.listen = "127.0.0.1:0";
+	for (i = 1; i + 1 < argc; i += 2)
+		take_option(&tool, argv[i], argv[i + 1]);
+	err = http_server_start(NULL, &tool.conf, on_request, NULL, &server, &error);
+	if (err == GBA_OK && tool.metrics != NULL)
+		err = http_metrics_start(NULL, tool.metrics, is_ready, (void *)(uintptr_t)tool.missing, &pages, &error);
+	if (err != GBA_OK) {
+		printf("error %s: %s\n", gba_err_name(err), error);
+		return 1;
+	}
+	printf("port %u\nmetrics %u\n", http_server_port(server), pages != NULL ? http_server_port(pages) : 0);
+	fflush(stdout);
+	while (getchar() != EOF)
+		;
+	start = clock_mono_ms();
+	http_server_stop(server, tool.stop_ms);
+	http_server_stop(pages, 0);
+	if (never != NULL)
+		http_reply(never, 200, NULL, bytes_of("too late"));
+	printf("stopped %u\n", (unsigned int)(clock_mono_ms() - start));
+	return 0;
+}
