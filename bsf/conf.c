@@ -79,7 +79,7 @@ const struct conf_item bsf_conf_items[] = {
 	CONF_COMMON(struct bsf_conf, common),
 	CONF_STR("name", NULL, 1, FQDN_MAX, fqdn_valid, struct bsf_conf, name, "FQDN of this BSF: realm of the challenge and right part of every B-TID"),
 	CONF_U32("key-lifetime", 86400, 1, 31536000, "s", struct bsf_conf, key_lifetime, "Longest lifetime of a Ks; a user's GUSS can shorten it"),
-	CONF_ENUM("digest", "akav1", digest_names, struct bsf_conf, digest, "Digest AKA: akav1 (TS 24.109) or akav2 (RFC 4169)"),
+	CONF_ENUM("digest", "akav1", digest_names, struct bsf_conf, digest, "Digest AKA of TS 24.109, or that of RFC 4169"),
 	CONF_BOOL("tmpi", true, struct bsf_conf, tmpi, "Temporary identities for UEs that support them"),
 	CONF_BOOL("gba-2g", false, struct bsf_conf, gba_2g, "Serve SIM-only users by 2G GBA, over TLS only"),
 	CONF_STRLIST("sim-only", "", 1, IMPI_MAX, identity_or_realm, struct bsf_conf, sim_only, "Users with a SIM only: IMPIs, or \"@realm\" for all of a realm"),
@@ -104,7 +104,7 @@ const struct conf_item bsf_conf_items[] = {
 	CONF_GROUPS("nafs", "", 0, 65536, naf_items, struct bsf_naf, struct bsf_conf, nafs, "NAFs that may ask on Zn, and for what"),
 	CONF_STR("store-dir", GBA_LOCALSTATEDIR "/bsf", 1, 255, NULL, struct bsf_conf, store_dir, "Folder of the bootstrap contexts"),
 	CONF_U32("store-max", 4096, 1, 1048576, "MiB", struct bsf_conf, store_max, "Size to which the contexts may grow"),
-	CONF_ENUM("store-sync", "full", sync_names, struct bsf_conf, store_sync, "What an acknowledged context survives: full (loss of power) or process (end of the process)"),
+	CONF_ENUM("store-sync", "full", sync_names, struct bsf_conf, store_sync, "What a context that was acknowledged survives: loss of power, or only the end of the process"),
 	CONF_STR("kek-file", GBA_SYSCONFDIR "/bsf.kek", 1, 255, NULL, struct bsf_conf, kek_file, "Key that seals the contexts; made when absent, mode 0600"),
 	CONF_STR("metrics-listen", "", 0, 300, NULL, struct bsf_conf, metrics_listen, "Address for /metrics, /livez, /readyz; empty: none"),
 	CONF_END
