@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where things are, and what every test of this folder starts: diatool, and freeDiameterd on free loopback ports."""
 import os
+import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path.insert(0, os.path.join(TOP, "tests"))
+
+from peers import diameter as d  # noqa: E402
+
 BUILD = os.environ.get("GBA_BUILD", os.path.join(TOP, "build"))
 
 
@@ -29,3 +34,111 @@ def run_diatool(mode, lines=""):
 def encoded():
     """Messages with every AVP as lib/dia writes them: name -> octets."""
     return {name: bytes.fromhex(octets) for name, octets in run_diatool("encode")}
+
+
+class Daemon:
+    """freeDiameterd with the extensions named: "dict", "guard", "echo" or "echo:delay=400", or the path of another.
+    clients may connect to it; servers is {identity: port} of peers it connects to."""
+
+    EXTENSIONS = {"dict": "dict/.libs/dict_gba.fdx", "guard": "lib/.libs/gba_guard.fdx",
+                  "echo": "tests/system/dia/.libs/echo.fdx"}
+
+    def __init__(self, folder, extensions, identity="bsf.lab.test", realm="lab.test", clients=(), servers=None, guard="",
+                 options="", environment=None):
+        os.makedirs(folder, exist_ok=True)
+        self.folder, self.identity, self.realm, self.port = str(folder), identity, realm, free_port()
+        self.log_path = os.path.join(self.folder, "log")
+        with open(os.path.join(self.folder, "guard.conf"), "w", encoding="ascii") as conf:
+            conf.write('listen = [ "127.0.0.1" ];\n' + guard)
+        with open(os.path.join(self.folder, "fd.conf"), "w", encoding="ascii") as conf:
+            conf.write(self._conf(extensions, clients, servers or {}, options))
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(["freeDiameterd", "-c", os.path.join(self.folder, "fd.conf")],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                                            env=dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/usr/bin",
+                                                     **(environment or {})))
+        wait_for(lambda: not self.alive() or connects(self.port), 15)
+        if not self.alive():
+            raise RuntimeError(f"freeDiameterd ended with {self.process.returncode}:\n{self.log()[-3000:]}")
+
+    def _conf(self, extensions, clients, servers, options):
+        lines = [f'Identity = "{self.identity}";', f'Realm = "{self.realm}";', f"Port = {self.port};", "SecPort = 0;",
+                 "No_SCTP;", "No_IPv6;", "AppServThreads = 2;", "TwTimer = 6;", options or "NoRelay;"]
+        for extension in extensions:
+            name, _, conf = extension.partition(":")
+            path = built(self.EXTENSIONS[name]) if name in self.EXTENSIONS else name
+            conf = os.path.join(self.folder, "guard.conf") if name == "guard" else conf
+            lines.append(f'LoadExtension = "{path}"' + (f' : "{conf}";' if conf else ";"))
+        for peer in clients:
+            lines.append(f'ConnectPeer = "{peer}" {{ ConnectTo = "127.0.0.1"; Port = 9; No_TLS; No_SCTP; TcTimer = 3600; }};')
+        for peer, port in servers.items():
+            lines.append(f'ConnectPeer = "{peer}" {{ ConnectTo = "127.0.0.1"; Port = {port}; No_TLS; No_SCTP; TcTimer = 1; }};')
+        return "\n".join(lines) + "\n"
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def ended_within(self, seconds):
+        """Did the daemon end by itself?"""
+        return wait_for(lambda: not self.alive(), seconds)
+
+    def stop(self):
+        """End it as an operator does; True when it ended cleanly."""
+        if self.alive():
+            self.process.terminate()
+        try:
+            return self.process.wait(25) == 0
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.stop()
+
+    def client(self, host="naf.lab.test", realm="lab.test", apps=(d.ZN,), **kw):
+        return d.Client(("127.0.0.1", self.port), host, realm, list(apps), **kw)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def connects(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+def wait_for(condition, seconds, step=0.05):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(step)
+    return bool(condition())
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    """daemon(extensions, ...) starts one; all are ended after the test."""
+    started = []
+
+    def start(extensions, **kw):
+        kw.setdefault("clients", ["naf.lab.test"])
+        started.append(Daemon(tmp_path / f"d{len(started)}", extensions, **kw))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/log.h"
+#include "dia/guard/guard.h"
+
+static struct {
+	TALLOC_CTX *ctx;
+	struct guard_conf conf;
+	struct fd_hook_data_hdl *data;
+	struct fd_hook_hdl *hooks[5];
+} ext;
+
+/* A hook type that nobody has taken makes the framework format the whole message to text under a global lock. */
+static void on_nothing(enum fd_hook_type type, struct msg *msg, struct peer_hdr *peer, void *other,
+		       struct fd_hook_permsgdata *data, void *regdata)
+{
+	(void)type, (void)msg, (void)peer, (void)other, (void)data, (void)regdata;
+}
+
+/* In the connection's receiver thread: its octets are at hand here only. */
+static void on_octets(enum fd_hook_type type, struct msg *msg, struct peer_hdr *peer, void *other,
+		      struct fd_hook_permsgdata *data, void *regdata)
+{
+	const struct fd_cnx_rcvdata *received = other;
+
+	(void)type, (void)msg, (void)peer, (void)regdata;
+	if (data != NULL && !guard_digest(BYTES(received->buffer, received->length), data->digest))
+		data->digest[0] = data->digest[1] = 0;
+}
+
+/* In the peer's thread, which alone owns the message. peer is NULL for a CER. */
+static void on_received(enum fd_hook_type type, struct msg *msg, struct peer_hdr *hdr, void *other,
+			struct fd_hook_permsgdata *data, void *regdata)
+{
+	struct guard_peer *peer;
+	struct msg_hdr *msg_hdr;
+
+	(void)type, (void)other, (void)regdata;
+	if (hdr == NULL || fd_msg_hdr(msg, &msg_hdr) != 0)
+		return;
+	peer = guard_peer_of(hdr);
+	if (!(msg_hdr->msg_flags & CMD_FLAG_REQUEST)) {
+		guard_peer_counted(peer, false, false);
+		guard_answer(msg, peer);
+	} else if (fd_msg_is_routable(msg)) {
+		guard_peer_counted(peer, true, false);
+		guard_request(msg, peer, data);
+	}
+}
+
+/* About to be sent, complete: keep the answer for retransmissions of its request. */
+static void on_sending(enum fd_hook_type type, struct msg *msg, struct peer_hdr *peer, void *other,
+		       struct fd_hook_permsgdata *data, void *regdata)
+{
+	struct fd_hook_permsgdata *request_data;
+	struct msg_hdr *hdr;
+	uint8_t *octets;
+	size_t n;
+
+	(void)type, (void)other, (void)data, (void)regdata;
+	if (fd_msg_hdr(msg, &hdr) != 0 || hdr->msg_appl == 0)
+		return;
+	guard_peer_counted(peer != NULL ? guard_peer_of(peer) : NULL, (hdr->msg_flags & CMD_FLAG_REQUEST) != 0, true);
+	if (hdr->msg_flags & CMD_FLAG_REQUEST)
+		return;
+	request_data = fd_hook_get_request_pmd(ext.data, msg);
+	if (request_data == NULL || request_data->entry == 0 || fd_msg_bufferize(msg, &octets, &n) != 0)
+		return;
+	if (guard_dup_answered(request_data->entry, octets, n))
+		guard_watch_wake();
+}
+
+static void on_connected(enum fd_hook_type type, struct msg *msg, struct peer_hdr *peer, void *other,
+			 struct fd_hook_permsgdata *data, void *regdata)
+{
+	(void)type, (void)msg, (void)other, (void)data, (void)regdata;
+	if (peer == NULL)
+		return;
+	guard_peer_connected(peer);
+	guard_net_connected(peer);
+	log_event(LOG_L_INFO, "peer.up", &(struct log_about){ .peer = BYTES(peer->info.pi_diamid, peer->info.pi_diamidlen) },
+		  "connected");
+}
+
+static int register_hooks(void)
+{
+	int rc;
+
+	rc = fd_hook_data_register(sizeof(struct fd_hook_permsgdata), NULL, NULL, &ext.data);
+	if (rc == 0)
+		rc = fd_hook_register(HOOK_MASK(HOOK_DATA_RECEIVED), on_octets, NULL, ext.data, &ext.hooks[0]);
+	if (rc == 0)
+		rc = fd_hook_register(HOOK_MASK(HOOK_MESSAGE_RECEIVED), on_received, NULL, ext.data, &ext.hooks[1]);
+	if (rc == 0)
+		rc = fd_hook_register(HOOK_MASK(HOOK_MESSAGE_SENDING), on_sending, NULL, NULL, &ext.hooks[2]);
+	if (rc == 0)
+		rc = fd_hook_register(HOOK_MASK(HOOK_PEER_CONNECT_SUCCESS), on_connected, NULL, NULL, &ext.hooks[3]);
+	if (rc == 0)
+		rc = fd_hook_register(HOOK_MASK(HOOK_MESSAGE_LOCAL, HOOK_MESSAGE_SENT, HOOK_MESSAGE_ROUTING_LOCAL,
+						HOOK_MESSAGE_ROUTING_FORWARD), on_nothing, NULL, NULL, &ext.hooks[4]);
+	return rc;
+}
+
+static enum gba_err start(void)
+{
+	enum gba_err err;
+
+	err = guard_log_start();
+	if (err == GBA_OK)
+		err = guard_dup_start(&ext.conf);
+	if (err == GBA_OK)
+		err = guard_peers_start(&ext.conf);
+	if (err == GBA_OK)
+		err = guard_check_start(&ext.conf);
+	if (err == GBA_OK)
+		err = guard_refuse_start();
+	if (err == GBA_OK)
+		err = guard_net_start(&ext.conf);
+	if (err == GBA_OK && register_hooks() != 0)
+		err = GBA_E_NOMEM;
+	if (err == GBA_OK)
+		err = guard_watch_start();
+	return err;
+}
+
+static void stop(void)
+{
+	size_t i;
+
+	guard_watch_stop();
+	for (i = 0; i < sizeof(ext.hooks) / sizeof(ext.hooks[0]); i++) {
+		if (ext.hooks[i] != NULL)
+			(void)fd_hook_unregister(ext.hooks[i]);
+		ext.hooks[i] = NULL;
+	}
+	guard_refuse_stop();
+	guard_dup_stop();
+	guard_log_stop();
+	TALLOC_FREE(ext.ctx);
+}
+
+static int guard_entry(char *path)
+{
+	struct conf_error error;
+	enum gba_err err;
+
+	ext.ctx = talloc_named_const(NULL, 0, "guard");
+	err = guard_conf_load(ext.ctx, path, &ext.conf, &error);
+	if (err != GBA_OK) {
+		log_event(LOG_L_ERROR, "guard.conf", &(struct log_about){ .result = err }, "%s", error.text);
+	} else {
+		err = start();
+		if (err != GBA_OK)
+			log_event(LOG_L_ERROR, "guard.start", &(struct log_about){ .result = err }, "cannot start");
+	}
+	if (err == GBA_OK)
+		return 0;
+	stop();
+	return EINVAL;
+}
+
+EXTENSION_ENTRY("gba_guard", guard_entry);
+
+void fd_ext_fini(void);
+void fd_ext_fini(void)
+{
+	stop();
+}

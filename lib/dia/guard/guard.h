@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** What stands between freeDiameter and its peers in every process of ours: repairs or refuses what would end the daemon,
+ * answers retransmissions without executing them twice, keeps keys out of the log, checks who may ask what, sheds load, and
+ * counts. gba_guard.fdx, loaded first; see doc/interfaces for its configuration. */
+#ifndef GBA_DIA_GUARD_H
+#define GBA_DIA_GUARD_H
+
+#include <freeDiameter/extension.h>
+#include <stdbool.h>
+#include <talloc.h>
+
+#include "conf/conf.h"
+#include "core/bytes.h"
+#include "core/err.h"
+#include "core/metrics.h"
+#include "core/secret.h"
+
+/* Configuration ---------------------------------------------------------------------------------------------------- */
+struct guard_peer_conf {
+	const char *identity;
+	struct conf_strlist origin_hosts, applications, commands;
+};
+
+struct guard_conf {
+	struct conf_strlist listen, realms;
+	struct conf_groups peers; /* struct guard_peer_conf; none: any connected peer, for itself */
+	const char *metrics_listen;
+	uint32_t server_threads, cer_timeout;
+	uint32_t duplicate_window, duplicate_entries, duplicate_memory;
+	uint32_t busy_local, busy_peer;
+};
+/** Defaults and file; path NULL: defaults. @retval GBA_E_CONF  see _error */
+enum gba_err guard_conf_load(TALLOC_CTX *mem_ctx, const char *path, struct guard_conf *conf, struct conf_error *_error);
+extern const struct conf_item guard_conf_items[];
+
+/* A request, as its octets were when they came in ------------------------------------------------------------------- */
+/** Kept with each received message by freeDiameter (its struct is ours to define). */
+struct fd_hook_permsgdata {
+	uint64_t digest[2]; /* of all that a retransmission repeats; 0, 0: not computed */
+	uint64_t entry;	    /* of guard_dup; 0: none */
+};
+/** Digest of a message except hop-by-hop id, T bit, Route-Record and Proxy-Info; false for what is no request of an
+ * application. */
+bool guard_digest(struct bytes octets, uint64_t digest[2]);
+
+/* Retransmissions --------------------------------------------------------------------------------------------------- */
+enum guard_seen {
+	GUARD_NEW,     /* first time: entered */
+	GUARD_PENDING, /* the same is being worked on */
+	GUARD_ANSWERED /* the same has been answered; the answer is at hand */
+};
+enum gba_err guard_dup_start(const struct guard_conf *conf);
+void guard_dup_stop(void);
+/** @param _entry  names the entry; 0 when there is no room to remember */
+enum guard_seen guard_dup_enter(const uint64_t digest[2], uint64_t now_ms, uint64_t *_entry);
+/** Keep the octets (malloc()ed, taken over) of the answer to the first. True: somebody waits for them. */
+bool guard_dup_answered(uint64_t entry, uint8_t *octets, size_t n);
+/** Hold a retransmission until its first is answered. False: cannot (answered, gone, too many wait); request is the caller's. */
+bool guard_dup_join(uint64_t entry, struct msg *request);
+/** An answer message for a retransmission, from the kept octets; NULL when there are none. request becomes part of it. */
+struct msg *guard_dup_answer(uint64_t entry, struct msg *request);
+/** Send what waiting retransmissions can get; forget what is too old. Every 100 ms from the watch thread. */
+void guard_dup_tick(uint64_t now_ms);
+
+/* Peers ------------------------------------------------------------------------------------------------------------- */
+struct guard_peer; /* lives as long as the process */
+enum gba_err guard_peers_start(const struct guard_conf *conf);
+/** NULL before guard_peer_connected and when memory is exhausted. */
+struct guard_peer *guard_peer_of(struct peer_hdr *hdr);
+bool guard_peer_may(const struct guard_peer *peer, struct bytes origin_host, uint32_t app, uint32_t command);
+bool guard_peer_busy(const struct guard_peer *peer);
+void guard_peer_counted(struct guard_peer *peer, bool request, bool sent);
+/** Count, and one line of log. */
+void guard_peer_refused(struct guard_peer *peer, uint32_t code, const char *why, struct bytes origin_host);
+void guard_peer_bad_answer(struct guard_peer *peer, const char *why);
+/** Sample queues into gauges and the busy flags; called by the watch thread. */
+void guard_peers_sample(void);
+void guard_peer_connected(struct peer_hdr *hdr);
+
+/* Refusals ---------------------------------------------------------------------------------------------------------- */
+/** Why a request goes no further. Travels inside the request, on the normal path, to a dispatch thread which answers:
+ * error answers that the routing threads make themselves end the daemon when the peer has just gone. */
+struct guard_refusal {
+	uint32_t result;	    /* Result-Code; 0: a retransmission, see entry */
+	const char *why;	    /* static: Error-Message and log */
+	uint32_t failed;	    /* AVP code for Failed-AVP; 0: none */
+	struct bytes failed_value;  /* absent: an example */
+	uint64_t entry;
+};
+enum gba_err guard_refuse_start(void);
+void guard_refuse_stop(void);
+/** Turn the received request into the carrier of refusal. False: not possible (no application of ours); left as it is. */
+bool guard_divert(struct msg *msg, const struct guard_refusal *refusal);
+/** TOO_BUSY for a request that was held; NULL when memory is exhausted. */
+struct msg *guard_busy_answer(struct msg *request);
+/** A carrier that came from outside: to be removed. */
+bool guard_is_marker(const struct avp_hdr *hdr);
+
+/* Checks ------------------------------------------------------------------------------------------------------------ */
+enum gba_err guard_check_start(const struct guard_conf *conf);
+/** A request received from peer: repaired, or refused by diverting it. In its PSM thread. */
+void guard_request(struct msg *msg, struct guard_peer *peer, struct fd_hook_permsgdata *data);
+/** An answer: what the framework could not hand over becomes a clean error of our own making. */
+void guard_answer(struct msg *msg, struct guard_peer *peer);
+
+/* Log, network, watch thread ---------------------------------------------------------------------------------------- */
+enum gba_err guard_log_start(void);
+void guard_log_stop(void);
+enum gba_err guard_net_start(const struct guard_conf *conf);
+/** Close connections that wait for a CER for too long; every second. */
+void guard_net_reap(uint64_t now_ms);
+void guard_net_connected(struct peer_hdr *peer);
+enum gba_err guard_watch_start(void);
+void guard_watch_stop(void);
+/** Do the next round at once. */
+void guard_watch_wake(void);
+
+/** At most so many lines of log per second; zero-initialised but for the lock. */
+struct guard_bucket {
+	pthread_mutex_t lock;
+	uint64_t since_ms, tokens, left_out;
+};
+/** @param _left_out  lines that did not pass since the last that did */
+bool guard_bucket_pass(struct guard_bucket *bucket, uint64_t *_left_out);
+/** Take values of AVPs out of a line of the framework's log (GUARD_LINE octets), in place. */
+#define GUARD_LINE 512
+void guard_mask(char *line);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The framework's log through ours: one line per event, no AVP values. Its own handlers print whole messages, keys too, at
+ * error level when a peer leaves while an answer is on its way. */
+#include <ctype.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "dia/guard/guard.h"
+
+#define LINE_CAP      GUARD_LINE
+#define HEX_RUN       12 /* digits from which on a run is taken for a value */
+#define BURST	      50 /* lines at once */
+#define PER_SECOND    10
+#define DIGITS_OCTETS 2
+
+static struct fd_hook_hdl *loggers;
+
+/* A bucket of lines: what does not pass is counted and told with the next that does. */
+bool guard_bucket_pass(struct guard_bucket *bucket, uint64_t *_left_out)
+{
+	uint64_t now = clock_mono_ms();
+	bool pass;
+
+	pthread_mutex_lock(&bucket->lock);
+	if (bucket->since_ms == 0) {
+		bucket->tokens = BURST * UINT64_C(1000);
+		bucket->since_ms = now;
+	}
+	bucket->tokens += (now - bucket->since_ms) * PER_SECOND;
+	if (bucket->tokens > BURST * UINT64_C(1000))
+		bucket->tokens = BURST * UINT64_C(1000);
+	bucket->since_ms = now;
+	pass = bucket->tokens >= 1000;
+	*_left_out = bucket->left_out;
+	if (pass)
+		bucket->tokens -= 1000;
+	bucket->left_out = pass ? 0 : bucket->left_out + 1;
+	pthread_mutex_unlock(&bucket->lock);
+	return pass;
+}
+
+static bool is_value_char(char c)
+{
+	return isxdigit((unsigned char)c) != 0;
+}
+
+/* Cut what follows "val=" or "v: ", and long runs of hex digits (blanks between pairs too). */
+void guard_mask(char *line)
+{
+	char *value = strstr(line, "val="), *typed = strstr(line, " v: "), *p, *out, *run;
+	size_t digits;
+
+	if (typed != NULL && (value == NULL || typed < value))
+		value = typed;
+	if (value != NULL)
+		snprintf(value, LINE_CAP - (size_t)(value - line), "<masked>");
+	for (p = out = line; *p != '\0';) {
+		for (run = p, digits = 0; is_value_char(*run) || (*run == ' ' && digits >= DIGITS_OCTETS && is_value_char(run[1]));
+		     run++)
+			digits += *run != ' ';
+		if (digits >= HEX_RUN) {
+			memcpy(out, "<masked>", 8);
+			out += 8;
+			p = run;
+			continue;
+		}
+		do
+			*out++ = *p++;
+		while (p < run);
+	}
+	*out = '\0';
+}
+
+static enum log_level level_of(int level)
+{
+	switch (level) {
+	case FD_LOG_FATAL:
+	case FD_LOG_ERROR: return LOG_L_ERROR;
+	default: return LOG_L_DEBUG; /* its notices are for its developers */
+	}
+}
+
+/* Called under the framework's own log lock. */
+static void on_line(int fd_level, const char *format, va_list args)
+{
+	static struct guard_bucket bucket = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	enum log_level level = level_of(fd_level);
+	uint64_t left_out = 0;
+	char line[LINE_CAP];
+
+	if (fd_level < FD_LOG_NOTICE || !log_enabled(level))
+		return;
+	if (level == LOG_L_ERROR && fd_level != FD_LOG_FATAL && !guard_bucket_pass(&bucket, &left_out))
+		return;
+	vsnprintf(line, sizeof(line), format, args);
+	guard_mask(line);
+	if (left_out > 0)
+		log_event(level, "diameter.stack", NULL, "%s (%llu lines left out)", line, (unsigned long long)left_out);
+	else
+		log_event(level, "diameter.stack", NULL, "%s", line);
+}
+
+static const char *event_of(enum fd_hook_type type)
+{
+	switch (type) {
+	case HOOK_MESSAGE_DROPPED: return "diameter.dropped";
+	case HOOK_MESSAGE_ROUTING_ERROR: return "diameter.routing";
+	case HOOK_MESSAGE_PARSING_ERROR:
+	case HOOK_MESSAGE_PARSING_ERROR2: return "diameter.parsing";
+	case HOOK_PEER_CONNECT_FAILED: return "peer.down";
+	case HOOK_MESSAGE_FAILOVER: return "diameter.failover";
+	default: return "diameter.event";
+	}
+}
+
+static struct bytes peer_of(struct msg *msg, struct peer_hdr *peer)
+{
+	DiamId_t source = NULL;
+	size_t n = 0;
+
+	if (peer != NULL)
+		return BYTES(peer->info.pi_diamid, peer->info.pi_diamidlen);
+	if (msg != NULL && fd_msg_source_get(msg, &source, &n) == 0 && source != NULL)
+		return BYTES(source, n);
+	return BYTES_NONE;
+}
+
+static void log_message(enum fd_hook_type type, struct msg *msg, struct bytes peer, const char *why)
+{
+	static struct guard_bucket bucket = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct log_about about = { .peer = peer };
+	char text[LINE_CAP];
+	struct msg_hdr *hdr;
+	uint64_t left_out;
+
+	if (!guard_bucket_pass(&bucket, &left_out))
+		return;
+	snprintf(text, sizeof(text), "%s", why);
+	guard_mask(text);
+	if (msg != NULL && fd_msg_hdr(msg, &hdr) == 0)
+		log_event(LOG_L_WARNING, event_of(type), &about, "%s (command %u%s, application %u, end-to-end %08x)", text,
+			  hdr->msg_code, hdr->msg_flags & CMD_FLAG_REQUEST ? " request" : " answer", hdr->msg_appl,
+			  hdr->msg_eteid);
+	else
+		log_event(LOG_L_WARNING, event_of(type), &about, "%s", text);
+	if (left_out > 0)
+		log_event(LOG_L_WARNING, event_of(type), NULL, "%llu lines left out before", (unsigned long long)left_out);
+}
+
+static void on_event(enum fd_hook_type type, struct msg *msg, struct peer_hdr *peer, void *other, struct fd_hook_permsgdata *data,
+		     void *regdata)
+{
+	const char *why = other;
+
+	(void)data, (void)regdata;
+	if (type == HOOK_MESSAGE_PARSING_ERROR && msg == NULL)
+		why = "octets that are no Diameter message"; /* other is those octets */
+	if (type == HOOK_MESSAGE_PARSING_ERROR2)
+		return; /* the line before it has said why */
+	metric_add(metric_get("gba_diameter_stack_errors_total", "Messages and connections that the framework gave up",
+			      METRIC_COUNTER, ""), 1);
+	log_message(type, msg, peer_of(msg, peer), why != NULL ? why : "no reason given");
+}
+
+enum gba_err guard_log_start(void)
+{
+	uint32_t mask = HOOK_MASK(HOOK_MESSAGE_DROPPED, HOOK_MESSAGE_ROUTING_ERROR, HOOK_MESSAGE_PARSING_ERROR,
+				  HOOK_MESSAGE_PARSING_ERROR2, HOOK_PEER_CONNECT_FAILED, HOOK_MESSAGE_FAILOVER);
+
+	if (fd_log_handler_register(on_line) != 0)
+		log_event(LOG_L_WARNING, "guard.log", NULL, "another extension has the framework's log; it is not masked");
+	return fd_hook_register(mask, on_event, NULL, NULL, &loggers) == 0 ? GBA_OK : GBA_E_NOMEM;
+}
+
+void guard_log_stop(void)
+{
+	if (loggers != NULL)
+		(void)fd_hook_unregister(loggers);
+	loggers = NULL;
+	(void)fd_log_handler_unregister(); /* our code is about to be unmapped */
+}

@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gba_guard.fdx on a live daemon, each fault with it and without it: F1 NUL in Session-Id, F2 silent connections, F3 the
+wildcard listener, F4 requests executed twice, F5 keys in the stack's log; and who may ask what."""
+import os
+import re
+import socket
+import struct
+import threading
+import time
+import urllib.request
+
+import pytest
+from conftest import Daemon, free_port, run_diatool, wait_for
+
+from peers import diameter as d
+
+STACK, BARE = ["guard", "dict", "echo"], ["dict", "echo"]
+BTID, NAF_ID = b"I1U8vpY3qJ0hiuZNrke/NQ==@bsf.lab.test", b"naf.lab.test\1\0\0\0\2"
+PEERS = 'peers = ( { identity = "naf.lab.test"; applications = [ "Zn" ]; } );\n'
+
+
+def bir(peer, **kw):
+    return d.bir(peer, BTID, NAF_ID, **kw)
+
+
+def served(peer):
+    """The next ordinary request is served."""
+    answer = peer.request(bir(peer))
+    return answer is not None and answer.result() == (0, 2001)
+
+
+def with_avp(message, code, *avps):
+    """The message with its AVPs of this code replaced, in place."""
+    at = next(i for i, a in enumerate(message.avps) if a.code == code)
+    message.avps[at:at + 1] = list(avps)
+    return message
+
+
+# F1 --------------------------------------------------------------------------------------------------------------------
+NUL_ID = b"naf.lab.test;1\x00;2"
+
+
+def test_nul_in_session_id_ends_the_bare_daemon(daemon):
+    one = daemon(BARE)
+    with one.client() as peer:
+        assert served(peer)
+        peer.send(with_avp(bir(peer), 263, d.text(263, NUL_ID)))
+        assert one.ended_within(20)
+
+
+def test_nul_in_session_id_is_refused(daemon):
+    one = daemon(STACK)
+    with one.client() as peer:
+        answer = peer.request(with_avp(bir(peer), 263, d.text(263, NUL_ID)))
+        assert answer.result() == (0, 5004)
+        assert [(a.code, a.value()) for a in answer.failed()] == [(263, NUL_ID)]
+        assert answer.find(263).value() == NUL_ID
+        assert served(peer)
+    assert one.alive()
+
+
+# F2 --------------------------------------------------------------------------------------------------------------------
+def cea_delay(one, intruders):
+    """Seconds until a peer gets its CEA while so many connections sent one octet and wait."""
+    sockets = []
+    try:
+        for _ in range(intruders):
+            sockets.append(socket.create_connection(("127.0.0.1", one.port)))
+            sockets[-1].send(b"\x01")
+        time.sleep(0.3)
+        began = time.monotonic()
+        with one.client(timeout=30):
+            return time.monotonic() - began
+    finally:
+        for s in sockets:
+            s.close()
+
+
+def test_silent_connections_lock_peers_out_of_the_bare_daemon(daemon):
+    assert cea_delay(daemon(BARE), 6) > 5
+
+
+def test_silent_connections_hold_nobody_up(daemon):
+    assert cea_delay(daemon(STACK), 60) < 1
+
+
+def test_connections_without_cer_are_closed(daemon):
+    one = daemon(STACK, guard="cer-timeout = 1;\n")
+    with one.client() as peer, socket.create_connection(("127.0.0.1", one.port)) as silent:
+        silent.send(b"\x01")
+        silent.settimeout(5)
+        assert silent.recv(1) == b""
+        assert served(peer)  # one that has said who it is stays
+    assert "guard.cer" in one.log()
+
+
+# F3 --------------------------------------------------------------------------------------------------------------------
+def listeners(port):
+    """Local addresses, in hex as /proc shows them, that listen on port."""
+    out = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with open(table, encoding="ascii") as lines:
+            for fields in (line.split() for line in list(lines)[1:]):
+                address, _, local = fields[1].partition(":")
+                if fields[3] == "0A" and int(local, 16) == port:
+                    out.append(address)
+    return out
+
+
+def test_the_bare_daemon_listens_on_all_addresses(daemon):
+    one = daemon(BARE, options='NoRelay; ListenOn = "127.0.0.1";')
+    assert listeners(one.port) == ["00000000"]
+
+
+def test_only_the_loopback_address_listens(daemon):
+    one = daemon(STACK)
+    assert listeners(one.port) == ["0100007F"]
+
+
+# F4 --------------------------------------------------------------------------------------------------------------------
+def executions(answers):
+    """Which execution each answer comes from."""
+    return [int(a.find(405, d.TGPP).value()[-11:]) for a in answers]
+
+
+def same_again(peer, first, flags=0):
+    again = d.Message(first.code, first.app, first.avps, first.flags | flags, 0, first.e2e)
+    return peer.send(again)
+
+
+def test_the_bare_daemon_executes_a_retransmission_again(daemon):
+    with daemon(BARE).client() as peer:
+        first = bir(peer)
+        answers = [peer.request(first), peer.wait(same_again(peer, first, d.T))]
+        assert executions(answers) == [0, 1]
+
+
+def test_a_retransmission_gets_the_first_answer(daemon):
+    with daemon(STACK).client() as peer:
+        first = bir(peer)
+        answer = peer.request(first)
+        for flags in (d.T, 0):
+            message = same_again(peer, first, flags)
+            again = peer.wait(message)
+            assert again.hbh == message.hbh and again.e2e == answer.e2e and again.code == 310
+            assert [a.encode() for a in again.avps] == [a.encode() for a in answer.avps]
+        assert executions([peer.request(bir(peer))]) == [1]
+
+
+def test_a_retransmission_joins_the_one_in_work(daemon):
+    with daemon(["guard", "dict", "echo:delay=800"]).client() as peer:
+        first = peer.send(bir(peer))
+        time.sleep(0.2)
+        began = time.monotonic()
+        others = [same_again(peer, first, d.T) for _ in range(3)]
+        answers = [peer.wait(m) for m in [first] + others]
+        assert executions(answers) == [0, 0, 0, 0]
+        assert time.monotonic() - began < 1.5
+        assert executions([peer.request(bir(peer))]) == [1]
+
+
+def test_a_retransmission_over_another_agent_is_the_same_request(daemon):
+    """After failover the request comes with other Route-Records, over another connection; it is the same to us."""
+    one = daemon(STACK, clients=["dra1.lab.test", "dra2.lab.test"], guard="""peers = (
+        { identity = "dra1.lab.test"; origin-hosts = [ "naf.lab.test" ]; },
+        { identity = "dra2.lab.test"; origin-hosts = [ "*.lab.test" ]; } );\n""")
+    with one.client("dra1.lab.test") as dra1, one.client("dra2.lab.test") as dra2:
+        first = with_avp(bir(dra1), 264, d.text(264, "naf.lab.test"))
+        answers = [dra1.request(first)]
+        again = d.Message(first.code, first.app, first.avps + [d.text(d.ROUTE_RECORD, "naf.lab.test")], first.flags | d.T, 0,
+                          first.e2e)
+        answers.append(dra2.request(again))
+        assert executions(answers) == [0, 0]
+
+
+def test_other_requests_with_the_same_end_to_end_id_are_other_requests(daemon):
+    """A client that does not count must not be given another request's answer."""
+    with daemon(STACK).client() as peer:
+        answers = []
+        for _ in range(3):
+            message = bir(peer)
+            message.e2e = 7
+            answers.append(peer.request(message))
+        assert executions(answers) == [0, 1, 2]
+
+
+def test_retransmissions_are_forgotten_in_bounds(daemon):
+    with daemon(STACK, guard="duplicate-entries = 16;\n").client() as peer:
+        first = bir(peer)
+        peer.request(first)
+        for _ in range(20):
+            peer.request(bir(peer))
+        assert executions([peer.wait(same_again(peer, first, d.T))]) == [21]
+
+
+def test_retransmissions_are_forgotten_in_time(daemon):
+    with daemon(STACK, guard="duplicate-window = 1;\n").client() as peer:
+        first = bir(peer)
+        peer.request(first)
+        time.sleep(1.5)
+        assert executions([peer.wait(same_again(peer, first, d.T))]) == [1]
+
+
+# F5 --------------------------------------------------------------------------------------------------------------------
+CANARY = [b"canary".hex(), b"canary".hex().upper(), "canary", " ".join(f"{c:02X}" for c in b"canary")]
+
+
+def leave_while_answering(one):
+    """Peers that go away with answers on their way."""
+    for _ in range(4):
+        peer = one.client()
+        for _ in range(20):
+            peer.send(bir(peer))
+        time.sleep(0.05)
+        peer.close(abrupt=True)
+        time.sleep(0.6)
+    return [c for c in CANARY if c in one.log()]
+
+
+def test_the_bare_daemon_logs_keys(daemon):
+    assert leave_while_answering(daemon(["dict", "echo:delay=300"]))
+
+
+def test_keys_are_in_no_log(daemon):
+    one = daemon(["guard", "dict", "echo:delay=300"])
+    assert not leave_while_answering(one)
+    assert one.alive()
+    assert "diameter.dropped" in one.log()  # the loss itself is told
+    assert len(one.log().splitlines()) < 300
+    with one.client() as peer:
+        wait_for(lambda: peer.watchdogs >= 3, 5)
+        assert served(peer)
+
+
+def peer_is_open(one):
+    """Would another connection of the same peer be refused? (Its first is known to be gone only a moment later.)"""
+    try:
+        one.client().close(abrupt=True)
+    except ConnectionError:
+        return True
+    time.sleep(0.02)
+    return False
+
+
+# What the routing threads would answer themselves ------------------------------------------------------------------------
+REFUSED = {
+    "R and E bits": (lambda m: setattr(m, "flags", m.flags | d.E), 3008, d.E),
+    "application not served": (lambda m: setattr(m, "app", 16777251), 3007, d.E),
+    "application zero": (lambda m: setattr(m, "app", 0), 3007, d.E),
+    "relay application": (lambda m: setattr(m, "app", d.RELAY), 3007, d.E),
+    "another Destination-Host": (lambda m: m.avps.append(d.text(293, "other.lab.test")), 3002, d.E),
+    "another Destination-Realm": (lambda m: with_avp(m, 283, d.text(283, "other.test")), 3003, d.E),
+    "our Route-Record": (lambda m: m.avps.append(d.text(282, "bsf.lab.test")), 3005, d.E),
+    "no Destination-Realm": (lambda m: with_avp(m, 283), 5005, 0),
+    "empty Session-Id": (lambda m: with_avp(m, 263, d.text(263, b"")), 5004, 0),
+    "second Session-Id with NUL": (lambda m: m.avps.append(d.text(263, NUL_ID)), 5004, 0),
+    "decorated User-Name": (lambda m: m.avps.append(d.text(1, "home.test!user@lab.test")), 5004, 0),
+    "another Origin-Host": (lambda m: with_avp(m, 264, d.text(264, "hss.lab.test")), 5003, 0),
+    "no Origin-Host": (lambda m: with_avp(m, 264), 5003, 0),
+    "command not known": (lambda m: setattr(m, "code", 9999999), 3001, d.E),
+    "command of another application": (lambda m: setattr(m, "code", 303), 3001, None),
+    "no NAF-Id": (lambda m: with_avp(m, 402), 5005, 0),
+    "no Vendor-Specific-Application-Id": (lambda m: with_avp(m, 260), 5005, 0),
+    "two B-TIDs": (lambda m: m.avps.append(d.tgpp(401, b"x")), 5009, 0),
+    "unknown AVP with M": (lambda m: m.avps.append(d.Avp(4711, b"x")), 5001, 0),
+    "odd length": (lambda m: m.avps.append(d.tgpp(407, b"123")), 5014, 0),
+    "group that is none": (lambda m: with_avp(m, 260, d.Avp(260, b"\1\2\3\4\5")), 5004, 0),
+    "carrier of the guard": (lambda m: m.avps.append(d.Avp(1, b"x" * 64, 0xFFFFF6BA)), 2001, 0),
+}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    with Daemon(tmp_path_factory.mktemp("stack"), STACK, clients=["naf.lab.test"]) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def connected(stack):
+    with stack.client() as peer:
+        yield peer
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_as_specified(connected, stack, case):
+    change, code, e_bit = REFUSED[case]
+    message = bir(connected, extra=[d.Avp(d.PROXY_INFO, [d.text(d.PROXY_HOST, "p.lab.test"), d.text(d.PROXY_STATE, "s")])])
+    change(message)
+    answer = connected.request(message)
+    assert answer is not None and answer.result() == (0, code)
+    assert (answer.code, answer.app, answer.hbh, answer.e2e) == (message.code, message.app, message.hbh, message.e2e)
+    if e_bit is not None:
+        assert answer.flags & d.E == e_bit
+    assert not answer.flags & d.R
+    assert answer.find(264).text() == "bsf.lab.test" and answer.find(296).text() == "lab.test"
+    assert answer.find(d.PROXY_INFO) is not None
+    assert not [a for a in answer.avps if a.vendor == 0xFFFFF6BA]
+    if message.find(263) is not None and code not in (3001, 5001, 5004, 5005, 5009, 5014):
+        assert answer.find(263).value() == message.find(263).value()
+    assert (code in (5001, 5004, 5005, 5009, 5014)) == bool(answer.failed())
+    assert stack.alive() and served(connected)
+
+
+def test_abrupt_closes_with_refusals_on_their_way(daemon):
+    """Error answers to a peer that has just gone must not end the daemon."""
+    one = daemon(STACK)
+    for n in range(60):
+        wait_for(lambda: not peer_is_open(one), 5)
+        peer = one.client()
+        for change, *_ in list(REFUSED.values())[:10]:
+            message = bir(peer)
+            change(message)
+            peer.send(message)
+        peer.close(abrupt=True)
+        assert one.alive(), f"after {n} closes"
+    wait_for(lambda: not peer_is_open(one), 5)
+    with one.client() as peer:
+        wait_for(lambda: peer.watchdogs >= 3, 5)
+        assert served(peer)
