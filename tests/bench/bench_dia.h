@@ -5,7 +5,7 @@
  *   role=ask what=floor|mar|bir peer=IDENTITY realm=REALM window=W seconds=S out=FILE
  *     what=floor: request=N answer=N           [octets] size of the messages
  *     what=mar:   impi=FORMAT users=N          %u stands for ten digits, 0 .. N-1
- *     what=bir:   btids=FILE naf=HEX           a B-TID on each line */
+ *     what=bir:   btids=FILE naf=HEX           the first word of each line is a B-TID */
 #ifndef GBA_BENCH_DIA_H
 #define GBA_BENCH_DIA_H
 

@@ -44,7 +44,7 @@ static int read_btids(const char *path)
 		if (grown == NULL)
 			break;
 		btids = grown;
-		line[strcspn(line, "\r\n")] = '\0';
+		line[strcspn(line, " \r\n")] = '\0';
 		btids[n_btids] = strdup(line);
 		n_btids += btids[n_btids] != NULL && line[0] != '\0';
 	}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/codec.h"
+#include "crypto/gba_keys.h"
 #include "crypto/hash.h"
 #include "crypto/milenage.h"
 #include "http_load.h"
@@ -104,22 +105,38 @@ static enum http_next second_request(const struct http_conf *conf, const char *i
 	return HTTP_SEND;
 }
 
-static enum http_next bootstrapped(const struct http_conf *conf, const struct http_response *response)
+/* A line of the token file: B-TID, IMPI, Ks = CK || IK. */
+static void token_write(const struct http_conf *conf, FILE *out, uint64_t i, struct bytes btid)
+{
+	uint8_t rand[RAND_LEN], ks[GBA_KS_LEN];
+	char impi[IMPI_ROOM], hex[HEX_LEN(GBA_KS_LEN) + 1];
+	struct milenage_out aka;
+
+	if (btid_parse(btid, rand, NULL) != GBA_OK)
+		return;
+	impi_of(conf, i, impi);
+	milenage_f2345(conf->k, conf->opc, rand, &aka);
+	gba_ks(aka.ck, aka.ik, ks);
+	hex_encode(BYTES(ks, sizeof(ks)), hex);
+	fprintf(out, "%.*s %s %s\n", BYTES_FMT(btid), impi, hex);
+}
+
+static enum http_next bootstrapped(const struct http_conf *conf, uint64_t i, const struct http_response *response)
 {
 	static FILE *out;
 	const char *btid = memmem(response->body, response->body_len, "<btid>", 6), *end;
 
 	if (response->status != 200 || btid == NULL)
 		return HTTP_BAD;
-	if (conf->btids == NULL)
+	if (conf->tokens == NULL)
 		return HTTP_DONE;
 	if (out == NULL)
-		out = fopen(conf->btids, "w");
+		out = fopen(conf->tokens, "w");
 	btid += 6;
 	end = memchr(btid, '<', response->body_len - (size_t)(btid - response->body));
 	if (out == NULL || end == NULL)
 		return HTTP_BAD;
-	fprintf(out, "%.*s\n", (int)(end - btid), btid);
+	token_write(conf, out, i, BYTES(btid, (size_t)(end - btid)));
 	return HTTP_DONE;
 }
 
@@ -129,7 +146,7 @@ enum http_next http_script_ub(const struct http_conf *conf, unsigned int turn, u
 	char impi[IMPI_ROOM];
 
 	if (turn == 2)
-		return bootstrapped(conf, response);
+		return bootstrapped(conf, i, response);
 	impi_of(conf, i, impi);
 	if (turn == 1)
 		return response->status == 401 ? second_request(conf, impi, response->head, out, _len) : HTTP_BAD;
