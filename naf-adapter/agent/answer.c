@@ -140,6 +140,7 @@ static enum gba_naf_error record_make(TALLOC_CTX *mem_ctx, const struct zn_answe
 	if (record->has_int)
 		memcpy(record->ks_int_naf, a->uicc_key.p, GBA_NAF_KEY_LEN);
 	record->gba_type = a->gba_type >= 0 ? a->gba_type : 0;
+	*_why = "key";
 	*_record = record;
 	return GBA_NAF_OK;
 }
@@ -165,6 +166,5 @@ enum gba_naf_error zn_answer_judge(TALLOC_CTX *mem_ctx, const struct zn_answer *
 		*_why = fault;
 		return GBA_NAF_E_PEER;
 	}
-	*_why = "key";
 	return record_make(mem_ctx, answer, conf, now, _record, _why);
 }

@@ -164,10 +164,10 @@ static struct request *request_new(struct conn *conn, uint32_t id, const struct 
 	return request;
 }
 
-static void log_peer(const struct conn *conn, const char *event, struct bytes id, const char *why)
+static void log_peer(const struct conn *conn, const char *event, enum gba_err result, struct bytes id, const char *why)
 {
 	char peer[64];
-	struct log_about about = { .iface = "local", .id = id, .result = GBA_E_DENIED };
+	struct log_about about = { .iface = "local", .id = id, .result = result };
 
 	snprintf(peer, sizeof(peer), "uid %u pid %d", (unsigned int)conn->peer.uid, (int)conn->peer.pid);
 	about.peer = bytes_of(peer);
@@ -217,7 +217,7 @@ static const char *take_ask(struct conn *conn, const struct wire_frame *frame)
 	client = client_find(&conn->env->conf->clients, &conn->peer, bytes_of(ask.fqdn));
 	if (client == NULL) {
 		metric_add(conn->env->denied, 1);
-		log_peer(conn, "local.denied", bytes_of(ask.fqdn), "asked for the key of a name that is not its own");
+		log_peer(conn, "local.denied", GBA_E_DENIED, bytes_of(ask.fqdn), "asked for a name that is not its own");
 		queue_fail(conn, frame->id, GBA_NAF_E_DENIED, NULL);
 		return NULL;
 	}
@@ -298,7 +298,7 @@ struct conn *conn_new(TALLOC_CTX *mem_ctx, struct conn_env *env, int fd)
 	conn->client = peer_of(conn) ? client_any(&env->conf->clients, &conn->peer) : NULL;
 	if (conn->client == NULL) {
 		metric_add(env->denied, 1);
-		log_peer(conn, "local.refused", BYTES_NONE, "no client of ours");
+		log_peer(conn, "local.refused", GBA_E_DENIED, BYTES_NONE, "no client of ours");
 		conn_refuse(fd, GBA_NAF_E_DENIED, "no client of this agent");
 		talloc_free(conn);
 		return NULL;
@@ -336,7 +336,7 @@ void conn_free(struct conn *conn)
 static void fail_all(struct conn *conn, const char *why)
 {
 	metric_add(conn->env->malformed, 1);
-	log_peer(conn, "local.malformed", BYTES_NONE, why);
+	log_peer(conn, "local.malformed", GBA_E_SYNTAX, BYTES_NONE, why);
 	queue_fail(conn, 0, GBA_NAF_E_PROTOCOL, why);
 	conn->closing = true;
 }

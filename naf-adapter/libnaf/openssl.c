@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <ctype.h>
-#include <openssl/async.h>
 #include <openssl/err.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -64,19 +63,45 @@ static struct tls_conn *conn_make(SSL *ssl)
 
 /* ---- which name, which key ---- */
 
+static const char *name_find(const struct gba_naf_tls *tls, const char *sni, size_t len)
+{
+	size_t i;
+
+	for (i = 0; tls->names[i] != NULL; i++) {
+		if (strlen(tls->names[i]) == len && strncasecmp(tls->names[i], sni, len) == 0)
+			return tls->names[i];
+	}
+	return NULL;
+}
+
+static const char *name_unnamed(const struct gba_naf_tls *tls)
+{
+	return (tls->flags & GBA_NAF_TLS_REQUIRE_SNI) == 0 ? tls->names[0] : NULL;
+}
+
 /* The name the device addressed (SNI); NULL: none of ours. */
 static const char *name_of(const SSL *ssl, const struct gba_naf_tls *tls)
 {
 	const char *sni = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	size_t i;
 
-	if (sni == NULL)
-		return (tls->flags & GBA_NAF_TLS_REQUIRE_SNI) == 0 ? tls->names[0] : NULL;
-	for (i = 0; tls->names[i] != NULL; i++) {
-		if (strcasecmp(tls->names[i], sni) == 0)
-			return tls->names[i];
-	}
-	return NULL;
+	return sni != NULL ? name_find(tls, sni, strlen(sni)) : name_unnamed(tls);
+}
+
+/* OpenSSL looks for PSKs of TLS 1.3 before it reads the SNI: the extension is still raw (RFC 6066 3: list length 2, type 1,
+ * name length 2, name). */
+static const char *name_in_hello(SSL *ssl, const struct gba_naf_tls *tls)
+{
+	const unsigned char *p;
+	size_t n, len;
+
+	if (SSL_client_hello_get0_legacy_version(ssl) == 0)
+		return NULL; /* no hello at hand: nothing is known of the name */
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n) != 1)
+		return name_unnamed(tls);
+	if (n < 5 || p[2] != TLSEXT_NAMETYPE_host_name)
+		return NULL;
+	len = (size_t)p[3] << 8 | p[4];
+	return len == n - 5 ? name_find(tls, (const char *)p + 5, len) : NULL;
 }
 
 static bool same_question(const struct tls_conn *conn, const struct gba_naf_identity *id, const char *name,
@@ -105,9 +130,9 @@ static enum gba_naf_error fetch(struct tls_conn *conn)
 	return tls->naf != NULL ? tls_fetch_async(conn, &query) : tls_fetch_sync(conn, &query);
 }
 
-static const uint8_t *key_for(struct tls_conn *conn, const char *identity, size_t len, const uint8_t *ua_id)
+/* name: of ours, as the device addressed us; NULL: it meant somebody else. */
+static const uint8_t *key_for(struct tls_conn *conn, const char *identity, size_t len, const char *name, const uint8_t *ua_id)
 {
-	const char *name = name_of(conn->ssl, conn->tls);
 	struct gba_naf_identity id;
 
 	conn->error = gba_naf_identity_parse(identity, len, &id);
@@ -149,7 +174,7 @@ static unsigned int on_psk_tls12(SSL *ssl, const char *identity, unsigned char *
 	if (conn == NULL)
 		return 0;
 	gba_naf_ua_id_tls12(SSL_CIPHER_get_protocol_id(suite), ua_id);
-	key = key_for(conn, identity, strlen(identity), ua_id);
+	key = key_for(conn, identity, strlen(identity), name_of(ssl, conn->tls), ua_id);
 	if (key == NULL)
 		return 0;
 	memcpy(psk, key, GBA_NAF_KEY_LEN);
@@ -183,7 +208,7 @@ static int on_psk_tls13(SSL *ssl, const unsigned char *identity, size_t len, SSL
 	if (conn == NULL)
 		return 0;
 	gba_naf_ua_id_tls13_psk(ua_id);
-	key = key_for(conn, (const char *)identity, len, ua_id);
+	key = key_for(conn, (const char *)identity, len, name_in_hello(ssl, conn->tls), ua_id);
 	if (key != NULL)
 		*_sess = session_of_key(ssl, key);
 	return 1;
