@@ -7,10 +7,11 @@ struct proxy {
 	struct proxy_conf conf;
 	struct url to;
 	struct token_source source;
-	struct proxy_tls *tls;
+	struct proxy_tls *tls; /* one of the two */
+	struct proxy_http *http;
 };
 
-static const char *const schemes[] = { "tls", NULL };
+static const char *const schemes[] = { "tls", "https", "http", NULL };
 
 static enum gba_err start(struct proxy *proxy, struct ue_why *why)
 {
@@ -18,9 +19,11 @@ static enum gba_err start(struct proxy *proxy, struct ue_why *why)
 
 	err = url_parse(proxy, proxy->conf.to, schemes, &proxy->to);
 	if (err != GBA_OK)
-		return ue_fail(why, err, "%s: not tls://host:port", proxy->conf.to);
+		return ue_fail(why, err, "%s: not tls://host:port, https://host or http://host", proxy->conf.to);
 	if (!fqdn_valid(bytes_of(proxy->to.host)))
 		return ue_fail(why, GBA_E_SYNTAX, "%s: an application has a host name", proxy->conf.to);
+	if (strcmp(proxy->to.scheme, "tls") != 0)
+		return proxy_http_start(proxy, &proxy->conf, &proxy->to, &proxy->source, &proxy->http, why);
 	if (proxy->to.port == 0)
 		return ue_fail(why, GBA_E_SYNTAX, "%s: a port is needed", proxy->conf.to);
 	return proxy_tls_start(proxy, &proxy->conf, &proxy->to, &proxy->source, &proxy->tls, why);
@@ -47,11 +50,14 @@ enum gba_err proxy_start(TALLOC_CTX *mem_ctx, const struct proxy_conf *conf, str
 
 unsigned int proxy_port(const struct proxy *proxy)
 {
-	return proxy_tls_port(proxy->tls);
+	return proxy->tls != NULL ? proxy_tls_port(proxy->tls) : proxy_http_port(proxy->http);
 }
 
 void proxy_stop(struct proxy *proxy)
 {
-	proxy_tls_stop(proxy->tls);
+	if (proxy->tls != NULL)
+		proxy_tls_stop(proxy->tls);
+	else
+		proxy_http_stop(proxy->http);
 	talloc_free(proxy);
 }

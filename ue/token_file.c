@@ -86,6 +86,7 @@ static enum gba_err get_realm(struct record_in *in, struct tokens *tokens)
 	char profile[STATE_NAME_MAX + 1];
 	struct token_realm *realm;
 	struct bytes ks;
+	uint64_t flag;
 
 	get_profile(in, profile);
 	if (in->bad || tokens_realm(tokens, profile) != NULL)
@@ -98,11 +99,12 @@ static enum gba_err get_realm(struct record_in *in, struct tokens *tokens)
 	record_get_text(in, realm->impi, sizeof(realm->impi));
 	realm->created = (time_t)record_get(in, 8);
 	realm->expires = (time_t)record_get(in, 8);
-	realm->in_usim = record_get(in, 1) == 1;
+	flag = record_get(in, 1);
+	realm->in_usim = flag == 1;
 	ks = record_get_field(in, GBA_KS_LEN);
 	record_get_text(in, realm->tmpi, sizeof(realm->tmpi));
 	realm->not_before = (time_t)record_get(in, 8);
-	if (in->bad || (ks.n != 0 && ks.n != GBA_KS_LEN))
+	if (in->bad || flag > 1 || (ks.n != 0 && ks.n != GBA_KS_LEN))
 		return GBA_E_CORRUPT;
 	if (realm->impi[0] != '\0' && !impi_valid(bytes_of(realm->impi)))
 		return GBA_E_CORRUPT;

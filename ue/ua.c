@@ -27,9 +27,10 @@ struct session {
 	struct fetch_header headers[HEADERS_MAX + 1]; /* Authorization, User-Agent, then the request's */
 };
 
-static const char *const reserved[] = { "Authorization", "Host", "User-Agent", "Content-Length", "Transfer-Encoding" };
+static const char *const reserved[] = { "Host", "User-Agent", "Content-Length", "Transfer-Encoding" };
 
-static bool header_allowed(const struct fetch_header *header)
+/* Authorization is the program's own where no Digest of ours can be needed. */
+static bool header_allowed(const struct session *s, const struct fetch_header *header)
 {
 	size_t i;
 
@@ -37,7 +38,7 @@ static bool header_allowed(const struct fetch_header *header)
 		if (strcasecmp(header->name, reserved[i]) == 0)
 			return false;
 	}
-	return header->name[0] != '\0';
+	return header->name[0] != '\0' && (s->conf->mode == UA_PSK || strcasecmp(header->name, "Authorization") != 0);
 }
 
 static enum gba_err set_headers(struct session *s)
@@ -50,7 +51,7 @@ static enum gba_err set_headers(struct session *s)
 	if (s->headers[1].value == NULL)
 		return ue_fail(s->why, GBA_E_NOMEM, "out of memory");
 	for (; header != NULL && header->name != NULL; header++) {
-		if (n >= HEADERS_MAX || !header_allowed(header))
+		if (n >= HEADERS_MAX || !header_allowed(s, header))
 			return ue_fail(s->why, GBA_E_SYNTAX, "header %s: not allowed here", header->name);
 		s->headers[n++] = *header;
 	}

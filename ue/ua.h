@@ -28,8 +28,9 @@ struct ua_conf {
 
 struct ua_request {
 	const char *url, *method;
-	const struct fetch_header *headers; /* extra ones, ends with a NULL name; NULL: none. Authorization, Host,
-					       User-Agent, Content-Length and Transfer-Encoding are ours: refused */
+	const struct fetch_header *headers; /* extra ones, ends with a NULL name; NULL: none. Host, User-Agent,
+					       Content-Length, Transfer-Encoding and, unless mode is PSK,
+					       Authorization are ours: refused */
 	struct bytes body;		    /* absent: none */
 };
 

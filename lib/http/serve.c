@@ -370,6 +370,34 @@ struct bytes http_req_header(const struct http_req *req, const char *name)
 	return BYTES(value, n);
 }
 
+struct each_header {
+	void (*each)(void *arg, struct bytes name, struct bytes value);
+	void *arg;
+};
+
+static enum MHD_Result hand_header(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_n, const char *value,
+				   size_t value_n)
+{
+	const struct each_header *to = arg;
+
+	(void)kind;
+	while (value_n > 0 && (value[value_n - 1] == ' ' || value[value_n - 1] == '\t'))
+		value_n--;
+	to->each(to->arg, BYTES(name, name_n), BYTES(value != NULL ? value : "", value_n));
+	return MHD_YES;
+}
+
+size_t http_req_headers(const struct http_req *req, void (*each)(void *arg, struct bytes name, struct bytes value), void *arg)
+{
+	struct each_header to = { each, arg };
+	int n;
+
+	if (atomic_load_explicit(&req->stage, memory_order_acquire) == STAGE_STOPPED)
+		return 0;
+	n = MHD_get_connection_values_n(req->conn->mhd, MHD_HEADER_KIND, hand_header, &to);
+	return n > 0 ? (size_t)n : 0;
+}
+
 struct bytes http_req_body(const struct http_req *req)
 {
 	return req->body;

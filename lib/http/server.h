@@ -49,6 +49,8 @@ struct bytes http_req_method(const struct http_req *req);
 struct bytes http_req_target(const struct http_req *req);
 /** First value of a header, no case; absent: p == NULL. */
 struct bytes http_req_header(const struct http_req *req, const char *name);
+/** Every header as it came, in order: what a proxy hands on. Views valid while req lives. @return how many */
+size_t http_req_headers(const struct http_req *req, void (*each)(void *arg, struct bytes name, struct bytes value), void *arg);
 struct bytes http_req_body(const struct http_req *req);
 bool http_req_is_tls(const struct http_req *req);
 /** "192.0.2.1:4711", valid while req lives. */

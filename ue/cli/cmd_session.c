@@ -316,6 +316,8 @@ static enum gba_err cmd_get(struct cli *cli, void *args)
 	if (err != GBA_OK)
 		return err;
 	cli->exit = exit_of_status(reply.answer.status);
+	if (reply.answer.status >= 400)
+		fprintf(stderr, "gba-ue: %s answers %u\n", request.url, reply.answer.status);
 	if (cli->json)
 		put_reply(cli, get, &reply);
 	cli->quiet = !cli->json;

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP: requests are taken in by lib/http, handed to a few threads, and asked of the application by ua_fetch(). */
+#include <pthread.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/queue.h>
+
+#include "core/log.h"
+#include "http/server.h"
+#include "ue/proxy_part.h"
+
+#define WORKERS_MAX   8
+#define HEADERS_MAX   48 /* of a program's request */
+#define STOP_MS	      3000
+#define PROXY_BODY_MAX (4 * 1024 * 1024) /* [octets] each way: held in memory */
+
+struct job {
+	STAILQ_ENTRY(job) queue;
+	struct http_req *req;
+};
+
+struct proxy_http {
+	const struct proxy_conf *conf;
+	const struct url *to;
+	const struct token_source *source;
+	struct http_server *server;
+	pthread_t workers[WORKERS_MAX];
+	unsigned int worker_count;
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	STAILQ_HEAD(, job) jobs;
+	unsigned int waiting; /* jobs queued */
+	bool stop;
+};
+
+/* Headers of one connection (RFC 9110 7.6.1) and those that are ours to write. What Connection names in addition is not
+ * looked up: a program on this host has no reason to. */
+static bool is_hop(const char *name)
+{
+	static const char *const hop[] = { "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization",
+					   "Proxy-Authenticate", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Host",
+					   "Content-Length", "User-Agent", "Expect", "Authentication-Info", NULL };
+	const char *const *p;
+
+	for (p = hop; *p != NULL; p++) {
+		if (strcasecmp(*p, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+struct headers {
+	TALLOC_CTX *ctx;
+	bool keep_authorization; /* PSK-TLS: the program's own; else Ua's Digest takes that place */
+	struct fetch_header row[HEADERS_MAX + 1];
+	size_t n;
+	bool failed;
+};
+
+static void take_header(void *arg, struct bytes name, struct bytes value)
+{
+	struct headers *headers = arg;
+	char *copy = talloc_strndup(headers->ctx, (const char *)name.p, name.n);
+
+	if (copy == NULL || headers->n >= HEADERS_MAX) {
+		headers->failed = true;
+		return;
+	}
+	if (is_hop(copy) || (!headers->keep_authorization && strcasecmp(copy, "Authorization") == 0))
+		return;
+	headers->row[headers->n].name = copy;
+	headers->row[headers->n].value = talloc_strndup(headers->ctx, (const char *)value.p, value.n);
+	headers->failed |= headers->row[headers->n].value == NULL;
+	headers->n++;
+}
+
+/* The program's target below the path of --to: "https://naf.example/base" and "/x" make "https://naf.example/base/x". */
+static char *url_of(TALLOC_CTX *ctx, const struct proxy_http *part, struct bytes target)
+{
+	const char *base = part->to->target;
+	size_t n = strcspn(base, "?#");
+
+	while (n > 0 && base[n - 1] == '/')
+		n--;
+	if (target.n == 0 || target.p[0] != '/')
+		return NULL; /* OPTIONS *, absolute form: nothing this port serves */
+	return talloc_asprintf(ctx, "%s://%s:%u%.*s%.*s", part->to->scheme, part->to->host, part->to->port, (int)n, base,
+			       BYTES_FMT(target));
+}
+
+static void reply(struct http_req *req, struct ua_reply *answer, TALLOC_CTX *ctx)
+{
+	struct http_header *headers = talloc_zero_array(ctx, struct http_header, answer->answer.header_count + 1);
+	size_t i, n = 0;
+
+	if (headers == NULL)
+		return http_reply_error(req, GBA_E_NOMEM);
+	for (i = 0; i < answer->answer.header_count; i++) {
+		if (is_hop(answer->answer.headers[i].name) || strcasecmp(answer->answer.headers[i].name, "Server") == 0)
+			continue;
+		headers[n].name = answer->answer.headers[i].name;
+		headers[n++].value = answer->answer.headers[i].value;
+	}
+	http_reply(req, answer->answer.status, headers, answer->answer.body);
+}
+
+static void log_failure(const struct proxy_http *part, enum gba_err err, const struct ue_why *why)
+{
+	struct log_about about = { .iface = "Ua", .peer = bytes_of(part->to->host), .clause = "TS 24.109 5", .result = err };
+
+	log_event(LOG_L_WARNING, "ue.request", &about, "%s", why->text);
+}
+
+static void serve(struct proxy_http *part, const struct fetcher *fetcher, struct http_req *req)
+{
+	TALLOC_CTX *ctx = talloc_new(NULL);
+	struct headers *headers = talloc_zero(ctx, struct headers);
+	struct ua_request request = { .body = http_req_body(req) };
+	struct ua_conf conf = part->conf->ua;
+	struct ue_why why = { "" };
+	struct ua_reply answer;
+	enum gba_err err;
+
+	if (headers == NULL) {
+		http_reply_error(req, GBA_E_NOMEM);
+		goto done;
+	}
+	headers->ctx = ctx;
+	headers->keep_authorization = conf.mode == UA_PSK;
+	http_req_headers(req, take_header, headers);
+	request.headers = headers->row;
+	request.url = url_of(ctx, part, http_req_target(req));
+	request.method = talloc_strndup(ctx, (const char *)http_req_method(req).p, http_req_method(req).n);
+	if (request.body.n == 0)
+		request.body = BYTES_NONE;
+	if (conf.max_body == 0)
+		conf.max_body = PROXY_BODY_MAX;
+	if (headers->failed || request.url == NULL || request.method == NULL) {
+		http_reply_error(req, headers->failed ? GBA_E_TOO_LONG : GBA_E_SYNTAX);
+		goto done;
+	}
+	err = ua_fetch(ctx, &conf, part->source, fetcher, &request, &answer, &why);
+	if (err == GBA_OK) {
+		reply(req, &answer, ctx);
+	} else {
+		log_failure(part, err, &why);
+		http_reply_error(req, err == GBA_E_DIGEST_MISMATCH || err == GBA_E_BTID_UNKNOWN ? GBA_E_PEER : err);
+	}
+done:
+	talloc_free(ctx);
+}
+
+static struct job *next_job(struct proxy_http *part)
+{
+	struct job *job;
+
+	pthread_mutex_lock(&part->lock);
+	while (!part->stop && STAILQ_EMPTY(&part->jobs))
+		pthread_cond_wait(&part->work, &part->lock);
+	job = STAILQ_FIRST(&part->jobs);
+	if (job != NULL) {
+		STAILQ_REMOVE_HEAD(&part->jobs, queue);
+		part->waiting--;
+	}
+	pthread_mutex_unlock(&part->lock);
+	return job;
+}
+
+/* A worker keeps a connection to the application alive between requests. */
+static void *worker_main(void *arg)
+{
+	struct proxy_http *part = arg;
+	TALLOC_CTX *ctx = talloc_new(NULL);
+	struct fetch_curl *curl;
+	struct fetcher fetcher;
+	struct job *job;
+
+	if (ctx == NULL || fetch_curl_new(ctx, &curl) != GBA_OK) {
+		talloc_free(ctx);
+		return NULL;
+	}
+	fetcher = fetch_curl_fetcher(curl);
+	while ((job = next_job(part)) != NULL) {
+		serve(part, &fetcher, job->req);
+		free(job);
+	}
+	talloc_free(ctx);
+	return NULL;
+}
+
+/* In a thread of lib/http: no waiting here. */
+static void on_request(struct http_req *req, void *arg)
+{
+	struct proxy_http *part = arg;
+	struct job *job = malloc(sizeof(*job));
+	bool taken = false;
+
+	if (job != NULL) {
+		job->req = req;
+		pthread_mutex_lock(&part->lock);
+		taken = !part->stop && part->waiting < part->conf->max_connections;
+		if (taken) {
+			STAILQ_INSERT_TAIL(&part->jobs, job, queue);
+			part->waiting++;
+			pthread_cond_signal(&part->work);
+		}
+		pthread_mutex_unlock(&part->lock);
+	}
+	if (taken)
+		return;
+	free(job);
+	http_reply_error(req, GBA_E_BUSY);
+}
+
+static void stop_workers(struct proxy_http *part)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&part->lock);
+	part->stop = true;
+	pthread_cond_broadcast(&part->work);
+	pthread_mutex_unlock(&part->lock);
+	for (i = 0; i < part->worker_count; i++)
+		pthread_join(part->workers[i], NULL);
+	pthread_mutex_destroy(&part->lock);
+	pthread_cond_destroy(&part->work);
+}
+
+static enum gba_err start_workers(struct proxy_http *part)
+{
+	unsigned int want = part->conf->max_connections < WORKERS_MAX ? part->conf->max_connections : WORKERS_MAX;
+
+	STAILQ_INIT(&part->jobs);
+	pthread_mutex_init(&part->lock, NULL);
+	pthread_cond_init(&part->work, NULL);
+	while (part->worker_count < want &&
+	       pthread_create(&part->workers[part->worker_count], NULL, worker_main, part) == 0)
+		part->worker_count++;
+	return part->worker_count > 0 ? GBA_OK : GBA_E_NOMEM;
+}
+
+enum gba_err proxy_http_start(TALLOC_CTX *mem_ctx, const struct proxy_conf *conf, const struct url *to,
+			      const struct token_source *source, struct proxy_http **_part, struct ue_why *why)
+{
+	struct proxy_http *part = talloc_zero(mem_ctx, struct proxy_http);
+	struct http_conf http = HTTP_CONF_DEFAULTS;
+	const char *error = NULL;
+	enum gba_err err;
+
+	if (part == NULL)
+		return ue_fail(why, GBA_E_NOMEM, "out of memory");
+	part->conf = conf;
+	part->to = to;
+	part->source = source;
+	http.listen = conf->listen;
+	http.max_connections = conf->max_connections;
+	http.max_per_source = conf->max_connections;
+	http.max_body = PROXY_BODY_MAX;
+	err = start_workers(part);
+	if (err == GBA_OK)
+		err = http_server_start(part, &http, on_request, part, &part->server, &error);
+	if (err != GBA_OK) {
+		stop_workers(part);
+		ue_fail(why, err, "%s", error != NULL ? error : gba_strerror(err));
+		talloc_free(part);
+		return err;
+	}
+	*_part = part;
+	return GBA_OK;
+}
+
+unsigned int proxy_http_port(const struct proxy_http *part)
+{
+	return http_server_port(part->server);
+}
+
+/* The server first: it waits a little for requests in work and answers the others, so that no worker holds one after it. */
+void proxy_http_stop(struct proxy_http *part)
+{
+	http_server_stop(part->server, STOP_MS);
+	stop_workers(part);
+}
