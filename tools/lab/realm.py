@@ -36,7 +36,7 @@ class Tree:
         self.top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
     def extension(self, name):
-        places = {"dict_gba": "dict", "gba_guard": "lib/dia/guard", "hss_stub": "hss-stub", "bsf": "bsf", "naf": "naf-adapter/agent"}
+        places = {"dict_gba": "dict", "gba_guard": "lib", "hss_stub": "hss-stub", "bsf": "bsf", "naf": "naf-adapter/agent"}
         if self.build:
             return os.path.join(self.build, places[name], ".libs", name + ".fdx")
         prefix = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -120,14 +120,15 @@ class Realm:
         """peers: [(identity, [applications])]; others are refused."""
         groups = ",\n".join('  { identity = %s; applications = [ %s ]; }' % (q(peer), ", ".join(q(a) for a in applications))
                             for peer, applications in peers)
-        return self._write(node + ".guard.conf", self.common(node) + "listen = [ %s ];\nrealms = [ %s ];\npeers = (\n%s\n);\n"
+        return self._write(node + ".guard.conf", "listen = [ %s ];\nrealms = [ %s ];\npeers = (\n%s\n);\n"
                            "metrics-listen = %s;\n" % (q(self.address(node)), ", ".join(q(r) for r in realms), groups,
-                                                     q(self.address(node) + ":9100")))
+                                                     q(self.address(node) + ":9101")))
 
     def hss_conf(self, bsfs=((BSF_DIAMETER, 1),), extra=""):
         groups = ", ".join('{ identity = %s; ind = %d; realms = [ %s ]; }' % (q(name), ind, q(IMPI_REALM)) for name, ind in bsfs)
-        return self._write("hss.conf", self.common("hss") + 'database = %s;\nkek-file = %s;\nbsfs = ( %s );\n%s'
-                           % (q(self.path("hss.db")), q(self.path("hss.kek")), groups, extra))
+        return self._write("hss.conf", self.common("hss") + 'database = %s;\nkek-file = %s;\nbsfs = ( %s );\n'
+                           'metrics-listen = %s;\n%s' % (q(self.path("hss.db")), q(self.path("hss.kek")), groups,
+                                                        q(self.address("hss") + ":9100"), extra))
 
     def bsf_conf(self, extra="", nafs=None):
         os.makedirs(self.path("bsf"), mode=0o700, exist_ok=True)
@@ -135,9 +136,9 @@ class Realm:
             nafs = ('{ identity = %s; fqdns = [ %s ]; gsids = [ "*" ]; impi-allowed = false; }' % (q(AGENT), q(NAF)))
         return self._write("bsf.conf", self.common("bsf") + 'name = %s;\nub = ( { listen = %s; } );\n'
                            'hss = ( { impi-realm = %s; destination-realm = %s; } );\nnafs = ( %s );\n'
-                           'store-dir = %s;\nkek-file = %s;\n%s'
+                           'store-dir = %s;\nkek-file = %s;\nmetrics-listen = %s;\n%s'
                            % (q(BSF), q(self.address("bsf") + ":80"), q(IMPI_REALM), q(OPERATOR), nafs, q(self.path("bsf")),
-                              q(self.path("bsf.kek")), extra))
+                              q(self.path("bsf.kek")), q(self.address("bsf") + ":9100"), extra))
 
     def agent_conf(self, extra=""):
         return self._write("naf.conf", self.common("agent") + 'socket = %s;\n'
@@ -186,9 +187,10 @@ class Realm:
         return self.start_process("proxy", process, self.address("proxy"), 443)
 
     def ready(self, node):
-        """Does the node say that it can do its work (/readyz)?"""
+        """Does the node say that it can do its work (/readyz)? The agent's page is its guard's."""
+        port = 9101 if node == "agent" else 9100
         try:
-            with urllib.request.urlopen("http://%s:9100/readyz" % self.address(node), timeout=2) as answer:
+            with urllib.request.urlopen("http://%s:%d/readyz" % (self.address(node), port), timeout=2) as answer:
                 return answer.status == 200
         except OSError:
             return False
