@@ -13,7 +13,7 @@ static int usage(const struct role *role, FILE *out, int status)
 	fprintf(out,
 		"Usage: %s [-c FILE] | --check-config FILE | --show-config FILE | --defaults\n"
 		"%s\n\n"
-		"  -c, --daemon-config FILE  run freeDiameterd in the foreground with FILE\n"
+		"  -c, --daemon-config FILE  run %s in the foreground with FILE\n"
 		"                            (default %s)\n"
 		"      --check-config FILE   say whether FILE is a good configuration of this role, and stop\n"
 		"      --show-config FILE    print every item in force, with FILE and the environment applied\n"
@@ -21,7 +21,7 @@ static int usage(const struct role *role, FILE *out, int status)
 		"      --version             print the version\n"
 		"      --help                print this text\n\n"
 		"Exit status: 0 done, 1 the configuration is not good, 2 wrong use.\n",
-		role->program, role->what, role->daemon_conf);
+		role->program, role->what, role->run != NULL ? "it" : "freeDiameterd", role->daemon_conf);
 	return status;
 }
 
@@ -120,5 +120,5 @@ int role_main(const struct role *role, int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage(role, stderr, EXIT_USAGE);
-	return run_daemon(role, daemon_conf);
+	return role->run != NULL ? role->run(role, daemon_conf) : run_daemon(role, daemon_conf);
 }

@@ -14,6 +14,8 @@ struct role {
 	size_t conf_size;
 	/** Checks between items; may be NULL. */
 	enum gba_err (*check)(const void *conf, struct conf_error *_error);
+	/** A daemon of its own: runs with the file of -c instead of freeDiameterd. NULL: freeDiameterd. @return exit status */
+	int (*run)(const struct role *role, const char *path);
 };
 
 /** --check-config FILE, --show-config FILE (effective values), --defaults (documented sample), --version, --help; without

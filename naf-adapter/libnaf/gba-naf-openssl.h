@@ -44,8 +44,11 @@ struct gba_naf_tls_options {
 	struct gba_naf *naf;	 /* asynchronous mode: handle of the loop's thread; outlives the gba_naf_tls */
 	void (*ready)(SSL *ssl, void *arg); /* asynchronous mode: required */
 	void *arg;
+	/** Results the application remembers: a reference that becomes ours, or NULL to have the agent asked. Called inside
+	 * the handshake, on a small stack when asynchronous. May be NULL. */
+	struct gba_naf_result *(*lookup)(const struct gba_naf_query *query, void *arg);
 };
-#define GBA_NAF_TLS_OPTIONS_INIT { sizeof(struct gba_naf_tls_options), NULL, NULL, 0, 0, 0, NULL, NULL, NULL, NULL }
+#define GBA_NAF_TLS_OPTIONS_INIT { sizeof(struct gba_naf_tls_options), NULL, NULL, 0, 0, 0, NULL, NULL, NULL, NULL, NULL }
 
 /** Prepare ctx: TLS 1.2 as minimum, PSK suites (ECDHE-PSK and DHE-PSK before PSK), TLS 1.3 suites with SHA-256, the
  * server's preference, identity hint, no tickets, no resumption, no early data, no renegotiation. Certificates, options and

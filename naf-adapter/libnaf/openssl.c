@@ -126,6 +126,9 @@ static enum gba_naf_error fetch(struct tls_conn *conn)
 	query.gsid_count = tls->gsid_count;
 	query.timeout_ms = tls->timeout_ms;
 	query.flags = conn->kind == GBA_NAF_KIND_UICC ? GBA_NAF_NEED_INT_KEY : 0;
+	conn->result = tls->lookup != NULL ? tls->lookup(&query, tls->arg) : NULL;
+	if (conn->result != NULL)
+		return GBA_NAF_OK;
 	query.source = tls_source(conn->ssl, source, sizeof(source));
 	return tls->naf != NULL ? tls_fetch_async(conn, &query) : tls_fetch_sync(conn, &query);
 }
@@ -251,6 +254,7 @@ static enum gba_naf_error copy_options(struct gba_naf_tls *tls, const struct gba
 	tls->naf = o->naf;
 	tls->ready = o->ready;
 	tls->arg = o->arg;
+	tls->lookup = o->lookup;
 	if (o->socket_path != NULL) {
 		tls->socket_path = strdup(o->socket_path);
 		if (tls->socket_path == NULL)

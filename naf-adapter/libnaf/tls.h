@@ -19,6 +19,7 @@ struct gba_naf_tls {
 	struct gba_naf *naf;
 	void (*ready)(SSL *ssl, void *arg);
 	void *arg;
+	struct gba_naf_result *(*lookup)(const struct gba_naf_query *query, void *arg);
 	pthread_mutex_t lock; /* of the pool */
 	struct gba_naf *pool[TLS_POOL_MAX];
 	size_t pool_n;

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** One request and its answer: head (http.c), who sent it (auth.c), to the application and back (relay.c). A talloc context of
+ * its own that everything it needs hangs below. Belongs to its connection. */
+#ifndef GBA_PROXY_EXCHANGE_H
+#define GBA_PROXY_EXCHANGE_H
+
+#include "naf-adapter/proxy/body.h"
+#include "naf-adapter/proxy/conn.h"
+#include "naf-adapter/proxy/ua_digest.h"
+
+enum ex_state {
+	EX_HEAD,    /* waits for a request, or the rest of its head */
+	EX_KEY,	    /* the agent is asked */
+	EX_HOLD,    /* auth-int: the body is collected until it can be verified */
+	EX_CONNECT, /* connection to the application being made */
+	EX_RELAY,
+	EX_REFUSED, /* our own answer is queued; the rest of the request is thrown away */
+};
+
+struct exchange {
+	struct conn *conn;
+	struct site *site;
+	enum ex_state state;
+	uint64_t started_us, trace_at;
+	size_t scanned;
+	bool head_begun;
+	struct h1_head head; /* views into octets below this context */
+	struct body request;
+	bool request_cut;	/* our answer is complete before the request is */
+	bool may_continue;	/* the device waits for 100 Continue */
+	/* auth.c */
+	bool digest;
+	struct ua_claim claim;
+	uint8_t ua_id[GBA_NAF_UA_ID_LEN];
+	struct gba_naf_request *asked;
+	struct gba_naf_result *result; /* Digest: key of the claim */
+	const uint8_t *key;	       /* of result: the one that proved right */
+	struct buf held;
+	struct asserted who;
+	char corr[9];
+	/* relay.c */
+	struct buf head_out;	/* kept until the application answers: a kept connection may prove dead */
+	struct upstream *up;
+	bool retried;
+	size_t res_scanned;
+	bool res_begun;
+	bool res_chunked;	/* towards the device */
+	bool up_keep;
+	struct body response;
+	unsigned int status;
+	bool close;
+	const char *why;	/* for the log; static */
+};
+
+/** Queue an answer of our own. @param extra  header lines with CRLF, or NULL
+ * @return what the caller's step returns */
+enum run exchange_refuse(struct exchange *ex, unsigned int status, const char *why, const struct buf *extra);
+/** The same, and nothing more is read: the peer's framing cannot be trusted. */
+enum run exchange_refuse_close(struct exchange *ex, unsigned int status, const char *why);
+/** 100 Continue, when the device waits for it. @return false: out of memory */
+bool exchange_continue(struct exchange *ex);
+/** The answer is queued as a whole: log it, and make place for the next request. */
+enum run exchange_finish(struct exchange *ex);
+
+/** 101 is queued: the connection is a stream from here on. */
+enum run exchange_switched(struct exchange *ex);
+/** The answer cannot be completed: the device sees it cut. */
+enum run exchange_cut(struct exchange *ex, const char *why);
+
+/** auth.c: find out who sent the request; goes on with relay_start(). */
+enum run auth_start(struct exchange *ex);
+/** The key came, or not. */
+enum run auth_hold(struct exchange *ex);
+void auth_free(struct exchange *ex);
+/** Headers of the answer that prove us to the device; NULL: none. */
+char *auth_info(struct exchange *ex, bool empty_body);
+
+/** relay.c */
+enum run relay_start(struct exchange *ex);
+enum run relay_connect(struct exchange *ex);
+enum run relay_run(struct exchange *ex);
+enum run relay_timeout(struct exchange *ex);
+void relay_free(struct exchange *ex);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "naf-adapter/proxy/fields.h"
+
+#include <ctype.h>
+
+#define VIA "gba-naf-proxy"
+
+/* "X_Forwarded.FOR" and "x-forwarded-for" are one name. */
+static bool same_name(struct bytes name, const char *plain, bool prefix)
+{
+	size_t i, n = strlen(plain);
+	uint8_t c;
+
+	if (prefix ? name.n < n : name.n != n)
+		return false;
+	for (i = 0; i < n; i++) {
+		c = isalnum(name.p[i]) ? (uint8_t)tolower(name.p[i]) : '-';
+		if (c != (uint8_t)plain[i])
+			return false;
+	}
+	return true;
+}
+
+bool fields_reserved(struct bytes name)
+{
+	static const struct { const char *name; bool prefix; } rows[] = {
+		{ "x-3gpp-asserted-identity", true },
+		{ "x-3gpp-authorization-flags", true },
+		{ "forwarded", false },
+		{ "x-forwarded", true },
+		{ "x-real-ip", false },
+		{ "x-client-ip", false },
+		{ "x-cluster-client-ip", false },
+		{ "client-ip", false },
+		{ "true-client-ip", false },
+		{ "cf-connecting-ip", false },
+		{ "x-original-url", false },
+		{ "x-rewrite-url", false },
+		{ "x-original-uri", false },
+		{ "x-remote-user", false },
+		{ "remote-user", false },
+		{ "x-http-method-override", false },
+		{ "x-http-method", false },
+		{ "x-method-override", false },
+		{ "proxy", false }, /* HTTP_PROXY of CGI programs */
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (same_name(name, rows[i].name, rows[i].prefix))
+			return true;
+	}
+	return false;
+}
+
+static bool put_field(struct buf *out, const char *name, struct bytes value)
+{
+	if (value.p == NULL)
+		return true;
+	return buf_put(out, bytes_of(name)) && buf_put(out, bytes_of(": ")) && buf_put(out, value) && buf_put(out, bytes_of("\r\n"));
+}
+
+static bool copy_field(struct buf *out, const struct h1_field *field)
+{
+	return buf_put(out, field->name) && buf_put(out, bytes_of(": ")) && buf_put(out, field->value) &&
+	       buf_put(out, bytes_of("\r\n"));
+}
+
+/* Those we write ourselves, or that end here; so also when spelled for CGI ("Content_Length", "Transfer_Encoding"). */
+static bool request_field_dropped(const struct h1_head *head, struct bytes name, bool drop_intended)
+{
+	return same_name(name, "host", false) || same_name(name, "content-length", false) ||
+	       same_name(name, "transfer-encoding", false) || same_name(name, "authorization", false) ||
+	       same_name(name, "expect", false) || same_name(name, "via", false) ||
+	       (drop_intended && same_name(name, "x-3gpp-intended-identity", false)) || fields_reserved(name) ||
+	       h1_hop_by_hop(head, name);
+}
+
+static bool put_framing(struct buf *out, const struct h1_head *head)
+{
+	bool has_length = h1_field_find(head, "content-length").p != NULL;
+
+	if (head->framing == H1_BODY_CHUNKED)
+		return buf_put(out, bytes_of("Transfer-Encoding: chunked\r\n"));
+	if (head->framing == H1_BODY_LENGTH || has_length)
+		return buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)head->length);
+	return true;
+}
+
+static bool put_from(struct buf *out, const struct h1_head *head, const struct from *from)
+{
+	return put_field(out, "X-Forwarded-For", bytes_of(from->address)) &&
+	       put_field(out, "X-Forwarded-Proto", bytes_of(from->tls ? "https" : "http")) &&
+	       put_field(out, "X-Forwarded-Host", head->authority) &&
+	       buf_printf(out, "Via: 1.%u " VIA "\r\n", head->minor);
+}
+
+static bool put_upgrade(struct buf *out, struct bytes upgrade)
+{
+	return upgrade.p == NULL ||
+	       (put_field(out, "Upgrade", upgrade) && buf_put(out, bytes_of("Connection: Upgrade\r\n")));
+}
+
+bool fields_put_request(struct buf *out, const struct h1_head *head, const struct asserted *who, const struct from *from,
+			bool drop_intended)
+{
+	bool good;
+	size_t i;
+
+	good = buf_put(out, head->method) && buf_put(out, bytes_of(" ")) && buf_put(out, head->path) &&
+	       buf_put(out, bytes_of(" HTTP/1.1\r\n")) &&
+	       put_field(out, "Host", head->authority.p != NULL ? head->authority : bytes_of(""));
+	for (i = 0; good && i < head->fields; i++) {
+		if (!request_field_dropped(head, head->field[i].name, drop_intended))
+			good = copy_field(out, &head->field[i]);
+	}
+	return good && put_framing(out, head) && put_field(out, "X-3GPP-Asserted-Identity", who->list) &&
+	       put_field(out, "X-3GPP-Authorization-Flags", who->flags) && put_field(out, "X-Forwarded-User", who->user) &&
+	       put_from(out, head, from) && put_upgrade(out, head->upgrade) && buf_put(out, bytes_of("\r\n"));
+}
+
+static bool response_field_dropped(const struct h1_head *head, struct bytes name, const struct response_plan *plan)
+{
+	if (plan->authentication_info != NULL && bytes_eq_nocase(name, bytes_of("authentication-info")))
+		return true;
+	if (plan->chunked && bytes_eq_nocase(name, bytes_of("content-length")))
+		return true;
+	return h1_hop_by_hop(head, name);
+}
+
+static bool put_connection(struct buf *out, const struct response_plan *plan)
+{
+	if (plan->upgrade.p != NULL)
+		return put_upgrade(out, plan->upgrade);
+	if (plan->close)
+		return buf_put(out, bytes_of("Connection: close\r\n"));
+	return plan->minor > 0 || buf_put(out, bytes_of("Connection: keep-alive\r\n"));
+}
+
+bool fields_put_response(struct buf *out, const struct h1_head *head, const struct response_plan *plan)
+{
+	bool good = buf_printf(out, "HTTP/1.1 %u ", head->status) && buf_put(out, head->reason) && buf_put(out, bytes_of("\r\n"));
+	size_t i;
+
+	for (i = 0; good && i < head->fields; i++) {
+		if (!response_field_dropped(head, head->field[i].name, plan))
+			good = copy_field(out, &head->field[i]);
+	}
+	if (good && plan->chunked)
+		good = buf_put(out, bytes_of("Transfer-Encoding: chunked\r\n"));
+	if (good && plan->authentication_info != NULL)
+		good = put_field(out, "Authentication-Info", bytes_of(plan->authentication_info));
+	return good && put_connection(out, plan) && buf_put(out, bytes_of("\r\n"));
+}
+
+static bool identity_valid(struct bytes identity)
+{
+	size_t i;
+
+	for (i = 0; i < identity.n; i++) {
+		if (identity.p[i] <= 0x20 || identity.p[i] >= 0x7f || identity.p[i] == '"' || identity.p[i] == '\\')
+			return false;
+	}
+	return identity.n > 0;
+}
+
+bool identity_put(struct buf *list, struct bytes identity)
+{
+	if (!identity_valid(identity))
+		return false;
+	return (list->n == 0 || buf_put(list, bytes_of(", "))) && buf_put(list, bytes_of("\"")) && buf_put(list, identity) &&
+	       buf_put(list, bytes_of("\""));
+}
+
+bool identity_among(struct bytes wanted, struct bytes list)
+{
+	struct bytes rest = list, item;
+
+	if (wanted.n >= 2 && wanted.p[0] == '"' && wanted.p[wanted.n - 1] == '"')
+		wanted = BYTES(wanted.p + 1, wanted.n - 2);
+	if (!identity_valid(wanted))
+		return false;
+	while (bytes_split(rest, '"', &item, &rest) && bytes_split(rest, '"', &item, &rest)) {
+		if (bytes_eq(item, wanted))
+			return true;
+	}
+	return false;
+}

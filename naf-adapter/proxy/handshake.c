@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "naf-adapter/proxy/handshake.h"
+
+#include <openssl/err.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/trace.h"
+#include "naf-adapter/libnaf/gba-naf-openssl.h"
+#include "naf-adapter/proxy/identity.h"
+
+static struct log_about about(const struct conn *conn)
+{
+	const char *btid = conn->chan.ssl != NULL ? gba_naf_tls_btid(conn->chan.ssl) : NULL;
+
+	return (struct log_about){ .iface = "Ua", .corr = conn->corr[0] != '\0' ? conn->corr : NULL,
+				   .peer = bytes_of(conn->address), .id = bytes_of(btid) };
+}
+
+enum run handshake_start(struct conn *conn)
+{
+	conn->state = CONN_HANDSHAKE;
+	conn->tls = tls_set_ref(conn->worker->tls);
+	conn->chan.ssl = tls_server_new(conn->tls, conn->chan.fd, conn);
+	return conn->chan.ssl != NULL ? RUN_AGAIN : RUN_CLOSE;
+}
+
+/* Y.3056 10.5-2c: both arrows of the handshake, once its B-TID is known. */
+static void trace_handshake(const struct conn *conn, const char *outcome)
+{
+	char message[64];
+	struct trace_step step = { .corr = conn->corr, .from = "ue", .to = "naf-proxy", .iface = "Ua",
+				   .clause = "Y.3056 10.5-2c", .message = message };
+
+	if (!trace_on() || conn->corr[0] == '\0')
+		return;
+	snprintf(message, sizeof(message), "ClientHello, psk_identity (%s)", SSL_get_version(conn->chan.ssl));
+	if (conn->site != NULL)
+		step.id = bytes_of(conn->site->fqdn);
+	trace_step(&step);
+	snprintf(message, sizeof(message), "%s", outcome);
+	step.from = "naf-proxy";
+	step.to = "ue";
+	trace_step(&step);
+}
+
+static void corr_set(struct conn *conn)
+{
+	const char *btid = gba_naf_tls_btid(conn->chan.ssl);
+	uint8_t rand[RAND_LEN];
+
+	if (btid != NULL && btid_parse(bytes_of(btid), rand, NULL) == GBA_OK)
+		corr_from_rand(rand, conn->corr);
+}
+
+static enum run failed(struct conn *conn, const char *why)
+{
+	enum gba_naf_error error = gba_naf_tls_error(conn->chan.ssl);
+	struct log_about where;
+
+	corr_set(conn);
+	where = about(conn);
+	where.clause = "TS 33.222 5.4";
+	where.result = GBA_E_DENIED;
+	if (error != GBA_NAF_OK)
+		why = gba_naf_strerror(error);
+	log_event(LOG_L_INFO, "ua.handshake_failed", &where, "%s", why);
+	trace_handshake(conn, "alert");
+	metric_add(conn->worker->proxy->stats.shake_failed, 1);
+	if (error != GBA_NAF_OK)
+		metric_add(conn->worker->proxy->stats.key_failed, 1);
+	return RUN_CLOSE;
+}
+
+enum run handshake_timeout(struct conn *conn)
+{
+	return failed(conn, "too slow");
+}
+
+void handshake_abort(struct conn *conn)
+{
+	if (conn->chan.ssl != NULL && conn->state == CONN_HANDSHAKE)
+		gba_naf_tls_abort(conn->chan.ssl);
+}
+
+void handshake_ua_id(const struct conn *conn, uint8_t ua_id[GBA_NAF_UA_ID_LEN])
+{
+	SSL *ssl = conn->chan.ssl;
+
+	gba_naf_ua_id_http_digest(ua_id);
+	if (ssl == NULL || (SSL_version(ssl) == TLS1_3_VERSION && conn->site->conf->tls13_ua_id == UA_ID_HTTP))
+		return;
+	gba_naf_ua_id_tls12(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl)), ua_id);
+}
+
+static void count_done(const struct conn *conn)
+{
+	const struct stats *stats = &conn->worker->proxy->stats;
+	bool tls13 = SSL_version(conn->chan.ssl) == TLS1_3_VERSION;
+
+	if (conn->result != NULL)
+		metric_add(tls13 ? stats->shake_psk13 : stats->shake_psk12, 1);
+	else
+		metric_add(tls13 ? stats->shake_cert13 : stats->shake_cert12, 1);
+	metric_observe_us(stats->shake_time, clock_mono_us() - conn->accepted_us);
+}
+
+/* The device proved its key: remember it, and who the device is. */
+static enum gba_err psk_done(struct conn *conn, struct gba_naf_result *result)
+{
+	uint8_t ua_id[GBA_NAF_UA_ID_LEN];
+	SSL *ssl = conn->chan.ssl;
+
+	if (SSL_version(ssl) == TLS1_3_VERSION)
+		gba_naf_ua_id_tls13_psk(ua_id);
+	else
+		gba_naf_ua_id_tls12(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl)), ua_id);
+	keys_put(conn->worker->keys, result, ua_id, clock_now());
+	conn->result = gba_naf_result_ref(result);
+	conn->identity = talloc_named_const(NULL, 0, "identity");
+	if (conn->identity == NULL)
+		return GBA_E_NOMEM;
+	return identity_of_result(conn->identity, conn->site->conf, result, &conn->who);
+}
+
+static enum run refused(struct conn *conn, enum gba_err err, const char *why)
+{
+	struct log_about where = about(conn);
+
+	where.result = err;
+	log_event(LOG_L_INFO, "ua.refused", &where, "%s", why);
+	return conn_end(conn);
+}
+
+static enum run done(struct conn *conn)
+{
+	struct gba_naf_result *result = gba_naf_tls_result(conn->chan.ssl);
+	enum gba_err err = GBA_OK;
+	struct log_about where;
+
+	SSL_clear_mode(conn->chan.ssl, SSL_MODE_ASYNC);
+	if (result != NULL)
+		err = psk_done(conn, result);
+	count_done(conn);
+	corr_set(conn);
+	trace_handshake(conn, "Finished");
+	where = about(conn);
+	log_event(LOG_L_DEBUG, "ua.handshake", &where, "%s %s", SSL_get_version(conn->chan.ssl), SSL_get_cipher(conn->chan.ssl));
+	if (conn->site->conf->mode == SITE_HTTP)
+		return err == GBA_E_NOMEM ? RUN_CLOSE : http_start(conn);
+	if (result == NULL || err != GBA_OK)
+		return refused(conn, err, "no identity for this stream");
+	return tunnel_start(conn);
+}
+
+/* OpenSSL has written its alert; a reset must not overtake it. */
+static enum run broken(struct conn *conn)
+{
+	unsigned long code = ERR_peek_last_error();
+	const char *why = code != 0 ? ERR_reason_error_string(code) : "connection lost";
+
+	failed(conn, why != NULL ? why : "TLS error");
+	ERR_clear_error();
+	if (code == 0)
+		return RUN_CLOSE;
+	SSL_free(conn->chan.ssl);
+	conn->chan.ssl = NULL;
+	return conn_end(conn);
+}
+
+enum run handshake_run(struct conn *conn)
+{
+	int rc, error;
+
+	if (gba_naf_tls_waiting(conn->chan.ssl))
+		return RUN_WAIT;
+	conn_wait_for_key(conn, false);
+	ERR_clear_error();
+	rc = SSL_do_handshake(conn->chan.ssl);
+	if (rc == 1)
+		return done(conn);
+	error = SSL_get_error(conn->chan.ssl, rc);
+	switch (error) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		chan_wait_for(&conn->chan, error == SSL_ERROR_WANT_READ, error == SSL_ERROR_WANT_WRITE);
+		return RUN_WAIT;
+	case SSL_ERROR_WANT_ASYNC:
+		chan_wait_for(&conn->chan, false, false);
+		return conn_wait_for_key(conn, true) ? RUN_WAIT : failed(conn, "too many wait for a key");
+	default: break;
+	}
+	return broken(conn);
+}

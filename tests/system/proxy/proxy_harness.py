@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the proxy's tests stand on, in plain Python and nothing of ours: an agent that speaks the local socket's protocol from its
+description, an application that counts what reaches it, Digest arithmetic of RFC 7616, clients on raw sockets."""
+import base64
+import hashlib
+import os
+import re
+import socket
+import socketserver
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+sys.path.insert(0, os.path.join(TOP, "tools"))
+from lab.certs import Authority  # noqa: E402
+from lab.process import Process, free_port, port_open, wait_until  # noqa: E402,F401
+
+BUILD = os.environ.get("GBA_BUILD", os.path.join(TOP, "build"))
+PROXY = os.path.join(BUILD, "naf-adapter/proxy/gba-naf-proxy")
+HOST = "127.0.0.1"
+NAF, NAF2, STREAM, UICC = "naf1.example.com", "naf2.example.com", "mqtt.example.com", "uicc.example.com"
+BSF = "bsf.mnc001.mcc001.pub.3gppnetwork.org"
+HTTP_DIGEST, TLS13_PSK = "0100000002", "0100000007"
+
+BTID_UNKNOWN, NOT_AUTHORIZED, UNREACHABLE = 1, 10, 20  # enum gba_naf_error
+
+
+def btid_of(number):
+    return base64.b64encode(struct.pack(">QQ", 0x0123456789abcdef, number)).decode() + "@" + BSF
+
+
+# ---- the agent
+
+class FakeAgent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """keys[(btid, fqdn, Ua identifier in hex)] = dict(key=..., expiry=..., int_key=..., impi=..., uss={gsid: ([uid], [flag])})."""
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, path):
+        super().__init__(path, AgentHandler)
+        self.keys, self.asked, self.delay, self.error, self.silent = {}, [], 0, None, False
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def add(self, number, fqdn=NAF, ua_id=HTTP_DIGEST, **values):
+        """A device's key; returns (B-TID, key)."""
+        key = hashlib.sha256(("%d %s %s" % (number, fqdn, ua_id)).encode()).digest()
+        entry = dict(key=key, expiry=time.time() + 3600, impi=None, uss={}, int_key=None)
+        entry.update(values)
+        self.keys[(btid_of(number), fqdn, ua_id)] = entry
+        return btid_of(number), entry["key"]
+
+
+def element(tag, value):
+    return struct.pack(">B", tag) + struct.pack(">I", len(value))[1:] + value
+
+
+def elements(body):
+    while body:
+        tag, length = body[0], int.from_bytes(body[1:4], "big")
+        yield tag, body[4:4 + length]
+        body = body[4 + length:]
+
+
+class AgentHandler(socketserver.BaseRequestHandler):
+    def handle(self):
+        lock = threading.Lock()
+        stream = self.request.makefile("rb")
+        while True:
+            head = stream.read(12)
+            if len(head) < 12:
+                return
+            length, version, kind, _, ident = struct.unpack(">IBBHI", head)
+            body = stream.read(length - 8)
+            assert version == 1
+            if kind == 1:
+                threading.Thread(target=self.answer, args=(lock, ident, body), daemon=True).start()
+
+    def answer(self, lock, ident, body):
+        values = {}
+        for tag, value in elements(body):
+            values.setdefault(tag & 0x7f, []).append(value)
+        question = (values[1][0].rstrip(b"\0").decode(), values[2][0].rstrip(b"\0").decode(), values[3][0].hex())
+        self.server.asked.append(question)
+        if self.server.silent:
+            return
+        time.sleep(self.server.delay)
+        entry = self.server.keys.get(question)
+        error = self.server.error or (BTID_UNKNOWN if entry is None or entry["expiry"] <= time.time() else None)
+        if error is None and struct.unpack(">I", values.get(5, [b"\0\0\0\0"])[0])[0] & 2 and entry["int_key"] is None:
+            error = 12
+        if error is not None:
+            kind, out = 3, element(32, struct.pack(">I", error))
+        else:
+            kind, out = 2, self.key_elements(entry)
+        frame = struct.pack(">IBBHI", len(out) + 8, 1, kind, 0, ident) + out
+        try:
+            with lock:
+                self.request.sendall(frame)
+        except OSError:
+            pass
+
+    @staticmethod
+    def key_elements(entry):
+        out = element(16, entry["key"]) + element(18, struct.pack(">q", int(entry["expiry"]))) + element(22, struct.pack(">I", 0))
+        if entry["int_key"]:
+            out += element(17, entry["int_key"])
+        if entry["impi"]:
+            out += element(20, entry["impi"].encode() + b"\0")
+        for gsid, (uids, flags) in entry["uss"].items():
+            inner = element(3 | 0, b"")[:0] + element(4, struct.pack(">I", gsid))
+            inner += b"".join(element(24, u.encode() + b"\0") for u in uids)
+            inner += b"".join(element(25, struct.pack(">I", f)) for f in flags)
+            out += element(23, inner)
+        return out
+
+
+# ---- the application
+
+class Application:
+    """An HTTP server of its own on raw sockets: keeps every request as it came, answers as told.
+    answer: function of (head, body) giving octets, or None for 200 with the request's path."""
+
+    def __init__(self):
+        self.socket = socket.create_server((HOST, 0), backlog=128)
+        self.port = self.socket.getsockname()[1]
+        self.requests, self.connections, self.answer, self.on_connection = [], 0, None, None
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+    def accept(self):
+        while True:
+            try:
+                sock, _ = self.socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self.on_connection or self.serve, args=(sock,), daemon=True).start()
+
+    def serve(self, sock):
+        stream = sock.makefile("rb", buffering=65536)
+        try:
+            while True:
+                head = read_head(stream)
+                if not head:
+                    return
+                body = read_body(stream, head)
+                self.requests.append((head, body))
+                out = (self.answer or self.plain)(head, body)
+                if out is None:
+                    return
+                sock.sendall(out)
+        except (OSError, ValueError):
+            pass
+        finally:
+            stream.close()
+            sock.close()
+
+    @staticmethod
+    def plain(head, body):
+        first = head.split(b"\r\n")[0].split(b" ")
+        text = b"path " + first[1] + b"\n"
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(text) + (b"" if first[0] == b"HEAD" else text)
+
+
+def read_head(stream):
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        line = stream.readline()
+        if not line:
+            return b""
+        head += line
+    return head
+
+
+def header(head, name):
+    """All values of a header in a head."""
+    found = re.findall(rb"(?im)^" + re.escape(name.encode()) + rb":[ \t]*([^\r\n]*)", head)
+    return [value.decode() for value in found]
+
+
+def read_body(stream, head, sink=None):
+    lengths, codings = header(head, "content-length"), header(head, "transfer-encoding")
+    if codings:
+        body = b""
+        while True:
+            size = int(stream.readline().strip(), 16)
+            piece = stream.read(size)
+            stream.readline()
+            if size == 0:
+                return body
+            body += piece
+    if lengths:
+        left, body = int(lengths[0]), b""
+        if sink is None:
+            return stream.read(left)
+        while left > 0:
+            piece = stream.read(min(left, 1 << 20))
+            if not piece:
+                raise ValueError("cut")
+            left -= len(piece)
+            sink(piece)
+        return body
+    return b""
+
+
+# ---- the proxy
+
+def q(text):
+    return '"%s"' % text
+
+
+class Proxy:
+    """The program under test with its configuration: sites as dicts of items, other items by keyword."""
+
+    def __init__(self, folder, agent_socket, sites, **items):
+        self.folder, self.http, self.tls = str(folder), free_port(), free_port()
+        self.conf = os.path.join(self.folder, "proxy.conf")
+        self.listener_extra = items.pop("listener_extra", "")
+        self.items = dict({"agent-socket": q(agent_socket), "workers": 2, "log-level": q("debug")}, **items)
+        self.sites = sites
+        self.write()
+        self.process = Process("proxy", [PROXY, "-c", self.conf], os.path.join(self.folder, "proxy.out"),
+                               env={"GBA_COREDUMP": "1"})
+
+    def write(self):
+        sites = ",\n".join("  { %s }" % " ".join("%s = %s;" % item for item in site.items()) for site in self.sites)
+        with open(self.conf, "w", encoding="utf-8") as out:
+            out.write('listeners = ( { address = "%s:%d"; tls = true; %s }, { address = "%s:%d"; tls = false; %s } );\n'
+                      % (HOST, self.tls, self.listener_extra, HOST, self.http, self.listener_extra.replace("default-site", "default-site")))
+            out.write("sites = (\n%s );\n" % sites)
+            out.write("".join("%s = %s;\n" % (k.replace("_", "-"), v) for k, v in self.items.items()))
+
+    def start(self):
+        self.process.start()
+        wait_until(lambda: not self.process.alive() or port_open(HOST, self.tls), 20, "proxy listens")
+        assert self.process.alive(), self.process.log_text()
+        return self
+
+    def stop(self):
+        code = self.process.stop(10)
+        text = self.process.log_text()
+        assert "ERROR: AddressSanitizer" not in text and "runtime error" not in text and "LeakSanitizer" not in text, text[-6000:]
+        return code
+
+    def rss(self):
+        with open("/proc/%d/status" % self.process.pid, encoding="ascii") as status:
+            return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1)) * 1024
+
+    def log(self):
+        return self.process.log_text()
+
+
+# ---- clients
+
+class Reply:
+    def __init__(self, head, body):
+        self.head, self.body = head, body
+        self.status = int(head.split(b" ")[1])
+
+    def get(self, name):
+        values = header(self.head, name)
+        return values[0] if values else None
+
+
+class Client:
+    """One connection, raw octets."""
+
+    def __init__(self, port, tls=None, name=NAF, source=None, timeout=15):
+        self.sock = socket.create_connection((HOST, port), timeout=timeout, source_address=(source, 0) if source else None)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self.sock = tls.wrap_socket(self.sock, server_hostname=name)
+        self.stream = self.sock.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.stream.close()
+        self.sock.close()
+
+    def send(self, octets):
+        self.sock.sendall(octets)
+
+    def reply(self, to_head=False):
+        """Next answer, 100 passed over; None at the end of the connection."""
+        while True:
+            head = read_head(self.stream)
+            if not head:
+                return None
+            if not head.startswith(b"HTTP/1.1 100"):
+                break
+        if to_head or b" 204 " in head[:14] or b" 304 " in head[:14]:
+            return Reply(head, b"")
+        if header(head, "content-length") or header(head, "transfer-encoding"):
+            return Reply(head, read_body(self.stream, head))
+        return Reply(head, self.stream.read())
+
+    def ended(self):
+        """Does the proxy end the connection without another octet?"""
+        try:
+            return self.stream.read(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def ask(self, method="GET", path="/", headers=(), body=b"", host=NAF):
+        lines = ["%s %s HTTP/1.1" % (method, path), "Host: " + host] + list(headers)
+        if body or method in ("POST", "PUT"):
+            lines.append("Content-Length: %d" % len(body))
+        self.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body)
+        return self.reply(to_head=method == "HEAD")
+
+
+def parameters(text):
+    """Of a WWW-Authenticate, Authorization or Authentication-Info value."""
+    return {k.lower(): v1 or v2 for k, v1, v2 in re.findall(r'([\w-]+)=(?:"([^"]*)"|([^",\s]*))', text)}
+
+
+def response(algorithm, user, realm, password, nonce, nc, cnonce, qop, method, uri, body=b""):
+    """RFC 7616 3.4.1; method "" gives rspauth."""
+    h = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[algorithm]
+    ha1 = h(("%s:%s:" % (user, realm)).encode() + password).hexdigest()
+    a2 = "%s:%s" % (method, uri)
+    if qop == "auth-int":
+        a2 += ":" + h(body).hexdigest()
+    return h((":".join((ha1, nonce, nc, cnonce, qop, h(a2.encode()).hexdigest()))).encode()).hexdigest()
+
+
+class Digest:
+    """A device's side of Ua Digest: remembers the challenge and counts."""
+
+    def __init__(self, btid, key, algorithm="SHA-256", qop="auth"):
+        self.btid, self.password, self.algorithm, self.qop = btid, base64.b64encode(key), algorithm, qop
+        self.challenge, self.count, self.sent = None, 0, None
+
+    def take(self, reply):
+        assert reply.status == 401, reply.head
+        for value in header(reply.head, "www-authenticate"):
+            if parameters(value).get("algorithm", "MD5") == self.algorithm:
+                self.challenge, self.count = parameters(value), 0
+        return self
+
+    def header(self, method="GET", uri="/", body=b"", realm=None, **change):
+        self.count += 1
+        c = self.challenge
+        p = dict(username=self.btid, realm=realm or c["realm"], nonce=c["nonce"], uri=uri, qop=self.qop, nc="%08x" % self.count,
+                 cnonce="0a4f113b9c2d7e60", opaque=c["opaque"], algorithm=self.algorithm)
+        p.update({k: v for k, v in change.items() if k != "response"})
+        p["response"] = change.get("response") or response(p["algorithm"], p["username"], p["realm"], self.password, p["nonce"],
+                                                           p["nc"], p["cnonce"], p["qop"], method, uri, body)
+        self.sent = p
+        plain = ("qop", "nc", "algorithm")
+        return "Authorization: Digest " + ", ".join(("%s=%s" if k in plain else '%s="%s"') % (k, v) for k, v in p.items() if v is not None)
+
+
+def tls_client(ca, version=None, alpn=None):
+    context = ssl.create_default_context(cafile=ca)
+    if version == "1.2":
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    if version == "1.3":
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+    if alpn:
+        context.set_alpn_protocols(alpn)
+    return context
+
+
+SUITES12 = {"PSK-AES128-GCM-SHA256": 0x00a8, "DHE-PSK-AES128-GCM-SHA256": 0x00aa, "DHE-PSK-AES256-GCM-SHA384": 0x00ab,
+            "PSK-AES256-GCM-SHA384": 0x00a9, "ECDHE-PSK-CHACHA20-POLY1305": 0xccac}
+
+
+def ua_id(suite):
+    return "010001%04x" % suite
+
+
+def s_client(port, identity, key, send, version="1.2", suite="PSK-AES128-GCM-SHA256", name=NAF, extra=()):
+    """openssl s_client with a PSK: (output, error output)."""
+    line = ["openssl", "s_client", "-connect", "%s:%d" % (HOST, port), "-psk_identity", identity, "-psk", key.hex(), "-quiet"] + (["-servername", name] if name else ["-noservername"])
+    line += ["-tls1_2", "-cipher", suite] if version == "1.2" else ["-tls1_3"]
+    run = subprocess.run(line + list(extra), input=send, capture_output=True, timeout=30)
+    return run.stdout, run.stderr.decode(errors="replace")
