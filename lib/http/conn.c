@@ -68,7 +68,9 @@ static void on_started(struct http_server *server, struct MHD_Connection *mhd, v
  * not tell us on which connection, so the next one to end without a request of ours is taken for it. */
 static _Thread_local unsigned int library_answers;
 
-static const char answer_400[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+#define ANSWER(status) "HTTP/1.1 " status "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+static const char answer_400[] = ANSWER("400 Bad Request");
+static const char answer_431[] = ANSWER("431 Request Header Fields Too Large");
 
 static void drain(int fd)
 {
@@ -145,13 +147,20 @@ static struct http_conn *refused_by_library(struct http_server *server)
 	return found;
 }
 
-/* libmicrohttpd sends the head of its answer to an unreadable Content-Length twice. It logs before it answers: we answer
+/* An unreadable length, or else more cookies than there is room for. */
+static const char *answer_for(struct MHD_Connection *mhd)
+{
+	return MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Content-Length") != NULL ? answer_400 : answer_431;
+}
+
+/* libmicrohttpd sends the head of its answer twice when it refuses a complete head. It logs before it answers: we answer
  * first and shut the socket, so that its two get nowhere. What it logs is of no interest otherwise. */
 void http_on_log(void *arg, const char *fmt, va_list args)
 {
 	struct http_server *server = arg;
 	struct http_conn *conn = refused_by_library(server);
 	gnutls_session_t session;
+	const char *answer;
 
 	(void)args;
 	if (conn == NULL && strstr(fmt, "%u ('%s')") != NULL) {
@@ -161,11 +170,12 @@ void http_on_log(void *arg, const char *fmt, va_list args)
 	if (conn == NULL || atomic_load(&conn->shut))
 		return;
 	metric_add(server->m_refused[REFUSE_FRAMING], 1);
+	answer = answer_for(conn->mhd);
 	session = session_of(conn->mhd);
 	if (session != NULL)
-		gnutls_record_send(session, answer_400, sizeof(answer_400) - 1);
+		gnutls_record_send(session, answer, strlen(answer));
 	else
-		send(conn->fd, answer_400, sizeof(answer_400) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		send(conn->fd, answer, strlen(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
 	atomic_store(&conn->shut, true);
 	shutdown(conn->fd, SHUT_WR);
 	drain(conn->fd);
