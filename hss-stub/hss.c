@@ -13,16 +13,38 @@ static enum gba_err fail(TALLOC_CTX *mem_ctx, enum gba_err err, const char *path
 	return err;
 }
 
+enum gba_err hss_kek_open(TALLOC_CTX *mem_ctx, struct sub_store *store, const char *path, struct kek **_kek, const char **_error)
+{
+	int64_t sealed = 0;
+	enum gba_err err;
+
+	err = kek_open(mem_ctx, path, false, _kek);
+	if (err == GBA_E_NOT_FOUND) {
+		err = sub_store_count(store, &sealed);
+		if (err == GBA_OK && sealed > 0) {
+			*_error = talloc_asprintf(mem_ctx, "%s: missing, but %lld subscribers are sealed with it: restore it", path,
+						  (long long)sealed);
+			return GBA_E_NOT_FOUND;
+		}
+		if (err == GBA_OK)
+			err = kek_open(mem_ctx, path, true, _kek);
+	}
+	return err == GBA_OK ? GBA_OK : fail(mem_ctx, err, path, _error);
+}
+
 enum gba_err hss_open(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct auc **_auc, const char **_error)
 {
 	struct auc_conf auc = { .db_path = conf->database, .lease_min = conf->lease_min, .lease_max = conf->lease_max,
 				.queue_max = conf->queue, .cache_octets = (size_t)conf->cache_mib << 20 };
+	struct sub_store *store;
 	enum gba_err err;
 
-	err = kek_open(mem_ctx, conf->kek_file, true, &auc.kek);
+	err = sub_store_open(mem_ctx, conf->database, &store, _error);
 	if (err != GBA_OK)
-		return fail(mem_ctx, err, conf->kek_file, _error);
-	return auc_open(mem_ctx, &auc, _auc, _error);
+		return err;
+	err = hss_kek_open(mem_ctx, store, conf->kek_file, &auc.kek, _error);
+	talloc_free(store);
+	return err == GBA_OK ? auc_open(mem_ctx, &auc, _auc, _error) : err;
 }
 
 static bool realm_matches(struct bytes realm, const char *pattern)

@@ -5,10 +5,15 @@
 
 #include "hss-stub/auc.h"
 #include "hss-stub/conf.h"
+#include "hss-stub/sub_store.h"
 
 #define HSS_DATABASE GBA_LOCALSTATEDIR "/hss.db"
 #define HSS_KEK_FILE GBA_LOCALSTATEDIR "/hss.kek"
 
+/** Open the key file; make it only while no subscriber is sealed with one that is missing.
+ * @param _error  for the operator, below mem_ctx
+ * @retval GBA_E_NOT_FOUND  missing, though there are subscribers  @retval GBA_E_DENIED, GBA_E_SYNTAX */
+enum gba_err hss_kek_open(TALLOC_CTX *mem_ctx, struct sub_store *store, const char *path, struct kek **_kek, const char **_error);
 /** Open key file and AuC. @param _error  for the operator, below mem_ctx */
 enum gba_err hss_open(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct auc **_auc, const char **_error);
 

@@ -145,7 +145,7 @@ void subscriber_aka_key(const struct subscriber *sub, const struct subscriber_ke
 	memcpy(_key->opc, keys->opc, sizeof(_key->opc));
 }
 
-static enum gba_err keys_complete(const struct subscriber *sub, struct subscriber_keys *keys)
+enum gba_err subscriber_keys_complete(const struct subscriber *sub, struct subscriber_keys *keys)
 {
 	struct aka_key key;
 	enum gba_err err;
@@ -169,7 +169,7 @@ enum gba_err subscriber_seal(TALLOC_CTX *mem_ctx, struct kek *kek, struct subscr
 	size_t op_len = subscriber_op_len(sub->alg), n = 0;
 	enum gba_err err;
 
-	err = keys_complete(sub, keys);
+	err = subscriber_keys_complete(sub, keys);
 	if (err != GBA_OK)
 		return err;
 	plain[n++] = (uint8_t)keys->k_len;

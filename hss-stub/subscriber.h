@@ -72,8 +72,10 @@ enum gba_err subscriber_set_guss(TALLOC_CTX *mem_ctx, struct subscriber *sub, st
  * @retval GBA_E_EXISTS  its GUSS says otherwise: give a new GUSS */
 enum gba_err subscriber_set_uicc(TALLOC_CTX *mem_ctx, struct subscriber *sub, enum guss_uicc uicc, time_t now);
 
-/** Check the keys, fill keys->opc from op when op_given, and seal all of them for this IMPI below mem_ctx.
+/** Check the keys and fill keys->opc from op when op_given.
  * @retval GBA_E_RANGE  lengths or parameters the algorithm does not have */
+enum gba_err subscriber_keys_complete(const struct subscriber *sub, struct subscriber_keys *keys);
+/** The same, and seal all of them for this IMPI below mem_ctx. */
 enum gba_err subscriber_seal(TALLOC_CTX *mem_ctx, struct kek *kek, struct subscriber *sub, struct subscriber_keys *keys);
 /** @retval GBA_E_CORRUPT  altered, or sealed under another key or for another IMPI */
 enum gba_err subscriber_unseal(struct kek *kek, const struct subscriber *sub, struct subscriber_keys *_keys);
