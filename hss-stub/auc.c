@@ -44,7 +44,8 @@ static enum gba_err vector_make(struct auc *auc, const struct ticket *ticket, st
 }
 
 /* Under the lock: what of the entry the answer needs. */
-static enum gba_err ticket_fill(const struct auc_entry *entry, uint64_t seq, struct auc_job *job, struct ticket *_ticket)
+static enum gba_err ticket_fill(const struct auc_entry *entry, uint64_t seq, struct auc_job *job,
+				struct ticket *_ticket)
 {
 	const struct subscriber *sub = &entry->sub;
 
@@ -155,7 +156,8 @@ static bool anything_to_do(const struct auc *auc)
 	return auc->queue != NULL || auc->top_ups > 0 || auc->closing;
 }
 
-/* Wait for work, at most half of AUC_STALE_MS so that changes from outside are seen in time. Returns the whole queue. */
+/* Wait for work, at most half of AUC_STALE_MS so that changes from outside are seen in time. Returns the whole queue.
+ */
 static struct auc_job *take_all(struct auc *auc, bool *_closing)
 {
 	struct auc_job *batch;

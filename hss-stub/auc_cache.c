@@ -144,7 +144,9 @@ struct auc_entry *auc_cache_add(struct auc_cache *cache, const struct subscriber
 	e = talloc_size(cache, size);
 	if (e == NULL)
 		return NULL;
-	*e = (struct auc_entry){ .hash = hash_of(cache, sub->impi), .next = 1, .claim_next = 1, .sub = *sub, .size = size };
+	*e = (struct auc_entry){
+		.hash = hash_of(cache, sub->impi), .next = 1, .claim_next = 1, .sub = *sub, .size = size
+	};
 	data = e->data;
 	e->sub.imsi = BYTES_NONE;
 	copy_view(&e->sub.impi, &data);

@@ -4,7 +4,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 
-#define LEASE_GROW_MS	1000  /* a block used up sooner than this: the next is twice as large */
+#define LEASE_GROW_MS   1000  /* a block used up sooner than this: the next is twice as large */
 #define LEASE_SHRINK_MS 60000 /* a block that lasted longer: half as large */
 
 void auc_metrics_init(struct auc_metrics *m)
@@ -130,8 +130,9 @@ static enum gba_err auts_check(struct auc *auc, const struct auc_entry *entry, s
 	return err;
 }
 
-/* TS 33.102 6.3.5. MAC-S is checked first, so that a forged AUTS costs no SEQ; then SQN_HE stays if what comes next is in
- * the USIM's range (C.2.1), else it becomes SQN_MS. What was leased before is dropped: some of it may be below SQN_MS. */
+/* TS 33.102 6.3.5. MAC-S is checked first, so that a forged AUTS costs no SEQ; then SQN_HE stays if what comes next is
+ * in the USIM's range (C.2.1), else it becomes SQN_MS. What was leased before is dropped: some of it may be below
+ * SQN_MS. */
 static enum gba_err resynchronise(struct auc *auc, struct auc_entry *entry, struct bytes resync)
 {
 	uint64_t seq_ms = 0, seq_he = 0;
@@ -214,8 +215,8 @@ static enum gba_err claim_for(struct auc *auc, struct auc_job *job)
 	return GBA_OK;
 }
 
-/* After the commit: what is left of the claim becomes the lease. A rest of the old lease goes on being used first when the
- * claim follows it without a gap, as it does unless another process serves the same subscriber. Under the lock. */
+/* After the commit: what is left of the claim becomes the lease. A rest of the old lease goes on being used first when
+ * the claim follows it without a gap, as it does unless another process serves the same subscriber. Under the lock. */
 static void install(struct auc_entry *entry)
 {
 	uint64_t highest = subscriber_seq_max(entry->sub.ind_bits);

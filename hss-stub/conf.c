@@ -26,17 +26,20 @@ static const struct conf_item bsf_items[] = {
 
 const struct conf_item hss_conf_items[] = {
 	CONF_COMMON(struct hss_conf, common),
-	CONF_STR("database", HSS_DATABASE, 1, 255, NULL, struct hss_conf, database, "SQLite file of subscribers; made when absent"),
+	CONF_STR("database", HSS_DATABASE, 1, 255, NULL, struct hss_conf, database,
+		 "SQLite file of subscribers; made when absent"),
 	CONF_STR("kek-file", HSS_KEK_FILE, 1, 255, NULL, struct hss_conf, kek_file,
 		 "Key that seals K and OPc at rest; made (0600) when absent: keep a copy in a safe place"),
 	CONF_STR("metrics-listen", "", 0, 64, NULL, struct hss_conf, metrics_listen,
 		 "Address and port of /metrics, /livez, /readyz; empty: off"),
 	CONF_U32("sqn-lease", 32, 1, 4096, "SEQs", struct hss_conf, lease_min,
 		 "Sequence numbers made durable at once for a quiet subscriber; a crash skips them"),
-	CONF_U32("sqn-lease-max", 4096, 1, 65536, "SEQs", struct hss_conf, lease_max, "The same for the busiest subscriber"),
+	CONF_U32("sqn-lease-max", 4096, 1, 65536, "SEQs", struct hss_conf, lease_max,
+		 "The same for the busiest subscriber"),
 	CONF_U32("queue", 10000, 16, 1000000, "requests", struct hss_conf, queue,
 		 "Requests that may wait for the database; beyond: 3004"),
-	CONF_U32("cache", 64, 1, 65536, "MiB", struct hss_conf, cache_mib, "Memory for subscribers in use, about 500 octets each"),
+	CONF_U32("cache", 64, 1, 65536, "MiB", struct hss_conf, cache_mib,
+		 "Memory for subscribers in use, about 500 octets each"),
 	CONF_GROUPS("bsfs", "", 0, 256, bsf_items, struct hss_bsf, struct hss_conf, bsfs,
 		    "BSFs that may ask; any other is refused with 5402"),
 	CONF_END
@@ -49,8 +52,8 @@ static enum gba_err pair_check(const struct hss_bsf *a, const struct hss_bsf *b,
 		return GBA_E_CONF;
 	}
 	if (a->ind == b->ind) {
-		snprintf(_error->text, sizeof(_error->text), "bsfs: %s and %s have the same ind %u: each needs its own", a->identity,
-			 b->identity, a->ind);
+		snprintf(_error->text, sizeof(_error->text), "bsfs: %s and %s have the same ind %u: each needs its own",
+			 a->identity, b->identity, a->ind);
 		return GBA_E_CONF;
 	}
 	return GBA_OK;
@@ -70,7 +73,8 @@ enum gba_err hss_conf_check(const void *conf, struct conf_error *_error)
 	}
 	for (i = 0; i < hss->bsfs.n; i++) {
 		if (bsf[i].realms.n == 0) {
-			snprintf(_error->text, sizeof(_error->text), "bsfs: %s: realms is empty (\"*\" means any)", bsf[i].identity);
+			snprintf(_error->text, sizeof(_error->text), "bsfs: %s: realms is empty (\"*\" means any)",
+				 bsf[i].identity);
 			return GBA_E_CONF;
 		}
 		for (j = 0; err == GBA_OK && j < i; j++)

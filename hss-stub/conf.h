@@ -8,8 +8,8 @@
 /** A BSF that may ask, by the Origin-Host the guard has made sure of. */
 struct hss_bsf {
 	const char *identity;
-	uint32_t ind;		      /* of all its SQNs (TS 33.102 C.3.4) */
-	struct conf_strlist realms;   /* of IMPIs: "example.com", or ".example.com" for what is below; "*" for any */
+	uint32_t ind;               /* of all its SQNs (TS 33.102 C.3.4) */
+	struct conf_strlist realms; /* of IMPIs: "example.com", or ".example.com" for what is below; "*" for any */
 };
 
 struct hss_conf {

@@ -81,7 +81,8 @@ static int hss_entry(char *conffile)
 	else if (ext.root != NULL)
 		err = start(conffile, &error);
 	if (err == GBA_OK) {
-		log_event(LOG_L_INFO, "hss.start", NULL, "serving %s to %zu BSFs", ext.conf->database, ext.conf->bsfs.n);
+		log_event(LOG_L_INFO, "hss.start", NULL, "serving %s to %zu BSFs", ext.conf->database,
+			  ext.conf->bsfs.n);
 		return 0;
 	}
 	log_event(LOG_L_ERROR, "hss.start", NULL, "%s", error.text);

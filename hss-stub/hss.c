@@ -13,7 +13,8 @@ static enum gba_err fail(TALLOC_CTX *mem_ctx, enum gba_err err, const char *path
 	return err;
 }
 
-enum gba_err hss_kek_open(TALLOC_CTX *mem_ctx, struct sub_store *store, const char *path, struct kek **_kek, const char **_error)
+enum gba_err hss_kek_open(TALLOC_CTX *mem_ctx, struct sub_store *store, const char *path, struct kek **_kek,
+			  const char **_error)
 {
 	int64_t sealed = 0;
 	enum gba_err err;
@@ -22,8 +23,9 @@ enum gba_err hss_kek_open(TALLOC_CTX *mem_ctx, struct sub_store *store, const ch
 	if (err == GBA_E_NOT_FOUND) {
 		err = sub_store_count(store, &sealed);
 		if (err == GBA_OK && sealed > 0) {
-			*_error = talloc_asprintf(mem_ctx, "%s: missing, but %lld subscribers are sealed with it: restore it", path,
-						  (long long)sealed);
+			*_error = talloc_asprintf(mem_ctx,
+						  "%s: missing, but %lld subscribers are sealed with it: restore it",
+						  path, (long long)sealed);
 			return GBA_E_NOT_FOUND;
 		}
 		if (err == GBA_OK)
@@ -34,8 +36,11 @@ enum gba_err hss_kek_open(TALLOC_CTX *mem_ctx, struct sub_store *store, const ch
 
 enum gba_err hss_open(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct auc **_auc, const char **_error)
 {
-	struct auc_conf auc = { .db_path = conf->database, .lease_min = conf->lease_min, .lease_max = conf->lease_max,
-				.queue_max = conf->queue, .cache_octets = (size_t)conf->cache_mib << 20 };
+	struct auc_conf auc = { .db_path = conf->database,
+				.lease_min = conf->lease_min,
+				.lease_max = conf->lease_max,
+				.queue_max = conf->queue,
+				.cache_octets = (size_t)conf->cache_mib << 20 };
 	struct sub_store *store;
 	enum gba_err err;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** The authorization element without Diameter: configuration, key file and AuC put together, and who may ask for whom. */
+/** The authorization element without Diameter: configuration, key file and AuC put together, and who may ask for whom.
+ */
 #ifndef GBA_HSS_HSS_H
 #define GBA_HSS_HSS_H
 
@@ -13,7 +14,8 @@
 /** Open the key file; make it only while no subscriber is sealed with one that is missing.
  * @param _error  for the operator, below mem_ctx
  * @retval GBA_E_NOT_FOUND  missing, though there are subscribers  @retval GBA_E_DENIED, GBA_E_SYNTAX */
-enum gba_err hss_kek_open(TALLOC_CTX *mem_ctx, struct sub_store *store, const char *path, struct kek **_kek, const char **_error);
+enum gba_err hss_kek_open(TALLOC_CTX *mem_ctx, struct sub_store *store, const char *path, struct kek **_kek,
+			  const char **_error);
 /** Open key file and AuC. @param _error  for the operator, below mem_ctx */
 enum gba_err hss_open(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct auc **_auc, const char **_error);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** The file of subscribers. One handle per thread; several processes (hss-stub, gba-ctl) may have the file open: what one
- * commits the other sees. SQN stands in a narrow table of its own, since it alone is written all the time. */
+/** The file of subscribers. One handle per thread; several processes (hss-stub, gba-ctl) may have the file open: what
+ * one commits the other sees. SQN stands in a narrow table of its own, since it alone is written all the time. */
 #ifndef GBA_HSS_SUB_STORE_H
 #define GBA_HSS_SUB_STORE_H
 
@@ -19,7 +19,8 @@ void sub_store_rollback(struct sub_store *store);
 /** @param impi  any case of realm  @retval GBA_E_IMPI_UNKNOWN  @retval GBA_E_IMPI_SYNTAX */
 enum gba_err sub_store_find(struct sub_store *store, TALLOC_CTX *mem_ctx, struct bytes impi, struct subscriber **_sub);
 /** First subscriber with this IMSI. @retval GBA_E_IMPI_UNKNOWN */
-enum gba_err sub_store_find_imsi(struct sub_store *store, TALLOC_CTX *mem_ctx, struct bytes imsi, struct subscriber **_sub);
+enum gba_err sub_store_find_imsi(struct sub_store *store, TALLOC_CTX *mem_ctx, struct bytes imsi,
+				 struct subscriber **_sub);
 /** Does the record still stand, and with which revision? @retval GBA_E_IMPI_UNKNOWN  removed */
 enum gba_err sub_store_rev(struct sub_store *store, int64_t id, int64_t *_rev);
 /** The next up to `limit` records in order of IMPI after `after` (absent: from the first). */

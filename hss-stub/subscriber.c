@@ -50,7 +50,9 @@ bool subscriber_has_impu(const struct subscriber *sub, struct bytes impu)
 
 void subscriber_init(struct subscriber *sub)
 {
-	*sub = (struct subscriber){ .alg = AKA_MILENAGE, .res_len = 8, .tuak_iterations = 1, .ind_bits = SQN_IND_BITS_DEFAULT };
+	*sub = (struct subscriber){
+		.alg = AKA_MILENAGE, .res_len = 8, .tuak_iterations = 1, .ind_bits = SQN_IND_BITS_DEFAULT
+	};
 }
 
 static bool impus_valid(struct bytes impus)
@@ -93,7 +95,8 @@ static void guss_stamp(struct subscriber *sub, struct bytes xml, time_t now)
 	sub->guss_time = now > sub->guss_time ? now : sub->guss_time + 1; /* two changes in one second differ on Zh */
 }
 
-enum gba_err subscriber_set_guss(TALLOC_CTX *mem_ctx, struct subscriber *sub, struct bytes xml, time_t now, const char **_why)
+enum gba_err subscriber_set_guss(TALLOC_CTX *mem_ctx, struct subscriber *sub, struct bytes xml, time_t now,
+				 const char **_why)
 {
 	struct guss *guss;
 	uint8_t *copy;
@@ -139,8 +142,9 @@ enum gba_err subscriber_set_uicc(TALLOC_CTX *mem_ctx, struct subscriber *sub, en
 
 void subscriber_aka_key(const struct subscriber *sub, const struct subscriber_keys *keys, struct aka_key *_key)
 {
-	*_key = (struct aka_key){ .alg = sub->alg, .k_len = keys->k_len, .res_len = sub->res_len,
-				  .tuak_iterations = sub->tuak_iterations };
+	*_key = (struct aka_key){
+		.alg = sub->alg, .k_len = keys->k_len, .res_len = sub->res_len, .tuak_iterations = sub->tuak_iterations
+	};
 	memcpy(_key->k, keys->k, sizeof(_key->k));
 	memcpy(_key->opc, keys->opc, sizeof(_key->opc));
 }
@@ -151,8 +155,8 @@ enum gba_err subscriber_keys_complete(const struct subscriber *sub, struct subsc
 	enum gba_err err;
 
 	if (keys->op_given) {
-		err = aka_opc_from_op(sub->alg, BYTES(keys->k, keys->k_len), BYTES(keys->op, subscriber_op_len(sub->alg)),
-				      sub->tuak_iterations, keys->opc);
+		err = aka_opc_from_op(sub->alg, BYTES(keys->k, keys->k_len),
+				      BYTES(keys->op, subscriber_op_len(sub->alg)), sub->tuak_iterations, keys->opc);
 		if (err != GBA_OK)
 			return err;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One Multimedia-Auth-Request, one decision, one answer, one log line. The dispatch thread decodes and asks the AuC, which
- * serves from its cache at once or calls back from its own thread: nothing here waits. */
+/* One Multimedia-Auth-Request, one decision, one answer, one log line. The dispatch thread decodes and asks the AuC,
+ * which serves from its cache at once or calls back from its own thread: nothing here waits. */
 #include "dia/zh.h"
 
 #include "core/clock.h"
@@ -64,7 +64,8 @@ static void count(struct hss_zh *zh, enum gba_err err, uint64_t us)
 
 	if (result == NULL) { /* two threads get the same one */
 		metric_label(labels, sizeof(labels), "result", err == GBA_OK ? "ok" : gba_err_name(err));
-		result = metric_get("gba_hss_zh_requests_total", "Multimedia-Auth-Requests answered.", METRIC_COUNTER, labels);
+		result = metric_get("gba_hss_zh_requests_total", "Multimedia-Auth-Requests answered.", METRIC_COUNTER,
+				    labels);
 		__atomic_store_n(&zh->results[err], result, __ATOMIC_RELAXED);
 	}
 	metric_add(result, 1);
@@ -74,10 +75,19 @@ static void count(struct hss_zh *zh, enum gba_err err, uint64_t us)
 static void trace(const struct zh_call *call, enum gba_err err, const char *corr)
 {
 	bool resync = call->mar.auth.authorization.p != NULL;
-	struct trace_step asked = { .at = call->seen_at, .corr = corr, .from = "bsf", .to = "hss-stub", .iface = "Zh",
-				    .clause = "Y.3056 10.4-1b", .message = resync ? "MAR resynchronise" : "MAR",
+	struct trace_step asked = { .at = call->seen_at,
+				    .corr = corr,
+				    .from = "bsf",
+				    .to = "hss-stub",
+				    .iface = "Zh",
+				    .clause = "Y.3056 10.4-1b",
+				    .message = resync ? "MAR resynchronise" : "MAR",
 				    .id = call->mar.user_name };
-	struct trace_step answered = { .corr = corr, .from = "hss-stub", .to = "bsf", .iface = "Zh", .clause = "Y.3056 10.4-1c",
+	struct trace_step answered = { .corr = corr,
+				       .from = "hss-stub",
+				       .to = "bsf",
+				       .iface = "Zh",
+				       .clause = "Y.3056 10.4-1c",
 				       .id = call->mar.user_name };
 	char message[80];
 
@@ -123,8 +133,12 @@ static const char *what_happened(const struct zh_call *call, enum gba_err err)
 static void note(const struct zh_call *call, enum gba_err err)
 {
 	char corr[CORR_LEN + 1];
-	struct log_about about = { .iface = "Zh", .peer = call->bsf, .id = call->mar.user_name, .result = err,
-				   .clause = call->mar.auth.authorization.p != NULL ? "TS 33.102 6.3.5" : "TS 29.109 4.2" };
+	struct log_about about = { .iface = "Zh",
+				   .peer = call->bsf,
+				   .id = call->mar.user_name,
+				   .result = err,
+				   .clause = call->mar.auth.authorization.p != NULL ? "TS 33.102 6.3.5"
+										    : "TS 29.109 4.2" };
 
 	if (err == GBA_OK) {
 		corr_from_rand(call->job->vector.rand, corr);
@@ -144,10 +158,13 @@ static void answer(struct zh_call *call, enum gba_err err)
 	if (err == GBA_OK) {
 		memcpy(rand_autn, v->rand, AKA_RAND_LEN);
 		memcpy(rand_autn + AKA_RAND_LEN, v->autn, AKA_AUTN_LEN);
-		maa.auth = (struct zh_auth_item){ .present = true, .item_number = DIA_NO_U32, .scheme = bytes_of(ZH_SCHEME_AKAV1),
+		maa.auth = (struct zh_auth_item){ .present = true,
+						  .item_number = DIA_NO_U32,
+						  .scheme = bytes_of(ZH_SCHEME_AKAV1),
 						  .authenticate = BYTES(rand_autn, sizeof(rand_autn)),
 						  .authorization = BYTES(v->xres, v->xres_len),
-						  .ck = BYTES(v->ck, AKA_CK_LEN), .ik = BYTES(v->ik, AKA_IK_LEN) };
+						  .ck = BYTES(v->ck, AKA_CK_LEN),
+						  .ik = BYTES(v->ik, AKA_IK_LEN) };
 		maa.guss = call->job->guss;
 	}
 	note(call, err); /* before: the views into the request end with it */
@@ -235,8 +252,8 @@ enum gba_err hss_zh_start(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, stru
 		return GBA_E_NOMEM;
 	zh->conf = conf;
 	zh->auc = auc;
-	zh->seconds = metric_get("gba_hss_zh_duration_seconds", "From a Multimedia-Auth-Request to its answer.", METRIC_HISTOGRAM,
-				 "");
+	zh->seconds = metric_get("gba_hss_zh_duration_seconds", "From a Multimedia-Auth-Request to its answer.",
+				 METRIC_HISTOGRAM, "");
 	err = dia_serve(zh, &zh_mar_cmd, on_mar, zh, &zh->service);
 	if (err != GBA_OK) {
 		talloc_free(zh);

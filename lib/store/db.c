@@ -25,7 +25,8 @@ static bool no_space(int errnum)
 }
 
 /* A full disk arrives as SQLITE_FULL, or as an I/O error whose errno says so (the shared-memory file, a size limit).
- * SQLite notes that errno, except where an implicit commit fails: there it still stands in errno (0 before the step). */
+ * SQLite notes that errno, except where an implicit commit fails: there it still stands in errno (0 before the step).
+ */
 static enum gba_err io_err(sqlite3 *handle)
 {
 	return no_space(sqlite3_system_errno(handle)) || no_space(errno) ? GBA_E_NOSPACE : GBA_E_IO;
@@ -77,8 +78,8 @@ static int stmt_destroy(struct db_stmt *stmt)
 	return 0;
 }
 
-/* SQLite would create with the umask; its -wal and -shm files take the mode of the file. Never reopen an existing one: a
- * close() drops all POSIX locks this process holds on it. */
+/* SQLite would create with the umask; its -wal and -shm files take the mode of the file. Never reopen an existing one:
+ * a close() drops all POSIX locks this process holds on it. */
 static enum gba_err create_private(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -188,8 +189,8 @@ static const char *open_error(TALLOC_CTX *mem_ctx, const struct db *db, const ch
 	return talloc_asprintf(mem_ctx, "%s: %s", path, why);
 }
 
-enum gba_err db_open(TALLOC_CTX *mem_ctx, const char *path, const struct db_migration *steps, size_t count, struct db **_db,
-		     const char **_error)
+enum gba_err db_open(TALLOC_CTX *mem_ctx, const char *path, const struct db_migration *steps, size_t count,
+		     struct db **_db, const char **_error)
 {
 	struct db *db = talloc_zero(mem_ctx, struct db);
 	enum gba_err err;

@@ -221,7 +221,8 @@ START_TEST(second_writer_is_busy_then_goes_on)
 }
 END_TEST
 
-/* REQ of the design: a committed write survives kill -9. The child tells each commit through a pipe, then dies at once. */
+/* REQ of the design: a committed write survives kill -9. The child tells each commit through a pipe, then dies at once.
+ */
 START_TEST(committed_rows_survive_kill)
 {
 	int told[2], status;
@@ -236,7 +237,8 @@ START_TEST(committed_rows_survive_kill)
 		struct db *db = open_steps(1);
 
 		for (seen = 1;; seen++) {
-			if (insert(db, seen, NULL, BYTES_NONE) != GBA_OK || write(told[1], &seen, sizeof(seen)) != sizeof(seen))
+			if (insert(db, seen, NULL, BYTES_NONE) != GBA_OK ||
+			    write(told[1], &seen, sizeof(seen)) != sizeof(seen))
 				_exit(1);
 		}
 	}

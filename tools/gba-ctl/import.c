@@ -7,7 +7,7 @@
 #include "core/clock.h"
 #include "tools/gba-ctl/fields.h"
 
-#define BATCH	       1000 /* rows per commit */
+#define BATCH          1000 /* rows per commit */
 #define PAUSE_US       2000 /* between batches: a running hss-stub gets the write lock */
 #define MARGIN_DEFAULT 1000
 
@@ -37,7 +37,8 @@ static bool stop(struct import *imp, enum gba_err err, const char *what)
 static const char *numbers_apply(const struct import *imp, const struct import_row *row, struct subscriber *sub)
 {
 	unsigned int alg = sub->alg, state = sub->state;
-	uint64_t res_len = sub->res_len, iterations = sub->tuak_iterations, ind_bits = sub->id != 0 ? sub->ind_bits : imp->ind_bits;
+	uint64_t res_len = sub->res_len, iterations = sub->tuak_iterations,
+		 ind_bits = sub->id != 0 ? sub->ind_bits : imp->ind_bits;
 
 	if (row->algorithm.p != NULL && field_word(row->algorithm, subscriber_alg_names, &alg) != GBA_OK)
 		return "algorithm is not milenage or tuak";
@@ -102,7 +103,8 @@ static const char *guss_apply(struct import *imp, const struct import_row *row, 
 	return subscriber_set_guss(imp->row_ctx, sub, row->guss, clock_now(), &why) == GBA_OK ? NULL : why;
 }
 
-static const char *keys_apply(struct import *imp, const struct import_row *row, struct subscriber *sub, struct subscriber_keys *keys)
+static const char *keys_apply(struct import *imp, const struct import_row *row, struct subscriber *sub,
+			      struct subscriber_keys *keys)
 {
 	struct bytes opc = bytes_eq_nocase(row->provisioned, bytes_of("op")) ? BYTES_NONE : row->opc;
 	struct bytes op = row->op.n > 0 ? row->op : opc.n == 0 ? imp->op : BYTES_NONE;
@@ -132,7 +134,8 @@ static const char *sqn_apply(struct import *imp, const struct import_row *row, s
 	return NULL;
 }
 
-static const char *row_apply(struct import *imp, const struct import_row *row, struct subscriber *sub, struct subscriber_keys *keys)
+static const char *row_apply(struct import *imp, const struct import_row *row, struct subscriber *sub,
+			     struct subscriber_keys *keys)
 {
 	const char *why = numbers_apply(imp, row, sub);
 
@@ -200,7 +203,8 @@ static enum gba_err store_new(struct import *imp, struct subscriber *sub, struct
 	return err == GBA_OK ? sub_store_add(imp->files.store, sub, clock_now()) : err;
 }
 
-static enum gba_err store_changed(struct import *imp, const struct subscriber *old, struct subscriber *sub, struct subscriber_keys *keys)
+static enum gba_err store_changed(struct import *imp, const struct subscriber *old, struct subscriber *sub,
+				  struct subscriber_keys *keys)
 {
 	enum gba_err err;
 
@@ -221,7 +225,8 @@ static enum gba_err store_changed(struct import *imp, const struct subscriber *o
 
 static enum gba_err find_old(struct import *imp, struct bytes impi, struct subscriber **_old)
 {
-	enum gba_err err = imp->files.store != NULL ? sub_store_find(imp->files.store, imp->row_ctx, impi, _old) : GBA_E_IMPI_UNKNOWN;
+	enum gba_err err = imp->files.store != NULL ? sub_store_find(imp->files.store, imp->row_ctx, impi, _old)
+						    : GBA_E_IMPI_UNKNOWN;
 
 	if (err == GBA_E_IMPI_UNKNOWN)
 		*_old = NULL;
@@ -259,8 +264,9 @@ static const char *impi_of_row(const struct import *imp, const struct import_row
 		return subscriber_impi(row->impi, impi) == GBA_OK ? NULL : "IMPI is not user@realm";
 	if (row->imsi.n == 0)
 		return "neither IMPI nor IMSI";
-	return field_impi(row->imsi, imp->mnc_digits, imp->ctl->option[OPT_REALM], impi) == GBA_OK ? NULL
-												    : "IMSI is not 6 to 15 digits";
+	return field_impi(row->imsi, imp->mnc_digits, imp->ctl->option[OPT_REALM], impi) == GBA_OK
+		       ? NULL
+		       : "IMSI is not 6 to 15 digits";
 }
 
 bool import_row(struct import *imp, const struct import_row *row)
@@ -278,7 +284,8 @@ bool import_row(struct import *imp, const struct import_row *row)
 	if (first == UINT64_MAX)
 		return stop(imp, GBA_E_NOMEM, imp->path);
 	if (first != 0) {
-		snprintf(reason, sizeof(reason), "the subscriber stands in line %llu already", (unsigned long long)first);
+		snprintf(reason, sizeof(reason), "the subscriber stands in line %llu already",
+			 (unsigned long long)first);
 		import_reject(imp, row->line, bytes_of(impi), reason);
 		return true;
 	}
@@ -326,14 +333,17 @@ static void advise(const struct import *imp)
 		unused++;
 	if (used > 0)
 		fprintf(stderr,
-			"gba-ctl: the source's SQNs end in IND %s: if it goes on serving these cards, give our BSFs another ind "
+			"gba-ctl: the source's SQNs end in IND %s: if it goes on serving these cards, give our BSFs "
+			"another ind "
 			"(%u is free)\n",
 			list, unused);
 	if (imp->separation_cleared > 0)
-		fprintf(stderr, "gba-ctl: AMF separation bit cleared in %llu rows (TS 33.102 Annex H: it marks EPS vectors)\n",
+		fprintf(stderr,
+			"gba-ctl: AMF separation bit cleared in %llu rows (TS 33.102 Annex H: it marks EPS vectors)\n",
 			(unsigned long long)imp->separation_cleared);
 	if (!imp->dry_run && imp->fresh + imp->changed > 0)
-		fprintf(stderr, "gba-ctl: keys are sealed now; %s still holds them in clear (shred -u %s)\n", imp->path, imp->path);
+		fprintf(stderr, "gba-ctl: keys are sealed now; %s still holds them in clear (shred -u %s)\n", imp->path,
+			imp->path);
 }
 
 static enum ctl_exit options_read(struct import *imp)
@@ -369,9 +379,7 @@ static bool read_source(struct import *imp, unsigned int kind)
 	switch (kind) {
 	case 0: return import_csv(imp);
 	case 1:
-	case 2:
-		imp->lte = true;
-		return import_json(imp, kind == 2);
+	case 2: imp->lte = true; return import_json(imp, kind == 2);
 	case 3: return import_osmo_hlr(imp);
 	default: return import_json(imp, false); /* our own export */
 	}

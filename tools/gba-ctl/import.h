@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Taking subscribers over: readers of foreign formats hand rows of text to one engine that checks, compares and stores. */
+/** Taking subscribers over: readers of foreign formats hand rows of text to one engine that checks, compares and
+ * stores. */
 #ifndef GBA_CTL_IMPORT_H
 #define GBA_CTL_IMPORT_H
 
@@ -10,8 +11,8 @@
 /** What a source says of one subscriber: views, valid during import_row(); absent where it says nothing. */
 struct import_row {
 	uint64_t line; /* line, or number of the record where there are no lines */
-	struct bytes impi, imsi, impus, msisdn, k, op, opc, provisioned, amf, sqn, ind_bits, algorithm, res_len, iterations, state,
-		guss;
+	struct bytes impi, imsi, impus, msisdn, k, op, opc, provisioned, amf, sqn, ind_bits, algorithm, res_len,
+		iterations, state, guss;
 };
 
 struct import {
@@ -21,14 +22,14 @@ struct import {
 	bool dry_run, lte; /* lte: the source's AMF is that of EPS vectors */
 	uint64_t margin;   /* [SEQs] */
 	unsigned int mnc_digits, ind_bits;
-	struct bytes op;   /* for rows without OP and OPc */
+	struct bytes op; /* for rows without OP and OPc */
 	uint8_t amf[AKA_AMF_LEN];
 	TALLOC_CTX *row_ctx;
 	struct seen *seen;
 	struct progress progress;
 	uint64_t in_batch, fresh, same, changed, rejected, separation_cleared;
 	uint64_t inds[SQN_ARRAY_MAX]; /* how many rows' SQN ended in this IND */
-	enum ctl_exit status;	      /* first failure that ended the import */
+	enum ctl_exit status;         /* first failure that ended the import */
 };
 
 /** Check, compare, store one row. False: the store failed, stop (imp->status says why, it has been reported). */

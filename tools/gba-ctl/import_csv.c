@@ -39,10 +39,10 @@ static const struct {
 struct csv {
 	FILE *in;
 	char separator;
-	uint64_t line;		/* being read */
+	uint64_t line;              /* being read */
 	size_t column[COLUMNS_MAX]; /* offset in struct import_row */
 	size_t columns;
-	char *text;		/* fields of one record, one after the other */
+	char *text; /* fields of one record, one after the other */
 	struct bytes field[COLUMNS_MAX];
 	size_t fields;
 	bool too_long;
@@ -140,7 +140,8 @@ static bool heading_read(struct import *imp, struct csv *csv)
 		csv->columns = csv->fields;
 	}
 	if (!who || !key)
-		imp->status = ctl_fail(CTL_USAGE, "%s:1: a heading with imsi or impi, and ki or k, is needed", imp->path);
+		imp->status =
+			ctl_fail(CTL_USAGE, "%s:1: a heading with imsi or impi, and ki or k, is needed", imp->path);
 	return who && key;
 }
 
@@ -152,7 +153,8 @@ static bool record_take(struct import *imp, struct csv *csv, uint64_t line)
 	if (csv->fields == 1 && csv->field[0].p == NULL)
 		return true; /* empty line */
 	if (csv->too_long || csv->fields != csv->columns) {
-		import_reject(imp, line, BYTES_NONE, csv->too_long ? "line is too long" : "number of fields differs from the heading");
+		import_reject(imp, line, BYTES_NONE,
+			      csv->too_long ? "line is too long" : "number of fields differs from the heading");
 		return true;
 	}
 	for (i = 0; i < csv->fields; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Open5GS (mongoexport of its subscribers), PyHSS (its auc table, or an object with auc and subscriber) and our own export:
- * one array or one value after the other, read value by value. */
+/* Open5GS (mongoexport of its subscribers), PyHSS (its auc table, or an object with auc and subscriber) and our own
+ * export: one array or one value after the other, read value by value. */
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -30,7 +30,8 @@ static size_t one_octet(void *buffer, size_t room, void *data)
 	return 1;
 }
 
-/* A member as text: strings as they are, numbers in digits, mongo's {"$numberLong": "64"} its inside; null is absent. */
+/* A member as text: strings as they are, numbers in digits, mongo's {"$numberLong": "64"} its inside; null is absent.
+ */
 static struct bytes member(struct import *imp, json_t *object, const char *name)
 {
 	json_t *value = json_object_get(object, name);
@@ -53,14 +54,15 @@ static struct bytes list_member(struct import *imp, json_t *object, const char *
 	char *text = talloc_strdup(imp->row_ctx, "");
 	size_t i;
 
-	json_array_foreach(list, i, item)
-		text = talloc_asprintf_append(text, "%s%s", i > 0 ? " " : "", json_is_string(item) ? json_string_value(item) : "");
+	json_array_foreach(list, i, item) text = talloc_asprintf_append(
+		text, "%s%s", i > 0 ? " " : "", json_is_string(item) ? json_string_value(item) : "");
 	return text != NULL && text[0] != '\0' ? bytes_of(text) : BYTES_NONE;
 }
 
 static void row_open5gs(struct import *imp, json_t *doc, struct import_row *row)
 {
-	json_t *security = json_object_get(doc, "security"), *msisdn = json_array_get(json_object_get(doc, "msisdn"), 0);
+	json_t *security = json_object_get(doc, "security"),
+	       *msisdn = json_array_get(json_object_get(doc, "msisdn"), 0);
 
 	row->imsi = member(imp, doc, "imsi");
 	row->k = member(imp, security, "k");
@@ -101,7 +103,8 @@ static void row_pyhss(struct import *imp, json_t *auc, json_t *subscribers, stru
 	row->opc = member(imp, auc, "opc");
 	row->amf = member(imp, auc, "amf");
 	row->sqn = member(imp, auc, "sqn");
-	json_array_foreach(subscribers, i, sub) {
+	json_array_foreach(subscribers, i, sub)
+	{
 		if (id == NULL || !json_equal(json_object_get(sub, "auc_id"), id))
 			continue;
 		if (row->imsi.p == NULL)
@@ -139,7 +142,8 @@ static bool take_value(struct source *src, json_t *value, uint64_t line)
 
 	if (!json_is_array(aucs))
 		return take(src, value, NULL, line);
-	json_array_foreach(aucs, i, auc) {
+	json_array_foreach(aucs, i, auc)
+	{
 		if (!take(src, auc, json_object_get(value, "subscriber"), i + 1))
 			return false;
 	}

@@ -28,8 +28,13 @@ static bool failed(struct import *imp, sqlite3 *db)
 
 static bool take(struct import *imp, sqlite3_stmt *stmt, uint64_t number)
 {
-	struct import_row row = { .line = number, .imsi = text_of(stmt, 0), .msisdn = text_of(stmt, 1), .k = text_of(stmt, 3),
-				  .op = text_of(stmt, 4), .opc = text_of(stmt, 5), .sqn = text_of(stmt, 6),
+	struct import_row row = { .line = number,
+				  .imsi = text_of(stmt, 0),
+				  .msisdn = text_of(stmt, 1),
+				  .k = text_of(stmt, 3),
+				  .op = text_of(stmt, 4),
+				  .opc = text_of(stmt, 5),
+				  .sqn = text_of(stmt, 6),
 				  .ind_bits = text_of(stmt, 7) };
 	char reason[64];
 	int algorithm = sqlite3_column_int(stmt, 2);

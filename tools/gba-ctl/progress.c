@@ -7,7 +7,7 @@
 
 #include "core/clock.h"
 
-#define BAR 30
+#define BAR      30
 #define EVERY_MS 200
 
 void progress_start(struct progress *p, uint64_t total)
@@ -38,8 +38,9 @@ void progress_show(struct progress *p, uint64_t done, uint64_t rows)
 	for (i = 0; i < BAR; i++)
 		bar[i] = (uint64_t)i * p->total < done * BAR ? '#' : '.';
 	bar[BAR] = '\0';
-	fprintf(stderr, "\r[%s] %3u %%  %llu rows  %llu/s  %llu:%02llu left ", bar, (unsigned int)(done * 100 / p->total),
-		(unsigned long long)rows, (unsigned long long)(rows * 1000 / (spent > 0 ? spent : 1)), (unsigned long long)(left / 60),
+	fprintf(stderr, "\r[%s] %3u %%  %llu rows  %llu/s  %llu:%02llu left ", bar,
+		(unsigned int)(done * 100 / p->total), (unsigned long long)rows,
+		(unsigned long long)(rows * 1000 / (spent > 0 ? spent : 1)), (unsigned long long)(left / 60),
 		(unsigned long long)(left % 60));
 }
 

@@ -60,7 +60,10 @@ uint64_t seen_add(struct seen *seen, struct bytes text, uint64_t line)
 	place = place_of(seen->mark, seen->room, digest);
 	if (place->line != 0)
 		return place->line;
-	*place = (struct mark){ .digest = { digest[0], digest[1] }, .line = line };
+	*place = (struct mark){
+		.digest = {digest[0], digest[1]},
+                  .line = line
+	};
 	seen->count++;
 	return 0;
 }

@@ -41,7 +41,8 @@ static enum ctl_exit numbers_apply(struct ctl *ctl, struct subscriber *sub)
 		status = number(ctl, OPT_TUAK_ITERATIONS, 1, 255, &iterations);
 	if (status == CTL_DONE)
 		status = number(ctl, OPT_IND_BITS, 0, SQN_IND_BITS_MAX, &ind_bits);
-	if (status == CTL_DONE && ctl_given(ctl, OPT_AMF) && field_amf(bytes_of(ctl->option[OPT_AMF]), sub->amf) != GBA_OK)
+	if (status == CTL_DONE && ctl_given(ctl, OPT_AMF) &&
+	    field_amf(bytes_of(ctl->option[OPT_AMF]), sub->amf) != GBA_OK)
 		status = bad(OPT_AMF, ctl->option[OPT_AMF]);
 	sub->alg = (enum aka_alg)alg;
 	sub->state = (enum subscriber_state)state;
@@ -97,7 +98,8 @@ static enum ctl_exit uicc_apply(struct ctl *ctl, struct subscriber *sub)
 		return status;
 	err = subscriber_set_uicc(ctl->ctx, sub, (enum guss_uicc)uicc, clock_now());
 	if (err == GBA_E_EXISTS)
-		return ctl_fail(CTL_USAGE, "--uicc: the GUSS says %s; give a new GUSS", subscriber_uicc_names[sub->uicc]);
+		return ctl_fail(CTL_USAGE, "--uicc: the GUSS says %s; give a new GUSS",
+				subscriber_uicc_names[sub->uicc]);
 	return err == GBA_OK ? CTL_DONE : ctl_fail_err(err, "--uicc");
 }
 
@@ -138,7 +140,8 @@ static enum ctl_exit keys_read(struct ctl *ctl, const struct subscriber *sub, st
 	return CTL_DONE;
 }
 
-static enum ctl_exit seal_keys(struct ctl *ctl, struct sub_files *files, struct subscriber *sub, struct subscriber_keys *keys)
+static enum ctl_exit seal_keys(struct ctl *ctl, struct sub_files *files, struct subscriber *sub,
+			       struct subscriber_keys *keys)
 {
 	enum gba_err err = subscriber_seal(ctl->ctx, files->kek, sub, keys);
 
@@ -162,11 +165,13 @@ static enum ctl_exit impi_of_arguments(struct ctl *ctl, char impi[IMPI_MAX + 1])
 			       : ctl_fail(CTL_USAGE, "'%s' is not an IMPI (user@realm)", ctl->args[0]);
 	if (imsi.p == NULL)
 		return ctl_fail(CTL_USAGE, "an IMPI or --imsi is needed");
-	return field_impi(imsi, (unsigned int)mnc, ctl->option[OPT_REALM], impi) == GBA_OK ? CTL_DONE : bad(OPT_IMSI, (const char *)imsi.p);
+	return field_impi(imsi, (unsigned int)mnc, ctl->option[OPT_REALM], impi) == GBA_OK
+		       ? CTL_DONE
+		       : bad(OPT_IMSI, (const char *)imsi.p);
 }
 
-/* The SEQ that stands after the change: --sqn, or the one in force at this moment, in the new size of IND. Called with the
- * write lock held: a running hss-stub goes on leasing until then. */
+/* The SEQ that stands after the change: --sqn, or the one in force at this moment, in the new size of IND. Called with
+ * the write lock held: a running hss-stub goes on leasing until then. */
 static enum ctl_exit seq_settle(struct ctl *ctl, uint64_t current, unsigned int ind_bits_before, struct subscriber *sub)
 {
 	uint64_t highest = sqn_make(current, (1U << ind_bits_before) - 1, ind_bits_before), sqn = 0;
@@ -178,14 +183,16 @@ static enum ctl_exit seq_settle(struct ctl *ctl, uint64_t current, unsigned int 
 	if (!ctl_given(ctl, OPT_SQN))
 		return CTL_DONE;
 	if (sqn >> sub->ind_bits < sub->seq && !ctl_given(ctl, OPT_FORCE))
-		return ctl_fail(CTL_REFUSED, "--sqn is below the one in force (%llu): the card would refuse it, or a number be used "
-					     "twice; --force if the card was reset too",
+		return ctl_fail(CTL_REFUSED,
+				"--sqn is below the one in force (%llu): the card would refuse it, or a number be used "
+				"twice; --force if the card was reset too",
 				(unsigned long long)sqn_make(sub->seq, 0, sub->ind_bits));
 	sub->seq = sqn >> sub->ind_bits;
 	return CTL_DONE;
 }
 
-static enum ctl_exit update_one(struct ctl *ctl, struct sub_files *files, struct subscriber *sub, unsigned int ind_bits_before)
+static enum ctl_exit update_one(struct ctl *ctl, struct sub_files *files, struct subscriber *sub,
+				unsigned int ind_bits_before)
 {
 	uint64_t current = 0;
 	enum ctl_exit status;
@@ -217,7 +224,8 @@ static enum ctl_exit add_one(struct ctl *ctl, struct sub_files *files, struct su
 }
 
 /* All or nothing; a dry run goes all the way, then takes it back. */
-static enum ctl_exit store_one(struct ctl *ctl, struct sub_files *files, struct subscriber *sub, unsigned int ind_bits_before)
+static enum ctl_exit store_one(struct ctl *ctl, struct sub_files *files, struct subscriber *sub,
+			       unsigned int ind_bits_before)
 {
 	enum gba_err err = sub_store_begin(files->store);
 	enum ctl_exit status;
@@ -261,10 +269,12 @@ enum ctl_exit cmd_subscriber_add(struct ctl *ctl)
 }
 
 /* New keys, or the old ones under new parameters: either way they are sealed and checked again. */
-static enum ctl_exit keys_change(struct ctl *ctl, struct sub_files *files, struct subscriber *sub, enum aka_alg alg_before)
+static enum ctl_exit keys_change(struct ctl *ctl, struct sub_files *files, struct subscriber *sub,
+				 enum aka_alg alg_before)
 {
 	bool given = ctl_given(ctl, OPT_K) || ctl_given(ctl, OPT_K_FILE);
-	bool half = ctl_given(ctl, OPT_OP) || ctl_given(ctl, OPT_OP_FILE) || ctl_given(ctl, OPT_OPC) || ctl_given(ctl, OPT_OPC_FILE);
+	bool half = ctl_given(ctl, OPT_OP) || ctl_given(ctl, OPT_OP_FILE) || ctl_given(ctl, OPT_OPC) ||
+		    ctl_given(ctl, OPT_OPC_FILE);
 	struct subscriber_keys keys;
 	enum ctl_exit status;
 	enum gba_err err;

@@ -131,7 +131,8 @@ enum ctl_exit sub_key_text(struct ctl *ctl, enum ctl_option_id plain, enum ctl_o
 
 	*_text = BYTES_NONE;
 	if (text != NULL && ctl_given(ctl, file))
-		return ctl_fail(CTL_USAGE, "--%s and --%s exclude each other", ctl_options[plain].name, ctl_options[file].name);
+		return ctl_fail(CTL_USAGE, "--%s and --%s exclude each other", ctl_options[plain].name,
+				ctl_options[file].name);
 	if (ctl_given(ctl, file)) {
 		text = next_line(ctl, ctl->option[file]);
 		if (text == NULL)

@@ -13,7 +13,8 @@ struct sub_files {
 };
 
 enum sub_open { SUB_READ, SUB_CHANGE, SUB_CREATE };
-/** Open the database (SUB_CREATE: made when absent) and, with_keys, the key file. Says on standard error what failed. */
+/** Open the database (SUB_CREATE: made when absent) and, with_keys, the key file. Says on standard error what failed.
+ */
 enum ctl_exit sub_files_open(struct ctl *ctl, enum sub_open how, bool with_keys, struct sub_files *_files);
 /** By IMPI, or by IMSI when text is all digits. Says on standard error when there is none. */
 enum ctl_exit sub_find(struct ctl *ctl, struct sub_files *files, const char *text, struct subscriber **_sub);

@@ -181,8 +181,10 @@ const struct ctl_command ctl_subscriber_commands[] = {
 	  "Add a subscriber" },
 	{ "subscriber show", "IMPI|IMSI", 1, 1, OPT_BIT(REVEAL), cmd_show, "Show a subscriber" },
 	{ "subscriber list", "", 0, 0, WALK_OPTIONS, cmd_list, "List subscribers, never keys" },
-	{ "subscriber set", "IMPI|IMSI", 1, 1, FIELD_OPTIONS | OPT_BIT(FORCE), cmd_subscriber_set, "Change a subscriber" },
-	{ "subscriber remove", "IMPI|IMSI", 1, 1, OPT_BIT(DRY_RUN) | OPT_BIT(YES), cmd_remove, "Remove a subscriber and its keys" },
+	{ "subscriber set", "IMPI|IMSI", 1, 1, FIELD_OPTIONS | OPT_BIT(FORCE), cmd_subscriber_set,
+	  "Change a subscriber" },
+	{ "subscriber remove", "IMPI|IMSI", 1, 1, OPT_BIT(DRY_RUN) | OPT_BIT(YES), cmd_remove,
+	  "Remove a subscriber and its keys" },
 	{ "subscriber import", "FILE", 1, 1,
 	  OPT_BIT(FROM) | OPT_BIT(MARGIN) | OPT_BIT(DRY_RUN) | OPT_BIT(MNC_LENGTH) | OPT_BIT(REALM) | OPT_BIT(OP) | OPT_BIT(OP_FILE) |
 		  OPT_BIT(AMF) | OPT_BIT(IND_BITS),

@@ -202,7 +202,13 @@ static int column_width(const struct value *v)
 	static const struct {
 		const char *name;
 		int width;
-	} wide[] = { { "impi", 52 }, { "imsi", 15 }, { "sqn", 12 }, { "state", 6 }, { "reason", 40 } };
+	} wide[] = {
+		{"impi",    52},
+                { "imsi",   15},
+                { "sqn",    12},
+                { "state",  6 },
+                { "reason", 40}
+	};
 	size_t i;
 
 	for (i = 0; i < sizeof(wide) / sizeof(wide[0]); i++) {
