@@ -379,16 +379,16 @@ bool conn_read(struct conn *conn)
 
 bool conn_write(struct conn *conn)
 {
-	ssize_t sent = 0;
+	ssize_t sent;
 
 	undirty(conn);
-	if (conn->out_n > 0)
-		sent = send(conn->fd, conn->out, conn->out_n, MSG_NOSIGNAL);
+	if (conn->out_n == 0)
+		return !conn->closing;
+	sent = send(conn->fd, conn->out, conn->out_n, MSG_NOSIGNAL);
 	if (sent < 0)
 		return (errno == EAGAIN || errno == EINTR) && conn->out_n < OUT_MAX;
-	if (sent > 0)
-		memmove(conn->out, conn->out + sent, conn->out_n - (size_t)sent);
 	conn->out_n -= (size_t)sent;
+	memmove(conn->out, conn->out + sent, conn->out_n);
 	secret_wipe(conn->out + conn->out_n, (size_t)sent);
 	return conn->out_n > 0 || !conn->closing;
 }

@@ -179,10 +179,14 @@ bool link_pump(struct link *link)
 
 enum wire_state link_next(struct link *link, struct wire_frame *_frame)
 {
-	struct wire_view rest = { link->in + link->in_off, link->in_n - link->in_off };
+	struct wire_view rest;
+	enum wire_state state;
 	const char *why;
-	enum wire_state state = link->in != NULL ? wire_frame(rest, WIRE_ANSWER_MAX, _frame, &why) : WIRE_MORE;
 
+	if (link->in == NULL)
+		return WIRE_MORE;
+	rest = (struct wire_view){ link->in + link->in_off, link->in_n - link->in_off };
+	state = wire_frame(rest, WIRE_ANSWER_MAX, _frame, &why);
 	if (state == WIRE_WHOLE)
 		link->in_off += _frame->octets;
 	return state;

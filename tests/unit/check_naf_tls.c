@@ -27,6 +27,7 @@ static struct gba_naf *naf;
 static struct gba_naf_tls *tls;
 static SSL_CTX *server_ctx, *client_ctx;
 static size_t ready_calls, sessions_given;
+static unsigned int patience; /* [ms] of the server with the agent */
 
 static void on_ready(SSL *ssl, void *arg)
 {
@@ -42,7 +43,7 @@ static void server_make(int async, unsigned int flags)
 
 	o.fqdns = names;
 	o.flags = flags;
-	o.timeout_ms = 500;
+	o.timeout_ms = patience;
 	o.socket_path = host_socket(host);
 	o.naf = async ? naf : NULL;
 	o.ready = on_ready;
@@ -54,6 +55,7 @@ static void server_make(int async, unsigned int flags)
 static void setup(void)
 {
 	ready_calls = sessions_given = 0;
+	patience = 500;
 	host = host_new(getuid());
 	ck_assert_int_eq(gba_naf_open(host_socket(host), &naf), GBA_NAF_OK);
 }
@@ -323,6 +325,7 @@ START_TEST(one_thread_holds_many_that_wait)
 
 	if (MODES < 2)
 		return;
+	patience = 60000;
 	server_make(1, 0);
 	for (i = 0; i < MANY; i++) {
 		devices[i] = device_of(DOES_LATE, i % 2 ? TLS1_3_VERSION : TLS1_2_VERSION,

@@ -179,12 +179,12 @@ END_TEST
 
 START_TEST(what_does_not_fit_is_not_written)
 {
-	uint8_t room[64];
+	uint8_t room[64], key[WIRE_KEY_LEN] = { 0 };
 	struct wire_out out = { room, sizeof(room), 0, false };
 
 	wire_begin(&out, WIRE_KEY, 1);
 	wire_put_u32(&out, WIRE_T_ERROR, 1);
-	wire_put(&out, WIRE_T_KS_NAF, room, WIRE_KEY_LEN);
+	wire_put(&out, WIRE_T_KS_NAF, key, sizeof(key));
 	wire_put_text(&out, WIRE_T_TEXT, "four"); /* 12 + 8 + 36 + 9 octets */
 	ck_assert(out.full);
 	ck_assert_uint_eq(wire_end(&out), 0);
