@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bare OpenSSL server with one fixed key (32 octets of 5a): TLS 1.2 PSK-AES128-GCM-SHA256 and TLS 1.3 psk_dhe_ke, one
- * thread, epoll; it reads until the client says goodbye. Prints its port, serves until standard input ends. */
+/* A bare OpenSSL server with one fixed key (32 octets of 5a): TLS 1.2 PSK-AES128-GCM-SHA256 and TLS 1.3 psk_dhe_ke, epoll; it
+ * reads until the client says goodbye.
+ *   psk_floor [processes]      prints its port, serves until standard input ends */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -114,17 +115,21 @@ static SSL_CTX *context(void)
 	return c;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	struct epoll_event events[EVENTS], event = { .events = EPOLLIN };
+	struct epoll_event events[EVENTS], event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	unsigned int processes = argc > 1 ? (unsigned int)strtoul(argv[1], NULL, 10) : 1;
 	static struct conn listener, input;
 
 	memset(key, 0x5a, sizeof(key));
 	ctx = context();
-	ep = epoll_create1(EPOLL_CLOEXEC);
 	listener.fd = listen_somewhere();
+	while (processes > 1 && fork() > 0)
+		processes--;
+	ep = epoll_create1(EPOLL_CLOEXEC);
 	event.data.ptr = &listener;
 	epoll_ctl(ep, EPOLL_CTL_ADD, listener.fd, &event);
+	event.events = EPOLLIN;
 	event.data.ptr = &input;
 	epoll_ctl(ep, EPOLL_CTL_ADD, STDIN_FILENO, &event);
 	for (;;) {

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Zh and Zn: our nodes, the bare exchange of messages of the same size, and OTP's stack answering the same."""
+from lab.realm import AGENT, ASP, BSF, BSF_DIAMETER, HSS, NAF, OPERATOR  # noqa: F401
+from peers import otp
+
+from .ground import IMPI, Stopwatch
+from .table import median
+
+USERS = 100000
+NAF_ID = (NAF.encode() + bytes.fromhex("0100000002")).hex()
+RATIO = 0.80
+
+
+def compare(table, name, ours, floor, rounds):
+    """Rounds of floor and ours, one after the other; the ratio is the median of the rounds'."""
+    pairs = []
+    for _ in range(rounds):
+        mine = ours()
+        pairs.append((mine, floor(mine)))
+    if any(m["good"] == 0 or m["bad"] > m["good"] / 1000 for m, _ in pairs):
+        raise RuntimeError("%s: answers other than success: %s" % (name, pairs[-1][0]))
+    mine, _ = pairs[-1]
+    table.add(name, median([m["rate"] for m, _ in pairs]), "/s", ("bare freeDiameter", median([f["rate"] for _, f in pairs])),
+              median([m["rate"] / f["rate"] for m, f in pairs]), ("ratio", ">=", RATIO),
+              "%d/%d octets, window 128, p50 %.1f ms, p99 %.1f ms; floor p99 %.1f ms" % (
+                  mine["request_octets"], mine["answer_octets"], mine["p50_us"] / 1e3, mine["p99_us"] / 1e3,
+                  median([f["p99_us"] for _, f in pairs]) / 1e3))
+    return median([m["rate"] for m, _ in pairs])
+
+
+def zh(ground, table):
+    words = "what=mar impi=%s users=%d" % (IMPI, USERS)
+    with ground.new_realm("zh") as realm:
+        ground.fill_subscribers(realm, USERS)
+        hss = realm.start_hss()
+
+        def ours():
+            watch = Stopwatch(hss.pid)
+            result = ground.ask(realm, BSF_DIAMETER, HSS, realm.address("hss"), 3868, OPERATOR, words)
+            result["cores"] = watch.share()
+            return result
+        rate = compare(table, "Zh MAR (hss_stub.fdx)", ours,
+                       lambda mine: ground.ask_floor(realm, mine["request_octets"], mine["answer_octets"]), ground.rounds)
+        others(ground, table, realm, "hss", rate, words, BSF_DIAMETER, HSS)
+
+
+def zn(ground, table):
+    with ground.new_realm("zn") as realm:
+        tokens = ground.fill_contexts(realm, USERS, BSF)
+        words = "what=bir btids=%s naf=%s" % (tokens, NAF_ID)
+        realm.start_bsf()
+        rate = compare(table, "Zn BIR (bsf.fdx)",
+                       lambda: ground.ask(realm, AGENT, BSF_DIAMETER, realm.address("bsf"), 3868, OPERATOR, words),
+                       lambda mine: ground.ask_floor(realm, mine["request_octets"], mine["answer_octets"]), ground.rounds)
+        with open(tokens, encoding="utf-8") as lines:
+            btids = [line.split()[0] for line in lines]
+        others(ground, table, realm, "bsf", rate, words, AGENT, BSF_DIAMETER, btids)
+
+
+def others(ground, table, realm, mode, rate, words, identity, host, btids=()):
+    """The same client asks OTP's diameter with a table of the same users in memory."""
+    name = "OTP diameter, %s" % ("MAR" if mode == "hss" else "BIR")
+    if not otp.available():
+        return table.failed(name, "erlang-diameter is not installed")
+    if mode == "hss":
+        rows = [(IMPI.replace("%u", "%010d" % i), "11" * 16, "22" * 16, "33" * 8, "44" * 16, "55" * 16) for i in range(USERS)]
+    else:
+        rows = [(btid, "user@lab.test", "66" * 32, "1700000000", "1924992000") for btid in btids]
+    with otp.Server(mode, rows, host=host, realm=OPERATOR) as server:
+        result = ground.ask(realm, identity, host, "127.0.0.1", server.port, OPERATOR, words)
+    table.add(name, result["rate"], "/s", ("ours, same client", rate), result["rate"] / rate, ("ratio", "<=", 1.0),
+              "p50 %.1f ms, p99 %.1f ms, %d bad" % (result["p50_us"] / 1e3, result["p99_us"] / 1e3, result["bad"]))
