@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Zh and Zn: our nodes, the bare exchange of messages of the same size, and OTP's stack answering the same."""
-from lab.realm import AGENT, ASP, BSF, BSF_DIAMETER, HSS, NAF, OPERATOR  # noqa: F401
+from lab.realm import AGENT, BSF, BSF_DIAMETER, HSS, NAF, OPERATOR
 from peers import otp
 
 from .ground import IMPI, Stopwatch

@@ -3,14 +3,10 @@
 import json
 import os
 import subprocess
-import sys
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-sys.path[:0] = [os.path.join(TOP, "tools"), os.path.join(TOP, "tests")]
-
-from lab.process import Process, free_port, port_open, wait_until  # noqa: E402
-from lab.realm import IMPI_REALM, Realm, Tree  # noqa: E402
+from lab.process import Process, free_port, port_open, wait_until
+from lab.realm import IMPI_REALM, Realm, Tree
 
 JEMALLOC = ("/usr/lib/x86_64-linux-gnu/libjemalloc.so.2", "/usr/lib/aarch64-linux-gnu/libjemalloc.so.2")
 K, OPC = "465b5ce8b199b49faa5f0a2ee238a6bc", "cd63cb71954a9f4e48a5994e37a02baf"  # TS 35.208 set 1
