@@ -5,6 +5,7 @@
 #include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -239,13 +240,15 @@ void http_server_stop(struct http_server *server, unsigned int timeout_ms)
 		return;
 	fd = MHD_quiesce_daemon(server->daemon);
 	if (fd != MHD_INVALID_SOCKET)
-		close(fd);
+		shutdown(fd, SHUT_RDWR); /* refuses from now on; closed when no thread can still have it in its epoll set */
 	while (atomic_load(&server->work) > 0 && clock_mono_ms() < end)
 		usleep(STOP_STEP);
 	atomic_store(&server->stopping, true);
 	answer_rest(server);
 	http_timer_stop(server);
 	MHD_stop_daemon(server->daemon);
+	if (fd != MHD_INVALID_SOCKET)
+		close(fd);
 	server_discard(server);
 }
 

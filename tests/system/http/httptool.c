@@ -14,15 +14,18 @@ struct late {
 	unsigned int ms;
 };
 
-static struct http_req *never; /* the last one kept; answered after the server has stopped */
+static struct http_req *never[1024]; /* kept, and answered after the server has stopped */
+static _Atomic unsigned int never_count;
 
 /* One line per fact; values as received between brackets. */
 static void echo(struct http_req *req)
 {
 	struct bytes m = http_req_method(req), t = http_req_target(req), b = http_req_body(req);
 	struct bytes a = http_req_header(req, "authorization"), x = http_req_header(req, "X-Test");
-	char *text = talloc_asprintf(req, "method [%.*s]\ntarget [%.*s]\nauthorization [%.*s]%s\nx-test [%.*s]\nbody %zu\nsource %s\n"
-				     "tls %d\n", BYTES_FMT(m), BYTES_FMT(t), BYTES_FMT(a), a.p == NULL ? " none" : "", BYTES_FMT(x), b.n,
+	char *text = talloc_asprintf(req,
+				     "method [%.*s]\ntarget [%.*s]\nauthorization [%.*s]%s\nx-test [%.*s]\nbody %zu\n"
+				     "source %s\ntls %d\n",
+				     BYTES_FMT(m), BYTES_FMT(t), BYTES_FMT(a), a.p == NULL ? " none" : "", BYTES_FMT(x), b.n,
 				     http_req_source(req), http_req_is_tls(req));
 	const struct http_header headers[] = { { "Content-Type", "text/plain" }, { "X-Reply", "yes" }, { NULL, NULL } };
 	char *whole = talloc_array(req, char, strlen(text) + b.n);
@@ -65,7 +68,7 @@ static void on_request(struct http_req *req, void *arg)
 	if (bytes_eq_str(path, "/later"))
 		start_late(req, query);
 	else if (bytes_eq_str(path, "/never"))
-		never = req;
+		never[never_count++ % 1024] = req;
 	else if (bytes_eq_str(path, "/busy"))
 		http_reply_error(req, GBA_E_BUSY);
 	else if (bytes_eq_str(path, "/bad-header"))
@@ -82,8 +85,8 @@ static bool is_ready(void *arg, const char **_missing)
 
 static void usage(void)
 {
-	fprintf(stderr, "httptool [name value]...: listen threads connections per-source head-ms idle-ms max-head max-body cert key ca "
-			"token stop-ms metrics missing\n");
+	fprintf(stderr, "httptool [name value]...: listen threads connections per-source head-ms idle-ms max-head max-body\n"
+			"cert key ca token stop-ms metrics missing\n");
 	exit(2);
 }
 
@@ -99,8 +102,9 @@ static bool number_option(struct tool *tool, const char *name, unsigned long val
 	const struct {
 		const char *name;
 		unsigned int *where;
-	} numbers[] = { { "threads", &conf->threads }, { "connections", &conf->max_connections }, { "per-source", &conf->max_per_source },
-			{ "head-ms", &conf->head_timeout_ms }, { "idle-ms", &conf->idle_timeout_ms }, { "stop-ms", &tool->stop_ms } };
+	} numbers[] = { { "threads", &conf->threads },	     { "connections", &conf->max_connections },
+			{ "head-ms", &conf->head_timeout_ms }, { "per-source", &conf->max_per_source },
+			{ "stop-ms", &tool->stop_ms },	     { "idle-ms", &conf->idle_timeout_ms } };
 	size_t i;
 
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -140,6 +144,7 @@ static void take_option(struct tool *tool, const char *name, const char *value)
 
 int main(int argc, char **argv)
 {
+	TALLOC_CTX *root = talloc_new(NULL);
 	struct tool tool = { .conf = HTTP_CONF_DEFAULTS, .stop_ms = 500 };
 	struct http_server *server = NULL, *pages = NULL;
 	const char *error = "?";
@@ -150,11 +155,12 @@ int main(int argc, char **argv)
 	tool.conf.listen = "127.0.0.1:0";
 	for (i = 1; i + 1 < argc; i += 2)
 		take_option(&tool, argv[i], argv[i + 1]);
-	err = http_server_start(NULL, &tool.conf, on_request, NULL, &server, &error);
+	err = http_server_start(root, &tool.conf, on_request, NULL, &server, &error);
 	if (err == GBA_OK && tool.metrics != NULL)
-		err = http_metrics_start(NULL, tool.metrics, is_ready, (void *)(uintptr_t)tool.missing, &pages, &error);
+		err = http_metrics_start(root, tool.metrics, is_ready, (void *)(uintptr_t)tool.missing, &pages, &error);
 	if (err != GBA_OK) {
 		printf("error %s: %s\n", gba_err_name(err), error);
+		talloc_free(root);
 		return 1;
 	}
 	printf("port %u\nmetrics %u\n", http_server_port(server), pages != NULL ? http_server_port(pages) : 0);
@@ -164,8 +170,9 @@ int main(int argc, char **argv)
 	start = clock_mono_ms();
 	http_server_stop(server, tool.stop_ms);
 	http_server_stop(pages, 0);
-	if (never != NULL)
-		http_reply(never, 200, NULL, bytes_of("too late"));
+	for (i = 0; i < (int)never_count && i < 1024; i++)
+		http_reply(never[i], 200, NULL, bytes_of("too late"));
+	talloc_free(root);
 	printf("stopped %u\n", (unsigned int)(clock_mono_ms() - start));
 	return 0;
 }
