@@ -183,22 +183,25 @@ static enum gba_err make_key(struct cli *cli, const struct create_args *args, co
 	return err;
 }
 
-/* ind UINT32_MAX: the whole array, so that SQN_MS is this SQN whatever IND the network uses. */
+/* ind UINT32_MAX: the whole array, so that SQN_MS is exactly this and no older SEQ passes, whatever its IND. */
 static enum gba_err set_sqn(struct cli *cli, struct sqn_array *array, const char *text, uint32_t ind)
 {
 	uint8_t octets[AKA_SQN_LEN];
 	uint32_t count = 1U << array->ind_bits, i;
-	uint64_t sqn;
+	uint64_t sqn, seq;
 
 	if (hex_decode(bytes_of(text), octets, sizeof(octets)) != GBA_OK)
 		return ue_fail(&cli->why, GBA_E_SYNTAX, "--sqn: twelve hex digits");
 	if (ind != UINT32_MAX && ind >= count)
 		return ue_fail(&cli->why, GBA_E_RANGE, "--ind: this USIM's array has %u elements", count);
 	sqn = sqn_from_octets(octets);
-	for (i = 0; i < count; i++) {
-		if (ind == UINT32_MAX || i == ind)
-			array->seq[i] = sqn >> array->ind_bits;
+	seq = sqn >> array->ind_bits;
+	if (ind != UINT32_MAX) {
+		array->seq[ind] = seq;
+		return GBA_OK;
 	}
+	for (i = 0; i < count; i++)
+		array->seq[i] = seq > 0 && i != sqn % count ? seq - 1 : seq;
 	return GBA_OK;
 }
 
