@@ -43,7 +43,7 @@ class Tree:
         return os.path.join(prefix, "lib", "gba-suite", name + ".fdx")
 
     def program(self, name):
-        places = {"gba-ctl": "tools", "gba-ue": "ue", "gba-naf-proxy": "naf-adapter/proxy", "gba-bsf": "bsf", "gba-hss": "hss-stub",
+        places = {"gba-ctl": "tools/gba-ctl", "gba-ue": "ue", "gba-naf-proxy": "naf-adapter/proxy", "gba-bsf": "bsf", "gba-hss": "hss-stub",
                   "gba-naf-agent": "naf-adapter/agent"}
         if self.build and name in places:
             return os.path.join(self.build, places[name], name)
@@ -143,7 +143,7 @@ class Realm:
     def agent_conf(self, extra=""):
         return self._write("naf.conf", self.common("agent") + 'socket = %s;\n'
                            'realms = ( { domain = %s; realm = %s; host = %s; } );\n'
-                           'clients = ( { name = "proxy"; user = "%d"; fqdns = [ %s, %s ]; } );\n%s'
+                           'clients = ( { name = "naf-proxy"; user = "%d"; fqdns = [ %s, %s ]; } );\n%s'
                            % (q(self.path("naf.sock")), q(BSF), q(OPERATOR), q(BSF_DIAMETER), os.getuid(), q(NAF),
                               q(FORBIDDEN_NAF), extra))
 
