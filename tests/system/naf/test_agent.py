@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent under freeDiameterd between stand-in BSFs of two operators and applications on the local socket."""
+import json
+import os
+import subprocess
+import threading
+import time
+
+import pytest
+
+from naf_harness import (HTTP_DIGEST, IMPI, NAF, RAND, TLS13, USS, Agent, Bsf, Local, btid, d, dia, elements, frame, ks_naf,
+                         question)
+
+_rands = iter(range(1, 10 ** 6))
+
+
+def fresh(bsf, domain, life=None):
+    """A B-TID that no test has used, known to its BSF. @return it and its RAND"""
+    rand = next(_rands).to_bytes(16, "big")
+    return bsf.knows(btid(domain, rand), rand, life), rand
+
+
+# REQ: Y3056-8.3-1
+def test_key_is_fetched_over_zn(world):
+    name = world.one.knows(btid("bsf.one.example"))
+    error, got = world.agent.ask(name, ua_id=HTTP_DIGEST, gsids=[1000, 7], flags=1)
+    assert error == 0
+    # the worked example's keys
+    assert got[16].hex() == "7bbc1ad5fcd242e270d96906ca4491cdd5d849e407e63f7b124803d31402b3bf"
+    assert got[17].hex() == "e777b731dabc4c931b9c6fbf12a56c12fca455b1d4fe23ab5d17f7c3b0ac5152"
+    assert abs(int.from_bytes(got[18], "big") - time.time() - 600) < 3
+    assert abs(int.from_bytes(got[19], "big") - time.time() + 7) < 3
+    assert got[20] == IMPI.encode() + b"\0"
+    assert got[21] == USS.encode() + b"\0"
+    assert elements(got[23]) == [(4, b"\0\0\3\xe8"), (24, b"sip:a@one.example\0"), (25, b"\0\0\0\3")]
+    (bir,) = world.one.seen
+    assert (bir.code, bir.app, bir.flags & 0xE0) == (d.BIR, d.ZN, 0xC0)
+    assert bir.find(401, d.TGPP).text() == name
+    assert bir.find(402, d.TGPP).value() == NAF.encode() + HTTP_DIGEST
+    assert [a.text() for a in bir.find_all(403, d.TGPP)] == ["1000", "7"]
+    assert bir.find(407, d.TGPP).u32() == 1
+    assert bir.find(d.DEST_REALM).text() == "epc.one.example"
+    assert bir.find(d.DEST_HOST) is None
+    assert bir.find(d.ORIGIN_HOST).text() == "naf.asp.example"
+    assert world.two.seen == []
+
+
+def test_btid_names_the_operator(world):
+    one, _ = fresh(world.one, "bsf.one.example")
+    two, rand = fresh(world.two, "deep.bsf.two.example")
+    error, got = world.agent.ask(two)
+    assert error == 0 and got[16] == ks_naf(NAF.encode() + TLS13, rand)
+    assert world.one.seen == [] and len(world.two.seen) == 1
+    assert world.two.seen[0].find(d.DEST_HOST).text() == "bsf.epc.two.example"
+    assert world.agent.ask(one)[0] == 0
+    assert len(world.one.seen) == 1
+
+
+@pytest.mark.parametrize("domain", ["bsf.attacker.example", "evilone.example", "example"])
+def test_foreign_domain_is_refused_here(world, domain):
+    assert world.agent.ask(btid(domain))[0] == 11
+    assert world.one.seen == [] and world.two.seen == []
+
+
+@pytest.mark.parametrize("name", ["nonsense", btid("one.example")[1:], btid("one.example") + "\r\n", btid("one.example") + " ",
+                                  "@one.example", "=" * 24 + "@one.example", btid("-" * 250 + ".one.example")[:278]])
+def test_malformed_btid_is_refused_here(world, name):
+    error = world.agent.ask(name)[0]
+    assert error in (2, 11)
+    assert world.one.seen == [] and world.two.seen == []
+
+
+def test_key_is_kept_until_it_expires(world):
+    name, rand = fresh(world.one, "bsf.one.example", life=3)
+    first = world.agent.ask(name)[1]
+    assert world.agent.ask(name)[1] == first
+    assert len(world.one.seen) == 1
+    time.sleep(3.1)
+    assert world.agent.ask(name)[0] == 1
+    assert len(world.one.seen) == 1
+    assert first[16] == ks_naf(NAF.encode() + TLS13, rand)
+
+
+@pytest.mark.parametrize("avps, error", [
+    ([d.experimental(5403)], 1), ([d.experimental(5402)], 10), ([d.result(3004)], 22), ([d.result(5012)], 23),
+    ([d.result(2001)], 23), ([d.result(2001), d.tgpp(405, b"k" * 31)], 23), ([d.result(2001), d.tgpp(405, b"k" * 33)], 23),
+    ([d.result(2001), d.tgpp(405, b"k" * 32), d.tgpp(406, b"u" * 16)], 23),
+    ([d.result(2001), d.tgpp(405, b"k" * 32), d.when(404, 1000000000, d.TGPP)], 23),
+    ([d.result(2001), d.tgpp(405, b"k" * 32), d.tgpp(404, b"\0\0\0")], 23),
+    ([d.result(2001), d.tgpp(405, b"k" * 32), d.tgpp(400, "<ussList><uss>")], 23),
+    ([d.result(2001), d.tgpp(405, b"k" * 32), d.tgpp(400, '<!DOCTYPE a [<!ENTITY b "c">]><ussList/>')], 23),
+    ([d.result(2001), d.tgpp(405, b"k" * 32), d.tgpp(410, 9)], 23),
+    ([d.result(2001), d.tgpp(405, b"k" * 32), d.tgpp(405, b"l" * 32)], 23),
+    ([d.result(2001), d.experimental(5403), d.tgpp(405, b"k" * 32)], 23),
+    ([], 23),
+    ([d.result(2001), d.tgpp(405, b"k" * 32), d.tgpp(9999, b"x", m=False)], 0),
+], ids=str)
+def test_what_a_bsf_says(world, avps, error):
+    name, _ = fresh(world.one, "bsf.one.example")
+    world.one.reply = lambda peer, request, usual: request.answer(peer.origin(), avps)
+    assert world.agent.ask(name)[0] == error
+    assert world.agent.daemon.alive()
+
+
+def test_refusal_is_remembered_briefly(world):
+    rand = next(_rands).to_bytes(16, "big")
+    name = btid("bsf.one.example", rand)
+    assert world.agent.ask(name)[0] == 1
+    assert world.agent.ask(name)[0] == 1
+    assert len(world.one.seen) == 1
+    world.one.knows(name, rand)
+    time.sleep(1.1)
+    assert world.agent.ask(name)[0] == 0
+
+
+# REQ: Y3056-9.4.1-5
+def test_only_the_operator_may_answer(world):
+    name, _ = fresh(world.one, "bsf.one.example")
+    world.one.reply = lambda peer, request, usual: request.answer(("bsf.evil.example", "evil.example"), usual)
+    assert world.agent.ask(name)[0] == 23
+    world.one.reply = None
+    assert world.agent.ask(name)[0] == 0
+    assert any("Origin-Realm" in line for line in world.agent.events("zn.bir"))
+
+
+def test_simultaneous_questions_are_one_request(world):
+    name, rand = fresh(world.one, "bsf.one.example")
+    world.one.delay = 0.3
+    with Local(world.agent.socket) as a, Local(world.agent.socket) as b:
+        numbers = [x.begin(name) for x in (a, b) for _ in range(50)]
+        answers = [x.answer() for x in (a, b) for _ in range(50)]
+    assert len(world.one.seen) == 1 and len(numbers) == 100
+    assert all(e == 0 and got[16] == ks_naf(NAF.encode() + TLS13, rand) for _, e, got in answers)
+
+
+def test_silent_bsf_ends_in_a_time_out(world):
+    name, _ = fresh(world.two, "bsf.two.example")
+    world.two.reply = lambda peer, request, usual: None
+    started = time.monotonic()
+    assert world.agent.ask(name, timeout=5000)[0] == 21
+    assert 0.9 < time.monotonic() - started < 2
+    started = time.monotonic()
+    assert world.agent.ask(name, timeout=200)[0] == 21
+    assert time.monotonic() - started < 0.6
+
+
+def test_bsf_down(world):
+    known, _ = fresh(world.one, "bsf.one.example")
+    other, _ = fresh(world.one, "bsf.one.example")
+    first = world.agent.ask(known)[1]
+    world.one.stop()
+    dia.wait_for(lambda: world.agent.ask(other)[0] == 20, 5)
+    started = time.monotonic()
+    assert world.agent.ask(other)[0] == 20
+    assert time.monotonic() - started < 0.5
+    assert world.agent.ask(known) == (0, first)
+    world.one.restart()
+    assert dia.wait_for(lambda: world.agent.ask(other)[0] == 0, 25)
+
+
+def test_application_gets_its_own_names_only(world):
+    name, _ = fresh(world.one, "bsf.one.example")
+    before = len(world.agent.events("local.denied"))
+    with Local(world.agent.socket) as local:
+        assert local.ask(name, fqdn="naf2.example.com")[0] == 30
+        assert local.ask(name, fqdn="apps.example.com")[0] == 30
+        assert world.one.seen == []
+        assert local.ask(name, fqdn="X.Apps.Example.com")[0] == 0
+    assert world.one.naf_ids() == [b"x.apps.example.com" + TLS13]
+    assert len(world.agent.events("local.denied")) == before + 2
+
+
+@pytest.mark.parametrize("octets, reason", [
+    (b"GET / HTTP/1.0\r\n\r\n", "frame too long"), (b"\0\0\0\1", "frame shorter than its head"), (b"\0\0\4\0", "frame too long"),
+    (frame(1, 1, question("a"), version=9), "protocol version not spoken here"), (frame(2, 1), "unknown kind of frame"),
+    (frame(1, 1, b"\x01\0\0\5abc"), "element longer than its frame"), (frame(1, 0, question("a")), "id zero or in use"),
+    (frame(1, 1, question("a") + b"\x7e\0\0\0"), "unknown element"), (frame(4, 1, b"\x01\0\0\0"), "a cancellation has no elements"),
+], ids=str)
+def test_malformed_octets_are_told_why_and_closed(world, octets, reason):
+    before = len(world.agent.events("local.malformed"))
+    with Local(world.agent.socket) as local:
+        local.send(octets)
+        number, error, found = local.answer()
+        assert (number, error, found[0xA1]) == (0, 25, reason.encode() + b"\0")
+        assert local.at_end()
+    assert len(world.agent.events("local.malformed")) == before + 1
+    assert world.agent.ask(btid("nobody.example"))[0] == 11
+
+
+def test_octets_one_by_one(world):
+    name, _ = fresh(world.one, "bsf.one.example")
+    with Local(world.agent.socket) as local:
+        for octet in frame(1, 5, question(name)):
+            local.send(bytes([octet]))
+        assert local.answer()[:2] == (5, 0)
+
+
+def test_made_up_btids_cause_few_requests(tmp_path):
+    bsf = Bsf("bsf.epc.one.example", "epc.one.example")
+    agent = Agent(tmp_path / "agent", [bsf], '{ domain = "one.example"; realm = "epc.one.example"; }')
+    try:
+        good = bsf.knows(btid("bsf.one.example"))
+        with Local(agent.socket) as local:
+            for i in range(1500):
+                local.begin(btid("bsf.one.example", (10 ** 9 + i).to_bytes(16, "big")), source="192.0.2.1")
+            errors = [local.answer()[1] for _ in range(1500)]
+            assert set(errors) == {1, 22}
+            assert len(bsf.seen) <= 100 + 128 + 14  # the burst, what is under way when it ends, and a hundredth
+            assert local.ask(good, source="192.0.2.2")[0] == 0
+    finally:
+        agent.stop()
+        bsf.stop()
+
+
+def test_foreign_user_is_refused(tmp_path):
+    agent = Agent(tmp_path / "agent", [], '{ domain = "one.example"; realm = "epc.one.example"; }',
+                  clients='{ user = "%d"; fqdns = [ "naf1.example.com" ]; }' % (os.getuid() + 1))
+    try:
+        with Local(agent.socket) as local:
+            assert local.answer()[:2] == (0, 30)
+            assert local.at_end()
+        (line,) = agent.events("local.refused")
+        assert "uid %d" % os.getuid() in line
+    finally:
+        assert agent.stop()
+        assert not os.path.exists(agent.socket)
+
+
+def test_trace_shows_the_local_arrows(world):
+    name, rand = fresh(world.one, "bsf.one.example")
+    world.agent.ask(name)
+    with open(world.agent.trace, encoding="utf-8") as trace:
+        steps = [json.loads(line) for line in trace]
+    there, back = steps[-2:]
+    assert (there["from"], there["to"], there["if"] if "if" in there else there["iface"]) == ("application", "naf-agent", "local")
+    assert (back["from"], back["to"]) == ("naf-agent", "application")
+    assert there["corr"] == back["corr"] != ""
+    assert ks_naf(NAF.encode() + TLS13, rand).hex() not in open(world.agent.trace, encoding="utf-8").read()
+
+
+def test_no_key_in_the_log(world):
+    name, rand = fresh(world.one, "bsf.one.example")
+    assert world.agent.ask(name)[0] == 0
+    key = ks_naf(NAF.encode() + TLS13, rand)
+    log = world.agent.log()
+    assert key.hex() not in log.lower() and key.hex(" ") not in log.lower()
+
+
+GOOD = 'realms = ( { domain = "a.example"; realm = "b.example"; } ); clients = ( { user = "*"; fqdns = [ "n.example" ]; } );'
+
+
+@pytest.mark.parametrize("text, code, said", [
+    (GOOD, 0, "good"),
+    ("", 1, "realms: missing"),
+    (GOOD + ' zn-timeout = 5;', 1, "naf.conf:1: zn-timeout: 5 is not allowed (100..60000 ms)"),
+    (GOOD + '\nzn-timeot = 500;', 1, "naf.conf:2: zn-timeot: no such item"),
+    (GOOD + ' socket-mode = "0999";', 1, "socket-mode"),
+    (GOOD.replace("n.example", "*.*.x"), 1, "fqdns"),
+    (GOOD.replace('user = "*"; ', ""), 1, "neither user nor group"),
+    (GOOD.replace('user = "*"', 'user = "no-such-user"'), 1, "no such user: no-such-user"),
+    (GOOD.replace(" } );", ' }, { domain = "A.example"; realm = "c.example"; } );', 1), 1, "this domain is given twice"),
+    (GOOD + ' socket-group = "no-such-group";', 1, "no such group"),
+], ids=str)
+def test_check_config(tmp_path, text, code, said):
+    path = tmp_path / "naf.conf"
+    path.write_text(text)
+    run = subprocess.run([dia.built("naf-adapter/agent/gba-naf-agent"), "--check-config", str(path)], capture_output=True,
+                         text=True, timeout=20)
+    assert run.returncode == code
+    assert said in run.stdout + run.stderr
+
+
+def test_hundreds_of_connections(world):
+    name, _ = fresh(world.one, "bsf.one.example")
+    opened = [Local(world.agent.socket) for _ in range(200)]
+    results = []
+
+    def ask_all(some):
+        results.extend(local.ask(name)[0] for local in some)
+
+    threads = [threading.Thread(target=ask_all, args=(opened[i::4],)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for local in opened:
+        local.sock.close()
+    assert results == [0] * 200
+    assert len(world.one.seen) == 1
