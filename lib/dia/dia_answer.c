@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/secret.h"
 #include "dia/dia_internal.h"
+#include "dia/dia_sink.h"
 #include "dia/names.h"
 
 /* Number per row of the error space: found by name, once. */
@@ -66,109 +68,149 @@ uint32_t dia_result_of(enum gba_err err, uint32_t *_vendor)
 	return results[row].code;
 }
 
-static enum gba_err add_result(struct msg *answer, uint32_t code, uint32_t vendor)
-{
-	struct avp *group;
-	enum gba_err err;
+/* Codes are known at compile time: base AVPs of every answer, V clear, M as RFC 6733 4.5 has it. */
+#define M AVP_FLAG_MANDATORY
 
-	if (vendor == 0)
-		return dia_add_u32(answer, dia_base.result_code, code);
-	err = dia_add_group(answer, dia_base.experimental_result, &group);
-	if (err == GBA_OK)
-		err = dia_add_u32(group, dia_base.vendor_id, vendor);
-	if (err == GBA_OK)
-		err = dia_add_u32(group, dia_base.experimental_result_code, code);
-	return err;
+static void write_result(struct dia_writer *w, uint32_t code, uint32_t vendor)
+{
+	if (vendor == 0) {
+		dia_writer_u32(w, AVP_RESULT_CODE, M, code);
+		return;
+	}
+	dia_writer_open(w, AVP_EXPERIMENTAL_RESULT, 0, M);
+	dia_writer_u32(w, AVP_VENDOR_ID, M, vendor);
+	dia_writer_u32(w, AVP_EXPERIMENTAL_RESULT_CODE, M, code);
+	dia_writer_close(w);
 }
 
-static enum gba_err add_session_id(struct msg *answer, struct msg *request)
+static void write_session_id(struct dia_writer *w, struct msg *request)
 {
-	struct avp *session_id = dia_find(request, AVP_SESSION_ID), *copy;
+	struct avp *session_id = dia_find(request, AVP_SESSION_ID);
 	struct avp_hdr *hdr = session_id != NULL ? dia_hdr(session_id) : NULL;
 
-	if (hdr == NULL || hdr->avp_value == NULL)
-		return GBA_OK;
-	if (fd_msg_avp_new(dia_base.session_id, 0, &copy) != 0)
+	if (hdr != NULL && hdr->avp_value != NULL)
+		dia_writer_avp(w, AVP_SESSION_ID, 0, M, BYTES(hdr->avp_value->os.data, hdr->avp_value->os.len));
+}
+
+static void write_common(struct dia_writer *w, uint32_t app)
+{
+	dia_writer_open(w, AVP_VENDOR_SPECIFIC_APPLICATION_ID, 0, M);
+	dia_writer_u32(w, AVP_VENDOR_ID, M, DIA_VENDOR_3GPP);
+	dia_writer_u32(w, AVP_AUTH_APPLICATION_ID, M, app);
+	dia_writer_close(w);
+	dia_writer_u32(w, AVP_AUTH_SESSION_STATE, M, AUTH_NO_STATE_MAINTAINED);
+	dia_writer_avp(w, AVP_ORIGIN_HOST, 0, M, BYTES(fd_g_config->cnf_diamid, fd_g_config->cnf_diamid_len));
+	dia_writer_avp(w, AVP_ORIGIN_REALM, 0, M, BYTES(fd_g_config->cnf_diamrlm, fd_g_config->cnf_diamrlm_len));
+}
+
+/* Proxy-Infos come back, in their order (RFC 6733 6.2). Ones with unknown AVPs inside only the framework can copy. */
+static enum gba_err write_foreign_proxy_infos(struct dia_writer *w, struct msg *request)
+{
+	struct msg *copies = request;
+	uint8_t *octets = NULL;
+	size_t n = 0;
+	int rc;
+
+	if (fd_msg_new_answer_from_req(fd_g_config->cnf_dict, &copies, MSGFL_ANSW_NOSID) != 0)
 		return GBA_E_NOMEM;
-	if (fd_msg_avp_setvalue(copy, hdr->avp_value) != 0 || fd_msg_avp_add(answer, MSG_BRW_FIRST_CHILD, copy) != 0) {
-		fd_msg_free(copy);
-		return GBA_E_NOMEM;
+	rc = fd_msg_bufferize(copies, &octets, &n);
+	if (rc == 0)
+		dia_writer_raw(w, BYTES(octets + DIA_HEADER_LEN, n - DIA_HEADER_LEN));
+	free(octets);
+	(void)fd_msg_answ_detach(copies); /* the request lives on */
+	fd_msg_free(copies);
+	return rc == 0 ? GBA_OK : GBA_E_NOMEM;
+}
+
+static enum gba_err write_proxy_infos(struct dia_writer *w, struct msg *request)
+{
+	size_t before = w->n;
+	struct avp_hdr *hdr;
+	struct avp *avp;
+
+	for (avp = dia_first(request); avp != NULL; avp = dia_next(avp)) {
+		hdr = dia_hdr(avp);
+		if (hdr == NULL || !dia_is(hdr, AVP_PROXY_INFO) || dia_writer_copy(w, avp))
+			continue;
+		w->n = before;
+		w->depth = 0;
+		return write_foreign_proxy_infos(w, request);
 	}
 	return GBA_OK;
 }
 
-static enum gba_err fill(struct msg *answer, struct msg *request, uint32_t app, const struct dia_outcome *outcome)
+static enum gba_err write_answer(struct dia_writer *w, struct msg *request, uint32_t app, const struct dia_outcome *outcome)
 {
 	uint32_t vendor, code = dia_result_of(outcome->err, &vendor);
-	enum gba_err err;
+	enum gba_err err = GBA_OK;
 
-	err = add_session_id(answer, request);
-	if (err == GBA_OK)
-		err = dia_add_common(answer, app);
-	if (err == GBA_OK)
-		err = add_result(answer, code, vendor);
-	if (err != GBA_OK)
-		return err;
-	if (outcome->err == GBA_OK)
-		return outcome->fields != NULL ? dia_encode(answer, outcome->fields, outcome->in) : GBA_OK;
-	err = dia_add_octets(answer, dia_base.error_message, bytes_of(gba_strerror(outcome->err)));
-	if (err == GBA_OK && outcome->failed != NULL)
-		err = dia_add_failed(answer, outcome->failed);
-	return err;
-}
-
-/* What a first attempt has added, except the Proxy-Infos that the framework copied (RFC 6733 6.2). */
-static void empty(struct msg *answer)
-{
-	struct avp *avp, *next;
-	struct avp_hdr *hdr;
-
-	for (avp = dia_first(answer); avp != NULL; avp = next) {
-		next = dia_next(avp);
-		hdr = dia_hdr(avp);
-		if (hdr == NULL || !dia_is(hdr, AVP_PROXY_INFO))
-			fd_msg_free(avp);
+	write_session_id(w, request);
+	write_common(w, app);
+	write_result(w, code, vendor);
+	if (outcome->err != GBA_OK) {
+		dia_writer_avp(w, AVP_ERROR_MESSAGE, 0, 0, bytes_of(gba_strerror(outcome->err)));
+		if (outcome->failed != NULL)
+			dia_write_failed(w, outcome->failed);
+	} else if (outcome->fields != NULL) {
+		err = dia_rows_write(&w->sink, outcome->fields, outcome->in);
 	}
+	return err == GBA_OK ? write_proxy_infos(w, request) : err;
 }
 
-static bool is_protocol_error(uint32_t code, uint32_t vendor)
-{
-	return vendor == 0 && code >= 3000 && code < 4000;
-}
-
-/* Without a session object: Zh and Zn keep no state, and we copy the Session-Id ourselves. */
-static int answer_from(struct msg **msg, bool protocol_error)
-{
-	int flags = MSGFL_ANSW_NOSID | (protocol_error ? MSGFL_ANSW_ERROR : 0);
-	int rc = fd_msg_new_answer_from_req(fd_g_config->cnf_dict, msg, flags);
-
-	if (rc == 0)
-		return 0;
-	return fd_msg_new_answer_from_req(fd_g_config->cnf_dict, msg, flags | MSGFL_ANSW_NOPROXYINFO);
-}
-
-static bool is_e_bit(enum gba_err err)
+static bool is_protocol_error(enum gba_err err)
 {
 	uint32_t vendor, code = dia_result_of(err, &vendor);
 
-	return is_protocol_error(code, vendor);
+	return vendor == 0 && code >= 3000 && code < 4000;
+}
+
+static enum gba_err finish(struct dia_writer *w, const struct msg_hdr *request_hdr, enum gba_err outcome, struct msg **_answer)
+{
+	struct msg_hdr hdr = *request_hdr;
+
+	/* P as in the request; E for protocol errors alone (RFC 6733 6.2, 7.1.3) */
+	hdr.msg_flags = (hdr.msg_flags & CMD_FLAG_PROXIABLE) | (is_protocol_error(outcome) ? CMD_FLAG_ERROR : 0);
+	return dia_writer_finish(w, &hdr, _answer);
 }
 
 enum gba_err dia_answer_build(struct msg **msg, const struct dia_outcome *outcome)
 {
-	static const struct dia_outcome internal = { GBA_E_NOMEM, NULL, NULL, NULL };
-	struct msg_hdr *request_hdr, *hdr;
-	struct msg *request = *msg;
-	bool e_bit = is_e_bit(outcome->err);
+	static const struct dia_outcome internal = { GBA_E_INTERNAL, NULL, NULL, NULL };
+	struct msg *request = *msg, *answer;
+	struct msg_hdr *request_hdr;
+	struct dia_writer w;
+	enum gba_err err;
 
-	if (fd_msg_hdr(request, &request_hdr) != 0 || answer_from(msg, e_bit) != 0 || fd_msg_hdr(*msg, &hdr) != 0)
+	if (fd_msg_hdr(request, &request_hdr) != 0)
+		return GBA_E_INTERNAL;
+	dia_writer_start(&w);
+	err = write_answer(&w, request, request_hdr->msg_appl, outcome);
+	if (err != GBA_OK && !w.failed) { /* what the role wants to say cannot be said */
+		outcome = &internal;
+		dia_writer_reset(&w);
+		(void)write_answer(&w, request, request_hdr->msg_appl, outcome);
+	}
+	err = finish(&w, request_hdr, outcome->err, &answer);
+	dia_writer_free(&w);
+	if (err != GBA_OK)
+		return err;
+	if (fd_msg_answ_associate(answer, request) != 0) {
+		fd_msg_free(answer);
+		return GBA_E_INTERNAL;
+	}
+	*msg = answer;
+	return GBA_OK;
+}
+
+/* No memory for an answer: the framework's own least one is tried, on the request itself. */
+static enum gba_err build_least(struct msg **msg)
+{
+	char result[] = "DIAMETER_UNABLE_TO_COMPLY";
+	int flags = MSGFL_ANSW_NOSID | MSGFL_ANSW_NOPROXYINFO;
+
+	if (fd_msg_new_answer_from_req(fd_g_config->cnf_dict, msg, flags) != 0)
 		return GBA_E_NOMEM;
-	hdr->msg_flags = (request_hdr->msg_flags & CMD_FLAG_PROXIABLE) | (e_bit ? CMD_FLAG_ERROR : 0);
-	if (fill(*msg, request, request_hdr->msg_appl, outcome) == GBA_OK)
-		return GBA_OK;
-	empty(*msg);
-	hdr->msg_flags &= ~CMD_FLAG_ERROR;
-	return fill(*msg, request, request_hdr->msg_appl, &internal);
+	return fd_msg_rescode_set(*msg, result, NULL, NULL, 1) == 0 ? GBA_OK : GBA_E_NOMEM;
 }
 
 void dia_answer_send(struct msg **msg, enum gba_err err, const struct dia_failed *failed, const struct dia_field *fields,
@@ -178,7 +220,10 @@ void dia_answer_send(struct msg **msg, enum gba_err err, const struct dia_failed
 	struct msg *answer = *msg;
 
 	*msg = NULL;
-	/* Not even room for an empty answer: the peer's own timer has to do. */
-	if (dia_answer_build(&answer, &outcome) != GBA_OK || fd_msg_send(&answer, NULL, NULL) != 0)
+	if (dia_answer_build(&answer, &outcome) != GBA_OK && build_least(&answer) != GBA_OK) {
+		fd_msg_free(answer); /* the peer's own timer has to do */
+		return;
+	}
+	if (fd_msg_send(&answer, NULL, NULL) != 0)
 		fd_msg_free(answer);
 }

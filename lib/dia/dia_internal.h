@@ -25,6 +25,7 @@ enum dia_avp_code {
 	AVP_EXPERIMENTAL_RESULT = 297,
 	AVP_EXPERIMENTAL_RESULT_CODE = 298,
 };
+#define DIA_HEADER_LEN 20 /* [octets] RFC 6733 3 */
 #define AUTH_NO_STATE_MAINTAINED 1 /* RFC 6733 8.11 */
 
 /** AVPs that lib/dia writes itself. */
@@ -88,11 +89,12 @@ struct dia_outcome {
 	const struct dia_field *fields;	 /* written when err is GBA_OK */
 	const void *in;
 };
-/** Turn the request in *msg into its answer. What cannot be written becomes 5012.
- * @retval GBA_E_NOMEM  *msg is the request still, or an answer that cannot be filled: free it */
+/** Turn the request in *msg into its answer, which owns it then. What cannot be written becomes 5012.
+ * @retval GBA_E_NOMEM, GBA_E_INTERNAL  *msg is the request still */
 enum gba_err dia_answer_build(struct msg **msg, const struct dia_outcome *outcome);
 
-/** Append Failed-AVP as RFC 6733 7.5 wants it: the AVP itself, or a zero-filled example, inside its groups. */
-enum gba_err dia_add_failed(struct msg *answer, const struct dia_failed *failed);
+struct dia_writer;
+/** Write Failed-AVP as RFC 6733 7.5 wants it: the AVP itself, or a zero-filled example, inside its groups. */
+void dia_write_failed(struct dia_writer *w, const struct dia_failed *failed);
 
 #endif

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "core/metrics.h"
 #include "dia/dia_internal.h"
 
 struct dia_service {
@@ -26,6 +29,15 @@ static int service_free(struct dia_service *service)
 	return 0;
 }
 
+/* For /metrics, and for the guard's /readyz: what is served needs no peer to be ready. */
+static void note_served(uint32_t app)
+{
+	char labels[64];
+
+	snprintf(labels, sizeof(labels), "application=\"%u\"", app);
+	metric_set(metric_get("gba_diameter_served", "1 for applications that this process serves", METRIC_GAUGE, labels), 1);
+}
+
 enum gba_err dia_serve(TALLOC_CTX *mem_ctx, const struct dia_cmd *cmd, dia_handler handler, void *arg,
 		       struct dia_service **_service)
 {
@@ -41,6 +53,7 @@ enum gba_err dia_serve(TALLOC_CTX *mem_ctx, const struct dia_cmd *cmd, dia_handl
 		return GBA_E_NOMEM;
 	}
 	talloc_set_destructor(service, service_free);
+	note_served(cmd->app);
 	*_service = service;
 	return GBA_OK;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/log.h"
 #include "dia/guard/guard.h"
+#include "http/server.h"
 
 static struct {
 	TALLOC_CTX *ctx;
 	struct guard_conf conf;
 	struct fd_hook_data_hdl *data;
 	struct fd_hook_hdl *hooks[5];
+	struct http_server *metrics;
 } ext;
 
 /* A hook type that nobody has taken makes the framework format the whole message to text under a global lock. */
@@ -100,11 +102,29 @@ static int register_hooks(void)
 	return rc;
 }
 
-static enum gba_err start(void)
+static enum gba_err start_metrics(void)
 {
+	const char *why = "";
 	enum gba_err err;
 
-	err = guard_log_start();
+	if (ext.conf.metrics_listen[0] == '\0')
+		return GBA_OK;
+	err = http_metrics_start(ext.ctx, ext.conf.metrics_listen, guard_peers_ready, NULL, &ext.metrics, &why);
+	if (err != GBA_OK)
+		log_event(LOG_L_ERROR, "guard.conf", &(struct log_about){ .result = err }, "metrics-listen: %s", why);
+	return err;
+}
+
+static enum gba_err start(void)
+{
+	struct conf_error error;
+	enum gba_err err;
+
+	err = conf_common_apply("guard", &ext.conf.common, &error);
+	if (err != GBA_OK)
+		log_event(LOG_L_ERROR, "guard.conf", &(struct log_about){ .result = err }, "%s", error.text);
+	if (err == GBA_OK)
+		err = guard_log_start();
 	if (err == GBA_OK)
 		err = guard_dup_start(&ext.conf);
 	if (err == GBA_OK)
@@ -118,6 +138,8 @@ static enum gba_err start(void)
 	if (err == GBA_OK && register_hooks() != 0)
 		err = GBA_E_NOMEM;
 	if (err == GBA_OK)
+		err = start_metrics();
+	if (err == GBA_OK)
 		err = guard_watch_start();
 	return err;
 }
@@ -126,6 +148,9 @@ static void stop(void)
 {
 	size_t i;
 
+	if (ext.metrics != NULL)
+		http_server_stop(ext.metrics, 0);
+	ext.metrics = NULL;
 	guard_watch_stop();
 	for (i = 0; i < sizeof(ext.hooks) / sizeof(ext.hooks[0]); i++) {
 		if (ext.hooks[i] != NULL)

@@ -22,6 +22,7 @@ struct guard_peer_conf {
 };
 
 struct guard_conf {
+	struct conf_common common;
 	struct conf_strlist listen, realms;
 	struct conf_groups peers; /* struct guard_peer_conf; none: any connected peer, for itself */
 	const char *metrics_listen;
@@ -73,6 +74,8 @@ void guard_peer_counted(struct guard_peer *peer, bool request, bool sent);
 /** Count, and one line of log. */
 void guard_peer_refused(struct guard_peer *peer, uint32_t code, const char *why, struct bytes origin_host);
 void guard_peer_bad_answer(struct guard_peer *peer, const char *why);
+/** Has each application that we ask (and do not serve) an open peer? For /readyz. */
+bool guard_peers_ready(void *unused, const char **_missing);
 /** Sample queues into gauges and the busy flags; called by the watch thread. */
 void guard_peers_sample(void);
 void guard_peer_connected(struct peer_hdr *hdr);

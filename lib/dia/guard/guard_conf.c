@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/ident.h"
+#include "core/log.h"
 #include "dia/guard/guard.h"
 
 static bool is_host_or_suffix(struct bytes text)
@@ -21,6 +22,7 @@ static const struct conf_item peer_items[] = {
 };
 
 const struct conf_item guard_conf_items[] = {
+	CONF_COMMON(struct guard_conf, common),
 	CONF_STRLIST("listen", "", 1, 64, NULL, struct guard_conf, listen,
 		     "Addresses to listen on, beside ListenOn, which cannot name loopback ones"),
 	CONF_STRLIST("realms", "", 1, 255, fqdn_valid, struct guard_conf, realms,

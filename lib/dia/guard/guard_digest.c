@@ -12,6 +12,8 @@
 /* Two keyed multiply-and-fold hashes side by side. Not for secrets: it tells a client's own requests from each other. */
 struct digest {
 	uint64_t a, b;
+	uint32_t half; /* fed when the next comes */
+	bool odd;
 };
 
 static uint64_t keys[4];
@@ -37,18 +39,30 @@ static void feed_word(struct digest *d, uint64_t word)
 	d->b = fold(d->b + word, keys[1] ^ keys[3]) + word;
 }
 
+/* In words of 4 octets, as AVPs are padded: where one range ends and the next begins leaves no mark. */
+static void feed_half(struct digest *d, uint32_t half)
+{
+	if (d->odd)
+		feed_word(d, (uint64_t)d->half << 32 | half);
+	d->half = half;
+	d->odd = !d->odd;
+}
+
 static void feed(struct digest *d, const uint8_t *p, size_t n)
 {
-	uint64_t word;
+	uint32_t half[2] = { 0, 0 };
 
-	feed_word(d, n);
-	for (; n >= sizeof(word); p += sizeof(word), n -= sizeof(word)) {
-		memcpy(&word, p, sizeof(word));
-		feed_word(d, word);
+	for (; n >= sizeof(half); p += sizeof(half), n -= sizeof(half)) {
+		memcpy(half, p, sizeof(half));
+		feed_word(d, d->odd ? (uint64_t)d->half << 32 | half[0] : (uint64_t)half[0] << 32 | half[1]);
+		d->half = half[1];
 	}
-	word = 0;
-	memcpy(&word, p, n);
-	feed_word(d, word);
+	half[0] = half[1] = 0;
+	memcpy(half, p, n);
+	if (n > 0)
+		feed_half(d, half[0]);
+	if (n > sizeof(half[0]))
+		feed_half(d, half[1]);
 }
 
 static uint32_t be32(const uint8_t *p)
@@ -60,13 +74,13 @@ bool guard_digest(struct bytes octets, uint64_t digest[2])
 {
 	uint8_t head[16];
 	struct digest d;
-	size_t at, len, n;
+	size_t at, from = HEADER_LEN, len, n;
 	uint32_t code;
 
 	if (octets.n < HEADER_LEN || !(octets.p[4] & CMD_FLAG_REQUEST) || be32(octets.p + 8) == 0)
 		return false;
 	pthread_once(&keys_once, keys_new);
-	d = (struct digest){ keys[2], keys[3] };
+	d = (struct digest){ keys[2], keys[3], 0, false };
 	memcpy(head, octets.p + 4, 8);	   /* flags, command, application */
 	memcpy(head + 8, octets.p + 16, 4); /* end-to-end id; hop-by-hop changes from hop to hop */
 	head[0] &= (uint8_t)~CMD_FLAG_RETRANSMIT;
@@ -80,8 +94,12 @@ bool guard_digest(struct bytes octets, uint64_t digest[2])
 		if (n > octets.n - at)
 			n = octets.n - at;
 		if (code != ROUTE_RECORD && code != PROXY_INFO)
-			feed(&d, octets.p + at, len);
+			continue;
+		feed(&d, octets.p + from, at - from);
+		from = at + n;
 	}
+	feed(&d, octets.p + from, octets.n - from);
+	feed_word(&d, d.odd ? (uint64_t)d.half + 1 : 0);
 	digest[0] = d.a;
 	digest[1] = d.b;
 	return true;

@@ -283,6 +283,55 @@ void guard_peer_bad_answer(struct guard_peer *peer, const char *why)
 		  "unusable answer: %s (%llu lines left out before)", why, (unsigned long long)left_out);
 }
 
+/* lib/dia notes here what a role of this process serves; the rest of what we advertise, we ask. */
+static bool is_served(uint32_t app)
+{
+	char labels[64];
+
+	snprintf(labels, sizeof(labels), "application=\"%u\"", app);
+	return metric_value(metric_get("gba_diameter_served", "1 for applications that this process serves", METRIC_GAUGE, labels)) != 0;
+}
+
+static bool is_advertised_by(struct peer_hdr *peer, uint32_t app)
+{
+	struct fd_list *li, *apps = &peer->info.runtime.pir_apps;
+
+	for (li = apps->next; li != apps; li = li->next) {
+		if (((struct fd_app *)li)->appid == app)
+			return true;
+	}
+	return peer->info.runtime.pir_relay != 0;
+}
+
+static bool is_any_open(uint32_t app)
+{
+	struct fd_list *li;
+	bool found = false;
+
+	if (pthread_rwlock_rdlock(&fd_g_peers_rw) != 0)
+		return false;
+	for (li = fd_g_peers.next; !found && li != &fd_g_peers; li = li->next)
+		found = fd_peer_get_state((struct peer_hdr *)li->o) == STATE_OPEN && is_advertised_by((struct peer_hdr *)li->o, app);
+	pthread_rwlock_unlock(&fd_g_peers_rw);
+	return found;
+}
+
+bool guard_peers_ready(void *unused, const char **_missing)
+{
+	struct fd_list *li;
+
+	(void)unused;
+	for (li = fd_g_config->cnf_apps.next; li != &fd_g_config->cnf_apps; li = li->next) {
+		uint32_t app = ((struct fd_app *)li)->appid;
+
+		if (is_served(app) || is_any_open(app))
+			continue;
+		*_missing = "no open Diameter peer for an application we ask";
+		return false;
+	}
+	return true;
+}
+
 static int queue_length(enum fd_stat_type type, struct peer_hdr *hdr, int *_limit)
 {
 	int count = 0;

@@ -40,8 +40,8 @@ class Daemon:
     """freeDiameterd with the extensions named: "dict", "guard", "echo" or "echo:delay=400", or the path of another.
     clients may connect to it; servers is {identity: port} of peers it connects to."""
 
-    EXTENSIONS = {"dict": "dict/.libs/dict_gba.fdx", "guard": "lib/.libs/gba_guard.fdx",
-                  "echo": "tests/system/dia/.libs/echo.fdx"}
+    EXTENSIONS = {"dict": "dict/.libs/dict_gba.fdx", "guard": "lib/dia/guard/.libs/gba_guard.fdx",
+                  "echo": "tests/system/dia/.libs/echo.fdx", "asker": "tests/system/dia/.libs/asker.fdx"}
 
     def __init__(self, folder, extensions, identity="bsf.lab.test", realm="lab.test", clients=(), servers=None, guard="",
                  options="", environment=None):

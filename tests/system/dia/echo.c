@@ -3,6 +3,7 @@
  *   delay=MS   answer from another thread after so long, MAR and BIR likewise
  *   never      keep every request
  *   bare       answer by freeDiameter's own functions, the floor that lib/dia is measured against
+ *   hooks      register no-op hooks, as the floor of facts has them; gba_guard does so itself
  * ME-Key-Material of its BIA is "canary" and a number that counts executions, so that a test sees each one. */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,10 +22,6 @@ static struct {
 	struct disp_hdl *bare_hdl;
 	struct dict_object *me_key, *expires, *created, *uss;
 } echo;
-
-struct job {
-	struct msg *request;
-};
 
 static void answer(struct msg *request)
 {
@@ -80,14 +77,13 @@ static int add(struct msg *msg, struct dict_object *model, const void *octets, s
 }
 
 /* The least a server can do: same AVPs in the answer, nothing read. */
-static int on_bare(struct msg **msg, struct avp *avp, struct session *sess, void *opaque, enum disp_action *action)
+static int bare_answer(struct msg **msg)
 {
 	static const char time4[] = "\xf0\x00\x00\x01", key[] = "canary-canary-canary-00000000000";
 	union avp_value value = { .u32 = 2001 };
 	struct avp *result;
 	int rc;
 
-	(void)avp, (void)sess, (void)opaque;
 	rc = fd_msg_new_answer_from_req(fd_g_config->cnf_dict, msg, 0);
 	if (rc == 0)
 		rc = fd_msg_avp_new(dia_base.result_code, 0, &result);
@@ -96,8 +92,47 @@ static int on_bare(struct msg **msg, struct avp *avp, struct session *sess, void
 	if (rc == 0)
 		rc = fd_msg_add_origin(*msg, 0) | add(*msg, echo.me_key, key, 32) | add(*msg, echo.expires, time4, 4) |
 		     add(*msg, echo.created, time4, 4) | add(*msg, echo.uss, "<ussList/>", 10);
-	*action = DISP_ACT_SEND;
 	return rc;
+}
+
+static void *bare_later(void *arg)
+{
+	struct msg *msg = arg;
+
+	usleep(echo.delay_ms * 1000);
+	if (bare_answer(&msg) == 0)
+		(void)fd_msg_send(&msg, NULL, NULL);
+	return NULL;
+}
+
+static int on_bare(struct msg **msg, struct avp *avp, struct session *sess, void *opaque, enum disp_action *action)
+{
+	pthread_t thread;
+
+	(void)avp, (void)sess, (void)opaque;
+	if (echo.delay_ms == 0) {
+		*action = DISP_ACT_SEND;
+		return bare_answer(msg);
+	}
+	if (pthread_create(&thread, NULL, bare_later, *msg) == 0)
+		pthread_detach(thread);
+	*msg = NULL;
+	return 0;
+}
+
+static void on_nothing(enum fd_hook_type type, struct msg *msg, struct peer_hdr *peer, void *other,
+		       struct fd_hook_permsgdata *data, void *regdata)
+{
+	(void)type, (void)msg, (void)peer, (void)other, (void)data, (void)regdata;
+}
+
+static void register_hooks(void)
+{
+	static struct fd_hook_hdl *hooks;
+
+	(void)fd_hook_register(HOOK_MASK(HOOK_DATA_RECEIVED, HOOK_MESSAGE_RECEIVED, HOOK_MESSAGE_LOCAL, HOOK_MESSAGE_SENDING,
+					 HOOK_MESSAGE_SENT, HOOK_MESSAGE_ROUTING_LOCAL, HOOK_MESSAGE_ROUTING_FORWARD),
+			       on_nothing, NULL, NULL, &hooks);
 }
 
 static void read_words(char *conf)
@@ -109,6 +144,8 @@ static void read_words(char *conf)
 			echo.delay_ms = (unsigned int)atoi(word + 6);
 		echo.never |= strcmp(word, "never") == 0;
 		echo.bare |= strcmp(word, "bare") == 0;
+		if (strcmp(word, "hooks") == 0)
+			register_hooks();
 	}
 }
 
