@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The samples and commands of doc/ work as they stand there."""
+import os
+import subprocess
+
+import pytest
+
+from lab.realm import Tree
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+SAMPLES = [("gba-bsf", "bsf.conf"), ("gba-hss", "hss.conf"), ("gba-naf-agent", "naf.conf"), ("gba-naf-proxy", "naf-proxy.conf")]
+
+
+def run(tree, program, *args, **more):
+    return subprocess.run([tree.program(program), *args], capture_output=True, text=True, timeout=30,
+                          env=dict(os.environ, **tree.environment()), **more)
+
+
+@pytest.mark.parametrize("program,sample", SAMPLES)
+def test_sample_is_good(program, sample):
+    done = run(Tree(), program, "--check-config", os.path.join(TOP, "doc", "samples", sample))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("program", [program for program, _ in SAMPLES])
+def test_a_mistake_is_named_with_file_line_and_item(program, tmp_path):
+    conf = tmp_path / "wrong.conf"
+    conf.write_text('log-level = "info";\nno-such-item = 1;\n')
+    done = run(Tree(), program, "--check-config", str(conf))
+    assert done.returncode == 1
+    assert "%s:2: no-such-item: no such item" % conf in done.stderr
+
+
+@pytest.mark.parametrize("program", [program for program, _ in SAMPLES] + ["gba-ue", "gba-ctl"])
+def test_help_and_version(program):
+    for option in ("--help", "--version"):
+        done = run(Tree(), program, option)
+        assert done.returncode == 0 and done.stdout.strip(), (program, option, done.stderr)
+    assert "0.1.0" in done.stdout
+    assert run(Tree(), program, "--no-such-option").returncode == 2
+
+
+def test_commands_of_the_operators_guide(tmp_path):
+    (tmp_path / "k.hex").write_text("465b5ce8b199b49faa5f0a2ee238a6bc\n")
+    (tmp_path / "opc.hex").write_text("cd63cb71954a9f4e48a5994e37a02baf\n")
+    (tmp_path / "subscribers.csv").write_text("imsi,ki,opc\n001010000000002,%s,%s\n" % ("11" * 16, "22" * 16))
+    with open(os.path.join(TOP, "doc", "operator-guide.md"), encoding="utf-8") as guide:
+        commands = [line.split() for line in guide if line.startswith("gba-ctl ")]
+    assert len(commands) >= 3
+    for command in commands:
+        done = run(Tree(), command[0], *command[1:], cwd=tmp_path)
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+    assert "001010000000001@ims.mnc001.mcc001.3gppnetwork.org" in done.stdout
