@@ -3,6 +3,7 @@
 
 Every node has an address of its own, so ports are the well-known ones. Roles can be left out or replaced: the system tests
 put other people's peers in their place."""
+import glob
 import json
 import os
 import shutil
@@ -36,9 +37,12 @@ class Tree:
         self.top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
     def extension(self, name):
-        places = {"dict_gba": "dict", "gba_guard": "lib", "hss_stub": "hss-stub", "bsf": "bsf", "naf": "naf-adapter/agent"}
         if self.build:
-            return os.path.join(self.build, places[name], ".libs", name + ".fdx")
+            found = [path for depth in ("*", "*/*", "*/*/*")
+                     for path in glob.glob(os.path.join(self.build, depth, ".libs", name + ".fdx"))]
+            if not found:
+                raise FileNotFoundError("%s.fdx is not built in %s" % (name, self.build))
+            return found[0]
         prefix = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
         return os.path.join(prefix, "lib", "gba-suite", name + ".fdx")
 
