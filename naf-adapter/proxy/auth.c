@@ -141,7 +141,8 @@ enum run auth_hold(struct exchange *ex)
 
 	for (;;) {
 		if (body_move(&ex->request, &chan->in, &ex->held, &limits, &too_large) == H1_BAD)
-			return exchange_refuse_close(ex, too_large ? 413 : 400, too_large ? "body too large for auth-int" : "malformed body");
+			return too_large ? exchange_refuse_close(ex, 413, "body too large for auth-int") :
+					   exchange_refuse_close(ex, 400, "malformed body");
 		if (ex->request.done)
 			return verify(ex);
 		if (chan->eof || chan->failed)

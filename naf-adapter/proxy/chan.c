@@ -128,9 +128,10 @@ static void set_interest(struct event *event, bool wanted)
 void chan_wait(struct chan *chan, bool for_reading)
 {
 	bool alive = chan->fd >= 0, reading = for_reading && !chan->eof && !chan->failed;
+	bool writing = chan->out.n > 0 && !chan->write_wants_read;
 
 	set_interest(&chan->on_read, alive && (reading || (chan->write_wants_read && chan->out.n > 0)));
-	set_interest(&chan->on_write, alive && ((chan->out.n > 0 && !chan->write_wants_read) || (reading && chan->read_wants_write)));
+	set_interest(&chan->on_write, alive && (writing || (reading && chan->read_wants_write)));
 }
 
 void chan_wait_for(struct chan *chan, bool reading, bool writing)

@@ -57,7 +57,8 @@ static bool put_field(struct buf *out, const char *name, struct bytes value)
 {
 	if (value.p == NULL)
 		return true;
-	return buf_put(out, bytes_of(name)) && buf_put(out, bytes_of(": ")) && buf_put(out, value) && buf_put(out, bytes_of("\r\n"));
+	return buf_put(out, bytes_of(name)) && buf_put(out, bytes_of(": ")) && buf_put(out, value) &&
+	       buf_put(out, bytes_of("\r\n"));
 }
 
 static bool copy_field(struct buf *out, const struct h1_field *field)

@@ -69,7 +69,8 @@ static void log_request(const struct exchange *ex)
 	log_event(LOG_L_INFO, "ua.request", &about, "%.*s %.*s %.*s %u %llu in %llu out %llu us%s%s", BYTES_FMT(method),
 		  ex->site != NULL ? (int)strlen(ex->site->fqdn) : 1, ex->site != NULL ? ex->site->fqdn : "-", BYTES_FMT(path),
 		  ex->status, (unsigned long long)ex->request.octets, (unsigned long long)ex->response.octets,
-		  (unsigned long long)(clock_mono_us() - ex->started_us), ex->why != NULL ? ": " : "", ex->why != NULL ? ex->why : "");
+		  (unsigned long long)(clock_mono_us() - ex->started_us),
+		  ex->why != NULL ? ": " : "", ex->why != NULL ? ex->why : "");
 }
 
 /* Y.3056 10.5-3 when service data flows, else what TS 24.109 calls the indication. */

@@ -86,6 +86,7 @@ static size_t addresses_parse(struct bytes payload, uint8_t family, struct px_he
 
 static bool tlvs_parse(struct bytes all, size_t at, struct px_header *header)
 {
+	const uint8_t *value;
 	size_t n;
 
 	for (; at < all.n; at += TLV_HEAD + n) {
@@ -98,7 +99,8 @@ static bool tlvs_parse(struct bytes all, size_t at, struct px_header *header)
 			header->authority = BYTES(all.p + at + TLV_HEAD, n);
 		if (all.p[at] != PX_TYPE_CRC32C)
 			continue;
-		if (n != 4 || crc32c(all, at + TLV_HEAD) != ((uint32_t)u16_at(all.p + at + 3) << 16 | (uint32_t)u16_at(all.p + at + 5)))
+		value = all.p + at + TLV_HEAD;
+		if (n != 4 || crc32c(all, at + TLV_HEAD) != ((uint32_t)u16_at(value) << 16 | (uint32_t)u16_at(value + 2)))
 			return false;
 	}
 	return true;

@@ -5,30 +5,30 @@
 
 #include "core/metrics.h"
 
-#define STATS(X) /* member, name, type, labels, help */                                                                                  \
-	X(connections, "connections", METRIC_GAUGE, "", "Devices connected")                                                             \
-	X(accepted, "connections_total", METRIC_COUNTER, "", "Connections accepted")                                                     \
-	X(capped, "connections_refused_total", METRIC_COUNTER, "", "Connections closed at once because of a cap")                        \
-	X(shake_psk12, "handshakes_total", METRIC_COUNTER, "kind=\"psk\",version=\"1.2\"", "TLS handshakes done")                        \
-	X(shake_psk13, "handshakes_total", METRIC_COUNTER, "kind=\"psk\",version=\"1.3\"", "TLS handshakes done")                        \
-	X(shake_cert12, "handshakes_total", METRIC_COUNTER, "kind=\"certificate\",version=\"1.2\"", "TLS handshakes done")               \
-	X(shake_cert13, "handshakes_total", METRIC_COUNTER, "kind=\"certificate\",version=\"1.3\"", "TLS handshakes done")               \
-	X(shake_failed, "handshakes_failed_total", METRIC_COUNTER, "", "TLS handshakes that failed or took too long")                    \
-	X(shake_time, "handshake_seconds", METRIC_HISTOGRAM, "", "From accept to the end of the TLS handshake")                          \
-	X(waiting, "waiting", METRIC_GAUGE, "", "Handshakes and requests that wait for a key")                                           \
-	X(key_cache, "keys_total", METRIC_COUNTER, "from=\"cache\"", "Keys by where they came from")                                     \
-	X(key_agent, "keys_total", METRIC_COUNTER, "from=\"agent\"", "Keys by where they came from")                                     \
-	X(key_failed, "keys_failed_total", METRIC_COUNTER, "", "Keys the agent could not give")                                          \
-	X(requests_2xx, "requests_total", METRIC_COUNTER, "code=\"2xx\"", "Requests by answer")                                          \
-	X(requests_3xx, "requests_total", METRIC_COUNTER, "code=\"3xx\"", "Requests by answer")                                          \
-	X(requests_4xx, "requests_total", METRIC_COUNTER, "code=\"4xx\"", "Requests by answer")                                          \
-	X(requests_5xx, "requests_total", METRIC_COUNTER, "code=\"5xx\"", "Requests by answer")                                          \
-	X(request_time, "request_seconds", METRIC_HISTOGRAM, "", "From a request's head to the last octet of its answer")                \
-	X(malformed, "malformed_total", METRIC_COUNTER, "", "Messages refused because of their framing or syntax")                       \
-	X(challenges, "challenges_total", METRIC_COUNTER, "", "401 with the bootstrapping required indication")                          \
-	X(streams, "streams_total", METRIC_COUNTER, "", "Connections passed on in stream mode, or switched to another protocol")         \
-	X(upstream_new, "upstream_connections_total", METRIC_COUNTER, "", "Connections to applications made")                            \
-	X(upstream_failed, "upstream_failures_total", METRIC_COUNTER, "", "Connections to applications that failed, and unusable answers")
+#define STATS(X) /* member, name, type, labels, help */ \
+	X(connections, "connections", METRIC_GAUGE, "", "Devices connected") \
+	X(accepted, "connections_total", METRIC_COUNTER, "", "Connections accepted") \
+	X(capped, "connections_refused_total", METRIC_COUNTER, "", "Connections closed at once because of a cap") \
+	X(shake_psk12, "handshakes_total", METRIC_COUNTER, "kind=\"psk\",version=\"1.2\"", "TLS handshakes done") \
+	X(shake_psk13, "handshakes_total", METRIC_COUNTER, "kind=\"psk\",version=\"1.3\"", "TLS handshakes done") \
+	X(shake_cert12, "handshakes_total", METRIC_COUNTER, "kind=\"certificate\",version=\"1.2\"", "TLS handshakes done") \
+	X(shake_cert13, "handshakes_total", METRIC_COUNTER, "kind=\"certificate\",version=\"1.3\"", "TLS handshakes done") \
+	X(shake_failed, "handshakes_failed_total", METRIC_COUNTER, "", "TLS handshakes that failed or took too long") \
+	X(shake_time, "handshake_seconds", METRIC_HISTOGRAM, "", "From accept to the end of the TLS handshake") \
+	X(waiting, "waiting", METRIC_GAUGE, "", "Handshakes and requests that wait for a key") \
+	X(key_cache, "keys_total", METRIC_COUNTER, "from=\"cache\"", "Keys by where they came from") \
+	X(key_agent, "keys_total", METRIC_COUNTER, "from=\"agent\"", "Keys by where they came from") \
+	X(key_failed, "keys_failed_total", METRIC_COUNTER, "", "Keys the agent could not give") \
+	X(requests_2xx, "requests_total", METRIC_COUNTER, "code=\"2xx\"", "Requests by answer") \
+	X(requests_3xx, "requests_total", METRIC_COUNTER, "code=\"3xx\"", "Requests by answer") \
+	X(requests_4xx, "requests_total", METRIC_COUNTER, "code=\"4xx\"", "Requests by answer") \
+	X(requests_5xx, "requests_total", METRIC_COUNTER, "code=\"5xx\"", "Requests by answer") \
+	X(request_time, "request_seconds", METRIC_HISTOGRAM, "", "From a request's head to the last octet of its answer") \
+	X(malformed, "malformed_total", METRIC_COUNTER, "", "Messages refused because of their framing or syntax") \
+	X(challenges, "challenges_total", METRIC_COUNTER, "", "401 with the bootstrapping required indication") \
+	X(streams, "streams_total", METRIC_COUNTER, "", "Connections passed on in stream mode, or switched to another protocol") \
+	X(upstream_new, "upstream_connections_total", METRIC_COUNTER, "", "Connections to applications made") \
+	X(upstream_failed, "upstream_failures_total", METRIC_COUNTER, "", "Connections to applications that failed; bad answers")
 
 struct stats {
 #define STATS_MEMBER(member, name, type, labels, help) struct metric *member;

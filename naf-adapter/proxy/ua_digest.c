@@ -126,7 +126,8 @@ static bool opaque_good(const struct ua_policy *policy, struct bytes opaque)
 
 static bool is_digest(struct bytes header)
 {
-	return header.n > 7 && bytes_eq_nocase(BYTES(header.p, 6), bytes_of("Digest")) && (header.p[6] == ' ' || header.p[6] == '\t');
+	return header.n > 7 && bytes_eq_nocase(BYTES(header.p, 6), bytes_of("Digest")) &&
+	       (header.p[6] == ' ' || header.p[6] == '\t');
 }
 
 static enum ua_step claim_check(const struct ua_policy *policy, const struct h1_head *head, uint64_t now_ms,
