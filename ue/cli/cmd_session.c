@@ -11,6 +11,7 @@
 #include "ue/client.h"
 #include "ue/proxy.h"
 #include "ue/ua.h"
+#include "ue/url.h"
 
 struct bootstrap_args {
 	const char *naf;
@@ -180,9 +181,12 @@ static enum gba_err read_file(struct cli *cli, const char *path, struct bytes *_
 static enum gba_err request_of(struct cli *cli, const struct get_args *args, struct fetch_header *headers,
 			       struct ua_request *_request)
 {
-	enum gba_err err = GBA_OK;
+	struct url url;
+	enum gba_err err = url_parse(cli->ctx, cli->operands[0], url_schemes_http, &url);
 	size_t i;
 
+	if (err != GBA_OK)
+		return ue_fail(&cli->why, err, "%s: not an http or https URL", cli->operands[0]);
 	for (i = 0; i < args->headers.n; i++) {
 		struct bytes name, value;
 

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gba-ue proxy: programs that know nothing of GBA in front, PSK-TLS and Digest behind."""
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from conftest import IMPI, K, NAF, OPC
+from peers.fake_bsf import FakeBsf
+from peers.fake_naf import FakeNaf
+from test_ue_ua import RANDS, SUITE_12, UA_12, UA_13, Program, btid_of, free_port, gnutls_server, openssl_server, session_of
+
+
+class Proxy:
+    def __init__(self, ue, *args):
+        self.process = subprocess.Popen(ue.command("--json", "--log-level", "info", "proxy", "--listen", "127.0.0.1:0", *args),
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        line = self.process.stdout.readline()
+        assert line, self.process.communicate()
+        self.port = json.loads(line)["port"]
+        self.log = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.process.send_signal(signal.SIGTERM)
+        self.log = self.process.communicate(timeout=40)[1].decode()
+        assert self.process.returncode == 0, self.log
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), timeout=15)
+
+    def get(self, path="/", timeout=20, **headers):
+        request = urllib.request.Request("http://127.0.0.1:%d%s" % (self.port, path), headers=headers)
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return answer.status, answer.read()
+
+
+def received(connection):
+    octets = b""
+    while True:
+        try:
+            more = connection.recv(65536)
+        except ConnectionResetError:  # closed with octets of ours unread
+            more = b""
+        if not more:
+            return octets
+        octets += more
+
+
+@pytest.fixture
+def device(ue, bsf):
+    bsf.rands = list(RANDS)
+    return ue.equip(bsf)
+
+
+def echo_server(key, *options):
+    """openssl s_server that sends back each line reversed (-rev): no HTTP."""
+    port = free_port()
+    return Program(["openssl", "s_server", "-accept", "127.0.0.1:%d" % port, "-nocert", "-psk", key.hex(), "-rev", *options], port)
+
+
+@pytest.mark.parametrize("options,ua_id", [(["-tls1_2", "-cipher", SUITE_12], UA_12),
+                                          (["-tls1_3", "-psk_identity", "3GPP-bootstrapping;" + btid_of(RANDS[0])], UA_13)])
+def test_any_protocol(device, options, ua_id):
+    """A plain client's octets go through PSK-TLS and back. REQ: Y3056-10.5-1a, Y3056-10.5-3, Y3056-7.4-6, OBF-10.2.4-3"""
+    with echo_server(session_of(RANDS[0]).ks_naf(NAF, ua_id), *options) as server:
+        with Proxy(device, "--to", "tls://%s:1883" % NAF, "--connect", server.address) as proxy:
+            for text in (b"hello", b"0123456789" * 1000):
+                with proxy.connect() as client:
+                    client.sendall(text + b"\n")
+                    got = b""
+                    while not got.endswith(b"\n"):
+                        got += client.recv(65536)
+                    assert got == text[::-1] + b"\n"
+
+
+def test_large_transfer_and_half_close(device, tmp_path):
+    """A megabyte comes whole although the client has closed its sending side."""
+    payload = os.urandom(1 << 20)
+    (tmp_path / "payload").write_bytes(payload)
+    port = free_port()
+    key = session_of(RANDS[0]).ks_naf(NAF, UA_12)
+    command = ["openssl", "s_server", "-accept", "127.0.0.1:%d" % port, "-nocert", "-psk", key.hex(), "-tls1_2", "-cipher", SUITE_12,
+               "-WWW"]
+    process = subprocess.Popen(command, cwd=str(tmp_path), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        time.sleep(0.5)
+        with Proxy(device, "--to", "tls://%s:80" % NAF, "--connect", "127.0.0.1:%d" % port) as proxy, proxy.connect() as client:
+            client.sendall(b"GET /payload HTTP/1.0\r\n\r\n")
+            assert received(client).endswith(payload)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_unmodified_http_program_through_a_stream(device, tmp_path):
+    key = session_of(RANDS[0]).ks_naf(NAF, UA_13)
+    with gnutls_server(tmp_path, [("3GPP-bootstrapping;" + btid_of(RANDS[0]), key)], "1.3") as server:
+        with Proxy(device, "--to", "tls://%s:443" % NAF, "--connect", server.address) as proxy:
+            status, body = proxy.get("/")
+            assert status == 200 and b"GnuTLS" in body
+
+
+def test_proxy_bootstraps_again(device, bsf, tmp_path):
+    """The application does not know the first token. REQ: Y3056-9.5-6"""
+    device.json("bootstrap")
+    key = session_of(RANDS[1]).ks_naf(NAF, UA_13)
+    with gnutls_server(tmp_path, [("3GPP-bootstrapping;" + btid_of(RANDS[1]), key)], "1.3") as server:
+        with Proxy(device, "--to", "tls://%s:443" % NAF, "--connect", server.address) as proxy:
+            assert proxy.get("/")[0] == 200
+            assert proxy.get("/")[0] == 200
+        assert bsf.order == [btid_of(RANDS[0]), btid_of(RANDS[1])]
+        assert "ue.renewal" in proxy.log
+
+
+def test_session_ends_with_its_token(ue):
+    """REQ: Y3056-9.3-7, Y3056-7.4-6"""
+    with FakeBsf("bsf.mnc001.mcc001.pub.3gppnetwork.org", lifetime=3) as bsf:
+        bsf.add(IMPI, K, OPC)
+        bsf.rands = list(RANDS)
+        ue.equip(bsf)
+        with echo_server(session_of(RANDS[0]).ks_naf(NAF, UA_12), "-tls1_2", "-cipher", SUITE_12) as server:
+            with Proxy(ue, "--to", "tls://%s:1883" % NAF, "--connect", server.address) as proxy, proxy.connect() as client:
+                client.sendall(b"abc\n")
+                assert client.recv(16) == b"cba\n"
+                began = time.monotonic()
+                assert client.recv(16) == b"" and time.monotonic() - began < 6
+
+
+def test_wrong_key_closes_the_connection(device, bsf):
+    """REQ: Y3056-9.5-2"""
+    with echo_server(b"\x42" * 32, "-tls1_2", "-cipher", SUITE_12) as server:
+        with Proxy(device, "--to", "tls://%s:1883" % NAF, "--connect", server.address) as proxy, proxy.connect() as client:
+            client.sendall(b"secret\n")
+            assert received(client) == b""
+        assert len(bsf.order) == 2 and "GBA_E_NOT_AUTHORIZED" in proxy.log
+
+
+def test_connections_are_bounded(device):
+    with echo_server(session_of(RANDS[0]).ks_naf(NAF, UA_12), "-tls1_2", "-cipher", SUITE_12) as server:
+        with Proxy(device, "--to", "tls://%s:1" % NAF, "--connect", server.address, "--max-connections", "1") as proxy:
+            with proxy.connect() as first:
+                first.sendall(b"ab\n")
+                assert first.recv(16) == b"ba\n"
+                with proxy.connect() as second:
+                    assert received(second) == b""
+                first.sendall(b"cd\n")
+                assert first.recv(16) == b"dc\n"
+
+
+def test_idle_connections_end(device):
+    with echo_server(session_of(RANDS[0]).ks_naf(NAF, UA_12), "-tls1_2", "-cipher", SUITE_12) as server:
+        with Proxy(device, "--to", "tls://%s:1" % NAF, "--connect", server.address, "--idle", "1") as proxy, proxy.connect() as client:
+            began = time.monotonic()
+            assert received(client) == b"" and 0.9 <= time.monotonic() - began < 5
+
+
+def test_http_mode_with_digest(device, bsf):
+    """A plain HTTP program reaches an application that wants Digest."""
+    with FakeNaf(NAF, bsf) as naf, Proxy(device, "--to", "http://%s/base/" % NAF, "--connect", naf.address) as proxy:
+        status, body = proxy.get("/x?y=1", **{"X-One": "1", "Authorization": "Bearer stranger"})
+        assert status == 200 and body.startswith(b"hello " + bsf.order[0].encode())
+        method, path, headers, _, fields = naf.requests[-1]
+        assert path == "/base/x?y=1" and headers["Host"] == NAF and headers["X-One"] == "1"
+        assert fields["username"] == bsf.order[0]
+        connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+        connection.request("POST", "/in", body=b"0123456789" * 5000, headers={"Content-Type": "text/plain"})
+        answer = connection.getresponse()
+        assert answer.status == 200 and b"0123456789" * 5000 in answer.read()
+        assert naf.requests[-1][0] == "POST"
+        naf.refused.add(bsf.order[0])
+        assert proxy.get("/again")[1].startswith(b"hello " + btid_of(RANDS[1]).encode())
+
+
+def test_http_mode_over_psk(device, tmp_path):
+    with openssl_server(session_of(RANDS[0]).ks_naf(NAF, UA_12), "-tls1_2", "-cipher", SUITE_12) as server:
+        with Proxy(device, "--to", "https://%s/" % NAF, "--connect", server.address, "--psk") as proxy:
+            status, body = proxy.get("/")
+            assert status == 200 and SUITE_12.encode() in body
+
+
+def test_http_mode_says_what_is_wrong(device, bsf):
+    with FakeNaf(NAF, bsf) as naf, Proxy(device, "--to", "http://%s/" % NAF, "--connect", naf.address) as proxy:
+        bsf.users.clear()
+        for want, change in ((403, None), (502, "realm"), (503, "gone")):
+            if change == "realm":
+                naf.realm = "3GPP-bootstrapping@other.example"
+            if change == "gone":
+                naf.__exit__()
+            with pytest.raises(urllib.error.HTTPError) as error:
+                proxy.get("/")
+            assert error.value.code == want
+        naf.__exit__ = lambda *args: None
+        naf._server = type("Gone", (), {"shutdown": lambda self: None, "server_close": lambda self: None})()
+
+
+def test_many_at_once_share_one_bootstrapping(device, bsf):
+    with FakeNaf(NAF, bsf) as naf, Proxy(device, "--to", "http://%s/" % NAF, "--connect", naf.address) as proxy:
+        results = []
+        threads = [threading.Thread(target=lambda: results.append(proxy.get("/")[0])) for _ in range(24)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert results == [200] * 24 and len(bsf.order) == 1
+
+
+@pytest.mark.parametrize("args,status", [(["--listen", "127.0.0.1:0"], 2), (["--to", "tls://naf.example:1"], 2),
+                                        (["--listen", "127.0.0.1:0", "--to", "tls://naf.example"], 2),
+                                        (["--listen", "127.0.0.1:0", "--to", "ftp://naf.example/"], 2),
+                                        (["--listen", "localhost:0", "--to", "tls://naf.example:1"], 2),
+                                        (["--listen", "192.0.2.1:0", "--to", "tls://naf.example:1"], 1)])
+def test_proxy_that_cannot_start(device, args, status):
+    assert device.json("proxy", *args, status=status)["message"]
