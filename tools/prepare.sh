@@ -1,6 +1,9 @@
+# shellcheck shell=bash disable=SC2154 # top and build come from the caller
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by run-lab and run-tests: install what is missing (saying so first) and build out of tree.
 # Uses: $top (source folder), $build (build folder). Sets nothing else in the caller but functions.
+
+apt_log=${TMPDIR:-/tmp}/gba-suite-apt.log
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -32,11 +35,11 @@ install_packages() {
 	fi
 	say "Installing Debian packages: $missing"
 	# shellcheck disable=SC2086 # one word per package
-	if ! DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >"$build.apt.log" 2>&1; then
-		apt-get update -qq >>"$build.apt.log" 2>&1 || true
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >>"$build.apt.log" 2>&1 || {
-			tail -n 20 "$build.apt.log" >&2
-			say "apt-get could not install them (whole log: $build.apt.log)"
+	if ! DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >"$apt_log" 2>&1; then
+		apt-get update -qq >>"$apt_log" 2>&1 || true
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >>"$apt_log" 2>&1 || {
+			tail -n 20 "$apt_log" >&2
+			say "apt-get could not install them (whole log: $apt_log)"
 			exit 69
 		}
 	fi

@@ -74,7 +74,8 @@ class Lab:
                                                *options)
             if status != 0:
                 raise RuntimeError("gba-ue get: status %d: %s" % (status, error or answer))
-            return "the application says %s" % json.dumps(answer)
+            by = "%s, TLS %s" % (answer["mode"], answer["tls"]) if answer.get("tls") else answer["mode"]
+            return "%d by %s; the application says %s" % (answer["status"], by, answer["body"].strip())
         return action
 
     def stranger(self):
