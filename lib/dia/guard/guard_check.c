@@ -232,8 +232,8 @@ void guard_request(struct msg *msg, struct guard_peer *peer, struct fd_hook_perm
 	if (refusal.result == 0)
 		refusal = judge_peer(hdr, &r, peer);
 	if (refusal.result == 0) {
-		check_repeated(msg, data);
 		bring_home(&r);
+		check_repeated(msg, data); /* may take the message's AVPs away */
 		return;
 	}
 	guard_peer_refused(peer, refusal.result, refusal.why, r.origin_host);

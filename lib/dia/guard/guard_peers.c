@@ -343,10 +343,12 @@ static int queue_length(enum fd_stat_type type, struct peer_hdr *hdr, int *_limi
 
 static void sample_peer(struct guard_peer *peer, struct peer_hdr *hdr)
 {
-	bool open = fd_peer_get_state(hdr) == STATE_OPEN;
-	int psm = queue_length(STAT_P_PSM, hdr, NULL);
+	int state = fd_peer_get_state(hdr), psm = 0;
+	bool open = state == STATE_OPEN, connected = open || state == STATE_SUSPECT || state == STATE_REOPEN;
 	long awaited = 0, unanswered = 0;
 
+	if (connected) /* the queues of others may be going away */
+		psm = queue_length(STAT_P_PSM, hdr, NULL);
 	metric_set(peer->open, open);
 	metric_set(peer->psm, psm);
 	metric_set(peer->to_send, open ? queue_length(STAT_P_TOSEND, hdr, NULL) : 0);
