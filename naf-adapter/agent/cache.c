@@ -24,10 +24,10 @@ struct refusal {
 struct cache {
 	struct table keys, refusals;
 	size_t entries_max, octets_max, refusals_max, octets;
-	uint8_t *slots; /* entries_max of SLOT_LEN octets, locked */
+	uint8_t *slots; /* locked: entries_max of SLOT_LEN octets, then *out */
 	size_t slots_len;
 	size_t *free_slots, free_count;
-	struct key_record out; /* what cache_find() shows: the record with its keys back in place */
+	struct key_record *out; /* what cache_find() shows: the record with its keys back in place */
 };
 
 static int compare_u32(const void *a, const void *b)
@@ -66,7 +66,6 @@ void key_name_build(struct bytes btid, struct bytes fqdn, const uint8_t ua_id[GB
 
 static int cache_destroy(struct cache *cache)
 {
-	secret_wipe(&cache->out, sizeof(cache->out));
 	if (cache->slots == NULL)
 		return 0;
 	secret_wipe(cache->slots, cache->slots_len);
@@ -78,12 +77,13 @@ static bool slots_make(struct cache *cache, bool *_locked)
 {
 	size_t i;
 
-	cache->slots_len = cache->entries_max * SLOT_LEN;
+	cache->slots_len = cache->entries_max * SLOT_LEN + sizeof(*cache->out);
 	cache->slots = mmap(NULL, cache->slots_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (cache->slots == MAP_FAILED) {
 		cache->slots = NULL;
 		return false;
 	}
+	cache->out = (struct key_record *)(void *)(cache->slots + cache->entries_max * SLOT_LEN);
 	*_locked = mlock(cache->slots, cache->slots_len) == 0;
 	madvise(cache->slots, cache->slots_len, MADV_DONTDUMP);
 	cache->free_slots = talloc_array(cache, size_t, cache->entries_max);
@@ -147,10 +147,10 @@ const struct key_record *cache_find(struct cache *cache, const struct key_name *
 		return NULL;
 	}
 	table_touch(&cache->keys, &entry->node);
-	cache->out = *entry->record;
-	memcpy(cache->out.ks_naf, slot_at(cache, entry->slot), GBA_NAF_KEY_LEN);
-	memcpy(cache->out.ks_int_naf, slot_at(cache, entry->slot) + GBA_NAF_KEY_LEN, GBA_NAF_KEY_LEN);
-	return &cache->out;
+	*cache->out = *entry->record;
+	memcpy(cache->out->ks_naf, slot_at(cache, entry->slot), GBA_NAF_KEY_LEN);
+	memcpy(cache->out->ks_int_naf, slot_at(cache, entry->slot) + GBA_NAF_KEY_LEN, GBA_NAF_KEY_LEN);
+	return cache->out;
 }
 
 static bool make_room(struct cache *cache, size_t octets)
@@ -181,12 +181,12 @@ const struct key_record *cache_keep(struct cache *cache, const struct key_name *
 	slot = slot_at(cache, entry->slot);
 	memcpy(slot, record->ks_naf, GBA_NAF_KEY_LEN);
 	memcpy(slot + GBA_NAF_KEY_LEN, record->ks_int_naf, GBA_NAF_KEY_LEN);
-	cache->out = *record;
+	*cache->out = *record;
 	SECRET_WIPE(record->ks_naf);
 	SECRET_WIPE(record->ks_int_naf);
 	entry->record = talloc_steal(entry, record);
 	table_add(&cache->keys, &entry->node, BYTES(copy, name->n));
-	return &cache->out;
+	return cache->out;
 }
 
 void cache_forget(struct cache *cache, const struct key_name *name)

@@ -23,6 +23,7 @@ struct conn {
 	struct conn *next_dirty;
 	bool is_dirty, closing;		/* closing: what is queued is sent, then the end */
 	struct conn_env *env;
+	bool waits_to_write; /* as the event loop knows it */
 	int fd;
 	struct client_peer peer;
 	const struct client_conf *client; /* first row that fits the peer */

@@ -14,8 +14,10 @@ static struct local *local;
 static int refuse(const char *event, const char *what, const char *why)
 {
 	log_event(LOG_L_ERROR, event, NULL, "%s: %s", what, why);
+	zn_deliver_to(NULL);
 	talloc_free(root);
 	root = NULL;
+	local = NULL;
 	return EINVAL;
 }
 

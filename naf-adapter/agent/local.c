@@ -100,10 +100,14 @@ static bool mail_read(struct local *local)
 
 /* ---- connections ---- */
 
-static void watch(struct local *local, const struct conn *conn, int op)
+static void watch(struct local *local, struct conn *conn, int op)
 {
-	struct epoll_event ev = { .events = EPOLLIN | (conn->out_n > 0 ? EPOLLOUT : 0u), .data.ptr = (void *)(uintptr_t)conn };
+	bool write = conn->out_n > 0;
+	struct epoll_event ev = { .events = EPOLLIN | (write ? EPOLLOUT : 0u), .data.ptr = conn };
 
+	if (op == EPOLL_CTL_MOD && write == conn->waits_to_write)
+		return;
+	conn->waits_to_write = write;
 	epoll_ctl(local->epoll, op, conn->fd, &ev);
 }
 

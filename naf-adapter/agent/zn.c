@@ -2,11 +2,14 @@
 #include "naf-adapter/agent/zn.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 
 #include "core/secret.h"
 #include "dia/zn.h"
 
-static struct local *mailbox; /* set before the first request, cleared after the last answer */
+/* Answers come from threads of freeDiameter, also while the extension is being unloaded. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct local *mailbox;
 
 static bool copy_views(struct zn_answer *to, const struct zn_bia *bia)
 {
@@ -43,12 +46,15 @@ static enum gba_err read_bia(struct msg *msg, struct zn_answer *to)
 static void on_bia(void *arg, enum gba_err err, struct msg *msg)
 {
 	struct zn_answer *answer = arg;
-	struct local *to = __atomic_load_n(&mailbox, __ATOMIC_ACQUIRE);
+	bool delivered;
 
 	answer->err = err == GBA_OK ? read_bia(msg, answer) : err;
-	if (to != NULL)
-		local_answer(to, answer);
-	else
+	pthread_mutex_lock(&lock);
+	delivered = mailbox != NULL;
+	if (delivered)
+		local_answer(mailbox, answer);
+	pthread_mutex_unlock(&lock);
+	if (!delivered)
 		talloc_free(answer);
 }
 
@@ -114,7 +120,9 @@ struct zn_port zn_port_get(void)
 
 void zn_deliver_to(struct local *local)
 {
-	__atomic_store_n(&mailbox, local, __ATOMIC_RELEASE);
+	pthread_mutex_lock(&lock);
+	mailbox = local;
+	pthread_mutex_unlock(&lock);
 }
 
 void zn_stop(void)

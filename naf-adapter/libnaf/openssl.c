@@ -289,11 +289,14 @@ static bool set_up(SSL_CTX *ctx, struct gba_naf_tls *tls)
 enum gba_naf_error gba_naf_tls_new(SSL_CTX *ctx, const struct gba_naf_tls_options *options, struct gba_naf_tls **_tls)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct gba_naf_tls_options known = { 0 };
 	struct gba_naf_tls *tls;
 	enum gba_naf_error error;
 
-	if (ctx == NULL || options == NULL || options->size < sizeof(*options))
+	if (ctx == NULL || options == NULL || options->size < offsetof(struct gba_naf_tls_options, lookup))
 		return GBA_NAF_E_ARGUMENT;
+	/* Members that an application compiled against an older header does not have are left at zero. */
+	memcpy(&known, options, options->size < sizeof(known) ? options->size : sizeof(known));
 	pthread_once(&once, make_indexes);
 	if (ctx_index < 0 || ssl_index < 0)
 		return GBA_NAF_E_SYSTEM;
@@ -301,7 +304,7 @@ enum gba_naf_error gba_naf_tls_new(SSL_CTX *ctx, const struct gba_naf_tls_option
 	if (tls == NULL)
 		return GBA_NAF_E_NOMEM;
 	pthread_mutex_init(&tls->lock, NULL);
-	error = copy_options(tls, options);
+	error = copy_options(tls, &known);
 	if (error == GBA_NAF_OK && !set_up(ctx, tls))
 		error = GBA_NAF_E_SYSTEM;
 	if (error != GBA_NAF_OK) {

@@ -259,7 +259,7 @@ static const struct {
 	{ "other separator", "3GPP-bootstrapping.", NAF, DOES_ANSWER, 0, 0, GBA_NAF_OK, 1 },
 	{ "UICC key not offered", "3GPP-bootstrapping-uicc;", NAF, DOES_INT, 0, 0, GBA_NAF_E_NO_INT_KEY, 0 },
 	{ "UICC key", "3GPP-bootstrapping-uicc;", NAF, DOES_INT, 0, GBA_NAF_TLS_UICC, GBA_NAF_OK, 1 },
-	{ "UICC key that is not there", "3GPP-bootstrapping-uicc;", NAF, DOES_ANSWER, 0, GBA_NAF_TLS_UICC, GBA_NAF_E_NO_INT_KEY, 0 },
+	{ "UICC key not there", "3GPP-bootstrapping-uicc;", NAF, DOES_ANSWER, 0, GBA_NAF_TLS_UICC, GBA_NAF_E_NO_INT_KEY, 0 },
 	{ "digest", "3GPP-bootstrapping-digest;", NAF, DOES_ANSWER, 0, GBA_NAF_TLS_UICC, GBA_NAF_E_NO_INT_KEY, 0 },
 };
 

@@ -161,7 +161,8 @@ START_TEST(settings_are_found_by_service)
 {
 	/* GSID 1000 with two identities and flag 9; GSID 2000 with one */
 	struct wire_view body = view_of(fixture_hex("17 000020 04 000004 000003e8 18 000004 7a407900"
-						    "18 000004 74656c00 19 000004 00000009 17 00000e 04 000004 000007d0 18 000002 7800"));
+						    "18 000004 74656c00 19 000004 00000009"
+						    "17 00000e 04 000004 000007d0 18 000002 7800"));
 	struct wire_view uss, value;
 
 	ck_assert(wire_uss_find(body, 2000, &uss));

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from naf_harness import (HTTP_DIGEST, IMPI, NAF, RAND, TLS13, USS, Agent, Bsf, Local, btid, d, dia, elements, frame, ks_naf,
+from naf_harness import (HTTP_DIGEST, IMPI, NAF, TLS13, TOP, USS, Agent, Bsf, Local, btid, d, dia, elements, frame, ks_naf,
                          question)
 
 _rands = iter(range(1, 10 ** 6))
@@ -268,6 +268,12 @@ def test_check_config(tmp_path, text, code, said):
                          text=True, timeout=20)
     assert run.returncode == code
     assert said in run.stdout + run.stderr
+
+
+def test_sample_configuration_is_good():
+    sample = os.path.join(TOP, "doc", "samples", "naf.conf")
+    run = subprocess.run([dia.built("naf-adapter/agent/gba-naf-agent"), "--check-config", sample], timeout=20)
+    assert run.returncode == 0
 
 
 def test_hundreds_of_connections(world):
