@@ -411,7 +411,6 @@ START_TEST(results_have_their_meaning_and_refusals_are_kept_briefly)
 }
 END_TEST
 
-/* REQ: Y3056-9.4.1-5 the token counts only with its BSF's operator behind it */
 START_TEST(only_the_operator_itself_may_answer)
 {
 	struct zn_answer a;

@@ -113,7 +113,6 @@ def test_refusal_is_remembered_briefly(world):
     assert world.agent.ask(name)[0] == 0
 
 
-# REQ: Y3056-9.4.1-5
 def test_only_the_operator_may_answer(world):
     name, _ = fresh(world.one, "bsf.one.example")
     world.one.reply = lambda peer, request, usual: request.answer(("bsf.evil.example", "evil.example"), usual)
