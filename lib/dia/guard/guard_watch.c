@@ -13,7 +13,7 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	pthread_t thread;
-	bool running, stop, wanted;
+	bool running, started, stop, wanted;
 } watch = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
 
 /* False: to stop. */
@@ -39,6 +39,9 @@ static void *run(void *arg)
 	(void)arg;
 	if (fd_core_waitstartcomplete() != 0)
 		return NULL;
+	pthread_mutex_lock(&watch.lock);
+	watch.started = true;
+	pthread_mutex_unlock(&watch.lock);
 	while (wait_tick()) {
 		guard_dup_tick(clock_mono_ms());
 		guard_peers_sample();
@@ -71,6 +74,8 @@ void guard_watch_stop(void)
 	pthread_mutex_lock(&watch.lock);
 	watch.stop = true;
 	pthread_cond_signal(&watch.wake);
+	if (!watch.started) /* an extension behind us failed to load: the start never completes */
+		pthread_cancel(watch.thread);
 	pthread_mutex_unlock(&watch.lock);
 	pthread_join(watch.thread, NULL);
 	watch.running = false;

@@ -31,13 +31,12 @@ def test_no_sqn_twice_over_kill_9(fresh):
         node.add(name)
     for round_ in range(5):
         node.start()
-        peer = node.peer()
-        asking = threading.Thread(target=lambda p=peer: _quiet(ask_until_dead, p, names, seen))
-        asking.start()
-        time.sleep(0.15 + 0.07 * round_)
-        node.kill()
-        asking.join(10)
-        peer.close(abrupt=True)
+        with node.peer() as peer:
+            asking = threading.Thread(target=_quiet, args=(ask_until_dead, peer, names, seen))
+            asking.start()
+            time.sleep(0.15 + 0.07 * round_)
+            node.kill()
+            asking.join(20)
     assert len(seen) > 20
     assert len(set(seen)) == len(seen)
 

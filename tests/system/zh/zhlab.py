@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """hss_stub.fdx on a live daemon with a database of its own, asked by tests/peers/diameter.py; cards by tests/peers/aka.py."""
+import contextlib
 import importlib.util
 import json
 import os
 import subprocess
 import sys
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path.insert(0, os.path.join(TOP, "tests"))
@@ -40,7 +42,7 @@ class Node:
         with open(self.conf, "w", encoding="ascii") as out:
             out.write('database = "%s";\nkek-file = "%s";\ntrace-file = "%s";\nbsfs = %s;\n%s' %
                       (self.db, self.kek, self.trace, bsfs, conf))
-        self.guard, self.daemon = guard, None
+        self.guard, self.daemon, self.peers = guard, None, {}
         if start:
             self.start()
 
@@ -50,14 +52,33 @@ class Node:
         return self
 
     def stop(self):
+        self._hang_up()
         return self.daemon.stop() if self.daemon else True
 
     def kill(self):
         self.daemon.process.kill()
         self.daemon.process.wait()
+        self._hang_up()
 
+    def _hang_up(self):
+        for peer in self.peers.values():
+            peer.close(abrupt=True)
+        self.peers = {}
+
+    @contextlib.contextmanager
     def peer(self, host=BSF):
-        return self.daemon.client(host=host, realm=REALM, apps=(d.ZH,))
+        """The connection of this peer. It stays: one that comes back after an abrupt end is only served again after three
+        watchdogs (RFC 3539 REOPEN)."""
+        for attempt in range(3):
+            if host in self.peers:
+                break
+            try:
+                self.peers[host] = self.daemon.client(host=host, realm=REALM, apps=(d.ZH,))
+            except ConnectionError:
+                if attempt == 2:
+                    raise
+                time.sleep(0.5)  # the daemon listens a moment before it takes CERs
+        yield self.peers[host]
 
     def log(self):
         return self.daemon.log()
