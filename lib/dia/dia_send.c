@@ -15,6 +15,7 @@ static bool is_local(struct msg *answer)
 static enum gba_err judge(struct msg *answer)
 {
 	struct dia_result result;
+	struct bytes own;
 	enum gba_err err;
 
 	if (is_local(answer))
@@ -22,8 +23,9 @@ static enum gba_err judge(struct msg *answer)
 	err = dia_answer_result(answer, &result);
 	if (err != GBA_OK)
 		return err;
-	/* The guard empties an answer that the framework could not have handed over: no Origin-Host is left in it. */
-	return result.origin_host.n > 0 ? GBA_OK : GBA_E_PEER;
+	/* What the framework could not have handed over, the guard has replaced by an error of our own. */
+	own = BYTES(fd_g_config->cnf_diamid, fd_g_config->cnf_diamid_len);
+	return result.origin_host.n > 0 && !bytes_eq_nocase(result.origin_host, own) ? GBA_OK : GBA_E_PEER;
 }
 
 static void on_answer(void *data, struct msg **msg)

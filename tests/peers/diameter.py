@@ -285,6 +285,8 @@ class Connection:
 
     def close(self, abrupt=False):
         """End the connection: politely (DPR) or as a crash does (RST)."""
+        if self.sock.fileno() < 0:
+            return
         if abrupt:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         elif not self.closed.is_set():

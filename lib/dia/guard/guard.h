@@ -109,6 +109,8 @@ void guard_answer(struct msg *msg, struct guard_peer *peer);
 /* Log, network, watch thread ---------------------------------------------------------------------------------------- */
 enum gba_err guard_log_start(void);
 void guard_log_stop(void);
+/** Has the framework begun to shut down? Its queues go away then. */
+bool guard_stopping(void);
 enum gba_err guard_net_start(const struct guard_conf *conf);
 /** Close connections that wait for a CER for too long; every second. */
 void guard_net_reap(uint64_t now_ms);

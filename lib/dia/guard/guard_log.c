@@ -3,6 +3,7 @@
  * error level when a peer leaves while an answer is on its way. */
 #include <ctype.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "core/clock.h"
@@ -16,6 +17,12 @@
 #define DIGITS_OCTETS 2
 
 static struct fd_hook_hdl *loggers;
+static _Atomic bool stopping;
+
+bool guard_stopping(void)
+{
+	return atomic_load(&stopping);
+}
 
 /* A bucket of lines: what does not pass is counted and told with the next that does. */
 bool guard_bucket_pass(struct guard_bucket *bucket, uint64_t *_left_out)
@@ -90,6 +97,10 @@ static void on_line(int fd_level, const char *format, va_list args)
 	uint64_t left_out = 0;
 	char line[LINE_CAP];
 
+	if (strstr(format, "shutdown sequence") != NULL) { /* the framework tells it nowhere else */
+		atomic_store(&stopping, true);
+		level = LOG_L_INFO;
+	}
 	if (fd_level < FD_LOG_NOTICE || !log_enabled(level))
 		return;
 	if (level == LOG_L_ERROR && fd_level != FD_LOG_FATAL && !guard_bucket_pass(&bucket, &left_out))

@@ -43,6 +43,8 @@ static void *run(void *arg)
 	watch.started = true;
 	pthread_mutex_unlock(&watch.lock);
 	while (wait_tick()) {
+		if (guard_stopping())
+			continue;
 		guard_dup_tick(clock_mono_ms());
 		guard_peers_sample();
 		if (ticks++ % REAP_TICKS == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A client for tests of the stack: asks with BIRs through lib/dia as its argument says (words separated by '+'):
- *   count=N  window=N  timeout=MS  realm=NAME  wait (until somebody answers at all)
+ *   count=N  window=N  timeout=MS  realm=NAME  wait=MS (before the first)
  * and prints a line for each outcome, or with `quiet` one of totals: "asked <n> in <us> us: GBA_OK=.. GBA_E_TIMEOUT=.." */
 #include <pthread.h>
 #include <semaphore.h>
@@ -13,7 +13,7 @@
 #include "dia/zn.h"
 
 static struct {
-	unsigned int count, window, timeout_ms;
+	unsigned int count, window, timeout_ms, wait_ms;
 	char realm[128];
 	bool quiet;
 	pthread_t thread;
@@ -80,6 +80,7 @@ static void *run(void *arg)
 		return NULL;
 	while (!dia_peer_ready(DIA_APP_ZN) && !atomic_load(&asker.stop))
 		usleep(20000);
+	usleep(asker.wait_ms * 1000);
 	began = clock_mono_us();
 	for (n = 0; n < asker.count && !atomic_load(&asker.stop); n++) {
 		sem_wait(&asker.room);
@@ -100,6 +101,7 @@ static void read_words(char *conf)
 		sscanf(word, "count=%u", &asker.count);
 		sscanf(word, "window=%u", &asker.window);
 		sscanf(word, "timeout=%u", &asker.timeout_ms);
+		sscanf(word, "wait=%u", &asker.wait_ms);
 		sscanf(word, "realm=%127s", asker.realm);
 		asker.quiet |= strcmp(word, "quiet") == 0;
 	}

@@ -41,7 +41,8 @@ class Daemon:
     clients may connect to it; servers is {identity: port} of peers it connects to."""
 
     EXTENSIONS = {"dict": "dict/.libs/dict_gba.fdx", "guard": "lib/dia/guard/.libs/gba_guard.fdx",
-                  "echo": "tests/system/dia/.libs/echo.fdx", "asker": "tests/system/dia/.libs/asker.fdx"}
+                  "echo": "tests/system/dia/.libs/echo.fdx", "asker": "tests/system/dia/.libs/asker.fdx",
+                  "newer": "tests/system/dia/.libs/newer_dict.fdx"}
 
     def __init__(self, folder, extensions, identity="bsf.lab.test", realm="lab.test", clients=(), servers=None, guard="",
                  options="", environment=None):

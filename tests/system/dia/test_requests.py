@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""lib/dia as the one who asks, against peers that answer late, badly, twice or never; with the guard and without."""
+import re
+import threading
+import time
+
+import pytest
+from conftest import free_port, wait_for
+
+from peers import diameter as d
+
+OUTCOME = re.compile(r"outcome (\d+): (\w+) vendor=(\d+) code=(\d+) answer=(\w+)")
+
+
+def bia(connection, request, *avps, code=2001, **kw):
+    answer = request.answer(connection.origin(), [d.vendor_app(d.ZN), d.result(code)] + list(avps), **kw)
+    return answer
+
+
+@pytest.fixture
+def asked(daemon):
+    """asked(on_request, words): outcomes of what lib/dia asked a peer that answers so, as (error row, vendor, code)."""
+    servers = []
+
+    def ask(on_request, words="timeout=600", count=1, extensions=("guard", "dict"), seconds=15):
+        server = d.Server("bsf.lab.test", "lab.test", [d.ZN], on_request)
+        servers.append(server)
+        one = daemon(list(extensions) + [f"asker:count={count}+{words}"], identity="naf.lab.test", clients=(),
+                     servers={"bsf.lab.test": server.port})
+        done = wait_for(lambda: "asked" in one.log() or not one.alive(), seconds)
+        outcomes = {}
+        for n, *outcome in OUTCOME.findall(one.log()):
+            assert n not in outcomes, "told twice"
+            outcomes[n] = (outcome[0], int(outcome[1]), int(outcome[2]))
+        ask.alive, ask.done, ask.daemon = one.alive(), done, one
+        return list(outcomes.values())
+
+    yield ask
+    for server in servers:
+        server.close()
+
+
+USABLE = {
+    "success": (lambda c, m: bia(c, m, d.tgpp(405, b"k" * 32)), (0, 2001)),
+    "experimental": (lambda c, m: m.answer(c.origin(), [d.experimental(5403)]), (10415, 5403)),
+    "protocol error": (lambda c, m: m.answer(c.origin(), [d.result(3004)], flags=d.E), (0, 3004)),
+    "unknown AVP without M": (lambda c, m: bia(c, m, d.Avp(4711, b"x", m=False)), (0, 2001)),
+    "result first": (lambda c, m: d.Message(m.code, m.app, [d.result(2001)] + bia(c, m).without(268).avps, d.P, m.hbh, m.e2e),
+                     (0, 2001)),
+    "no Session-Id": (lambda c, m: bia(c, m).without(263), (0, 2001)),
+}
+
+
+@pytest.mark.parametrize("case", USABLE)
+def test_answers_that_can_be_used(asked, case):
+    answer, (vendor, code) = USABLE[case]
+    assert asked(answer) == [("GBA_OK", vendor, code)]
+
+
+UNUSABLE = {
+    "unknown AVP with M before the result": lambda c, m: d.Message(m.code, m.app, [d.Avp(4711, b"x")] + bia(c, m).avps, d.P,
+                                                                   m.hbh, m.e2e),
+    "unknown AVP with M after it": lambda c, m: bia(c, m, d.Avp(4711, b"x")),
+    "unknown command": lambda c, m: d.Message(9999999, m.app, bia(c, m).avps, d.P, m.hbh, m.e2e),
+    "another command": lambda c, m: d.Message(303, m.app, bia(c, m).avps, d.P, m.hbh, m.e2e),
+    "another application": lambda c, m: d.Message(m.code, d.ZH, bia(c, m).avps, d.P, m.hbh, m.e2e),
+    "no Origin-Host": lambda c, m: bia(c, m).without(264),
+    "no result": lambda c, m: bia(c, m).without(268),
+    "both results": lambda c, m: bia(c, m, d.experimental(5403)),
+    "number of three octets": lambda c, m: bia(c, m, d.tgpp(410, b"123")),
+    "broken group": lambda c, m: bia(c, m, d.tgpp(612, b"\1\2\3")),
+    "experimental and unknown AVP": lambda c, m: m.answer(c.origin(), [d.experimental(5403), d.Avp(4711, b"x")]),
+    "result of three octets": lambda c, m: m.answer(c.origin(), [d.Avp(268, b"\1\2\3")]),
+    "our own Origin-Host": lambda c, m: m.answer(("naf.lab.test", "lab.test"), [d.result(2001)]),
+    "nothing": lambda c, m: d.Message(m.code, m.app, [], d.P, m.hbh, m.e2e),
+    "carrier of the guard alone": lambda c, m: d.Message(m.code, m.app, [d.Avp(1, b"x" * 64, 0xFFFFF6BA)], d.P, m.hbh, m.e2e),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_answers_that_cannot_be_used(asked, case):
+    assert asked(UNUSABLE[case]) == [("GBA_E_PEER", 0, 0)]
+    assert asked.alive
+
+
+def test_an_answer_can_end_the_bare_daemon(asked):
+    asked(UNUSABLE["unknown AVP with M before the result"], words="wait=1500", extensions=["dict"])
+    assert asked.daemon.ended_within(10)
+
+
+def test_the_bare_daemon_loses_answers_and_the_deadline_holds(asked):
+    """Without the guard no callback of the framework comes; our own deadline tells the role all the same."""
+    assert asked(UNUSABLE["unknown AVP with M after it"], extensions=["dict"]) == [("GBA_E_TIMEOUT", 0, 0)]
+
+
+def test_silence_is_a_timeout(asked):
+    began = time.monotonic()
+    assert asked(lambda c, m: None, count=20, words="timeout=500+window=20") == [("GBA_E_TIMEOUT", 0, 0)] * 20
+    assert time.monotonic() - began < 5
+
+
+def test_late_answers_are_not_told(asked):
+    def late(connection, message):
+        threading.Timer(0.6, lambda: connection.send_raw(bia(connection, message).encode())).start()
+
+    assert asked(late, words="timeout=300", count=3) == [("GBA_E_TIMEOUT", 0, 0)] * 3
+    time.sleep(1.5)
+    assert len(OUTCOME.findall(asked.daemon.log())) == 3 and asked.daemon.alive()
+
+
+def test_answers_sent_twice_are_told_once(asked):
+    def twice(connection, message):
+        connection.send_raw(bia(connection, message).encode())
+        return bia(connection, message)
+
+    assert asked(twice, count=5) == [("GBA_OK", 0, 2001)] * 5
+
+
+def test_no_peer_for_the_realm(asked):
+    assert asked(bia, words="timeout=600+realm=other.test") == [("GBA_E_UNREACHABLE", 0, 0)]
+
+
+def test_requests_in_flight_when_the_peer_goes(asked):
+    """All come back at once, as unreachable, not by their deadline."""
+    def leave(connection, message):
+        connection.close(abrupt=True)
+
+    began = time.monotonic()
+    outcomes = asked(leave, count=50, words="timeout=10000+window=50")
+    assert len(outcomes) == 50 and {o[0] for o in outcomes} == {"GBA_E_UNREACHABLE"}
+    assert time.monotonic() - began < 9
+
+
+def test_requests_are_resent_to_another_peer(daemon):
+    """Failover keeps the end-to-end id, sets T, and the answer reaches the one who asked (RFC 6733 5.5.4)."""
+    seen = []
+
+    def first(connection, message):
+        seen.append(message)
+        connection.close(abrupt=True)
+
+    def second(connection, message):
+        seen.append(message)
+        return bia(connection, message)
+
+    a, b = d.Server("a.lab.test", "lab.test", [d.ZN]), d.Server("b.lab.test", "lab.test", [d.ZN])
+    with a, b:
+        for server in (a, b):  # whichever is asked first leaves
+            server.on_request = lambda c, m: first(c, m) if not seen else second(c, m)
+        one = daemon(["guard", "dict", "asker:count=1+timeout=8000"], identity="naf.lab.test", clients=(),
+                     servers={"a.lab.test": a.port, "b.lab.test": b.port})
+        assert wait_for(lambda: "asked" in one.log(), 15)
+        outcome, = OUTCOME.findall(one.log())
+        if len(seen) == 2:  # the other peer was open already: the request went on to it
+            assert outcome[1] == "GBA_OK" and seen[0].e2e == seen[1].e2e and seen[1].flags & d.T
+        else:
+            assert outcome[1] == "GBA_E_UNREACHABLE"
+
+
+def test_shutdown_tells_those_who_wait(asked):
+    """Requests in flight at the end are done with, and the daemon ends by itself."""
+    asked(lambda c, m: None, count=5, words="timeout=60000+window=5", seconds=2)
+    assert asked.daemon.stop()
+    assert {o[1] for o in OUTCOME.findall(asked.daemon.log())} == {"GBA_E_UNREACHABLE"}
+
+
+def test_session_ids_are_unique_and_well_formed(asked):
+    ids = []
+
+    def note(connection, message):
+        ids.append(message.find(263).value())
+        assert message.avps[0].code == 263 and message.flags == 0xC0
+        return bia(connection, message)
+
+    asked(note, count=200, words="timeout=2000+window=20")
+    assert len(set(ids)) == 200 and all(re.fullmatch(rb"naf\.lab\.test;\d+;\d+;[0-9a-f]{8}", i) for i in ids)
+
+
+def test_guard_reports_peer_and_readiness(daemon):
+    import urllib.request
+
+    def get(path):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{metrics}{path}", timeout=5) as page:
+                return page.status, page.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, ""
+
+    metrics, port = free_port(), free_port()
+    one = daemon(["guard", "dict", "asker:count=3+timeout=2000"], identity="naf.lab.test", clients=(),
+                 servers={"bsf.lab.test": port}, guard=f'metrics-listen = "127.0.0.1:{metrics}";\n')
+    assert wait_for(lambda: get("/livez")[0] == 200, 5)
+    assert get("/readyz")[0] == 503
+    with d.Server("bsf.lab.test", "lab.test", [d.ZN], bia, address=("127.0.0.1", port)):
+        assert wait_for(lambda: get("/readyz")[0] == 200, 10)
+        assert wait_for(lambda: "asked" in one.log(), 10)
+        assert wait_for(lambda: 'gba_diameter_peer_open{peer="bsf.lab.test"} 1' in get("/metrics")[1], 3)
+        page = get("/metrics")[1]
+        assert 'gba_diameter_sent_total{peer="bsf.lab.test",kind="request"} 3' in page
+        assert re.search(r'gba_diameter_received_total\{peer="bsf.lab.test",kind="answer"\} \d', page)
