@@ -15,7 +15,7 @@
 
 #define BATCH	    50000
 #define TOKENS_MAX  10000
-#define IN_FLIGHT   20000
+#define IN_FLIGHT   10000 /* the store queues 16384 */
 #define LIFE	    86400 /* [s] */
 
 static void must(enum gba_err err, const char *what)
