@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """PSK handshakes on the proxy with keys it has and keys it must fetch, against bare OpenSSL with one fixed key."""
+from lab.process import wait_until
 from lab.realm import BSF, NAF
 
 from .ground import Stopwatch
@@ -15,15 +16,15 @@ def psk(ground, table):
         tokens = ground.fill_contexts(realm, CONTEXTS, BSF)
         with open(tokens, encoding="utf-8") as lines:
             all_lines = lines.readlines()
-        realm.start_bsf(peers=None)
+        realm.start_bsf()
         realm.start_agent()
         realm.start_application()
         realm.start_proxy()
-        realm.wait_connected(("agent",))
         cold = Cold(realm, all_lines[WARM_KEYS:])
         warm = realm.path("tokens.warm")
         with open(warm, "w", encoding="utf-8") as out:
             out.writelines(all_lines[:WARM_KEYS])
+        wait_until(lambda: serves(ground, realm, warm), 30, "a first handshake")
         for version in ("1.2", "1.3"):
             one_version(ground, table, realm, version, warm, cold)
 
@@ -46,6 +47,14 @@ class Cold:
 
 def shake(ground, realm, version, *words):
     return ground.run_json("psk_load", version, realm.address("proxy") + ":443", "sni=" + NAF, *words)
+
+
+def serves(ground, realm, warm):
+    """The agent has its connection to the bsf."""
+    try:
+        return shake(ground, realm, "1.2", "tokens=" + warm, "count=1", "connections=1")["good"] == 1
+    except RuntimeError:
+        return False
 
 
 def one_version(ground, table, realm, version, warm, cold):
