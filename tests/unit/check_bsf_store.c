@@ -234,6 +234,7 @@ START_TEST(kill_loses_nothing_acknowledged)
 	if (pid == 0)
 		child_puts(fds[1]);
 	close(fds[1]);
+	ck_assert_int_eq(read(fds[0], &last, sizeof(last)), sizeof(last)); /* it is at work */
 	usleep((useconds_t)(50000 + 7000 * _i));
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
