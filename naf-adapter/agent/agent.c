@@ -250,6 +250,14 @@ static enum gba_err log_result(enum gba_naf_error error)
 	}
 }
 
+/* What a BSF says about a device is everyday; all else wants the operator's eye. */
+static enum log_level level_of(enum gba_naf_error error)
+{
+	bool everyday = error == GBA_NAF_OK || error == GBA_NAF_E_BTID_UNKNOWN || error == GBA_NAF_E_NOT_AUTHORIZED;
+
+	return everyday ? LOG_L_INFO : LOG_L_WARNING;
+}
+
 /* ---- sending ---- */
 
 static enum gba_err flight_send(struct flight *flight, struct agent_time t)
@@ -416,7 +424,7 @@ static struct agent_waiter *refuse(struct agent *agent, const struct agent_ask *
 				   agent_reply reply, void *arg)
 {
 	metric_add(agent->count.refused_locally, 1);
-	log_btid(LOG_L_WARNING, "zn.refused", ask->btid, log_result(error), gba_naf_strerror(error));
+	log_btid(level_of(error), "zn.refused", ask->btid, log_result(error), gba_naf_strerror(error));
 	reply(arg, error, NULL);
 	return NULL;
 }
@@ -511,11 +519,9 @@ static void remember_refusal(struct agent *agent, const struct flight *flight, e
 
 static void note(struct agent *agent, const struct flight *flight, enum gba_naf_error error, const char *why)
 {
-	bool fault = error != GBA_NAF_OK && error != GBA_NAF_E_BTID_UNKNOWN && error != GBA_NAF_E_NOT_AUTHORIZED;
-
 	metric_add(agent->count.bir[result_index(error)], 1);
 	metric_observe_us(agent->count.seconds, clock_mono_us() - flight->begun_us);
-	log_btid(fault ? LOG_L_WARNING : LOG_L_INFO, "zn.bir", flight->btid, log_result(error), why);
+	log_btid(level_of(error), "zn.bir", flight->btid, log_result(error), why);
 }
 
 void agent_answer(struct agent *agent, struct agent_time t, const struct zn_answer *answer)
