@@ -145,7 +145,8 @@ const struct bsf_hss *bsf_conf_hss(const struct bsf_conf *conf, struct bytes imp
 	const struct bsf_hss *best = NULL;
 
 	for (EACH(struct bsf_hss, h, conf->hss)) {
-		if (fqdn_within(realm, bytes_of(h->impi_realm)) && (best == NULL || strlen(h->impi_realm) > strlen(best->impi_realm)))
+		if (fqdn_within(realm, bytes_of(h->impi_realm)) &&
+		    (best == NULL || strlen(h->impi_realm) > strlen(best->impi_realm)))
 			best = h;
 	}
 	return best;

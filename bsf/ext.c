@@ -87,7 +87,8 @@ static int bsf_entry(char *conffile)
 		log_event(LOG_L_INFO, "bsf.start", NULL, "serving %s", ext.conf->name);
 		return 0;
 	}
-	log_event(LOG_L_ERROR, "bsf.start", NULL, "%s", conffile != NULL ? error.text : "LoadExtension names no configuration file");
+	log_event(LOG_L_ERROR, "bsf.start", NULL, "%s",
+		  conffile != NULL ? error.text : "LoadExtension names no configuration file");
 	stop();
 	return EINVAL;
 }

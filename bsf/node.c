@@ -136,7 +136,8 @@ static enum gba_err parts_start(TALLOC_CTX *mem_ctx, struct node *node, const ch
 	if (node->ub == NULL)
 		return GBA_E_NOMEM;
 	if (!ub_secrets_locked(node->ub))
-		log_event(LOG_L_WARNING, "bsf.memory", NULL, "challenges are not in locked memory: raise LimitMEMLOCK or lower pending-max");
+		log_event(LOG_L_WARNING, "bsf.memory", NULL,
+			  "challenges are not in locked memory: raise LimitMEMLOCK or lower pending-max");
 	err = ticker_start(node);
 	return err == GBA_OK ? listeners_start(mem_ctx, node, _error) : err;
 }

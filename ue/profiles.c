@@ -150,7 +150,8 @@ enum gba_err profiles_load(TALLOC_CTX *mem_ctx, struct state *state, struct prof
 	json_decref(root);
 	if (err != GBA_OK) {
 		talloc_free(profiles);
-		return ue_fail(why, err, FILE_NAME ": line %d: %s", error.line, root == NULL ? error.text : "not a list of profiles");
+		return ue_fail(why, err, FILE_NAME ": line %d: %s", error.line,
+			       root == NULL ? error.text : "not a list of profiles");
 	}
 	*_profiles = profiles;
 	return GBA_OK;

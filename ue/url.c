@@ -79,7 +79,8 @@ enum gba_err url_parse(TALLOC_CTX *mem_ctx, const char *text, const char *const 
 	handle = curl_url();
 	if (handle == NULL)
 		return GBA_E_NOMEM;
-	if (curl_url_set(handle, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS | CURLU_DISALLOW_USER) == CURLUE_OK)
+	if (curl_url_set(handle, CURLUPART_URL, text,
+			 CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS | CURLU_DISALLOW_USER) == CURLUE_OK)
 		err = fill(mem_ctx, handle, schemes, _url);
 	curl_url_cleanup(handle);
 	if (err == GBA_OK) {

@@ -186,8 +186,8 @@ const struct ctl_command ctl_subscriber_commands[] = {
 	{ "subscriber remove", "IMPI|IMSI", 1, 1, OPT_BIT(DRY_RUN) | OPT_BIT(YES), cmd_remove,
 	  "Remove a subscriber and its keys" },
 	{ "subscriber import", "FILE", 1, 1,
-	  OPT_BIT(FROM) | OPT_BIT(MARGIN) | OPT_BIT(DRY_RUN) | OPT_BIT(MNC_LENGTH) | OPT_BIT(REALM) | OPT_BIT(OP) | OPT_BIT(OP_FILE) |
-		  OPT_BIT(AMF) | OPT_BIT(IND_BITS),
+	  OPT_BIT(FROM) | OPT_BIT(MARGIN) | OPT_BIT(DRY_RUN) | OPT_BIT(MNC_LENGTH) | OPT_BIT(REALM) | OPT_BIT(OP) |
+		  OPT_BIT(OP_FILE) | OPT_BIT(AMF) | OPT_BIT(IND_BITS),
 	  cmd_subscriber_import, "Take subscribers over from another system" },
 	{ "subscriber export", "", 0, 0, WALK_OPTIONS | OPT_BIT(REVEAL) | OPT_BIT(OUTPUT), cmd_export,
 	  "Write all subscribers as JSON or CSV" },

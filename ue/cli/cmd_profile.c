@@ -46,7 +46,9 @@ static enum gba_err fill(struct cli *cli, const struct profile_args *args, struc
 
 /* Change the set under the lock that switching takes, too. */
 static enum gba_err edit(struct cli *cli, struct state *state,
-			 enum gba_err (*change)(struct cli *cli, struct state *state, struct profiles *profiles, void *arg), void *arg)
+			 enum gba_err (*change)(struct cli *cli, struct state *state, struct profiles *profiles,
+						void *arg),
+			 void *arg)
 {
 	struct profiles *profiles;
 	enum gba_err err;

@@ -56,7 +56,8 @@ static enum gba_err add_endpoint(const char *text)
 	socklen_t len;
 
 	if (!parse_address(text, &address, &len)) {
-		log_event(LOG_L_ERROR, "guard.conf", &(struct log_about){ .result = GBA_E_CONF }, "listen: %s is no IP address", text);
+		log_event(LOG_L_ERROR, "guard.conf", &(struct log_about){ .result = GBA_E_CONF },
+			  "listen: %s is no IP address", text);
 		return GBA_E_CONF;
 	}
 	if (fd_ep_add_merge(&fd_g_config->cnf_endpoints, &address.sa, len, EP_FL_CONF | EP_ACCEPTALL) != 0)

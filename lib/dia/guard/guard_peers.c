@@ -87,7 +87,8 @@ enum gba_err guard_peers_start(const struct guard_conf *conf)
 	size_t i;
 
 	peers.conf = conf;
-	peers.local = metric_get("gba_diameter_queue_messages", "Messages waiting in the framework", METRIC_GAUGE, "queue=\"local\"");
+	peers.local = metric_get("gba_diameter_queue_messages", "Messages waiting in the framework", METRIC_GAUGE,
+				 "queue=\"local\"");
 	peers.incoming = metric_get("gba_diameter_queue_messages", "", METRIC_GAUGE, "queue=\"incoming\"");
 	peers.outgoing = metric_get("gba_diameter_queue_messages", "", METRIC_GAUGE, "queue=\"outgoing\"");
 	for (i = 0; i < conf->peers.n && err == GBA_OK; i++)
@@ -289,7 +290,8 @@ static bool is_served(uint32_t app)
 	char labels[64];
 
 	snprintf(labels, sizeof(labels), "application=\"%u\"", app);
-	return metric_value(metric_get("gba_diameter_served", "1 for applications that this process serves", METRIC_GAUGE, labels)) != 0;
+	return metric_value(metric_get("gba_diameter_served", "1 for applications that this process serves",
+				       METRIC_GAUGE, labels)) != 0;
 }
 
 static bool is_advertised_by(struct peer_hdr *peer, uint32_t app)
@@ -311,7 +313,8 @@ static bool is_any_open(uint32_t app)
 	if (pthread_rwlock_rdlock(&fd_g_peers_rw) != 0)
 		return false;
 	for (li = fd_g_peers.next; !found && li != &fd_g_peers; li = li->next)
-		found = fd_peer_get_state((struct peer_hdr *)li->o) == STATE_OPEN && is_advertised_by((struct peer_hdr *)li->o, app);
+		found = fd_peer_get_state((struct peer_hdr *)li->o) == STATE_OPEN &&
+			is_advertised_by((struct peer_hdr *)li->o, app);
 	pthread_rwlock_unlock(&fd_g_peers_rw);
 	return found;
 }

@@ -288,7 +288,8 @@ static int define_carrier(void)
 	char vendor_name[] = "gba guard", avp_name[] = "Gba-Guard-Carrier", cmd_name[] = "Gba-Guard-Carrier-Request",
 	     answer_name[] = "Gba-Guard-Carrier-Answer";
 	struct dict_vendor_data vendor = { CARRIER_VENDOR, vendor_name };
-	struct dict_avp_data avp = { CARRIER_AVP, CARRIER_VENDOR, avp_name, AVP_FLAG_VENDOR, AVP_FLAG_VENDOR, AVP_TYPE_OCTETSTRING };
+	struct dict_avp_data avp = { CARRIER_AVP,     CARRIER_VENDOR,  avp_name,
+				     AVP_FLAG_VENDOR, AVP_FLAG_VENDOR, AVP_TYPE_OCTETSTRING };
 	struct dict_cmd_data command = { CARRIER_CODE, cmd_name, CMD_FLAG_REQUEST, CMD_FLAG_REQUEST };
 	struct dict_cmd_data answer = { CARRIER_CODE, answer_name, CMD_FLAG_REQUEST, 0 };
 	int rc;
