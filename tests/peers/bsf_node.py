@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real BSF (freeDiameterd with dict_gba, gba_guard, bsf) between a stand-in HSS and NAFs of ours: what the system tests of Ub
+and Zn run on. Keys are computed here once more, from the formulas of TS 33.220 Annex B."""
+import base64
+import hashlib
+import hmac
+import os
+import sys
+import threading
+import time
+import urllib.request
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "tools"))
+
+from lab.realm import AGENT, ASP, BSF, BSF_DIAMETER, HSS, IMPI_REALM, NAF, OPERATOR, Realm, Tree, q  # noqa: E402
+from lab.process import wait_until  # noqa: E402
+
+from . import diameter as d  # noqa: E402
+from .ub import Ub  # noqa: E402
+
+HTTP_DIGEST = b"\1\0\0\0\2"
+IMPI = "001010000000001@" + IMPI_REALM
+
+
+def impi_of(number):
+    return "%015d@%s" % (1010000000000 + number, IMPI_REALM)
+
+
+def kdf(key, *parts):
+    """TS 33.220 B.2 with FC 0x01."""
+    s = b"\1" + b"".join(p + len(p).to_bytes(2, "big") for p in parts)
+    return hmac.new(key, s, hashlib.sha256).digest()
+
+
+def ks_naf(kind, ks, rand, impi, naf_id):
+    """kind: "gba-me" or "gba-u" (B.3)."""
+    return kdf(ks, kind.encode(), rand, impi.encode(), naf_id)
+
+
+class FakeHss:
+    """Answers MARs with random vectors and remembers them: vectors[rand] = (impi, autn, xres, ck, ik). behave may be replaced:
+    it gets the connection and the MAR and returns a Message, octets, or None (silence)."""
+
+    def __init__(self, address, host=HSS, realm=OPERATOR):
+        self.vectors, self.asked, self.resyncs = {}, [], []
+        self.guss, self.delay = {}, 0
+        self.behave = self.vector
+        self.server = d.Server(host, realm, [d.ZH], self._on, address)
+
+    def _on(self, conn, mar):
+        if mar.code != d.MAR:
+            return None
+        self.asked.append(mar.find(d.USER_NAME).text())
+        item = mar.find(612, d.TGPP)
+        if item is not None:
+            self.resyncs.append(item.find(610, d.TGPP).value())
+        if not self.delay:
+            return self.behave(conn, mar)
+        threading.Timer(self.delay, lambda: conn.send_raw(self.behave(conn, mar).encode())).start()
+        return None
+
+    def item(self, rand, autn, xres, ck, ik, scheme="Digest-AKAv1-MD5"):
+        return d.tgpp(612, [d.tgpp(608, scheme), d.tgpp(609, rand + autn), d.tgpp(610, xres), d.tgpp(625, ck), d.tgpp(626, ik)])
+
+    def maa(self, conn, mar, *avps):
+        return mar.answer(conn.origin(), [d.vendor_app(d.ZH), d.u32(d.AUTH_SESSION_STATE, 1), *avps])
+
+    def vector(self, conn, mar):
+        impi = mar.find(d.USER_NAME).text()
+        rand, autn, xres, ck, ik = (os.urandom(n) for n in (16, 16, 8, 16, 16))
+        self.vectors[rand] = (impi, autn, xres, ck, ik)
+        avps = [d.result(2001), d.text(d.USER_NAME, impi), self.item(rand, autn, xres, ck, ik)]
+        if impi in self.guss:
+            avps.append(d.tgpp(400, self.guss[impi]))
+        return self.maa(conn, mar, *avps)
+
+    def fail(self, avp):
+        """From now on every MAR is answered with this result."""
+        self.behave = lambda conn, mar: self.maa(conn, mar, avp)
+
+    def silent(self):
+        self.behave = lambda conn, mar: None
+
+    def res(self, rand, _autn=None):
+        return self.vectors[rand][2]
+
+    def ks(self, rand):
+        return self.vectors[rand][3] + self.vectors[rand][4]
+
+    def close(self):
+        self.server.close()
+
+
+class Node:
+    """The BSF and its surroundings; `extra` goes into bsf.conf."""
+
+    def __init__(self, folder, extra="", nafs=None, naf_peers=(AGENT,), hosts=None, hss=True, env=None, wrap=(), start=True):
+        self.realm = Realm(str(folder), tree=Tree(os.environ.get("GBA_BUILD") or os.path.join(TOP, "build")), tls=False)
+        self.extra, self.nafs, self.naf_peers, self.hosts, self.wrap = extra, nafs, naf_peers, hosts, wrap
+        self.realm.extra_env = env or {}
+        self.hss = self.start_hss() if hss else None
+        if start:
+            self.start()
+
+    def start_hss(self, node="hss", host=HSS):
+        self.hss = FakeHss((self.realm.address(node), 3868), host)
+        return self.hss
+
+    def start(self, ready=None):
+        r = self.realm
+        address = r.address("bsf")
+        peers = self.hosts or [(HSS, r.address("hss"))]
+        guard = r.guard_conf("bsf", [(h, ["Zh"]) for h, _ in peers] + [(n, ["Zn"]) for n in self.naf_peers])
+        conf = r.bsf_conf(extra='metrics-listen = "%s:9101";\n' % address + self.extra, nafs=self.nafs)
+        if self.hosts:
+            text = open(conf, encoding="utf-8").read()
+            hosts = ", ".join(q(h) for h, _ in self.hosts)
+            text = text.replace("destination-realm = %s;" % q(OPERATOR), "destination-realm = %s; hosts = [ %s ];" % (q(OPERATOR), hosts))
+            open(conf, "w", encoding="utf-8").write(text)
+        daemon = r.daemon_conf("bsf", BSF_DIAMETER, OPERATOR, [("dict_gba", ""), ("gba_guard", guard), ("bsf", conf)],
+                               peers + [(n, None) for n in self.naf_peers])
+        if self.wrap:
+            self._start_wrapped(daemon)
+        else:
+            r.start_daemon("bsf", daemon, 80)
+        if self.hss is not None if ready is None else ready:
+            wait_until(self.ready, 15, "the BSF sees its HSS")
+
+    def _start_wrapped(self, daemon):
+        from lab.process import Process
+        r = self.realm
+        process = Process("bsf", [*self.wrap, r.tree.program("freeDiameterd"), "-c", daemon], r.path("bsf.out"),
+                          env=dict(r.tree.environment(), **r.extra_env))
+        r.start_process("bsf", process, r.address("bsf"), 80)
+
+    def _get(self, page):
+        with urllib.request.urlopen("http://%s:9101/%s" % (self.realm.address("bsf"), page), timeout=3) as answer:
+            return answer.status, answer.read().decode()
+
+    def ready(self):
+        try:
+            return self._get("readyz")[0] == 200
+        except OSError:
+            return False
+
+    def metric(self, name):
+        """Value of a metric, 0 when it is not there."""
+        for line in self._get("metrics")[1].splitlines():
+            if line.startswith(name + " "):
+                return float(line.rsplit(" ", 1)[1])
+        return 0
+
+    @property
+    def address(self):
+        return (self.realm.address("bsf"), 80)
+
+    @property
+    def process(self):
+        return self.realm.nodes["bsf"]
+
+    def ue(self, impi=IMPI, **kw):
+        return Ub(self.address, impi, self.hss.res, realm=BSF, **kw)
+
+    def naf(self, host=AGENT, realm=ASP, apps=(d.ZN,)):
+        return d.Client((self.realm.address("bsf"), 3868), host, realm, list(apps))
+
+    def bir(self, naf, btid, fqdn=NAF, ua=HTTP_DIGEST, **kw):
+        naf_id = kw.pop("naf_id", fqdn.encode() + ua)
+        return naf.request(d.bir(naf, btid, naf_id, dest_realm=OPERATOR, **kw))
+
+    def key_of(self, btid, fqdn=NAF, ua=HTTP_DIGEST, kind="gba-me"):
+        """What the NAF must get, computed from the vector that the HSS gave."""
+        rand = base64.b64decode(btid.split("@")[0])
+        impi = self.hss.vectors[rand][0]
+        return ks_naf(kind, self.hss.ks(rand), rand, impi, fqdn.lower().encode() + ua)
+
+    def log(self):
+        try:
+            with open(self.realm.path("bsf.log"), encoding="utf-8", errors="replace") as text:
+                return text.read()
+        except FileNotFoundError:
+            return ""
+
+    def kill(self):
+        self.process.kill()
+
+    def stop_daemon(self):
+        return self.realm.nodes.pop("bsf").stop(25)
+
+    def close(self):
+        self.realm.stop()
+        if self.hss is not None:
+            self.hss.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+
+def rss_kib(pid):
+    with open("/proc/%d/status" % pid, encoding="ascii") as text:
+        return next(int(line.split()[1]) for line in text if line.startswith("VmRSS"))
+
+
+def until(condition, seconds, step=0.05):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(step)
+    return bool(condition())
