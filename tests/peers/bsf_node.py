@@ -111,7 +111,9 @@ class Node:
         r = self.realm
         address = r.address("bsf")
         peers = self.hosts or [(HSS, r.address("hss"))]
-        guard = r.guard_conf("bsf", [(h, ["Zh"]) for h, _ in peers] + [(n, ["Zn"]) for n in self.naf_peers])
+        rows = [(h, "Zh") for h, _ in peers] + [(n, "Zn") for n in self.naf_peers]
+        guard = r._write("bsf.guard.conf", "listen = [ %s ];\npeers = (\n%s\n);\n" % (q(address), ",\n".join(
+            "  { identity = %s; applications = [ %s ]; }" % (q(h), q(app)) for h, app in rows)))
         conf = r.bsf_conf(extra='metrics-listen = "%s:9101";\n' % address + self.extra, nafs=self.nafs)
         if self.hosts:
             text = open(conf, encoding="utf-8").read()
