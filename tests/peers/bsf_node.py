@@ -2,6 +2,7 @@
 """A real BSF (freeDiameterd with dict_gba, gba_guard, bsf) between a stand-in HSS and NAFs of ours: what the system tests of Ub
 and Zn run on. Keys are computed here once more, from the formulas of TS 33.220 Annex B."""
 import base64
+import contextlib
 import hashlib
 import hmac
 import os
@@ -14,11 +15,12 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(TOP, "tools"))
 
 from lab.realm import AGENT, ASP, BSF, BSF_DIAMETER, HSS, IMPI_REALM, NAF, OPERATOR, Realm, Tree, q  # noqa: E402
-from lab.process import wait_until  # noqa: E402
+from lab.process import port_open, wait_until  # noqa: E402
 
 from . import diameter as d  # noqa: E402
 from .ub import Ub  # noqa: E402
 
+UB_PORT = 8080  # needs no privilege
 HTTP_DIGEST = b"\1\0\0\0\2"
 IMPI = "001010000000001@" + IMPI_REALM
 
@@ -99,6 +101,8 @@ class Node:
         self.realm = Realm(str(folder), tree=Tree(os.environ.get("GBA_BUILD") or os.path.join(TOP, "build")), tls=False)
         self.extra, self.nafs, self.naf_peers, self.hosts, self.wrap = extra, nafs, naf_peers, hosts, wrap
         self.realm.extra_env = env or {}
+        self.nafs_connected = {}
+        self.ub_more = ""  # another listener of Ub, as bsf.conf has it
         self.hss = self.start_hss() if hss else None
         if start:
             self.start()
@@ -114,18 +118,21 @@ class Node:
         rows = [(h, "Zh") for h, _ in peers] + [(n, "Zn") for n in self.naf_peers]
         guard = r._write("bsf.guard.conf", "listen = [ %s ];\npeers = (\n%s\n);\n" % (q(address), ",\n".join(
             "  { identity = %s; applications = [ %s ]; }" % (q(h), q(app)) for h, app in rows)))
-        conf = r.bsf_conf(extra='metrics-listen = "%s:9101";\n' % address + self.extra, nafs=self.nafs)
+        conf = r.bsf_conf(extra=self.extra, nafs=self.nafs)
+        text = open(conf, encoding="utf-8").read().replace(q(address + ":80"), "%s" % q("%s:%d" % self.address))
+        if self.ub_more:
+            text = text.replace("ub = ( {", "ub = ( %s, {" % self.ub_more)
         if self.hosts:
-            text = open(conf, encoding="utf-8").read()
             hosts = ", ".join(q(h) for h, _ in self.hosts)
             text = text.replace("destination-realm = %s;" % q(OPERATOR), "destination-realm = %s; hosts = [ %s ];" % (q(OPERATOR), hosts))
-            open(conf, "w", encoding="utf-8").write(text)
+        open(conf, "w", encoding="utf-8").write(text)
         daemon = r.daemon_conf("bsf", BSF_DIAMETER, OPERATOR, [("dict_gba", ""), ("gba_guard", guard), ("bsf", conf)],
                                peers + [(n, None) for n in self.naf_peers])
         if self.wrap:
             self._start_wrapped(daemon)
         else:
-            r.start_daemon("bsf", daemon, 80)
+            r.start_daemon("bsf", daemon, UB_PORT)
+        wait_until(lambda: port_open(address, 3868), 10, "the BSF listens for NAFs")
         if self.hss is not None if ready is None else ready:
             wait_until(self.ready, 15, "the BSF sees its HSS")
 
@@ -134,10 +141,10 @@ class Node:
         r = self.realm
         process = Process("bsf", [*self.wrap, r.tree.program("freeDiameterd"), "-c", daemon], r.path("bsf.out"),
                           env=dict(r.tree.environment(), **r.extra_env))
-        r.start_process("bsf", process, r.address("bsf"), 80)
+        r.start_process("bsf", process, r.address("bsf"), UB_PORT)
 
     def _get(self, page):
-        with urllib.request.urlopen("http://%s:9101/%s" % (self.realm.address("bsf"), page), timeout=3) as answer:
+        with urllib.request.urlopen("http://%s:9100/%s" % (self.realm.address("bsf"), page), timeout=3) as answer:
             return answer.status, answer.read().decode()
 
     def ready(self):
@@ -155,7 +162,7 @@ class Node:
 
     @property
     def address(self):
-        return (self.realm.address("bsf"), 80)
+        return (self.realm.address("bsf"), UB_PORT)
 
     @property
     def process(self):
@@ -164,8 +171,16 @@ class Node:
     def ue(self, impi=IMPI, **kw):
         return Ub(self.address, impi, self.hss.res, realm=BSF, **kw)
 
+    def ue_without_hss(self, impi=IMPI):
+        """A UE that can only begin."""
+        return Ub(self.address, impi, lambda rand, autn: b"", realm=BSF)
+
     def naf(self, host=AGENT, realm=ASP, apps=(d.ZN,)):
-        return d.Client((self.realm.address("bsf"), 3868), host, realm, list(apps))
+        """The connection of this NAF, made when there is none; `with` leaves it open: a peer that comes back after an abrupt
+        end has to exchange watchdogs first (RFC 3539)."""
+        if host not in self.nafs_connected or self.nafs_connected[host].closed.is_set():
+            self.nafs_connected[host] = d.Client((self.realm.address("bsf"), 3868), host, realm, list(apps))
+        return contextlib.nullcontext(self.nafs_connected[host])
 
     def bir(self, naf, btid, fqdn=NAF, ua=HTTP_DIGEST, **kw):
         naf_id = kw.pop("naf_id", fqdn.encode() + ua)
@@ -186,8 +201,10 @@ class Node:
 
     def kill(self):
         self.process.kill()
+        self.nafs_connected.clear()
 
     def stop_daemon(self):
+        self.nafs_connected.clear()
         return self.realm.nodes.pop("bsf").stop(25)
 
     def close(self):

@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ub when things go wrong: HSS down, slow, talking nonsense; kill -9 under load; floods; a full disk."""
+import os
+import random
+import threading
+import time
+
+import pytest
+
+from peers import diameter as d
+from peers.bsf_node import HSS, IMPI, IMPI_REALM, OPERATOR, impi_of, rss_kib, until
+from peers.ub import Http, Refused, authorization
+
+
+def test_hss_down_then_up(own):
+    node = own(hss=False)
+    answer = node.ue_without_hss().first()
+    assert answer.status == 503 and int(answer.get("Retry-After")) > 0
+    assert not node.ready()
+    node.start_hss()
+    assert until(node.ready, 15)
+    node.ue().bootstrap()
+
+
+def test_hss_lost_and_back(own):
+    node = own()
+    node.ue().bootstrap()
+    node.hss.close()
+    assert until(lambda: not node.ready(), 15)
+    answer = node.ue().first()
+    assert answer.status == 503 and answer.get("WWW-Authenticate") is None
+    node.start_hss()
+    assert until(node.ready, 20)
+    node.ue().bootstrap()
+
+
+def test_hss_silent(own):
+    """T11: the answer comes by our own timer, not by the watchdog."""
+    node = own()
+    node.hss.silent()
+    began = time.monotonic()
+    answer = node.ue().first()
+    assert answer.status == 503 and time.monotonic() - began < 2
+    node.hss.behave = node.hss.vector
+    assert until(lambda: node.ue().first().status == 401, 5)
+
+
+def test_hss_slow_holds_up_nobody(own):
+    node = own()
+    node.hss.delay = 0.6
+    done = []
+    thread = threading.Thread(target=lambda: done.append(node.ue(impi_of(1)).first().status))
+    thread.start()
+    time.sleep(0.1)
+    began = time.monotonic()
+    with Http(node.address) as conn:  # needs no HSS
+        assert conn.request("/", [("Authorization", "Basic x")]).status == 400
+    assert time.monotonic() - began < 0.2
+    thread.join()
+    assert done == [401]
+
+
+def _swap(node, **parts):
+    """A vector with one part replaced."""
+    def answer(conn, mar):
+        sizes = dict(rand=16, autn=16, xres=8, ck=16, ik=16)
+        octets = {k: parts.get(k, os.urandom(n)) for k, n in sizes.items()}
+        avps = [d.result(2001), d.text(d.USER_NAME, parts.get("user", mar.find(d.USER_NAME).text())),
+                node.hss.item(**octets, scheme=parts.get("scheme", "Digest-AKAv1-MD5"))]
+        if "guss" in parts:
+            avps.append(d.tgpp(400, parts["guss"]))
+        return node.hss.maa(conn, mar, *avps)
+    return answer
+
+
+HOSTILE = {
+    "CK of 15 octets": dict(ck=b"x" * 15), "CK of 32 octets": dict(ck=b"x" * 32), "IK of no octets": dict(ik=b""),
+    "AUTN of 8 octets": dict(autn=b"x" * 8), "RAND of 15 octets": dict(rand=b"x" * 15), "XRES of no octets": dict(xres=b""),
+    "XRES of 64 octets": dict(xres=b"x" * 64), "vector of another user": dict(user="x@" + IMPI_REALM),
+    "another scheme": dict(scheme="SIP Digest"), "GUSS not XML": dict(guss=b"\0\1\2"),
+    "GUSS with entities": dict(guss=b'<!DOCTYPE g [<!ENTITY a "b">]><guss id="&a;"><ussList/></guss>'),
+    "GUSS of another user": dict(guss=b'<guss id="x@y.example"><ussList/></guss>'),
+}
+
+
+@pytest.mark.parametrize("parts", HOSTILE.values(), ids=list(HOSTILE))
+def test_hostile_vector(faulty, parts):
+    faulty.hss.behave = _swap(faulty, **parts)
+    answer = faulty.ue(impi_of(random.randrange(10 ** 6))).first()
+    assert answer.status == 503 and answer.get("WWW-Authenticate") is None
+    faulty.hss.behave = faulty.hss.vector
+    faulty.ue(impi_of(random.randrange(10 ** 6))).bootstrap()
+
+
+@pytest.mark.parametrize("name,avps,status", [
+    ("5401", lambda h: [d.experimental(5401)], 403), ("10415/5001", lambda h: [d.experimental(5001)], 403),
+    ("5402", lambda h: [d.experimental(5402)], 403), ("3004", lambda h: [d.result(3004)], 503),
+    ("5012", lambda h: [d.result(5012)], 503), ("no result", lambda h: [], 503),
+    ("both results", lambda h: [d.result(2001), d.experimental(5401)], 503),
+    ("success without vector", lambda h: [d.result(2001)], 503)])
+def test_hss_result(faulty, name, avps, status):
+    faulty.hss.behave = lambda conn, mar: faulty.hss.maa(conn, mar, *avps(faulty.hss))
+    assert faulty.ue(impi_of(random.randrange(10 ** 6))).first().status == status
+    faulty.hss.behave = faulty.hss.vector
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory):
+    from peers.bsf_node import Node
+    with Node(tmp_path_factory.mktemp("faulty")) as node:
+        yield node
+
+
+def test_failover(own):
+    """Two HSSs: when the first is silent the second is asked, in the same request of the UE."""
+    node = own(hss=False, start=False)
+    second = "hss2." + OPERATOR
+    node.hosts = [(HSS, node.realm.address("hss")), (second, node.realm.block.address(31))]
+    one = node.start_hss()
+    from peers.bsf_node import FakeHss
+    two = FakeHss((node.realm.block.address(31), 3868), second)
+    try:
+        node.start()
+        assert two.server.wait_connected(10)
+        time.sleep(0.5)
+        one.silent()
+        ue = node.ue(impi_of(1))
+        ue.res = lambda rand, autn: two.res(rand)
+        began = time.monotonic()
+        ue.bootstrap()
+        assert time.monotonic() - began < 2 and len(one.asked) == 1 and len(two.asked) == 1
+        node.ue(impi_of(2)).first()
+        assert len(one.asked) == 1 and len(two.asked) == 2  # it is left alone for a while
+    finally:
+        two.close()
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_kill_under_load(own, round_):
+    """T5: after kill -9 the B-TID of every 200 answers the same key; serving again within two seconds."""
+    node = own()
+    known, lock, stop = [], threading.Lock(), threading.Event()
+
+    def load(worker):
+        ue = node.ue(impi_of(1000 + worker))
+        while not stop.is_set():
+            try:
+                btid, _ = ue.bootstrap()
+            except (OSError, Refused):
+                return
+            with lock:
+                known.append(btid)
+
+    threads = [threading.Thread(target=load, args=(i,)) for i in range(8)]
+    for t in threads:
+        t.start()
+    time.sleep(0.7 + random.random())
+    node.kill()
+    stop.set()
+    for t in threads:
+        t.join()
+    assert len(known) > 20
+    began = time.monotonic()
+    node.start(ready=False)
+    assert time.monotonic() - began < 2.5
+    with node.naf() as naf:
+        for btid in known:
+            answer = node.bir(naf, btid)
+            assert answer.result() == (0, 2001), btid
+            assert d.bia_view(answer)["me_key"] == node.key_of(btid)
+
+
+def test_stop_under_load_loses_nothing(own):
+    """An orderly stop: whoever got 200 has a context; nobody hangs."""
+    node = own()
+    known = []
+
+    def load(worker):
+        ue = node.ue(impi_of(2000 + worker))
+        try:
+            while True:
+                known.append(ue.bootstrap()[0])
+        except (OSError, Refused):
+            pass
+
+    threads = [threading.Thread(target=load, args=(i,)) for i in range(8)]
+    for t in threads:
+        t.start()
+    time.sleep(0.7)
+    assert node.stop_daemon() == 0
+    for t in threads:
+        t.join(15)
+        assert not t.is_alive()
+    node.start(ready=False)
+    with node.naf() as naf:
+        assert all(node.bir(naf, btid).result() == (0, 2001) for btid in known)
+
+
+def test_flood_of_first_legs(own):
+    """First GETs for many IMPIs from some addresses, never answered: memory stays bounded, a device still gets in."""
+    node = own(extra="pending-max = 2048;\npending-per-source = 256;\n")
+    stop, sent = threading.Event(), [0]
+
+    def flood(worker):
+        n = worker * 10 ** 6
+        while not stop.is_set():
+            try:
+                with Http(node.address, source=node.realm.block.address(100 + worker)) as conn:
+                    for _ in range(200):
+                        n += 1
+                        header = authorization(dict(username=impi_of(n), realm="b", nonce="", uri="/", response=""))
+                        conn.request("/", [("Authorization", header)])
+                        sent[0] += 1
+            except OSError:
+                pass
+
+    threads = [threading.Thread(target=flood, args=(i,)) for i in range(4)]
+    for t in threads:
+        t.start()
+    try:
+        until(lambda: sent[0] > 4000, 30)
+        before = rss_kib(node.process.pid)
+        served = 0
+        for i in range(30):
+            ue = node.ue(impi_of(i))
+            for _ in range(6):
+                try:
+                    ue.bootstrap()
+                    served += 1
+                    break
+                except Refused as refused:
+                    assert refused.answer.status in (401, 503)
+            ue.close()
+        assert served >= 27
+        until(lambda: sent[0] > 9000, 30)
+        assert rss_kib(node.process.pid) - before < 8 * 1024
+        assert node.metric("gba_bsf_pending") <= 2048
+    finally:
+        stop.set()
+        for t in threads:
+            t.join()
+
+
+def test_one_mar_per_impi(own):
+    """T21: the same IMPI again and again, never answered."""
+    node = own()
+    ue = node.ue()
+    began = time.monotonic()
+    for _ in range(500):
+        assert ue.first().status == 401
+    assert len(node.hss.asked) <= 1 + (time.monotonic() - began) / 5
+
+
+def can_mount():
+    return os.system("unshare -rm true 2>/dev/null") == 0
+
+
+@pytest.mark.skipif(not can_mount(), reason="no user and mount namespaces here")
+def test_full_disk(own):
+    """T8: the store's file system is full: 503, nothing acknowledged is lost, and it heals by itself."""
+    node = own(start=False)
+    store = node.realm.path("bsf")
+    os.makedirs(store, exist_ok=True)
+    node.wrap = ("unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=2m none "%s" && exec "$@"' % store, "sh")
+    node.start()
+    inside = "/proc/%d/root%s" % (node.process.pid, store)
+    known, answer = [], None
+    filler = open(os.path.join(inside, "filler"), "wb")
+    try:
+        filler.write(b"x" * (1 << 20))
+        filler.flush()
+        for i in range(4000):
+            try:
+                known.append(node.ue(impi_of(i)).bootstrap()[0])
+            except Refused as refused:
+                answer = refused.answer
+                break
+    finally:
+        filler.close()
+    assert answer is not None and answer.status == 503 and answer.get("Retry-After")
+    assert known and not node.ready()
+    os.remove(filler.name)
+    assert until(node.ready, 5)
+    node.ue(impi_of(5000)).bootstrap()
+    with node.naf() as naf:
+        assert all(node.bir(naf, btid).result() == (0, 2001) for btid in known)
+    assert node.log().count("store.write") <= 2
+
+
+def test_https_and_2g(own):
+    """Ub inside TLS; a SIM-only user is served there and nowhere else (TS 33.220 Annex I)."""
+    import ssl
+    node = own(start=False)
+    cert, key = node.realm.authority.issue("bsf.mnc001.mcc001.pub.3gppnetwork.org")
+    node.extra = 'gba-2g = true;\nsim-only = [ "%s" ];\n' % impi_of(77)
+    address = node.realm.address("bsf")
+    node.ub_more = '{ listen = "%s:8443"; tls-cert = "%s"; tls-key = "%s"; }' % (address, cert, key)
+    node.start()
+    tls = ssl.create_default_context(cafile=node.realm.authority.ca)
+    secure = node.ue(tls=tls, server_hostname="bsf.mnc001.mcc001.pub.3gppnetwork.org")
+    secure.address = (address, 8443)
+    secure.bootstrap()
+    assert node.ue(impi_of(77)).first().status == 403
+    sim = node.ue(impi_of(77), tls=tls, server_hostname="bsf.mnc001.mcc001.pub.3gppnetwork.org")
+    sim.address = (address, 8443)
+    assert sim.first().status == 401
+
+
+def test_ipv6(own):
+    """Ub over IPv6, on the same BSF."""
+    import socket
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as probe:
+            port = probe.getsockname()[1]
+    except OSError:
+        pytest.skip("no IPv6 here")
+    node = own(start=False)
+    node.ub_more = '{ listen = "[::1]:%d"; }' % port
+    node.start()
+    ue = node.ue()
+    ue.address = ("::1", port)
+    ue.bootstrap()
+    node.ue(impi_of(3)).bootstrap()
