@@ -140,6 +140,11 @@ void chan_wait_for(struct chan *chan, bool reading, bool writing)
 	set_interest(&chan->on_write, writing);
 }
 
+void chan_again(struct chan *chan)
+{
+	event_active(&chan->on_read, EV_READ, 1);
+}
+
 void chan_shut(struct chan *chan)
 {
 	if (chan->fd < 0 || chan->shut || chan->write_failed)

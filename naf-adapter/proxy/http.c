@@ -206,8 +206,17 @@ enum run exchange_switched(struct exchange *ex)
 
 enum run exchange_cut(struct exchange *ex, const char *why)
 {
+	struct conn *conn = ex->conn;
+	/* Without framing towards the device its end is the connection's: it must not look like a good one. */
+	bool framed = ex->res_begun && (ex->res_chunked || ex->response.framing == H1_BODY_LENGTH);
+	struct linger reset = { .l_onoff = 1 };
+
 	ex->why = why;
 	account(ex);
+	http_free(conn);
+	if (framed)
+		return conn_end(conn);
+	setsockopt(conn->chan.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	return RUN_CLOSE;
 }
 

@@ -3,7 +3,7 @@
 #include "core/log.h"
 #include "naf-adapter/proxy/exchange.h"
 
-#define TURNS_MAX 8 /* then other connections have theirs; sockets that are still ready tell so again */
+#define TURNS_MAX 8 /* then other connections have theirs */
 
 static const struct proxy_conf *conf_of(const struct exchange *ex)
 {
@@ -161,7 +161,7 @@ static bool put_response_head(struct exchange *ex, const struct h1_head *head)
 		ex->res_chunked = ex->head.minor > 0;
 		ex->close = ex->close || !ex->res_chunked;
 	}
-	if (!ex->request.done)
+	if (!ex->request.done || ex->conn->worker->draining)
 		ex->close = true;
 	plan.chunked = ex->res_chunked;
 	plan.close = ex->close;
@@ -232,7 +232,7 @@ static enum run response_move(struct exchange *ex, enum run *_run)
 	bool too_large, moved = false, filled;
 
 	while (to->out.n < CHAN_HIGH) {
-		filled = chan_fill(from, CHAN_READ_OCTETS);
+		filled = chan_fill(from, ex->res_begun ? CHAN_READ_OCTETS : ((size_t)conf_of(ex)->max_head << 10) + 1);
 		while (!ex->res_begun) {
 			enum run head = response_head(ex, _run);
 
@@ -297,6 +297,8 @@ enum run relay_run(struct exchange *ex)
 	if (any)
 		conn_deadline(conn, ex->request.done && !ex->res_begun ? conf_of(ex)->upstream_timeout : conf_of(ex)->body_timeout);
 	wait_for(ex);
+	if (turns == TURNS_MAX)
+		chan_again(&conn->chan);
 	return RUN_WAIT;
 }
 

@@ -145,5 +145,7 @@ enum run tunnel_run(struct conn *conn)
 	}
 	chan_wait(device, application->out.n < CHAN_HIGH);
 	chan_wait(application, device->out.n < CHAN_HIGH);
+	if (turns == TURNS_MAX)
+		chan_again(device);
 	return RUN_WAIT;
 }

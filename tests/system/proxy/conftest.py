@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
 import sys
+import time
 
 import pytest
 
@@ -60,12 +61,14 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def proxy(world):
-    return world.proxy(body_timeout=3000)
+    return world.proxy()
 
 
 @pytest.fixture(autouse=True)
 def fresh(world):
     """Each test starts with an application and an agent that behave."""
+    world.app.drop()
+    time.sleep(0.02)
     world.app.requests.clear()
     world.app.answer = world.app.on_connection = None
     world.agent.asked.clear()

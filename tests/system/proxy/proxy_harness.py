@@ -128,11 +128,21 @@ class Application:
         self.socket = socket.create_server((HOST, 0), backlog=128)
         self.port = self.socket.getsockname()[1]
         self.requests, self.connections, self.answer, self.on_connection = [], 0, None, None
+        self.open = []
         threading.Thread(target=self.accept, daemon=True).start()
 
     def close(self):
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
+
+    def drop(self):
+        """End every connection, as a restart does."""
+        for sock in self.open:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.open.clear()
 
     def accept(self):
         while True:
@@ -141,6 +151,7 @@ class Application:
             except OSError:
                 return
             self.connections += 1
+            self.open.append(sock)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self.on_connection or self.serve, args=(sock,), daemon=True).start()
 
@@ -189,14 +200,13 @@ def header(head, name):
 def read_body(stream, head, sink=None):
     lengths, codings = header(head, "content-length"), header(head, "transfer-encoding")
     if codings:
-        body = b""
+        pieces = []
         while True:
             size = int(stream.readline().strip(), 16)
-            piece = stream.read(size)
+            pieces.append(stream.read(size))
             stream.readline()
             if size == 0:
-                return body
-            body += piece
+                return b"".join(pieces)
     if lengths:
         left, body = int(lengths[0]), b""
         if sink is None:
@@ -381,6 +391,24 @@ SUITES12 = {"PSK-AES128-GCM-SHA256": 0x00a8, "DHE-PSK-AES128-GCM-SHA256": 0x00aa
 
 def ua_id(suite):
     return "010001%04x" % suite
+
+
+def s_stream(port, identity, key, send, want, version="1.2", name=NAF):
+    """openssl s_client as a stream's device: sends, reads `want` octets, goes away."""
+    line = ["openssl", "s_client", "-connect", "%s:%d" % (HOST, port), "-psk_identity", identity, "-psk", key.hex(), "-quiet",
+            "-servername", name] + (["-tls1_2", "-cipher", "PSK-AES128-GCM-SHA256"] if version == "1.2" else ["-tls1_3"])
+    client = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+    def write():
+        client.stdin.write(send)
+        client.stdin.flush()
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    out = client.stdout.read(want)
+    writer.join(10)
+    client.kill()
+    client.communicate()
+    return out
 
 
 def s_client(port, identity, key, send, version="1.2", suite="PSK-AES128-GCM-SHA256", name=NAF, extra=()):

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stream mode: any TCP application behind PSK-TLS, told by PROXY protocol v2 who connects."""
+import itertools
+import os
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+from proxy_harness import HOST, STREAM, TLS13_PSK, btid_of, q, s_client, s_stream, ua_id
+
+numbers = itertools.count(9000)
+
+
+def read_proxy_header(sock):
+    """(family, source, {type: value}) of the header at the start of a connection."""
+    head = sock.recv(16, socket.MSG_WAITALL)
+    assert head[:12] == bytes.fromhex("0d0a0d0a000d0a515549540a") and head[12] == 0x21, head
+    rest = sock.recv(struct.unpack(">H", head[14:16])[0], socket.MSG_WAITALL)
+    tlvs, at = {}, 12
+    while at < len(rest):
+        kind, length = struct.unpack(">BH", rest[at:at + 3])
+        tlvs[kind] = rest[at + 3:at + 3 + length]
+        at += 3 + length
+    return head[13], socket.inet_ntoa(rest[:4]), tlvs
+
+
+def echo(headers, limit=None):
+    def serve(sock):
+        headers.append(read_proxy_header(sock))
+        while True:
+            data = sock.recv(65536)
+            if not data:
+                break
+            sock.sendall(data.upper())
+        sock.close()
+    return serve
+
+
+def psk(world, version="1.2", **values):
+    ua = TLS13_PSK if version == "1.3" else ua_id(0x00a8)
+    btid, key = world.agent.add(next(numbers), STREAM, ua, **values)
+    return btid, key
+
+
+def test_stream_with_proxy_header(world, proxy):
+    for version in ("1.2", "1.3"):
+        headers = []
+        world.app.on_connection = echo(headers)
+        btid, key = psk(world, version, uss={1000001: (["dev@x", "tel:+1"], [])})
+        out = s_stream(proxy.tls, "3GPP-bootstrapping;" + btid, key, b"hello stream", 12, version, STREAM)
+        assert out == b"HELLO STREAM"
+        family, source, tlvs = headers[0]
+        assert family == 0x11 and source == HOST
+        assert tlvs[0x02] == STREAM.encode() and tlvs[0xe1] == btid.encode()
+        assert tlvs[0xe0] == b'"dev@x", "tel:+1"'
+        assert tlvs[0x20][:5] == b"\x01\0\0\0\0" and b"TLSv" + version.encode() in tlvs[0x20] and b"dev@x" in tlvs[0x20]
+
+
+def test_stream_without_key_reaches_nobody(world, proxy):
+    before = world.app.connections
+    btid, _ = psk(world)
+    s_client(proxy.tls, "3GPP-bootstrapping;" + btid, bytes(32), b"x", name=STREAM)
+    s_client(proxy.tls, "3GPP-bootstrapping;" + btid_of(1), bytes(32), b"x", name=STREAM)
+    assert world.app.connections == before
+
+
+def test_large_stream_both_ways(world, proxy):
+    headers = []
+    world.app.on_connection = echo(headers)
+    btid, key = psk(world, "1.3")
+    data = os.urandom(1 << 20).hex().encode() * 8
+    out = s_stream(proxy.tls, "3GPP-bootstrapping;" + btid, key, data, len(data), "1.3", STREAM)
+    assert out == data.upper()
+    assert proxy.rss() < 200 << 20
+
+
+def test_application_speaks_first_and_ends(world, proxy):
+    def serve(sock):
+        read_proxy_header(sock)
+        sock.sendall(b"220 welcome\r\n")
+        sock.close()
+    world.app.on_connection = serve
+    btid, key = psk(world)
+    line = ["openssl", "s_client", "-connect", "%s:%d" % (HOST, proxy.tls), "-psk_identity", "3GPP-bootstrapping;" + btid, "-psk",
+            key.hex(), "-quiet", "-tls1_2", "-cipher", "PSK-AES128-GCM-SHA256", "-servername", STREAM]
+    client = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert client.stdout.read() == b"220 welcome\r\n"
+    client.stdin.close()
+    client.wait(10)
+
+
+def test_stream_ends_with_its_key(world, proxy):
+    ended = []
+
+    def serve(sock):
+        read_proxy_header(sock)
+        sock.sendall(b"here")
+        ended.append((sock.recv(10), time.monotonic()))
+    world.app.on_connection = serve
+    btid, key = psk(world, expiry=int(time.time()) + 2)
+    line = ["openssl", "s_client", "-connect", "%s:%d" % (HOST, proxy.tls), "-psk_identity", "3GPP-bootstrapping;" + btid, "-psk",
+            key.hex(), "-quiet", "-tls1_2", "-cipher", "PSK-AES128-GCM-SHA256", "-servername", STREAM]
+    client = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    started = time.monotonic()
+    assert client.stdout.read() == b"here"
+    assert time.monotonic() - started < 8
+    client.stdin.close()
+    client.wait(10)
+    assert ended and ended[0][0] == b""
+
+
+def test_application_down_ends_the_stream(world):
+    from proxy_harness import free_port
+    proxy = world.proxy([world.psk_site(STREAM, mode=q("stream"), upstream=q("%s:%d" % (HOST, free_port())))])
+    btid, key = psk(world)
+    out, _ = s_client(proxy.tls, "3GPP-bootstrapping;" + btid, key, b"x", name=STREAM)
+    assert out == b""
+
+
+def test_many_streams_at_once(world, proxy):
+    headers, results = [], []
+    world.app.on_connection = echo(headers)
+    btid, key = psk(world)
+
+    def one(i):
+        out = s_stream(proxy.tls, "3GPP-bootstrapping;" + btid, key, b"stream %02d" % i, 9, name=STREAM)
+        results.append(out == b"STREAM %02d" % i)
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(40)
+    assert results == [True] * 20
