@@ -95,6 +95,11 @@ static enum gba_err decide(TALLOC_CTX *mem_ctx, struct bsf_zn *zn, struct zn_cal
 	err = dia_decode(mem_ctx, call->msg, zn_bir_fields, &call->bir, _failed);
 	if (err != GBA_OK)
 		return err;
+	if (call->bir.gba_u_aware != DIA_NO_ENUM && call->bir.gba_u_aware != ZN_GBA_U_UNAWARE &&
+	    call->bir.gba_u_aware != ZN_GBA_U_AWARE) {
+		_failed->avp = avp_of(call->msg, offsetof(struct zn_bir, gba_u_aware));
+		return GBA_E_AVP_VALUE;
+	}
 	request = (struct grant_request){ .naf = call->naf, .btid = call->bir.btid, .naf_id = call->bir.naf_id,
 					  .gsids = call->bir.gsids.v, .gsid_n = call->bir.gsids.n,
 					  .gba_u_aware = call->bir.gba_u_aware == ZN_GBA_U_AWARE };
