@@ -70,7 +70,7 @@ static const char *amf_apply(struct import *imp, const struct import_row *row, s
 		return "AMF is not four hex digits";
 	if (imp->lte && (sub->amf[0] & 0x80) != 0) {
 		sub->amf[0] &= 0x7f;
-		imp->separation_cleared++;
+		imp->row_cleared = true;
 	}
 	return NULL;
 }
@@ -125,7 +125,7 @@ static const char *sqn_apply(struct import *imp, const struct import_row *row, s
 	if (row->sqn.n > 0 && field_number(row->sqn, 0, AKA_SQN_MAX, &sqn) != GBA_OK)
 		return "SQN is not a number of 48 bits";
 	if (sqn != 0)
-		imp->inds[sqn & ((1U << sub->ind_bits) - 1)]++;
+		imp->row_ind = (int)(sqn & ((1U << sub->ind_bits) - 1));
 	seq = (sqn >> sub->ind_bits) + imp->margin;
 	if (seq > subscriber_seq_max(sub->ind_bits))
 		return "no SQN is left above the imported one and the margin";
@@ -233,6 +233,13 @@ static enum gba_err find_old(struct import *imp, struct bytes impi, struct subsc
 	return err == GBA_E_IMPI_UNKNOWN ? GBA_OK : err;
 }
 
+static void count_accepted(struct import *imp)
+{
+	imp->separation_cleared += imp->row_cleared;
+	if (imp->row_ind >= 0)
+		imp->inds[imp->row_ind]++;
+}
+
 static enum gba_err row_store(struct import *imp, const struct import_row *row, const char *impi)
 {
 	struct subscriber *old = NULL, sub;
@@ -249,11 +256,15 @@ static enum gba_err row_store(struct import *imp, const struct import_row *row, 
 	if (old != NULL)
 		sub = *old;
 	sub.impi = bytes_of(impi);
+	imp->row_cleared = false;
+	imp->row_ind = -1;
 	why = row_apply(imp, row, &sub, &keys);
-	if (why != NULL)
+	if (why != NULL) {
 		import_reject(imp, row->line, bytes_of(impi), why);
-	else
+	} else {
+		count_accepted(imp);
 		err = old == NULL ? store_new(imp, &sub, &keys) : store_changed(imp, old, &sub, &keys);
+	}
 	SECRET_WIPE(keys);
 	return err;
 }
