@@ -2,6 +2,7 @@
 /* Any protocol: a thread per connection, at most max_connections of them. A device has few. */
 #include <errno.h>
 #include <netdb.h>
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -123,6 +124,7 @@ static void *connection_main(void *arg)
 	serve(part, connection->fd);
 	close(connection->fd);
 	free(connection);
+	OPENSSL_thread_stop(); /* nobody joins this thread: what it has in OpenSSL goes before it is counted out */
 	pthread_mutex_lock(&part->lock);
 	part->active--;
 	pthread_cond_signal(&part->idle);
