@@ -8,8 +8,8 @@
 #include "core/trace.h"
 #include "ue/usim/soft_usim.h"
 
-#define BOOTSTRAP_WAIT_MS  (2 * UB_TIMEOUT_MS) /* for a run of another thread or process */
-#define RETRY_AFTER_LIMIT  3600		       /* [s] nobody is kept from asking for longer */
+#define BOOTSTRAP_WAIT_MS (2 * UB_TIMEOUT_MS) /* for a run of another thread or process */
+#define RETRY_AFTER_LIMIT 3600                /* [s] nobody is kept from asking for longer */
 
 struct client {
 	struct state *state;
@@ -141,8 +141,8 @@ static enum gba_err keep_token(struct view *view, void *arg, bool *_changed)
 	err = tokens_bootstrapped(view->tokens, &outcome->realm);
 	if (err != GBA_OK || outcome->wanted->naf.p == NULL)
 		return err;
-	return tokens_bind(view->tokens, tokens_realm(view->tokens, outcome->realm.profile), outcome->wanted->naf, view->now,
-			   _changed);
+	return tokens_bind(view->tokens, tokens_realm(view->tokens, outcome->realm.profile), outcome->wanted->naf,
+			   view->now, _changed);
 }
 
 /* After a failed run: when the BSF may be asked again, and that it did not know the TMPI. */
@@ -161,8 +161,9 @@ static enum gba_err keep_failure(struct view *view, void *arg, bool *_changed)
 
 static void log_run(const struct view *view, const struct ub_result *result, enum gba_err err, const struct ue_why *why)
 {
-	struct log_about about = { .iface = "Ub", .peer = bytes_of(view->profile->bsf), .clause = "TS 24.109 4",
-				   .result = err };
+	struct log_about about = {
+		.iface = "Ub", .peer = bytes_of(view->profile->bsf), .clause = "TS 24.109 4", .result = err
+	};
 
 	if (result->corr[0] != '\0')
 		about.corr = result->corr;
@@ -170,20 +171,25 @@ static void log_run(const struct view *view, const struct ub_result *result, enu
 		log_event(LOG_L_INFO, "ue.bootstrap", &about, "bootstrapped in realm %s, %u resynchronisations%s",
 			  view->profile->name, result->resyncs, result->tmpi_refused ? ", TMPI not taken" : "");
 	else
-		log_event(LOG_L_WARNING, "ue.bootstrap", &about, "no token of realm %s: %s", view->profile->name, why->text);
+		log_event(LOG_L_WARNING, "ue.bootstrap", &about, "no token of realm %s: %s", view->profile->name,
+			  why->text);
 }
 
 static void trace_token(const struct ub_result *result)
 {
-	struct trace_step step = { .from = "ue", .to = "usim", .iface = "USIM", .clause = "Y.3056 10.4-4a",
-				   .message = result->in_usim ? "Ks kept in the USIM" : "Ks = CK || IK", .corr = result->corr };
+	struct trace_step step = { .from = "ue",
+				   .to = "usim",
+				   .iface = "USIM",
+				   .clause = "Y.3056 10.4-4a",
+				   .message = result->in_usim ? "Ks kept in the USIM" : "Ks = CK || IK",
+				   .corr = result->corr };
 
 	trace_step(&step);
 }
 
 /* ub_run() with what the profile says. */
-static enum gba_err run_ub(struct view *view, struct wanted *wanted, struct token_realm *realm, struct ub_result *_result,
-			   struct ue_why *why)
+static enum gba_err run_ub(struct view *view, struct wanted *wanted, struct token_realm *realm,
+			   struct ub_result *_result, struct ue_why *why)
 {
 	const struct profile *profile = view->profile;
 	struct ub_conf conf = { .bsf = bytes_of(profile->bsf), .url = profile->url, .connect = profile->connect };
@@ -236,8 +242,8 @@ static enum gba_err bootstrap(struct view *view, struct wanted *wanted, struct u
 	wanted->run->retry_after = result.retry_after;
 	if (err != GBA_OK) {
 		if (result.retry_after > 0)
-			realm->not_before = view->now + (result.retry_after < RETRY_AFTER_LIMIT ? result.retry_after :
-													 RETRY_AFTER_LIMIT);
+			realm->not_before = view->now + (result.retry_after < RETRY_AFTER_LIMIT ? result.retry_after
+												: RETRY_AFTER_LIMIT);
 		if (!result.tmpi_refused)
 			memcpy(realm->tmpi, wanted->tmpi, sizeof(realm->tmpi));
 		if (result.retry_after > 0 || result.tmpi_refused)
@@ -266,14 +272,16 @@ static enum gba_err in_turn(struct view *view, struct wanted *wanted, bool force
 
 	if (err != GBA_E_NOT_FOUND && !(err == GBA_OK && force))
 		return err;
-	if (!force && view->now < wanted->not_before) {
+	if (!force && view->now < wanted->not_before && wanted->not_before - view->now <= RETRY_AFTER_LIMIT) {
 		wanted->run->retry_after = (unsigned int)(wanted->not_before - view->now);
-		return ue_fail(why, GBA_E_BUSY, "BSF asked to be left alone for another %u s", wanted->run->retry_after);
+		return ue_fail(why, GBA_E_BUSY, "BSF asked to be left alone for another %u s",
+			       wanted->run->retry_after);
 	}
 	return bootstrap(view, wanted, why);
 }
 
-/* The profile is read under the lock: a switch of realm waits for the end of a run, and the next run sees the new one. */
+/* The profile is read under the lock: a switch of realm waits for the end of a run, and the next run sees the new one.
+ */
 static enum gba_err bootstrap_in_turn(struct client *client, struct wanted *wanted, bool force, struct ue_why *why)
 {
 	struct view *view;
@@ -346,8 +354,8 @@ static enum gba_err derive(struct view *view, void *arg, bool *_changed)
 		return GBA_E_BTID_UNKNOWN;
 	if (realm->in_usim) {
 		err = soft_usim_open(view, view->client->state, view->profile->usim, &usim);
-		return err != GBA_OK ? err :
-				       usim.ops->gba_naf(usim.card, bytes_of(realm->btid), bytes_of(realm->impi),
+		return err != GBA_OK ? err
+				     : usim.ops->gba_naf(usim.card, bytes_of(realm->btid), bytes_of(realm->impi),
 							 wanted->naf_id, wanted->key);
 	}
 	err = btid_parse(bytes_of(realm->btid), rand, NULL);
@@ -357,7 +365,8 @@ static enum gba_err derive(struct view *view, void *arg, bool *_changed)
 	return GBA_OK;
 }
 
-static enum gba_err source_key(void *arg, const struct token_ref *token, struct bytes naf_id, uint8_t key[GBA_KS_NAF_LEN])
+static enum gba_err source_key(void *arg, const struct token_ref *token, struct bytes naf_id,
+			       uint8_t key[GBA_KS_NAF_LEN])
 {
 	struct wanted_key wanted = { token->btid, naf_id, key };
 	struct view *view;
@@ -410,7 +419,8 @@ enum gba_err client_switch(struct state *state, const char *profile, struct ue_w
 	enum gba_err err;
 	int turn, lock;
 
-	err = state_lock(state, "bootstrap", BOOTSTRAP_WAIT_MS, &turn); /* a run in progress would store under the old realm */
+	err = state_lock(state, "bootstrap", BOOTSTRAP_WAIT_MS,
+			 &turn); /* a run in progress would store under the old realm */
 	if (err != GBA_OK)
 		return ue_fail(why, err, "a bootstrapping does not end");
 	err = tokens_lock(state, &lock);

@@ -9,10 +9,10 @@
 #include "ue/ub.h"
 
 struct client_conf {
-	const char *product;		/* User-Agent on Ub */
-	unsigned int timeout_ms;	/* of a bootstrapping run; 0: UB_TIMEOUT_MS */
-	time_t (*now)(void);		/* NULL: clock_now */
-	const struct fetcher *fetcher;	/* NULL: libcurl, a connection per run */
+	const char *product;           /* User-Agent on Ub */
+	unsigned int timeout_ms;       /* of a bootstrapping run; 0: UB_TIMEOUT_MS */
+	time_t (*now)(void);           /* NULL: clock_now */
+	const struct fetcher *fetcher; /* NULL: libcurl, a connection per run */
 };
 
 struct client;
@@ -25,8 +25,8 @@ struct client_run {
 	char profile[STATE_NAME_MAX + 1];
 	char btid[BTID_MAX + 1];
 	time_t expires;
-	bool fresh;		/* a run on Ub took place */
-	bool in_usim, tmpi;	/* Ks kept in the card; a TMPI for the next run was agreed */
+	bool fresh;         /* a run on Ub took place */
+	bool in_usim, tmpi; /* Ks kept in the card; a TMPI for the next run was agreed */
 	unsigned int resyncs, retry_after;
 };
 /** Have a valid token of the active realm; run Ub when there is none, when it is `refused`, or when force.
@@ -41,7 +41,8 @@ enum gba_err client_bootstrap(struct client *client, struct bytes naf, const cha
 /** The interface for connection elements; valid as long as client. */
 struct token_source client_source(struct client *client);
 
-/** Make another realm the active one; tokens of the others are retired (Y.3056 9.3-8, 9.3-9). @retval GBA_E_NOT_FOUND */
+/** Make another realm the active one; tokens of the others are retired (Y.3056 9.3-8, 9.3-9). @retval GBA_E_NOT_FOUND
+ */
 enum gba_err client_switch(struct state *state, const char *profile, struct ue_why *why);
 
 #endif

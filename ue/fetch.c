@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-
 struct fetch_curl {
 	CURL *easy;
 };
@@ -76,14 +75,15 @@ enum gba_err fetch_curl_new(TALLOC_CTX *mem_ctx, struct fetch_curl **_curl)
 	return GBA_OK;
 }
 
-void fetch_curl_drop(struct fetch_curl *curl)
+bool fetch_curl_drop(struct fetch_curl *curl)
 {
 	CURL *easy = curl_easy_init();
 
-	if (easy == NULL) /* what is left is to forbid its reuse */
-		return (void)curl_easy_setopt(curl->easy, CURLOPT_FRESH_CONNECT, 1L);
+	if (easy == NULL)
+		return false;
 	curl_easy_cleanup(curl->easy);
 	curl->easy = easy;
+	return true;
 }
 
 /* Which suite the connection uses: known once the first octet of the answer is here. */
@@ -186,7 +186,8 @@ static enum gba_err set_headers(struct exchange *x)
 
 		if (strpbrk(header->name, ":\r\n \t") != NULL || strpbrk(header->value, "\r\n") != NULL)
 			return GBA_E_SYNTAX;
-		line = talloc_asprintf(x->mem_ctx, header->value[0] != '\0' ? "%s: %s" : "%s;", header->name, header->value);
+		line = talloc_asprintf(x->mem_ctx, header->value[0] != '\0' ? "%s: %s" : "%s;", header->name,
+				       header->value);
 		err = add_line(&x->headers, line);
 		talloc_free(line);
 	}
@@ -244,6 +245,8 @@ static void set_tls(struct exchange *x)
 	if (psk) {
 		curl_easy_setopt(x->easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
 		curl_easy_setopt(x->easy, CURLOPT_SSL_CTX_DATA, x);
+		curl_easy_setopt(x->easy, CURLOPT_FRESH_CONNECT, 1L); /* no connection of another token, */
+		curl_easy_setopt(x->easy, CURLOPT_FORBID_REUSE, 1L);  /* none that outlives tls_arg */
 	}
 }
 
@@ -303,7 +306,8 @@ static enum gba_err perform(struct exchange *x, struct ue_why *why)
 	if (err == GBA_E_TOO_LONG)
 		return ue_fail(why, err, "%s: answer longer than %zu octets", x->ask->url, x->ask->max_body);
 	if (err != GBA_OK)
-		return ue_fail(why, err, "%s: %s", x->ask->url, x->error[0] != '\0' ? x->error : curl_easy_strerror(code));
+		return ue_fail(why, err, "%s: %s", x->ask->url,
+			       x->error[0] != '\0' ? x->error : curl_easy_strerror(code));
 	curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(x->easy, CURLINFO_RETRY_AFTER, &retry_after);
 	x->answer->status = (unsigned int)status;

@@ -11,8 +11,8 @@
 #include "core/err.h"
 #include "ue/why.h"
 
-#define FETCH_HEAD_MAX	  65536 /* [octets] of an answer's head */
-#define FETCH_HEADERS_MAX 64	/* in an answer; more are refused */
+#define FETCH_HEAD_MAX    65536 /* [octets] of an answer's head */
+#define FETCH_HEADERS_MAX 64    /* in an answer; more are refused */
 
 enum fetch_tls { FETCH_TLS_ANY, FETCH_TLS_12, FETCH_TLS_13 }; /* 1.2 or later; exactly 1.2; exactly 1.3 */
 
@@ -28,11 +28,12 @@ struct fetch_ask {
 	const char *ca_file; /* PEM for https; NULL or "": the system's */
 	enum fetch_tls tls;
 	const struct fetch_header *headers; /* sent in this order after Host; ends with a NULL name */
-	struct bytes body;		    /* absent: no body */
-	size_t max_body;		    /* [octets] of the answer */
-	unsigned int timeout_ms;	    /* for everything: name, connection, TLS, answer */
-	/** Called with OpenSSL's SSL_CTX before the handshake; NULL: certificates as usual. With it set, certificates are
-	 * not checked here: what it installs must authenticate the server. */
+	struct bytes body;                  /* absent: no body */
+	size_t max_body;                    /* [octets] of the answer */
+	unsigned int timeout_ms;            /* for everything: name, connection, TLS, answer */
+	/** Called with OpenSSL's SSL_CTX before the handshake; NULL: certificates as usual. With it set, certificates
+	 * are not checked here: what it installs must authenticate the server. Such a connection serves one exchange.
+	 */
 	void (*tls_setup)(void *ssl_ctx, void *arg);
 	void *tls_arg;
 };
@@ -44,7 +45,7 @@ struct fetch_answer {
 	size_t header_count;
 	struct bytes body;
 	unsigned int retry_after; /* [s] of the header Retry-After, 0: none */
-	uint16_t tls_suite;	  /* code point negotiated; 0: no TLS */
+	uint16_t tls_suite;       /* code point negotiated; 0: no TLS */
 	unsigned int tls_version; /* 0x0303, 0x0304; 0: no TLS */
 };
 
@@ -64,11 +65,12 @@ struct bytes fetch_header(const struct fetch_answer *answer, const char *name);
 bool fetch_has_token(const struct fetch_answer *answer, const char *name, const char *token);
 
 struct fetch_curl;
-/** A connection's worth of libcurl: keeps it alive between exchanges. One thread at a time. curl_global_init() was called. */
+/** A connection's worth of libcurl: keeps it alive between exchanges. One thread at a time. curl_global_init() was
+ * called. */
 enum gba_err fetch_curl_new(TALLOC_CTX *mem_ctx, struct fetch_curl **_curl);
 struct fetcher fetch_curl_fetcher(struct fetch_curl *curl);
-/** Close the connection kept alive: the next exchange shakes hands anew. */
-void fetch_curl_drop(struct fetch_curl *curl);
+/** Close the connection kept alive: the next exchange shakes hands anew. @return false: out of memory, nothing done */
+bool fetch_curl_drop(struct fetch_curl *curl);
 
 /** Connect TCP only, name resolution included. @param _fd  stays curl's: closed by fetch_curl_drop() or with curl */
 enum gba_err fetch_curl_connect(struct fetch_curl *curl, const char *host, unsigned int port, const char *connect,

@@ -12,9 +12,13 @@ static const struct text_row {
 	size_t offset, cap;
 	bool required;
 } text_rows[] = {
-#define TEXT(key, m, required) { key, offsetof(struct profile, m), sizeof(((struct profile *)0)->m), required }
-	TEXT("name", name, true), TEXT("bsf", bsf, true),	TEXT("url", url, false),   TEXT("connect", connect, false),
-	TEXT("ca-file", ca_file, false), TEXT("usim", usim, true), TEXT("impi", impi, false),
+#define TEXT(key, m, required)                                                                                         \
+	{                                                                                                              \
+		key, offsetof(struct profile, m), sizeof(((struct profile *)0)->m), required                           \
+	}
+	TEXT("name", name, true),        TEXT("bsf", bsf, true),          TEXT("url", url, false),
+	TEXT("connect", connect, false), TEXT("ca-file", ca_file, false), TEXT("usim", usim, true),
+	TEXT("impi", impi, false),
 #undef TEXT
 };
 #define TEXT_ROWS (sizeof(text_rows) / sizeof(text_rows[0]))
@@ -59,7 +63,9 @@ json_t *profile_json(const struct profile *profile, bool active)
 /* A scheme we speak, a host, no control characters or blanks, no user information. */
 static bool url_valid(const char *url)
 {
-	const char *host = strncmp(url, "http://", 7) == 0 ? url + 7 : strncmp(url, "https://", 8) == 0 ? url + 8 : NULL;
+	const char *host = strncmp(url, "http://", 7) == 0    ? url + 7
+			   : strncmp(url, "https://", 8) == 0 ? url + 8
+							      : NULL;
 	size_t authority;
 
 	if (host == NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Operator realms this device may bootstrap with (Y.3056 7.1): any number side by side, exactly one active as soon as there
- * is one. Kept in "profiles.json" of the state folder; nothing secret in it. */
+/** Operator realms this device may bootstrap with (Y.3056 7.1): any number side by side, exactly one active as soon as
+ * there is one. Kept in "profiles.json" of the state folder; nothing secret in it. */
 #ifndef GBA_UE_PROFILES_H
 #define GBA_UE_PROFILES_H
 
@@ -9,19 +9,19 @@
 #include "core/ident.h"
 #include "ue/state.h"
 
-#define PROFILES_MAX	64
+#define PROFILES_MAX    64
 #define PROFILE_URL_MAX 511 /* [octets] */
 
 /** Texts are NUL-terminated; an empty one means "not set". */
 struct profile {
 	char name[STATE_NAME_MAX + 1];
-	char bsf[FQDN_MAX + 1];		   /* the BSF's name: its Digest realm and the domain of its B-TIDs must be this */
-	char url[PROFILE_URL_MAX + 1];	   /* where Ub is served; not set: http://<bsf>/ */
-	char connect[FQDN_MAX + 8];	   /* "address:port" to connect to instead of the URL's host */
+	char bsf[FQDN_MAX + 1];        /* the BSF's name: its Digest realm and the domain of its B-TIDs must be this */
+	char url[PROFILE_URL_MAX + 1]; /* where Ub is served; not set: http://<bsf>/ */
+	char connect[FQDN_MAX + 8];    /* "address:port" to connect to instead of the URL's host */
 	char ca_file[PROFILE_URL_MAX + 1]; /* PEM: trust for https URLs; not set: the system's */
-	char usim[STATE_NAME_MAX + 1];	   /* whose keys */
-	char impi[IMPI_MAX + 1];	   /* not set: the USIM's */
-	bool announce;			   /* tell the BSF which application the token is wanted for (Y.3056 10.4-1a) */
+	char usim[STATE_NAME_MAX + 1];     /* whose keys */
+	char impi[IMPI_MAX + 1];           /* not set: the USIM's */
+	bool announce;                     /* tell the BSF which application the token is wanted for (Y.3056 10.4-1a) */
 };
 
 struct profiles {

@@ -29,8 +29,8 @@ static enum gba_err start(struct proxy *proxy, struct ue_why *why)
 	return proxy_tls_start(proxy, &proxy->conf, &proxy->to, &proxy->source, &proxy->tls, why);
 }
 
-enum gba_err proxy_start(TALLOC_CTX *mem_ctx, const struct proxy_conf *conf, struct client *client, struct proxy **_proxy,
-			 struct ue_why *why)
+enum gba_err proxy_start(TALLOC_CTX *mem_ctx, const struct proxy_conf *conf, struct client *client,
+			 struct proxy **_proxy, struct ue_why *why)
 {
 	struct proxy *proxy = talloc_zero(mem_ctx, struct proxy);
 	enum gba_err err;

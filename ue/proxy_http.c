@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP: requests are taken in by lib/http, handed to a few threads, and asked of the application by ua_fetch(). */
 #include <pthread.h>
-#include <stdlib.h>
 #include <strings.h>
 #include <sys/queue.h>
 
@@ -9,14 +8,20 @@
 #include "http/server.h"
 #include "ue/proxy_part.h"
 
-#define WORKERS_MAX   8
-#define HEADERS_MAX   48 /* of a program's request */
-#define STOP_MS	      3000
+#define WORKERS_MAX    8
+#define HEADERS_MAX    48 /* of a program's request */
+#define STOP_MS        3000
 #define PROXY_BODY_MAX (4 * 1024 * 1024) /* [octets] each way: held in memory */
 
+/* A request, copied out of lib/http in its thread; from then on the worker's, only req is still the server's. */
 struct job {
 	STAILQ_ENTRY(job) queue;
 	struct http_req *req;
+	struct ua_request request;
+	struct fetch_header headers[HEADERS_MAX + 1];
+	size_t header_count;
+	bool keep_authorization; /* PSK-TLS: the program's own; else Ua's Digest takes that place */
+	bool too_many;
 };
 
 struct proxy_http {
@@ -37,9 +42,21 @@ struct proxy_http {
  * looked up: a program on this host has no reason to. */
 static bool is_hop(const char *name)
 {
-	static const char *const hop[] = { "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization",
-					   "Proxy-Authenticate", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Host",
-					   "Content-Length", "User-Agent", "Expect", "Authentication-Info", NULL };
+	static const char *const hop[] = { "Connection",
+					   "Keep-Alive",
+					   "Proxy-Connection",
+					   "Proxy-Authorization",
+					   "Proxy-Authenticate",
+					   "TE",
+					   "Trailer",
+					   "Transfer-Encoding",
+					   "Upgrade",
+					   "Host",
+					   "Content-Length",
+					   "User-Agent",
+					   "Expect",
+					   "Authentication-Info",
+					   NULL };
 	const char *const *p;
 
 	for (p = hop; *p != NULL; p++) {
@@ -49,32 +66,27 @@ static bool is_hop(const char *name)
 	return false;
 }
 
-struct headers {
-	TALLOC_CTX *ctx;
-	bool keep_authorization; /* PSK-TLS: the program's own; else Ua's Digest takes that place */
-	struct fetch_header row[HEADERS_MAX + 1];
-	size_t n;
-	bool failed;
-};
-
 static void take_header(void *arg, struct bytes name, struct bytes value)
 {
-	struct headers *headers = arg;
-	char *copy = talloc_strndup(headers->ctx, (const char *)name.p, name.n);
+	struct job *job = arg;
+	struct fetch_header *header = &job->headers[job->header_count];
 
-	if (copy == NULL || headers->n >= HEADERS_MAX) {
-		headers->failed = true;
+	if (job->header_count >= HEADERS_MAX) {
+		job->too_many = true;
 		return;
 	}
-	if (is_hop(copy) || (!headers->keep_authorization && strcasecmp(copy, "Authorization") == 0))
-		return;
-	headers->row[headers->n].name = copy;
-	headers->row[headers->n].value = talloc_strndup(headers->ctx, (const char *)value.p, value.n);
-	headers->failed |= headers->row[headers->n].value == NULL;
-	headers->n++;
+	header->name = talloc_strndup(job, (const char *)name.p, name.n);
+	header->value = talloc_strndup(job, (const char *)value.p, value.n);
+	if (header->name == NULL || header->value == NULL)
+		job->too_many = true;
+	else if (!is_hop(header->name) && (job->keep_authorization || strcasecmp(header->name, "Authorization") != 0))
+		job->header_count++;
+	else
+		header->name = NULL;
 }
 
-/* The program's target below the path of --to: "https://naf.example/base" and "/x" make "https://naf.example/base/x". */
+/* The program's target below the path of --to: "https://naf.example/base" and "/x" make "https://naf.example/base/x".
+ */
 static char *url_of(TALLOC_CTX *ctx, const struct proxy_http *part, struct bytes target)
 {
 	const char *base = part->to->target;
@@ -84,8 +96,8 @@ static char *url_of(TALLOC_CTX *ctx, const struct proxy_http *part, struct bytes
 		n--;
 	if (target.n == 0 || target.p[0] != '/')
 		return NULL; /* OPTIONS *, absolute form: nothing this port serves */
-	return talloc_asprintf(ctx, "%s://%s:%u%.*s%.*s", part->to->scheme, part->to->host, part->to->port, (int)n, base,
-			       BYTES_FMT(target));
+	return talloc_asprintf(ctx, "%s://%s:%u%.*s%.*s", part->to->scheme, part->to->host, part->to->port, (int)n,
+			       base, BYTES_FMT(target));
 }
 
 static void reply(struct http_req *req, struct ua_reply *answer, TALLOC_CTX *ctx)
@@ -106,48 +118,43 @@ static void reply(struct http_req *req, struct ua_reply *answer, TALLOC_CTX *ctx
 
 static void log_failure(const struct proxy_http *part, enum gba_err err, const struct ue_why *why)
 {
-	struct log_about about = { .iface = "Ua", .peer = bytes_of(part->to->host), .clause = "TS 24.109 5", .result = err };
+	struct log_about about = {
+		.iface = "Ua", .peer = bytes_of(part->to->host), .clause = "TS 24.109 5", .result = err
+	};
 
 	log_event(LOG_L_WARNING, "ue.request", &about, "%s", why->text);
 }
 
-static void serve(struct proxy_http *part, const struct fetcher *fetcher, struct http_req *req)
+/* What a program is told when there is no answer of the application. */
+static enum gba_err gateway_err(enum gba_err err)
 {
-	TALLOC_CTX *ctx = talloc_new(NULL);
-	struct headers *headers = talloc_zero(ctx, struct headers);
-	struct ua_request request = { .body = http_req_body(req) };
+	switch (err) {
+	case GBA_E_BUSY:
+	case GBA_E_TIMEOUT:
+	case GBA_E_UNREACHABLE:
+	case GBA_E_NOMEM:
+	case GBA_E_NOT_AUTHORIZED:
+	case GBA_E_SYNTAX: return err;
+	default: return GBA_E_PEER;
+	}
+}
+
+static void serve(struct proxy_http *part, const struct fetcher *fetcher, struct job *job)
+{
 	struct ua_conf conf = part->conf->ua;
 	struct ue_why why = { "" };
 	struct ua_reply answer;
 	enum gba_err err;
 
-	if (headers == NULL) {
-		http_reply_error(req, GBA_E_NOMEM);
-		goto done;
-	}
-	headers->ctx = ctx;
-	headers->keep_authorization = conf.mode == UA_PSK;
-	http_req_headers(req, take_header, headers);
-	request.headers = headers->row;
-	request.url = url_of(ctx, part, http_req_target(req));
-	request.method = talloc_strndup(ctx, (const char *)http_req_method(req).p, http_req_method(req).n);
-	if (request.body.n == 0)
-		request.body = BYTES_NONE;
 	if (conf.max_body == 0)
 		conf.max_body = PROXY_BODY_MAX;
-	if (headers->failed || request.url == NULL || request.method == NULL) {
-		http_reply_error(req, headers->failed ? GBA_E_TOO_LONG : GBA_E_SYNTAX);
-		goto done;
-	}
-	err = ua_fetch(ctx, &conf, part->source, fetcher, &request, &answer, &why);
+	err = ua_fetch(job, &conf, part->source, fetcher, &job->request, &answer, &why);
 	if (err == GBA_OK) {
-		reply(req, &answer, ctx);
-	} else {
-		log_failure(part, err, &why);
-		http_reply_error(req, err == GBA_E_DIGEST_MISMATCH || err == GBA_E_BTID_UNKNOWN ? GBA_E_PEER : err);
+		reply(job->req, &answer, job);
+		return;
 	}
-done:
-	talloc_free(ctx);
+	log_failure(part, err, &why);
+	http_reply_error(job->req, gateway_err(err));
 }
 
 static struct job *next_job(struct proxy_http *part)
@@ -181,35 +188,60 @@ static void *worker_main(void *arg)
 	}
 	fetcher = fetch_curl_fetcher(curl);
 	while ((job = next_job(part)) != NULL) {
-		serve(part, &fetcher, job->req);
-		free(job);
+		serve(part, &fetcher, job);
+		talloc_free(job);
 	}
 	talloc_free(ctx);
 	return NULL;
+}
+
+static enum gba_err fill_job(const struct proxy_http *part, struct job *job, struct http_req *req)
+{
+	struct bytes body = http_req_body(req), method = http_req_method(req);
+
+	job->req = req;
+	job->keep_authorization = part->conf->ua.mode == UA_PSK;
+	http_req_headers(req, take_header, job);
+	job->request.headers = job->headers;
+	job->request.url = url_of(job, part, http_req_target(req));
+	job->request.method = talloc_strndup(job, (const char *)method.p, method.n);
+	if (body.n > 0)
+		job->request.body = BYTES(talloc_memdup(job, body.p, body.n), body.n);
+	if (job->request.method == NULL || (body.n > 0 && job->request.body.p == NULL))
+		return GBA_E_NOMEM;
+	if (job->too_many)
+		return GBA_E_TOO_LONG;
+	return job->request.url != NULL ? GBA_OK : GBA_E_SYNTAX;
+}
+
+static enum gba_err queue_job(struct proxy_http *part, struct job *job)
+{
+	enum gba_err err = GBA_E_BUSY;
+
+	pthread_mutex_lock(&part->lock);
+	if (!part->stop && part->waiting < part->conf->max_connections) {
+		STAILQ_INSERT_TAIL(&part->jobs, job, queue);
+		part->waiting++;
+		pthread_cond_signal(&part->work);
+		err = GBA_OK;
+	}
+	pthread_mutex_unlock(&part->lock);
+	return err;
 }
 
 /* In a thread of lib/http: no waiting here. */
 static void on_request(struct http_req *req, void *arg)
 {
 	struct proxy_http *part = arg;
-	struct job *job = malloc(sizeof(*job));
-	bool taken = false;
+	struct job *job = talloc_zero(NULL, struct job);
+	enum gba_err err = job != NULL ? fill_job(part, job, req) : GBA_E_NOMEM;
 
-	if (job != NULL) {
-		job->req = req;
-		pthread_mutex_lock(&part->lock);
-		taken = !part->stop && part->waiting < part->conf->max_connections;
-		if (taken) {
-			STAILQ_INSERT_TAIL(&part->jobs, job, queue);
-			part->waiting++;
-			pthread_cond_signal(&part->work);
-		}
-		pthread_mutex_unlock(&part->lock);
-	}
-	if (taken)
+	if (err == GBA_OK)
+		err = queue_job(part, job);
+	if (err == GBA_OK)
 		return;
-	free(job);
-	http_reply_error(req, GBA_E_BUSY);
+	talloc_free(job);
+	http_reply_error(req, err);
 }
 
 static void stop_workers(struct proxy_http *part)
@@ -274,7 +306,8 @@ unsigned int proxy_http_port(const struct proxy_http *part)
 	return http_server_port(part->server);
 }
 
-/* The server first: it waits a little for requests in work and answers the others, so that no worker holds one after it. */
+/* The server first: it waits a little for requests in work and answers the others, so that no worker holds one after
+ * it. */
 void proxy_http_stop(struct proxy_http *part)
 {
 	http_server_stop(part->server, STOP_MS);

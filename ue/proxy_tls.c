@@ -13,8 +13,8 @@
 #include "ue/proxy_part.h"
 #include "ue/stream.h"
 
-#define BACKLOG	     64
-#define TICK_MS	     500
+#define BACKLOG      64
+#define TICK_MS      500
 #define STACK_OCTETS (512 * 1024) /* libcurl and OpenSSL included */
 
 struct proxy_tls {
@@ -75,12 +75,14 @@ static int open_listener(const struct addrinfo *address)
 
 static enum gba_err start_listener(struct proxy_tls *part, struct ue_why *why)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE };
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+					.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE };
 	struct addrinfo *address = NULL;
 	const char *port;
 	char host[64];
 
-	if (!split_listen(part->conf->listen, host, sizeof(host), &port) || getaddrinfo(host, port, &hints, &address) != 0)
+	if (!split_listen(part->conf->listen, host, sizeof(host), &port) ||
+	    getaddrinfo(host, port, &hints, &address) != 0)
 		return ue_fail(why, GBA_E_SYNTAX, "%s: not an address and a port", part->conf->listen);
 	part->fd = open_listener(address);
 	freeaddrinfo(address);
@@ -91,7 +93,9 @@ static enum gba_err start_listener(struct proxy_tls *part, struct ue_why *why)
 
 static void log_end(const struct proxy_tls *part, enum gba_err err, const char *text)
 {
-	struct log_about about = { .iface = "Ua", .peer = bytes_of(part->stream.host), .clause = "TS 33.222 5.4", .result = err };
+	struct log_about about = {
+		.iface = "Ua", .peer = bytes_of(part->stream.host), .clause = "TS 33.222 5.4", .result = err
+	};
 
 	log_event(err == GBA_OK ? LOG_L_INFO : LOG_L_WARNING, "ue.session", &about, "%s", text);
 }
@@ -164,7 +168,8 @@ static void take_connection(struct proxy_tls *part, int fd)
 	if (room && start_connection(part, fd))
 		return;
 	close(fd);
-	log_event_limited(60, LOG_L_WARNING, "ue.proxy", NULL, "connection refused: %u are open", part->conf->max_connections);
+	log_event_limited(60, LOG_L_WARNING, "ue.proxy", NULL, "connection refused: %u are open",
+			  part->conf->max_connections);
 	if (!room)
 		return;
 	pthread_mutex_lock(&part->lock);
@@ -201,8 +206,11 @@ enum gba_err proxy_tls_start(TALLOC_CTX *mem_ctx, const struct proxy_conf *conf,
 		return ue_fail(why, GBA_E_NOMEM, "out of memory");
 	part->conf = conf;
 	part->source = source;
-	part->stream = (struct stream_conf){ .host = to->host, .port = to->port, .connect = conf->ua.connect,
-					     .separator = conf->ua.separator, .tls = conf->ua.tls };
+	part->stream = (struct stream_conf){ .host = to->host,
+					     .port = to->port,
+					     .connect = conf->ua.connect,
+					     .separator = conf->ua.separator,
+					     .tls = conf->ua.tls };
 	part->stream.timeout_ms = conf->ua.timeout_ms;
 	part->stream.idle_ms = conf->idle_ms;
 	err = start_listener(part, why);

@@ -6,8 +6,8 @@
 #include "core/secret.h"
 
 /* Suites with a PSK and no certificate, forward secrecy first; RFC 8442's are not in OpenSSL 3.0. */
-#define SUITES_12 \
-	"ECDHE-PSK-CHACHA20-POLY1305:DHE-PSK-AES128-GCM-SHA256:DHE-PSK-AES256-GCM-SHA384:" \
+#define SUITES_12                                                                                                      \
+	"ECDHE-PSK-CHACHA20-POLY1305:DHE-PSK-AES128-GCM-SHA256:DHE-PSK-AES256-GCM-SHA384:"                             \
 	"PSK-AES128-GCM-SHA256:PSK-AES256-GCM-SHA384"
 /* The PSK is bound to SHA-256 (TS 33.222 5.4, RFC 8446 4.2.11): suites of that hash only. */
 #define SUITES_13 "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
@@ -62,7 +62,8 @@ static SSL_SESSION *session_13(SSL *ssl, const uint8_t key[GBA_KS_NAF_LEN])
 	const SSL_CIPHER *suite = SSL_CIPHER_find(ssl, aes_128_gcm_sha256);
 
 	if (session == NULL || suite == NULL || SSL_SESSION_set1_master_key(session, key, GBA_KS_NAF_LEN) != 1 ||
-	    SSL_SESSION_set_cipher(session, suite) != 1 || SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) != 1) {
+	    SSL_SESSION_set_cipher(session, suite) != 1 ||
+	    SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) != 1) {
 		SSL_SESSION_free(session);
 		return NULL;
 	}
@@ -109,8 +110,9 @@ static void on_info(const SSL *ssl, int where, int ret)
 
 void psk_setup(void *ssl_ctx, void *arg)
 {
-	static const int least[] = { [FETCH_TLS_ANY] = TLS1_2_VERSION, [FETCH_TLS_12] = TLS1_2_VERSION,
-				     [FETCH_TLS_13] = TLS1_3_VERSION };
+	static const int least[] = {
+		[FETCH_TLS_ANY] = TLS1_2_VERSION, [FETCH_TLS_12] = TLS1_2_VERSION, [FETCH_TLS_13] = TLS1_3_VERSION
+	};
 	SSL_CTX *ctx = ssl_ctx;
 	struct psk *psk = arg;
 
@@ -128,8 +130,8 @@ void psk_setup(void *ssl_ctx, void *arg)
 	SSL_CTX_set_info_callback(ctx, on_info);
 }
 
-/* What servers say to a key they do not know or that is not theirs: RFC 4279 2 (115, 51), the Finished of TLS 1.2 that does
- * not decrypt (20), a binder that does not verify (51; OpenSSL says 47), no other way in TLS 1.3 (40). */
+/* What servers say to a key they do not know or that is not theirs: RFC 4279 2 (115, 51), the Finished of TLS 1.2 that
+ * does not decrypt (20), a binder that does not verify (51; OpenSSL says 47), no other way in TLS 1.3 (40). */
 bool psk_refused(const struct psk *psk)
 {
 	if (!psk->offered)
@@ -146,6 +148,6 @@ bool psk_refused(const struct psk *psk)
 
 bool psk_not_served(const struct psk *psk)
 {
-	return psk->certificate || psk->alert == SSL_AD_HANDSHAKE_FAILURE || psk->alert == SSL_AD_INSUFFICIENT_SECURITY ||
-	       psk->alert == SSL_AD_PROTOCOL_VERSION;
+	return psk->certificate || psk->alert == SSL_AD_HANDSHAKE_FAILURE ||
+	       psk->alert == SSL_AD_INSUFFICIENT_SECURITY || psk->alert == SSL_AD_PROTOCOL_VERSION;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** PSK-TLS with a GBA key, the device's side (TS 33.222 5.4, TS 24.109 5.3), on an SSL_CTX of OpenSSL 3: TLS 1.2 with the
- * key for the suite negotiated (01 00 01 yy zz), TLS 1.3 with 01 00 00 00 07, SHA-256 and psk_dhe_ke. A server that shows a
- * certificate instead of the key is refused. */
+/** PSK-TLS with a GBA key, the device's side (TS 33.222 5.4, TS 24.109 5.3), on an SSL_CTX of OpenSSL 3: TLS 1.2 with
+ * the key for the suite negotiated (01 00 01 yy zz), TLS 1.3 with 01 00 00 00 07, SHA-256 and psk_dhe_ke. A server that
+ * shows a certificate instead of the key is refused. */
 #ifndef GBA_UE_PSK_H
 #define GBA_UE_PSK_H
 
@@ -11,7 +11,7 @@
 #include "ue/fetch.h"
 #include "ue/token_source.h"
 
-#define PSK_PREFIX	      "3GPP-bootstrapping"
+#define PSK_PREFIX            "3GPP-bootstrapping"
 #define PSK_SEPARATOR_DEFAULT ";"
 #define PSK_IDENTITY_MAX      255 /* [octets] what OpenSSL 3.0 takes as a client */
 
@@ -19,23 +19,23 @@
 struct psk {
 	const struct token_source *source;
 	const struct token_ref *token;
-	struct bytes naf;	/* host name addressed */
-	const char *separator;	/* between PSK_PREFIX and the B-TID */
+	struct bytes naf;      /* host name addressed */
+	const char *separator; /* between PSK_PREFIX and the B-TID */
 	enum fetch_tls tls;
 
 	char identity[PSK_IDENTITY_MAX + 1];
-	bool offered;		/* the key was given to OpenSSL */
-	bool certificate;	/* the server answered with a certificate */
-	int alert;		/* fatal alert received; -1: none */
-	enum gba_err err;	/* why there was no key */
+	bool offered;     /* the key was given to OpenSSL */
+	bool certificate; /* the server answered with a certificate */
+	int alert;        /* fatal alert received; -1: none */
+	enum gba_err err; /* why there was no key */
 };
 
 /** @retval GBA_E_TOO_LONG  the identity does not fit */
 enum gba_err psk_prepare(struct psk *psk);
 /** Install on ctx (an SSL_CTX); takes its application data. Signature of struct fetch_ask's tls_setup. */
 void psk_setup(void *ssl_ctx, void *psk);
-/** After a failed handshake: did the server not take this key, so that another one should be bootstrapped (TS 24.109 5.3:
- * renegotiation)? */
+/** After a failed handshake: did the server not take this key, so that another one should be bootstrapped
+ * (TS 24.109 5.3: renegotiation)? */
 bool psk_refused(const struct psk *psk);
 /** After a failed handshake: does the server not do PSK at all? */
 bool psk_not_served(const struct psk *psk);

@@ -310,8 +310,8 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-enum gba_err state_list(TALLOC_CTX *mem_ctx, struct state *state, const char *prefix, const char *suffix, char ***_names,
-			size_t *_count)
+enum gba_err state_list(TALLOC_CTX *mem_ctx, struct state *state, const char *prefix, const char *suffix,
+			char ***_names, size_t *_count)
 {
 	char **names = talloc_zero_array(mem_ctx, char *, NAMES_MAX);
 	int fd = openat(state->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -29,11 +29,12 @@ void state_unlock(int fd);
 /** Whole content of a file; NUL after it (not counted). The chunk is wiped when freed.
  * @retval GBA_E_NOT_FOUND, GBA_E_TOO_LONG, GBA_E_IO */
 enum gba_err state_read(TALLOC_CTX *mem_ctx, struct state *state, const char *name, struct bytes *_content);
-/** Replace a file so that after a crash either the old or the new content is there: temporary file, fsync, rename, fsync of
- * the folder. GBA_OK means durable. @retval GBA_E_NOSPACE, GBA_E_IO */
+/** Replace a file so that after a crash either the old or the new content is there: temporary file, fsync, rename,
+ * fsync of the folder. GBA_OK means durable. @retval GBA_E_NOSPACE, GBA_E_IO */
 enum gba_err state_write(struct state *state, const char *name, struct bytes content);
 
-/** The same for a sealed file; its name is bound to the seal. @retval GBA_E_CORRUPT  altered, or sealed under another key */
+/** The same for a sealed file; its name is bound to the seal. @retval GBA_E_CORRUPT  altered, or sealed under another
+ * key */
 enum gba_err state_read_sealed(TALLOC_CTX *mem_ctx, struct state *state, const char *name, struct bytes *_plain);
 enum gba_err state_write_sealed(struct state *state, const char *name, struct bytes plain);
 
@@ -41,10 +42,11 @@ enum gba_err state_remove(struct state *state, const char *name);
 /** Does the file exist? */
 bool state_has(struct state *state, const char *name);
 /** Names of files "<prefix><x><suffix>", only the x, sorted; below mem_ctx. */
-enum gba_err state_list(TALLOC_CTX *mem_ctx, struct state *state, const char *prefix, const char *suffix, char ***_names,
-			size_t *_count);
+enum gba_err state_list(TALLOC_CTX *mem_ctx, struct state *state, const char *prefix, const char *suffix,
+			char ***_names, size_t *_count);
 
-/** A name people give to a USIM or a profile: 1..31 of letters, digits, '-', '_', '.', not starting with '.'; names files. */
+/** A name people give to a USIM or a profile: 1..31 of letters, digits, '-', '_', '.', not starting with '.'; names
+ * files. */
 #define STATE_NAME_MAX 31
 bool state_name_valid(struct bytes name);
 

@@ -12,7 +12,7 @@
 #include "core/log.h"
 
 #define BUFFER_OCTETS 16384
-#define TICK_MS	      1000
+#define TICK_MS       1000
 
 /* One direction: octets read and not yet written. */
 struct flow {
@@ -32,7 +32,7 @@ struct stream {
 	SSL *ssl;
 	int fd;
 	int ssl_read_waits, ssl_write_waits; /* POLLIN or POLLOUT that OpenSSL asked for */
-	struct flow out, in;		     /* socket to TLS, TLS to socket */
+	struct flow out, in;                 /* socket to TLS, TLS to socket */
 };
 
 static int stream_close(struct stream *stream)
@@ -97,15 +97,18 @@ static enum gba_err open_once(struct stream *stream, struct ue_why *why)
 	stream_close(stream);
 	stream->ssl = NULL;
 	stream->ctx = NULL;
-	fetch_curl_drop(stream->curl);
-	stream->psk = (struct psk){ .source = stream->source, .token = &stream->token, .naf = bytes_of(stream->conf->host),
+	if (!fetch_curl_drop(stream->curl))
+		return ue_fail(why, GBA_E_NOMEM, "out of memory");
+	stream->psk = (struct psk){ .source = stream->source,
+				    .token = &stream->token,
+				    .naf = bytes_of(stream->conf->host),
 				    .tls = stream->conf->tls };
 	stream->psk.separator = stream->conf->separator != NULL ? stream->conf->separator : PSK_SEPARATOR_DEFAULT;
 	err = psk_prepare(&stream->psk);
 	if (err != GBA_OK)
 		return ue_fail(why, err, "PSK identity longer than %d octets", PSK_IDENTITY_MAX);
-	err = fetch_curl_connect(stream->curl, stream->conf->host, stream->conf->port, stream->conf->connect, timeout_ms,
-				 &stream->fd, why);
+	err = fetch_curl_connect(stream->curl, stream->conf->host, stream->conf->port, stream->conf->connect,
+				 timeout_ms, &stream->fd, why);
 	if (err != GBA_OK)
 		return err;
 	err = prepare_tls(stream);
@@ -218,8 +221,11 @@ static ssize_t pump_out(struct stream *stream, int fd)
 	}
 	if (flow->n > 0) {
 		put = tls_write(stream, flow->data + flow->from, flow->n);
-		if (put < 0)
-			return put;
+		if (put < 0) { /* gone; what it has sent before is still handed on */
+			flow->ended = flow->shut = true;
+			flow->n = 0;
+			return got;
+		}
 		flow->from += (size_t)put;
 		flow->n -= (size_t)put;
 	}
@@ -260,7 +266,8 @@ static ssize_t pump_in(struct stream *stream, int fd)
 /* What would let anything move: a read where there is room, a write where there is something. */
 static void set_events(const struct stream *stream, struct pollfd pfd[2])
 {
-	pfd[0].events = (short)((stream->out.n == 0 && !stream->out.ended ? POLLIN : 0) | (stream->in.n > 0 ? POLLOUT : 0));
+	pfd[0].events =
+		(short)((stream->out.n == 0 && !stream->out.ended ? POLLIN : 0) | (stream->in.n > 0 ? POLLOUT : 0));
 	pfd[1].events = 0;
 	if (stream->in.n == 0 && !stream->in.ended)
 		pfd[1].events |= (short)(stream->ssl_read_waits != 0 ? stream->ssl_read_waits : POLLIN);

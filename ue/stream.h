@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Ua for any protocol over TCP: a PSK-TLS connection to an application, and what is needed to pump octets through it. */
+/** Ua for any protocol over TCP: a PSK-TLS connection to an application, and what is needed to pump octets through it.
+ */
 #ifndef GBA_UE_STREAM_H
 #define GBA_UE_STREAM_H
 
@@ -16,7 +17,7 @@ struct stream_conf {
 	const char *separator; /* NULL: PSK_SEPARATOR_DEFAULT */
 	enum fetch_tls tls;
 	unsigned int timeout_ms; /* 0: STREAM_TIMEOUT_MS */
-	unsigned int idle_ms;	 /* no octet either way for so long ends the connection; 0: never */
+	unsigned int idle_ms;    /* no octet either way for so long ends the connection; 0: never */
 };
 
 struct stream;
@@ -30,8 +31,9 @@ enum gba_err stream_open(TALLOC_CTX *mem_ctx, const struct stream_conf *conf, co
 			 struct stream **_stream, struct ue_why *why);
 /** When the token under which it was opened ends. */
 time_t stream_expires(const struct stream *stream);
-/** Move octets between a connected socket and the stream until one side ends, nothing moves for idle_ms, the token expires,
- * or *stop is set (seen within a second). Half-closed connections are kept up. Makes fd non-blocking. */
+/** Move octets between a connected socket and the stream until one side ends, nothing moves for idle_ms, the token
+ * expires, or *stop is set (seen within a second). Half-closed connections are kept up. Makes fd non-blocking; the
+ * process ignores SIGPIPE. */
 enum gba_err stream_pump(struct stream *stream, int fd, const atomic_int *stop);
 
 #endif

@@ -166,7 +166,8 @@ static bool already_bound(struct tokens *tokens, const struct token_realm *realm
 	return found;
 }
 
-enum gba_err tokens_bind(struct tokens *tokens, const struct token_realm *realm, struct bytes naf, time_t now, bool *_changed)
+enum gba_err tokens_bind(struct tokens *tokens, const struct token_realm *realm, struct bytes naf, time_t now,
+			 bool *_changed)
 {
 	struct token_app app = { .state = TOKEN_ACTIVE, .since = now, .expires = realm->expires };
 	enum gba_err err;

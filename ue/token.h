@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** The device's tokens (Y.3056 9.3, 9.4.1): per realm the result of its last bootstrapping (B-TID, Ks), and per application
- * which token it uses. Kept in the sealed file "tokens"; a transaction is: lock, load, change, save, unlock.
- * Rules: one bootstrapping per realm, the newest; at most one active token per application; a switch of realm retires the
- * other realms' tokens; nothing is used at or after its expiry. A retired token has no key any more. */
+/** The device's tokens (Y.3056 9.3, 9.4.1): per realm the result of its last bootstrapping (B-TID, Ks), and per
+ * application which token it uses. Kept in the sealed file "tokens"; a transaction is: lock, load, change, save,
+ * unlock. Rules: one bootstrapping per realm, the newest; at most one active token per application; a switch of realm
+ * retires the other realms' tokens; nothing is used at or after its expiry. A retired token has no key any more. */
 #ifndef GBA_UE_TOKEN_H
 #define GBA_UE_TOKEN_H
 
@@ -12,7 +12,7 @@
 #include "ue/profiles.h"
 
 #define TOKENS_REALMS_MAX PROFILES_MAX
-#define TOKENS_APPS_MAX	  1024
+#define TOKENS_APPS_MAX   1024
 
 enum token_state { TOKEN_ACTIVE, TOKEN_RETIRED, TOKEN_STATE_COUNT };
 
@@ -23,10 +23,10 @@ struct token_realm {
 	char btid[BTID_MAX + 1]; /* empty: only tmpi or not_before are kept */
 	char impi[IMPI_MAX + 1]; /* used in the run and in every key derived from it */
 	time_t created, expires;
-	bool in_usim;	    /* GBA_U: Ks is in the card */
-	struct secret *ks;  /* GBA_KS_LEN; NULL: retired, or in the card */
+	bool in_usim;            /* GBA_U: Ks is in the card */
+	struct secret *ks;       /* GBA_KS_LEN; NULL: retired, or in the card */
 	char tmpi[GBA_TMPI_MAX]; /* name for the next run; empty: use the IMPI */
-	time_t not_before;  /* [s since epoch] the BSF asked not to be asked before (Retry-After) */
+	time_t not_before;       /* [s since epoch] the BSF asked not to be asked before (Retry-After) */
 };
 
 /** Which token an application's sessions use. */
@@ -66,7 +66,8 @@ struct token_realm *tokens_usable(const struct tokens *tokens, const char *profi
  * @retval GBA_E_NOSPACE, GBA_E_NOMEM */
 enum gba_err tokens_bootstrapped(struct tokens *tokens, const struct token_realm *run);
 /** The application's sessions use this realm's token from now on; whatever it used before is retired. Room is made by
- * forgetting retired rows, the oldest first. @param naf  any case @retval GBA_E_NOSPACE, GBA_E_NOMEM, GBA_E_NAF_ID_SYNTAX
+ * forgetting retired rows, the oldest first. @param naf  any case @retval GBA_E_NOSPACE, GBA_E_NOMEM,
+ * GBA_E_NAF_ID_SYNTAX
  * @param _changed  set when something changed, else left alone */
 enum gba_err tokens_bind(struct tokens *tokens, const struct token_realm *realm, struct bytes naf, time_t now,
 			 bool *_changed);

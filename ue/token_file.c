@@ -3,7 +3,7 @@
 #include "ue/record.h"
 #include "ue/token.h"
 
-#define MAGIC	0x47555454U /* "GUTT" */
+#define MAGIC  0x47555454U /* "GUTT" */
 #define FORMAT 1
 
 static void put_realm(struct record_out *out, const struct token_realm *realm)
@@ -33,7 +33,7 @@ static void put_app(struct record_out *out, const struct token_app *app)
 enum gba_err tokens_encode(TALLOC_CTX *mem_ctx, const struct tokens *tokens, struct bytes *_plain)
 {
 	struct record_out out = { .cap = 16 + tokens->realm_count * (sizeof(struct token_realm) + GBA_KS_LEN + 32) +
-				       tokens->app_count * (sizeof(struct token_app) + 32) };
+					 tokens->app_count * (sizeof(struct token_app) + 32) };
 	size_t i;
 
 	out.p = talloc_size(mem_ctx, out.cap);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** The interface between the client element, which bootstraps and keeps tokens, and the connection element, which uses them
- * (Y.3056 8.1): the latter sees B-TIDs and the keys of one application, never Ks, IMPI or anything of the USIM. */
+/** The interface between the client element, which bootstraps and keeps tokens, and the connection element, which uses
+ * them (Y.3056 8.1): the latter sees B-TIDs and the keys of one application, never Ks, IMPI or anything of the USIM. */
 #ifndef GBA_UE_TOKEN_SOURCE_H
 #define GBA_UE_TOKEN_SOURCE_H
 
@@ -20,10 +20,11 @@ struct token_source {
 	void *arg;
 	/** A valid token of the active realm for an application, bootstrapped if there is none.
 	 * @param naf      host name of the application, any case
-	 * @param refused  B-TID the application did not take (renegotiation indication, TS 24.109 5.2.5): another one is
-	 *                 wanted; NULL: none
+	 * @param refused  B-TID the application did not take (renegotiation indication, TS 24.109 5.2.5): another one
+	 * is wanted; NULL: none
 	 * @return GBA_OK, or what the client element or ub_run() ran into; why tells */
-	enum gba_err (*token)(void *arg, struct bytes naf, const char *refused, struct token_ref *_token, struct ue_why *why);
+	enum gba_err (*token)(void *arg, struct bytes naf, const char *refused, struct token_ref *_token,
+			      struct ue_why *why);
 	/** Ks_NAF (GBA_U: Ks_ext_NAF) under a token, TS 33.220 4.5.2. The caller wipes it.
 	 * @param naf_id  as naf_id_build() makes it
 	 * @retval GBA_E_BTID_UNKNOWN  the token is no longer usable: retired, replaced or expired */

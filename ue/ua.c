@@ -86,7 +86,8 @@ static enum gba_err get_token(struct session *s, bool renew)
 		memcpy(refused, s->reply->token.btid, sizeof(refused));
 		s->reply->rebootstrapped = true;
 	}
-	return s->source->token(s->source->arg, bytes_of(s->url.host), renew ? refused : NULL, &s->reply->token, s->why);
+	return s->source->token(s->source->arg, bytes_of(s->url.host), renew ? refused : NULL, &s->reply->token,
+				s->why);
 }
 
 static enum gba_err psk_once(struct session *s, bool renew, struct psk *psk)
@@ -111,8 +112,9 @@ static enum gba_err psk_once(struct session *s, bool renew, struct psk *psk)
 
 static void log_renewal(const struct session *s, const char *clause)
 {
-	struct log_about about = { .iface = "Ua", .peer = bytes_of(s->url.host), .id = bytes_of(s->reply->token.btid),
-				   .clause = clause };
+	struct log_about about = {
+		.iface = "Ua", .peer = bytes_of(s->url.host), .id = bytes_of(s->reply->token.btid), .clause = clause
+	};
 
 	log_event(LOG_L_INFO, "ue.renewal", &about, "the application does not take this token: bootstrapping again");
 }
@@ -131,7 +133,8 @@ static enum gba_err by_psk(struct session *s, bool may_fall_back)
 		log_renewal(s, "TS 24.109 5.3");
 		err = psk_once(s, true, &psk);
 		if (err == GBA_E_UNREACHABLE && psk_refused(&psk))
-			err = ue_fail(s->why, GBA_E_NOT_AUTHORIZED, "%s does not take a fresh token either", s->url.host);
+			err = ue_fail(s->why, GBA_E_NOT_AUTHORIZED, "%s does not take a fresh token either",
+				      s->url.host);
 	}
 	s->reply->authenticated = s->reply->server_proved = err == GBA_OK;
 	return err;
@@ -144,6 +147,8 @@ static enum gba_err password_of(struct session *s, struct ua_digest *digest)
 	enum gba_err err;
 	size_t n;
 
+	if (s->reply->answer.tls_suite == 0 && strcmp(s->url.scheme, "https") == 0)
+		return ue_fail(s->why, GBA_E_UNSUPPORTED, "libcurl does not use OpenSSL: the suite is not known");
 	if (s->reply->answer.tls_suite != 0)
 		ua_id_tls12(s->reply->answer.tls_suite, ua_id);
 	else
@@ -179,7 +184,8 @@ static enum gba_err digest_once(struct session *s, struct ua_digest *digest)
 	err = exchange(s, authorization, NULL);
 	talloc_free(authorization);
 	if (err == GBA_OK && s->reply->answer.tls_suite != suite)
-		return ue_fail(s->why, GBA_E_PEER, "%s negotiates another cipher suite on each connection", s->url.host);
+		return ue_fail(s->why, GBA_E_PEER, "%s negotiates another cipher suite on each connection",
+			       s->url.host);
 	return err;
 }
 
@@ -218,7 +224,8 @@ static enum gba_err check_proof(struct session *s, const struct ua_digest *diges
 
 	err = ua_digest_check(s->mem_ctx, digest, &s->reply->answer, &s->reply->server_proved);
 	if (err != GBA_OK)
-		return ue_fail(s->why, err, "rspauth of %s is wrong: not from the application, or altered on the way", s->url.host);
+		return ue_fail(s->why, err, "rspauth of %s is wrong: not from the application, or altered on the way",
+			       s->url.host);
 	if (s->conf->need_rspauth && !s->reply->server_proved)
 		return ue_fail(s->why, GBA_E_DIGEST_MISMATCH, "%s did not prove itself: no rspauth", s->url.host);
 	return GBA_OK;
@@ -252,7 +259,9 @@ enum gba_err ua_fetch(TALLOC_CTX *mem_ctx, const struct ua_conf *conf, const str
 		      const struct fetcher *fetcher, const struct ua_request *request, struct ua_reply *_reply,
 		      struct ue_why *why)
 {
-	struct session s = { .mem_ctx = mem_ctx, .conf = conf, .source = source, .fetcher = fetcher, .request = request };
+	struct session s = {
+		.mem_ctx = mem_ctx, .conf = conf, .source = source, .fetcher = fetcher, .request = request
+	};
 	enum gba_err err;
 	bool https;
 

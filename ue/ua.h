@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** Ua, the device's side, for HTTP (TS 24.109 clause 5, TS 33.222): the connection element. Asks an application over
- * PSK-TLS, or with HTTP Digest inside certificate TLS or plain HTTP, under a token of the client element; bootstraps again,
- * once, when the application says so. */
+ * PSK-TLS, or with HTTP Digest inside certificate TLS or plain HTTP, under a token of the client element; bootstraps
+ * again, once, when the application says so. */
 #ifndef GBA_UE_UA_H
 #define GBA_UE_UA_H
 
@@ -14,16 +14,16 @@ extern const char *const ua_mode_names[]; /* by value */
 #define UA_BODY_MAX   (16 * 1024 * 1024) /* [octets] of an answer, unless told otherwise */
 
 struct ua_conf {
-	const char *product;	 /* User-Agent, to which "3gpp-gba" is added */
+	const char *product;           /* User-Agent, to which "3gpp-gba" is added */
 	const char *connect, *ca_file; /* as in struct fetch_ask */
-	const char *separator;	 /* NULL: PSK_SEPARATOR_DEFAULT */
-	enum ua_mode mode;	 /* AUTO: https by PSK-TLS, by certificate and Digest when the server does not do PSK;
-				    http by Digest */
+	const char *separator;         /* NULL: PSK_SEPARATOR_DEFAULT */
+	enum ua_mode mode; /* AUTO: https by PSK-TLS, by certificate and Digest when the server does not do PSK;
+			      http by Digest */
 	enum fetch_tls tls;
-	bool need_rspauth;	 /* Digest: an answer without proof of the application is refused */
+	bool need_rspauth;       /* Digest: an answer without proof of the application is refused */
 	unsigned int timeout_ms; /* of one exchange; 0: UA_TIMEOUT_MS */
-	size_t max_body;	 /* 0: UA_BODY_MAX */
-	const char *cnonce;	 /* tests only; NULL: random */
+	size_t max_body;         /* 0: UA_BODY_MAX */
+	const char *cnonce;      /* tests only; NULL: random */
 };
 
 struct ua_request {
@@ -31,15 +31,15 @@ struct ua_request {
 	const struct fetch_header *headers; /* extra ones, ends with a NULL name; NULL: none. Host, User-Agent,
 					       Content-Length, Transfer-Encoding and, unless mode is PSK,
 					       Authorization are ours: refused */
-	struct bytes body;		    /* absent: none */
+	struct bytes body;                  /* absent: none */
 };
 
 struct ua_reply {
 	struct fetch_answer answer;
-	enum ua_mode mode;	/* by which the last exchange was made */
-	bool authenticated;	/* a key was used: false when the application asked for none */
-	bool server_proved;	/* the application proved that it knows Ks_NAF (PSK-TLS, rspauth) */
-	bool rebootstrapped;	/* the application did not take the first token */
+	enum ua_mode mode;   /* by which the last exchange was made */
+	bool authenticated;  /* a key was used: false when the application asked for none */
+	bool server_proved;  /* the application proved that it knows Ks_NAF (PSK-TLS, rspauth) */
+	bool rebootstrapped; /* the application did not take the first token */
 	struct token_ref token;
 };
 

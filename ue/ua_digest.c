@@ -89,9 +89,9 @@ char *ua_digest_answer(TALLOC_CTX *mem_ctx, struct ua_digest *digest, const char
 	struct digest_calc calc;
 	uint8_t octets[8];
 
-	digest->qop = digest->challenge.qop_auth_int ? DIGEST_QOP_AUTH_INT :
-		      digest->challenge.qop_auth     ? DIGEST_QOP_AUTH :
-						       DIGEST_QOP_NONE;
+	digest->qop = digest->challenge.qop_auth_int ? DIGEST_QOP_AUTH_INT
+		      : digest->challenge.qop_auth   ? DIGEST_QOP_AUTH
+						     : DIGEST_QOP_NONE;
 	if (cnonce != NULL) {
 		snprintf(digest->cnonce, sizeof(digest->cnonce), "%s", cnonce);
 	} else {
@@ -133,7 +133,8 @@ enum gba_err ua_digest_check(TALLOC_CTX *mem_ctx, const struct ua_digest *digest
 	    (info.nc_text.p != NULL && !bytes_eq(info.nc_text, calc.nc_text)))
 		return GBA_E_DIGEST_MISMATCH;
 	if (info.qop != DIGEST_QOP_NONE)
-		calc.qop = info.qop; /* a server may protect less than it was asked for; need_rspauth asks for a proof only */
+		calc.qop = info.qop; /* a server may protect less than it was asked for; need_rspauth asks for a proof
+					only */
 	calc.body = answer->body;
 	digest_rspauth(&calc, want);
 	for (i = 0; i < info.rspauth.n; i++)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Digest on Ua without transport: is a 401 the bootstrapping-required indication, what to answer, is the answer's rspauth
- * right (TS 24.109 5.2). */
+/** Digest on Ua without transport: is a 401 the bootstrapping-required indication, what to answer, is the answer's
+ * rspauth right (TS 24.109 5.2). */
 #ifndef GBA_UE_UA_DIGEST_H
 #define GBA_UE_UA_DIGEST_H
 
 #include "http/digest.h"
 #include "ue/ua.h"
 
-#define UA_REALM_PREFIX	   "3GPP-bootstrapping@"
+#define UA_REALM_PREFIX    "3GPP-bootstrapping@"
 #define UA_DIGEST_PASSWORD BASE64_LEN(GBA_KS_NAF_LEN)
 
 /** Computed for one request; the caller wipes it. */

@@ -13,9 +13,9 @@
 #include "xml/bsinfo.h"
 
 #define NONCE_OCTETS_MAX 256 /* RAND, AUTN and what a server may append (RFC 3310 3.2) */
-#define BODY_MAX	 BSINFO_XML_MAX
-#define RESYNCS_MAX	 1
-#define NC_FIRST	 "00000001"
+#define BODY_MAX         BSINFO_XML_MAX
+#define RESYNCS_MAX      1
+#define NC_FIRST         "00000001"
 
 /* One run; `tmp` holds everything of it that is no result. */
 struct run {
@@ -35,7 +35,7 @@ struct run {
 	struct digest_challenge challenge;
 	uint8_t rand[AKA_RAND_LEN], autn[AKA_AUTN_LEN];
 	char cnonce[2 * 8 + 1];
-	char akav2[25];		 /* password of AKAv2; wiped */
+	char akav2[25];          /* password of AKAv2; wiped */
 	struct usim_reply reply; /* wiped */
 };
 
@@ -58,8 +58,8 @@ static enum gba_err exchange(struct run *run, const char *authorization)
 
 	if (run->conf->application.p != NULL) {
 		headers[3].name = UB_APP_HEADER;
-		headers[3].value = talloc_strndup(run->tmp, (const char *)run->conf->application.p,
-						  run->conf->application.n);
+		headers[3].value =
+			talloc_strndup(run->tmp, (const char *)run->conf->application.p, run->conf->application.n);
 	}
 	if (authorization == NULL || (headers[3].name != NULL && headers[3].value == NULL))
 		return ue_fail(run->why, GBA_E_NOMEM, "out of memory");
@@ -76,8 +76,11 @@ static enum gba_err exchange(struct run *run, const char *authorization)
 /* The first request: identity only (TS 24.109 A.3 step 1). */
 static enum gba_err ask_challenge(struct run *run)
 {
-	struct digest_auth auth = { .username = run->username, .realm = run->conf->bsf, .nonce = bytes_of(""),
-				    .uri = bytes_of(run->url.target), .response = bytes_of("") };
+	struct digest_auth auth = { .username = run->username,
+				    .realm = run->conf->bsf,
+				    .nonce = bytes_of(""),
+				    .uri = bytes_of(run->url.target),
+				    .response = bytes_of("") };
 
 	return exchange(run, digest_auth_build(run->tmp, &auth));
 }
@@ -163,7 +166,8 @@ static enum gba_err take_challenge(struct run *run)
 	size_t n = 0;
 
 	if (!pick_challenge(run))
-		return ue_fail(run->why, GBA_E_AUTH_SCHEME, "401 without a challenge for AKAv1-MD5 or AKAv2-MD5 with auth-int");
+		return ue_fail(run->why, GBA_E_AUTH_SCHEME,
+			       "401 without a challenge for AKAv1-MD5 or AKAv2-MD5 with auth-int");
 	if (!bytes_eq_nocase(run->challenge.realm, run->conf->bsf))
 		return ue_fail(run->why, GBA_E_REALM, "challenge of %.*s, not of %.*s", BYTES_FMT(run->challenge.realm),
 			       BYTES_FMT(run->conf->bsf));
@@ -193,7 +197,8 @@ static enum gba_err ask_usim(struct run *run)
 	enum gba_err err;
 
 	new_cnonce(run);
-	err = run->usim->ops->authenticate(run->usim->card, run->gba_u ? USIM_GBA : USIM_3G, run->rand, run->autn, &run->reply);
+	err = run->usim->ops->authenticate(run->usim->card, run->gba_u ? USIM_GBA : USIM_3G, run->rand, run->autn,
+					   &run->reply);
 	if (err == GBA_OK && run->challenge.algorithm == DIGEST_AKAV2_MD5)
 		gba_akav2_password(BYTES(run->reply.res, run->reply.res_len), run->reply.ik, run->reply.ck, run->akav2);
 	return err;
@@ -219,7 +224,8 @@ static enum gba_err check_rspauth(struct run *run)
 	for (i = 0; i < info.rspauth.n; i++)
 		got[i] = (char)tolower(info.rspauth.p[i]);
 	if (!bytes_eq_secret(BYTES(got, info.rspauth.n), bytes_of(want)))
-		return ue_fail(run->why, GBA_E_DIGEST_MISMATCH, "rspauth is wrong: not from the BSF, or altered on the way");
+		return ue_fail(run->why, GBA_E_DIGEST_MISMATCH,
+			       "rspauth is wrong: not from the BSF, or altered on the way");
 	return GBA_OK;
 }
 
@@ -234,7 +240,8 @@ static enum gba_err check_info(struct run *run, const struct bsinfo *info)
 	if (memcmp(rand, run->rand, RAND_LEN) != 0)
 		return ue_fail(run->why, GBA_E_PEER, "BSF gave the B-TID of another run");
 	if (!bytes_eq_nocase(fqdn, run->conf->bsf))
-		return ue_fail(run->why, GBA_E_REALM, "B-TID of %.*s, not of %.*s", BYTES_FMT(fqdn), BYTES_FMT(run->conf->bsf));
+		return ue_fail(run->why, GBA_E_REALM, "B-TID of %.*s, not of %.*s", BYTES_FMT(fqdn),
+			       BYTES_FMT(run->conf->bsf));
 	if (info->lifetime <= run->conf->now)
 		return ue_fail(run->why, GBA_E_PEER, "token is over before it begins: check the clock of this device");
 	return GBA_OK;
@@ -421,10 +428,12 @@ static enum gba_err prepare(struct run *run)
 	return GBA_OK;
 }
 
-enum gba_err ub_run(TALLOC_CTX *mem_ctx, const struct ub_conf *conf, const struct usim *usim, const struct fetcher *fetcher,
-		    struct ub_result *_result, struct ue_why *why)
+enum gba_err ub_run(TALLOC_CTX *mem_ctx, const struct ub_conf *conf, const struct usim *usim,
+		    const struct fetcher *fetcher, struct ub_result *_result, struct ue_why *why)
 {
-	struct run run = { .mem_ctx = mem_ctx, .conf = conf, .usim = usim, .fetcher = fetcher, .result = _result, .why = why };
+	struct run run = {
+		.mem_ctx = mem_ctx, .conf = conf, .usim = usim, .fetcher = fetcher, .result = _result, .why = why
+	};
 	enum gba_err err;
 
 	memset(_result, 0, sizeof(*_result));

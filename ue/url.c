@@ -53,7 +53,8 @@ static enum gba_err fill(TALLOC_CTX *mem_ctx, CURLU *handle, const char *const *
 {
 	char port[8];
 
-	if (!part(handle, CURLUPART_SCHEME, 0, _url->scheme, sizeof(_url->scheme)) || !scheme_listed(_url->scheme, schemes))
+	if (!part(handle, CURLUPART_SCHEME, 0, _url->scheme, sizeof(_url->scheme)) ||
+	    !scheme_listed(_url->scheme, schemes))
 		return GBA_E_SYNTAX;
 	if (!part(handle, CURLUPART_HOST, 0, _url->host, sizeof(_url->host)) || _url->host[0] == '\0')
 		return GBA_E_SYNTAX;

@@ -10,14 +10,15 @@
 #include "core/ident.h"
 
 struct url {
-	const char *text; /* what to give to libcurl */
-	char scheme[8];	  /* lower case */
+	const char *text;        /* what to give to libcurl */
+	char scheme[8];          /* lower case */
 	char host[FQDN_MAX + 1]; /* lower case; a name, or an address (IPv6 in brackets) */
-	unsigned int port;	 /* 80 and 443 when not given for http and https; else 0 */
-	const char *target;	 /* path and query as sent; at least "/" */
+	unsigned int port;       /* 80 and 443 when not given for http and https; else 0 */
+	const char *target;      /* path and query as sent; at least "/" */
 };
 
-/** Texts below mem_ctx. Refused: user information, another scheme than those of the list, control characters and blanks.
+/** Texts below mem_ctx. Refused: user information, another scheme than those of the list, control characters and
+ * blanks.
  * @param schemes  NULL-terminated @retval GBA_E_SYNTAX, GBA_E_NOMEM */
 enum gba_err url_parse(TALLOC_CTX *mem_ctx, const char *text, const char *const *schemes, struct url *_url);
 /** "http", "https" */

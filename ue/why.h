@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** What went wrong, in words for the person at the device; the error row alone says what kind of thing. No secret in it. */
+/** What went wrong, in words for the person at the device; the error row alone says what kind of thing. No secret in
+ * it. */
 #ifndef GBA_UE_WHY_H
 #define GBA_UE_WHY_H
 
@@ -9,8 +10,8 @@ struct ue_why {
 	char text[256];
 };
 
-/** Write the text (cut when too long; control characters, which a peer may have sent, become '?') and return err, so that
- * a refusal is one statement. why may be NULL. */
+/** Write the text (cut when too long; control characters, which a peer may have sent, become '?') and return err, so
+ * that a refusal is one statement. why may be NULL. */
 enum gba_err ue_fail(struct ue_why *why, enum gba_err err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

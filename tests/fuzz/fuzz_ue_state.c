@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of the device's state folder after unsealing, soft USIM and tokens: what is accepted must survive a round trip. */
+/* Files of the device's state folder after unsealing, soft USIM and tokens: what is accepted must survive a round trip.
+ */
 #include <stdlib.h>
 
 #include "ue/token.h"

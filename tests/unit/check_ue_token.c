@@ -7,11 +7,11 @@
 #include "ue/url.h"
 #include "unit/ue_fixture.h"
 
-#define T0    ((time_t)1900000000)
-#define LIFE  3600
+#define T0     ((time_t)1900000000)
+#define LIFE   3600
 #define BTID_A EX_BTID
 #define BTID_B "QkJCQkJCQkJCQkJCQkJCQg==@" EX_BSF
-#define NAF   "naf1.example.com"
+#define NAF    "naf1.example.com"
 
 static struct token_realm realm_row(const char *profile, const char *btid, time_t expires)
 {
@@ -88,7 +88,8 @@ START_TEST(one_active_token_per_application)
 	struct token_realm renewed = realm_row("a", BTID_B, T0 + 2 * LIFE);
 	bool changed = false;
 
-	ck_assert_err(tokens_bind(tokens, tokens_realm(tokens, "a"), bytes_of("NAF1.example.com"), T0, &changed), GBA_OK);
+	ck_assert_err(tokens_bind(tokens, tokens_realm(tokens, "a"), bytes_of("NAF1.example.com"), T0, &changed),
+		      GBA_OK);
 	ck_assert(changed);
 	changed = false;
 	ck_assert_err(tokens_bind(tokens, tokens_realm(tokens, "a"), bytes_of(NAF), T0, &changed), GBA_OK);
@@ -120,10 +121,12 @@ START_TEST(many_realms_and_applications)
 		ck_assert_err(tokens_bootstrapped(tokens, &realm), GBA_OK);
 		for (j = 0; j < TOKENS_APPS_MAX / TOKENS_REALMS_MAX; j++) {
 			snprintf(naf, sizeof(naf), "naf%zu.p%zu.example", j, i);
-			ck_assert_err(tokens_bind(tokens, tokens_realm(tokens, profile), bytes_of(naf), T0, &changed), GBA_OK);
+			ck_assert_err(tokens_bind(tokens, tokens_realm(tokens, profile), bytes_of(naf), T0, &changed),
+				      GBA_OK);
 		}
 	}
-	ck_assert_err(tokens_bind(tokens, &tokens->realms[0], bytes_of("one.more.example"), T0, &changed), GBA_E_NOSPACE);
+	ck_assert_err(tokens_bind(tokens, &tokens->realms[0], bytes_of("one.more.example"), T0, &changed),
+		      GBA_E_NOSPACE);
 	ck_assert_ptr_null(tokens_realm_make(tokens, "another"));
 	ck_assert_err(tokens_encode(test_ctx, tokens, &plain), GBA_OK);
 	ck_assert_err(tokens_decode(test_ctx, plain, &again), GBA_OK);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ub against a BSF that is a list of canned answers: the worked example octet by octet, then everything that must stop a
- * run. Texts are those of ub-worked-example.json; other digests were computed by Python's hashlib. */
+/* Ub against a BSF that is a list of canned answers: the worked example octet by octet, then everything that must stop
+ * a run. Texts are those of ub-worked-example.json; other digests were computed by Python's hashlib. */
 #include <stdio.h>
 
 #include "core/clock.h"
@@ -8,16 +8,16 @@
 #include "ue/ub.h"
 #include "unit/ue_fixture.h"
 
-#define CNONCE	"0a4f113b9c2d7e60"
-#define NONCE	"I1U8vpY3qJ0hiuZNrke/NaponGSDUQAAn4l+8uekxfg="
-#define OPAQUE	"5ccc069c403ebaf9f0171e9517f30e41"
-#define REALM	"Digest realm=\"" EX_BSF "\", "
+#define CNONCE    "0a4f113b9c2d7e60"
+#define NONCE     "I1U8vpY3qJ0hiuZNrke/NaponGSDUQAAn4l+8uekxfg="
+#define OPAQUE    "5ccc069c403ebaf9f0171e9517f30e41"
+#define REALM     "Digest realm=\"" EX_BSF "\", "
 #define CHALLENGE REALM "nonce=\"" NONCE "\", algorithm=AKAv1-MD5, qop=\"auth-int\", opaque=\"" OPAQUE "\""
 #define BODY                                                                                                           \
 	"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<BootstrappingInfo xmlns=\"uri:3gpp-gba\">\n  <btid>" EX_BTID     \
 	"</btid>\n  <lifetime>2031-01-01T12:00:00Z</lifetime>\n</BootstrappingInfo>\n"
-#define INFO	"qop=auth-int, rspauth=\"7eb98648f105ed66871d6aa1c3e345ad\", cnonce=\"" CNONCE "\", nc=00000001"
-#define STEP1	"Digest username=\"" EX_IMPI "\", realm=\"" EX_BSF "\", nonce=\"\", uri=\"/\", response=\"\""
+#define INFO  "qop=auth-int, rspauth=\"7eb98648f105ed66871d6aa1c3e345ad\", cnonce=\"" CNONCE "\", nc=00000001"
+#define STEP1 "Digest username=\"" EX_IMPI "\", realm=\"" EX_BSF "\", nonce=\"\", uri=\"/\", response=\"\""
 #define STEP3                                                                                                          \
 	"Digest username=\"" EX_IMPI "\", realm=\"" EX_BSF "\", nonce=\"" NONCE "\", uri=\"/\", qop=auth-int, "        \
 	"nc=00000001, cnonce=\"" CNONCE "\", response=\"8d8d3ee5cd889b2db40664ff42f13a74\", opaque=\"" OPAQUE "\", "   \
@@ -39,8 +39,8 @@ struct script {
 	const char *authorization[6], *user_agent, *application; /* as sent */
 };
 
-static enum gba_err canned_fetch(void *arg, TALLOC_CTX *mem_ctx, const struct fetch_ask *ask, struct fetch_answer *_answer,
-				 struct ue_why *why)
+static enum gba_err canned_fetch(void *arg, TALLOC_CTX *mem_ctx, const struct fetch_ask *ask,
+				 struct fetch_answer *_answer, struct ue_why *why)
 {
 	struct script *script = arg;
 	const struct canned *canned = &script->answers[script->asked];
@@ -74,8 +74,12 @@ static enum gba_err canned_fetch(void *arg, TALLOC_CTX *mem_ctx, const struct fe
 
 static struct ub_conf example_conf(void)
 {
-	return (struct ub_conf){ .bsf = bytes_of(EX_BSF), .url = "http://" EX_BSF "/", .impi = bytes_of(EX_IMPI),
-				 .product = "example-ue/1.0", .cnonce = CNONCE, .now = T_NOW };
+	return (struct ub_conf){ .bsf = bytes_of(EX_BSF),
+				 .url = "http://" EX_BSF "/",
+				 .impi = bytes_of(EX_IMPI),
+				 .product = "example-ue/1.0",
+				 .cnonce = CNONCE,
+				 .now = T_NOW };
 }
 
 static enum gba_err run(const struct ub_conf *conf, bool gba_u, struct script *script, struct ub_result *result)
@@ -87,8 +91,8 @@ static enum gba_err run(const struct ub_conf *conf, bool gba_u, struct script *s
 	return ub_run(test_ctx, conf, &usim, &fetcher, result, &why);
 }
 
-#define WWW  "WWW-Authenticate"
-#define AINFO "Authentication-Info"
+#define WWW         "WWW-Authenticate"
+#define AINFO       "Authentication-Info"
 #define TMPI_SERVER "bsf/1.0 3gpp-gba-tmpi"
 
 /* REQ: Y3056-10.4-2c, Y3056-9.3-6 */
@@ -117,7 +121,10 @@ END_TEST
 /* Each row: what the BSF answers, and how the run must end after how many requests. REQ: Y3056-10.4-2b, OBF-7.2.3-1 */
 #define BAD_REALM "Digest realm=\"bsf.evil.example\", nonce=\"" NONCE "\", algorithm=AKAv1-MD5, qop=\"auth-int\""
 #define MAC_NONCE "I1U8vpY3qJ0hiuZNrke/NaponGSDUQAAn4l+8uekxfk=" /* last bit of MAC */
-#define OK401	  { 401, WWW, CHALLENGE, NULL, 0, NULL }
+#define OK401                                                                                                          \
+	{                                                                                                              \
+		401, WWW, CHALLENGE, NULL, 0, NULL                                                                     \
+	}
 static const struct {
 	const char *name;
 	struct canned answers[4];
@@ -127,45 +134,77 @@ static const struct {
 	{ "realm of another node", { { 401, WWW, BAD_REALM, NULL, 0, NULL } }, GBA_E_REALM, 1 },
 	{ "MAC wrong",
 	  { { 401, WWW, REALM "nonce=\"" MAC_NONCE "\", algorithm=AKAv1-MD5, qop=\"auth-int\"", NULL, 0, NULL } },
-	  GBA_E_AKA_MAC, 1 },
+	  GBA_E_AKA_MAC,
+	  1 },
 	{ "nonce too short",
-	  { { 401, WWW, REALM "nonce=\"I1U8vpY3qJ0hiuZNrke/NQ==\", algorithm=AKAv1-MD5, qop=\"auth-int\"", NULL, 0, NULL } },
-	  GBA_E_PEER, 1 },
+	  { { 401, WWW, REALM "nonce=\"I1U8vpY3qJ0hiuZNrke/NQ==\", algorithm=AKAv1-MD5, qop=\"auth-int\"", NULL, 0,
+	      NULL } },
+	  GBA_E_PEER,
+	  1 },
 	{ "nonce not base64",
-	  { { 401, WWW, REALM "nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\", algorithm=AKAv1-MD5, qop=\"auth-int\"", NULL, 0, NULL } },
-	  GBA_E_PEER, 1 },
-	{ "plain MD5", { { 401, WWW, REALM "nonce=\"" NONCE "\", algorithm=MD5, qop=\"auth-int\"", NULL, 0, NULL } },
-	  GBA_E_AUTH_SCHEME, 1 },
-	{ "no algorithm", { { 401, WWW, REALM "nonce=\"" NONCE "\", qop=\"auth-int\"", NULL, 0, NULL } }, GBA_E_AUTH_SCHEME, 1 },
+	  { { 401, WWW, REALM "nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\", algorithm=AKAv1-MD5, qop=\"auth-int\"",
+	      NULL, 0, NULL } },
+	  GBA_E_PEER,
+	  1 },
+	{ "plain MD5",
+	  { { 401, WWW, REALM "nonce=\"" NONCE "\", algorithm=MD5, qop=\"auth-int\"", NULL, 0, NULL } },
+	  GBA_E_AUTH_SCHEME,
+	  1 },
+	{ "no algorithm",
+	  { { 401, WWW, REALM "nonce=\"" NONCE "\", qop=\"auth-int\"", NULL, 0, NULL } },
+	  GBA_E_AUTH_SCHEME,
+	  1 },
 	{ "qop without integrity",
-	  { { 401, WWW, REALM "nonce=\"" NONCE "\", algorithm=AKAv1-MD5, qop=\"auth\"", NULL, 0, NULL } }, GBA_E_AUTH_SCHEME, 1 },
-	{ "no qop", { { 401, WWW, REALM "nonce=\"" NONCE "\", algorithm=AKAv1-MD5", NULL, 0, NULL } }, GBA_E_AUTH_SCHEME, 1 },
+	  { { 401, WWW, REALM "nonce=\"" NONCE "\", algorithm=AKAv1-MD5, qop=\"auth\"", NULL, 0, NULL } },
+	  GBA_E_AUTH_SCHEME,
+	  1 },
+	{ "no qop",
+	  { { 401, WWW, REALM "nonce=\"" NONCE "\", algorithm=AKAv1-MD5", NULL, 0, NULL } },
+	  GBA_E_AUTH_SCHEME,
+	  1 },
 	{ "Basic", { { 401, WWW, "Basic realm=\"" EX_BSF "\"", NULL, 0, NULL } }, GBA_E_AUTH_SCHEME, 1 },
 	{ "401 without challenge", { { 401, NULL, NULL, NULL, 0, NULL } }, GBA_E_AUTH_SCHEME, 1 },
 	{ "403 at once", { { 403, NULL, NULL, NULL, 0, NULL } }, GBA_E_NOT_AUTHORIZED, 1 },
 	{ "403 to our response", { OK401, { 403, NULL, NULL, NULL, 0, NULL } }, GBA_E_NOT_AUTHORIZED, 2 },
 	{ "200 without challenge", { { 200, AINFO, INFO, BODY, 0, NULL } }, GBA_E_PEER, 1 },
 	{ "redirect", { { 302, "Location", "http://bsf.evil.example/", NULL, 0, NULL } }, GBA_E_PEER, 1 },
-	{ "redirect of the response", { OK401, { 307, "Location", "http://bsf.evil.example/", NULL, 0, NULL } }, GBA_E_PEER, 2 },
+	{ "redirect of the response",
+	  { OK401, { 307, "Location", "http://bsf.evil.example/", NULL, 0, NULL } },
+	  GBA_E_PEER,
+	  2 },
 	{ "503 without Retry-After", { { 503, NULL, NULL, NULL, 0, NULL } }, GBA_E_BUSY, 1 },
 	{ "503 for an hour", { { 503, NULL, NULL, NULL, 3600, NULL } }, GBA_E_BUSY, 1 },
 	{ "503 twice", { { 503, NULL, NULL, NULL, 1, NULL }, { 503, NULL, NULL, NULL, 1, NULL } }, GBA_E_BUSY, 2 },
 	{ "500", { { 500, NULL, NULL, NULL, 0, NULL } }, GBA_E_PEER, 1 },
 	{ "no Authentication-Info", { OK401, { 200, NULL, NULL, BODY, 0, NULL } }, GBA_E_DIGEST_MISMATCH, 2 },
-	{ "no rspauth", { OK401, { 200, AINFO, "qop=auth-int, cnonce=\"" CNONCE "\", nc=00000001", BODY, 0, NULL } },
-	  GBA_E_DIGEST_MISMATCH, 2 },
+	{ "no rspauth",
+	  { OK401, { 200, AINFO, "qop=auth-int, cnonce=\"" CNONCE "\", nc=00000001", BODY, 0, NULL } },
+	  GBA_E_DIGEST_MISMATCH,
+	  2 },
 	{ "rspauth wrong",
-	  { OK401, { 200, AINFO, "qop=auth-int, rspauth=\"7eb98648f105ed66871d6aa1c3e345ae\", cnonce=\"" CNONCE "\", nc=00000001",
-		     BODY, 0, NULL } }, GBA_E_DIGEST_MISMATCH, 2 },
+	  { OK401,
+	    { 200, AINFO,
+	      "qop=auth-int, rspauth=\"7eb98648f105ed66871d6aa1c3e345ae\", cnonce=\"" CNONCE "\", nc=00000001", BODY, 0,
+	      NULL } },
+	  GBA_E_DIGEST_MISMATCH,
+	  2 },
 	{ "rspauth cut short",
-	  { OK401, { 200, AINFO, "qop=auth-int, rspauth=\"7eb98648\", cnonce=\"" CNONCE "\", nc=00000001", BODY, 0, NULL } },
-	  GBA_E_DIGEST_MISMATCH, 2 },
+	  { OK401,
+	    { 200, AINFO, "qop=auth-int, rspauth=\"7eb98648\", cnonce=\"" CNONCE "\", nc=00000001", BODY, 0, NULL } },
+	  GBA_E_DIGEST_MISMATCH,
+	  2 },
 	{ "cnonce of another request",
-	  { OK401, { 200, AINFO, "qop=auth-int, rspauth=\"7eb98648f105ed66871d6aa1c3e345ad\", cnonce=\"0000\", nc=00000001",
-		     BODY, 0, NULL } }, GBA_E_DIGEST_MISMATCH, 2 },
+	  { OK401,
+	    { 200, AINFO, "qop=auth-int, rspauth=\"7eb98648f105ed66871d6aa1c3e345ad\", cnonce=\"0000\", nc=00000001",
+	      BODY, 0, NULL } },
+	  GBA_E_DIGEST_MISMATCH,
+	  2 },
 	{ "rspauth without body integrity",
-	  { OK401, { 200, AINFO, "qop=auth, rspauth=\"7eb98648f105ed66871d6aa1c3e345ad\", cnonce=\"" CNONCE "\", nc=00000001",
-		     BODY, 0, NULL } }, GBA_E_DIGEST_MISMATCH, 2 },
+	  { OK401,
+	    { 200, AINFO, "qop=auth, rspauth=\"7eb98648f105ed66871d6aa1c3e345ad\", cnonce=\"" CNONCE "\", nc=00000001",
+	      BODY, 0, NULL } },
+	  GBA_E_DIGEST_MISMATCH,
+	  2 },
 	{ "body altered", { OK401, { 200, AINFO, INFO, BODY " ", 0, NULL } }, GBA_E_DIGEST_MISMATCH, 2 },
 	{ "body missing", { OK401, { 200, AINFO, INFO, NULL, 0, NULL } }, GBA_E_DIGEST_MISMATCH, 2 },
 	{ "response refused, challenge used up", { OK401, OK401 }, GBA_E_AKA_SYNC, 3 },
@@ -192,15 +231,19 @@ START_TEST(runs_that_must_stop)
 END_TEST
 
 /* Bodies that are protected by a right rspauth (third column, by hashlib) and still of no use. */
-#define DOC(btid, lifetime) "<BootstrappingInfo xmlns=\"uri:3gpp-gba\"><btid>" btid "</btid><lifetime>" lifetime "</lifetime></BootstrappingInfo>"
+#define DOC(btid, lifetime)                                                                                            \
+	"<BootstrappingInfo xmlns=\"uri:3gpp-gba\"><btid>" btid "</btid><lifetime>" lifetime                           \
+	"</lifetime></BootstrappingInfo>"
 #define LATER "2031-01-01T12:00:00Z"
 static const struct {
 	const char *name, *body, *rspauth;
 	enum gba_err want;
 } body_rows[] = {
 	{ "good", DOC(EX_BTID, LATER), "4b57c5ce92fe966054f566976eabc21d", GBA_OK },
-	{ "B-TID of another run", DOC("QkJCQkJCQkJCQkJCQkJCQg==@" EX_BSF, LATER), "317daf2cf8115f690870810e156ec663", GBA_E_PEER },
-	{ "B-TID of another BSF", DOC("I1U8vpY3qJ0hiuZNrke/NQ==@bsf.evil.example", LATER), "04b6e246c643a42760f21adee2477c25", GBA_E_REALM },
+	{ "B-TID of another run", DOC("QkJCQkJCQkJCQkJCQkJCQg==@" EX_BSF, LATER), "317daf2cf8115f690870810e156ec663",
+	  GBA_E_PEER },
+	{ "B-TID of another BSF", DOC("I1U8vpY3qJ0hiuZNrke/NQ==@bsf.evil.example", LATER),
+	  "04b6e246c643a42760f21adee2477c25", GBA_E_REALM },
 	{ "B-TID malformed", DOC("I1U8vpY3@" EX_BSF, LATER), "8a7f42b1a2f69bd41f55374a2b274f6e", GBA_E_BTID_SYNTAX },
 	{ "over already", DOC(EX_BTID, "2030-03-17T17:46:40Z"), "d64a3796ff2ee8b2d5deb31ceb7977cd", GBA_E_PEER },
 	{ "no XML", "BootstrappingInfo", "925a2001ab462e8c4287197ac0b8494e", GBA_E_XML },
@@ -223,7 +266,9 @@ START_TEST(bodies_are_checked)
 END_TEST
 
 /* RFC 3310 3.4: AUTS of SQN_MS 000000001000, response with an empty password; then a fresh challenge is answered. */
-#define RESYNC_TAIL "response=\"19c406e61adde879196774cca4b043ca\", opaque=\"" OPAQUE "\", algorithm=AKAv1-MD5, auts=\"RR6L7LQ7BcVC+xeK+y0=\""
+#define RESYNC_TAIL                                                                                                    \
+	"response=\"19c406e61adde879196774cca4b043ca\", opaque=\"" OPAQUE                                              \
+	"\", algorithm=AKAv1-MD5, auts=\"RR6L7LQ7BcVC+xeK+y0=\""
 
 static enum gba_err ahead(struct soft_usim_data *data, void *arg)
 {
@@ -235,10 +280,16 @@ static enum gba_err ahead(struct soft_usim_data *data, void *arg)
 
 START_TEST(resynchronisation)
 {
-	static const struct canned answers[] = { OK401,
-						 { 401, WWW, REALM "nonce=\"I1U8vpY3qJ0hiuZNrke/NaponGSTUQAAC7lzb6wxPgU=\", algorithm=AKAv1-MD5, qop=\"auth-int\"", NULL, 0, NULL },
-						 { 200, AINFO, "qop=auth-int, rspauth=\"f70d6341adfa401aa387064c9b036a63\", cnonce=\"" CNONCE "\", nc=00000001", BODY, 0, NULL },
-						 { 0 } };
+	static const struct canned answers[] = {
+		OK401,
+		{ 401, WWW,
+		  REALM "nonce=\"I1U8vpY3qJ0hiuZNrke/NaponGSTUQAAC7lzb6wxPgU=\", algorithm=AKAv1-MD5, qop=\"auth-int\"",
+		  NULL, 0, NULL },
+		{ 200, AINFO,
+		  "qop=auth-int, rspauth=\"f70d6341adfa401aa387064c9b036a63\", cnonce=\"" CNONCE "\", nc=00000001",
+		  BODY, 0, NULL },
+		{ 0 }
+	};
 	struct script script = { .answers = answers };
 	struct state *state = ue_fixture_state();
 	struct usim usim = ue_fixture_usim(state, false);
@@ -305,7 +356,9 @@ END_TEST
 #define AKAV2 REALM "nonce=\"" NONCE "\", algorithm=AKAv2-MD5, qop=\"auth-int\", opaque=\"" OPAQUE "\""
 START_TEST(akav2_when_offered)
 {
-	static const struct canned answers[] = { { 401, WWW, AKAV2, NULL, 0, NULL }, { 403, NULL, NULL, NULL, 0, NULL }, { 0 } };
+	static const struct canned answers[] = { { 401, WWW, AKAV2, NULL, 0, NULL },
+						 { 403, NULL, NULL, NULL, 0, NULL },
+						 { 0 } };
 	struct script script = { .answers = answers };
 	struct ub_conf conf = example_conf();
 	struct ub_result result;
@@ -321,8 +374,11 @@ END_TEST
 START_TEST(gba_u_run)
 {
 	static const struct canned answers[] = {
-		{ 401, WWW, REALM "nonce=\"" NONCE_STAR "\", algorithm=AKAv1-MD5, qop=\"auth-int\"", NULL, 0, TMPI_SERVER },
-		{ 200, AINFO, "qop=auth-int, rspauth=\"b39edb08c881cda0328957de7d74128c\", cnonce=\"" CNONCE "\", nc=00000001", BODY, 0, TMPI_SERVER },
+		{ 401, WWW, REALM "nonce=\"" NONCE_STAR "\", algorithm=AKAv1-MD5, qop=\"auth-int\"", NULL, 0,
+		  TMPI_SERVER },
+		{ 200, AINFO,
+		  "qop=auth-int, rspauth=\"b39edb08c881cda0328957de7d74128c\", cnonce=\"" CNONCE "\", nc=00000001",
+		  BODY, 0, TMPI_SERVER },
 		{ 0 }
 	};
 	struct script script = { .answers = answers };
@@ -364,7 +420,9 @@ END_TEST
 
 START_TEST(retry_after_is_waited_out)
 {
-	static const struct canned answers[] = { { 503, NULL, NULL, NULL, 1, NULL }, OK401, { 200, AINFO, INFO, BODY, 0, NULL }, { 0 } };
+	static const struct canned answers[] = {
+		{ 503, NULL, NULL, NULL, 1, NULL }, OK401, { 200, AINFO, INFO, BODY, 0, NULL }, { 0 }
+	};
 	struct script script = { .answers = answers };
 	struct ub_conf conf = example_conf();
 	uint64_t began = clock_mono_ms();

@@ -163,7 +163,8 @@ START_TEST(tuak_card)
 	ck_assert_bytes(BYTES(reply.res, reply.res_len), fixture_hex("657acd64"), "RES");
 	ck_assert_bytes(BYTES(reply.ck, 16), fixture_hex("d71a1e5c6caffe986a26f783e5c78be1"), "CK");
 	ck_assert_bytes(BYTES(reply.ik, 16), fixture_hex("be849fa2564f869aecee6f62d4337e72"), "IK");
-	ck_assert_err(authenticate(usim, USIM_3G, "42424242424242424242424242424242", TUAK_AUTN, &reply), GBA_E_AKA_SYNC);
+	ck_assert_err(authenticate(usim, USIM_3G, "42424242424242424242424242424242", TUAK_AUTN, &reply),
+		      GBA_E_AKA_SYNC);
 	ck_assert_bytes(BYTES(reply.auts, AKA_AUTS_LEN), fixture_hex(TUAK_AUTS), "AUTS");
 }
 END_TEST
@@ -204,8 +205,8 @@ START_TEST(gba_context_needs_a_gba_card)
 }
 END_TEST
 
-/* A process that dies inside AUTHENTICATE has given no RES; afterwards the card is whole, and a challenge whose SQN became
- * durable is not taken again. REQ: Y3056-9.4.2-1 */
+/* A process that dies inside AUTHENTICATE has given no RES; afterwards the card is whole, and a challenge whose SQN
+ * became durable is not taken again. REQ: Y3056-9.4.2-1 */
 static const struct {
 	const char *name;
 	int when;
@@ -283,7 +284,8 @@ END_TEST
 START_TEST(sealed_file_of_another_name_is_refused)
 {
 	const char *dir = ue_fixture_dir();
-	char *from = talloc_asprintf(test_ctx, "%s/usim-default", dir), *to = talloc_asprintf(test_ctx, "%s/usim-b", dir);
+	char *from = talloc_asprintf(test_ctx, "%s/usim-default", dir),
+	     *to = talloc_asprintf(test_ctx, "%s/usim-b", dir);
 	struct soft_usim_data *data;
 	struct state *state;
 

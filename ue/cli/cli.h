@@ -47,7 +47,8 @@ struct cli_opt {
 #define CLI_OF(st, m, ctype) (offsetof(st, m) + 0 * sizeof((ctype *)0 == &((st *)0)->m))
 #define CLI_OPT_FLAG(name, st, m, help) { name, NULL, CLI_FLAG, CLI_OF(st, m, bool), 0, 0, help }
 #define CLI_OPT_TEXT(name, arg, st, m, help) { name, arg, CLI_TEXT, CLI_OF(st, m, const char *), 0, 0, help }
-#define CLI_OPT_NUMBER(name, arg, min, max, st, m, help) { name, arg, CLI_NUMBER, CLI_OF(st, m, uint32_t), min, max, help }
+#define CLI_OPT_NUMBER(name, arg, min, max, st, m, help) \
+	{ name, arg, CLI_NUMBER, CLI_OF(st, m, uint32_t), min, max, help }
 #define CLI_OPT_LIST(name, arg, st, m, help) { name, arg, CLI_LIST, CLI_OF(st, m, struct cli_list), 0, 0, help }
 #define CLI_OPT_END { NULL, NULL, CLI_FLAG, 0, 0, 0, NULL }
 

@@ -8,13 +8,16 @@ struct profile_args {
 };
 
 static const struct cli_opt add_opts[] = {
-	CLI_OPT_TEXT("--bsf", "FQDN", struct profile_args, bsf, "Name of the realm's BSF (required): its Digest realm must be this"),
+	CLI_OPT_TEXT("--bsf", "FQDN", struct profile_args, bsf,
+		     "Name of the realm's BSF (required): its Digest realm must be this"),
 	CLI_OPT_TEXT("--url", "URL", struct profile_args, url, "Where it serves Ub; http://FQDN/ otherwise"),
-	CLI_OPT_TEXT("--connect", "ADDR:PORT", struct profile_args, connect, "Connect here, whatever host the URL names"),
+	CLI_OPT_TEXT("--connect", "ADDR:PORT", struct profile_args, connect,
+		     "Connect here, whatever host the URL names"),
 	CLI_OPT_TEXT("--ca-file", "FILE", struct profile_args, ca_file, "Certificates to trust for https (PEM)"),
 	CLI_OPT_TEXT("--usim", "NAME", struct profile_args, usim, "USIM whose keys are used; \"default\" otherwise"),
 	CLI_OPT_TEXT("--impi", "IMPI", struct profile_args, impi, "Private identity; the USIM's otherwise"),
-	CLI_OPT_FLAG("--announce", struct profile_args, announce, "Name the application to the BSF (header " UB_APP_HEADER ")"),
+	CLI_OPT_FLAG("--announce", struct profile_args, announce,
+		     "Name the application to the BSF (header " UB_APP_HEADER ")"),
 	CLI_OPT_END,
 };
 
@@ -35,10 +38,12 @@ static enum gba_err fill(struct cli *cli, const struct profile_args *args, struc
 
 	if (args->bsf == NULL)
 		return ue_fail(&cli->why, GBA_E_SYNTAX, "--bsf FQDN is needed");
-	if (!copy(profile.name, sizeof(profile.name), cli->operands[0]) || !copy(profile.bsf, sizeof(profile.bsf), args->bsf) ||
-	    !copy(profile.url, sizeof(profile.url), args->url) || !copy(profile.connect, sizeof(profile.connect), args->connect) ||
+	if (!copy(profile.name, sizeof(profile.name), cli->operands[0]) ||
+	    !copy(profile.bsf, sizeof(profile.bsf), args->bsf) || !copy(profile.url, sizeof(profile.url), args->url) ||
+	    !copy(profile.connect, sizeof(profile.connect), args->connect) ||
 	    !copy(profile.ca_file, sizeof(profile.ca_file), args->ca_file) ||
-	    !copy(profile.usim, sizeof(profile.usim), args->usim) || !copy(profile.impi, sizeof(profile.impi), args->impi))
+	    !copy(profile.usim, sizeof(profile.usim), args->usim) ||
+	    !copy(profile.impi, sizeof(profile.impi), args->impi))
 		return ue_fail(&cli->why, GBA_E_SYNTAX, "a value is too long");
 	*_profile = profile;
 	return GBA_OK;
@@ -76,7 +81,8 @@ static enum gba_err add(struct cli *cli, struct state *state, struct profiles *p
 
 	(void)state;
 	if (err == GBA_OK)
-		cli->result = profile_json(profile, profiles_active(profiles) == profiles_find(profiles, profile->name));
+		cli->result =
+			profile_json(profile, profiles_active(profiles) == profiles_find(profiles, profile->name));
 	return err;
 }
 
@@ -162,7 +168,8 @@ const struct cli_cmd cmd_profile_commands[] = {
 	{ "profile add", "NAME", 1, 1, add_opts, sizeof(struct profile_args), add_defaults, cmd_add,
 	  "Add an operator's realm; the first one becomes active" },
 	{ "profile list", "", 0, 0, NULL, 0, NULL, cmd_list, "List the realms this device may bootstrap with" },
-	{ "profile use", "NAME", 1, 1, NULL, 0, NULL, cmd_use, "Make a realm the active one; tokens of the others are retired" },
+	{ "profile use", "NAME", 1, 1, NULL, 0, NULL, cmd_use,
+	  "Make a realm the active one; tokens of the others are retired" },
 	{ "profile remove", "NAME", 1, 1, NULL, 0, NULL, cmd_remove, "Remove a realm and its tokens" },
 	CLI_CMD_END,
 };

@@ -22,7 +22,8 @@ struct bootstrap_args {
 static const struct cli_opt bootstrap_opts[] = {
 	CLI_OPT_TEXT("--naf", "FQDN", struct bootstrap_args, naf, "Application the token is for"),
 	CLI_OPT_NUMBER("--timeout", "S", 1, 600, struct bootstrap_args, timeout, "For the whole run; 30 otherwise"),
-	CLI_OPT_FLAG("--force", struct bootstrap_args, force, "Even if there is a valid token, or the BSF asked to wait"),
+	CLI_OPT_FLAG("--force", struct bootstrap_args, force,
+		     "Even if there is a valid token, or the BSF asked to wait"),
 	CLI_OPT_END,
 };
 
@@ -47,16 +48,18 @@ struct proxy_args {
 	uint32_t max_connections, idle;
 };
 
-#define UA_OPTS(st)                                                                                                            \
-	CLI_OPT_FLAG("--psk", st, ua.psk, "PSK-TLS only"),                                                                     \
-	CLI_OPT_FLAG("--digest", st, ua.digest, "HTTP Digest only (https: inside certificate TLS)"),                           \
-	CLI_OPT_FLAG("--tls1.2", st, ua.tls12, "TLS 1.2 only"),                                                                \
-	CLI_OPT_FLAG("--tls1.3", st, ua.tls13, "TLS 1.3 only"),                                                                \
-	CLI_OPT_TEXT("--connect", "ADDR:PORT", st, ua.connect, "Connect here, whatever host the URL names"),                   \
-	CLI_OPT_TEXT("--ca-file", "FILE", st, ua.ca_file, "Certificates to trust for https (PEM)"),                            \
-	CLI_OPT_TEXT("--psk-separator", "TEXT", st, ua.separator, "Between prefix and B-TID in the PSK identity; \";\" otherwise"), \
-	CLI_OPT_FLAG("--need-rspauth", st, ua.need_rspauth, "Digest: refuse answers whose sender did not prove itself"),      \
-	CLI_OPT_NUMBER("--timeout", "S", 1, 600, st, ua.timeout, "For one exchange; 30 otherwise")
+#define UA_OPTS(st)                                                                                                    \
+	CLI_OPT_FLAG("--psk", st, ua.psk, "PSK-TLS only"),                                                             \
+		CLI_OPT_FLAG("--digest", st, ua.digest, "HTTP Digest only (https: inside certificate TLS)"),           \
+		CLI_OPT_FLAG("--tls1.2", st, ua.tls12, "TLS 1.2 only"),                                                \
+		CLI_OPT_FLAG("--tls1.3", st, ua.tls13, "TLS 1.3 only"),                                                \
+		CLI_OPT_TEXT("--connect", "ADDR:PORT", st, ua.connect, "Connect here, whatever host the URL names"),   \
+		CLI_OPT_TEXT("--ca-file", "FILE", st, ua.ca_file, "Certificates to trust for https (PEM)"),            \
+		CLI_OPT_TEXT("--psk-separator", "TEXT", st, ua.separator,                                              \
+			     "Between prefix and B-TID in the PSK identity; \";\" otherwise"),                         \
+		CLI_OPT_FLAG("--need-rspauth", st, ua.need_rspauth,                                                    \
+			     "Digest: refuse answers whose sender did not prove itself"),                              \
+		CLI_OPT_NUMBER("--timeout", "S", 1, 600, st, ua.timeout, "For one exchange; 30 otherwise")
 
 static const struct cli_opt get_opts[] = {
 	UA_OPTS(struct get_args),
@@ -64,7 +67,8 @@ static const struct cli_opt get_opts[] = {
 	CLI_OPT_TEXT("--method", "NAME", struct get_args, method, "GET otherwise, with --data POST"),
 	CLI_OPT_TEXT("--data", "TEXT", struct get_args, data, "Body to send; \"@FILE\": content of a file"),
 	CLI_OPT_LIST("--header", "NAME: VALUE", struct get_args, headers, "Further header; may be repeated"),
-	CLI_OPT_NUMBER("--max-body", "KIB", 1, 1048576, struct get_args, max_body, "Longer answers are refused; 16384 otherwise"),
+	CLI_OPT_NUMBER("--max-body", "KIB", 1, 1048576, struct get_args, max_body,
+		       "Longer answers are refused; 16384 otherwise"),
 	CLI_OPT_FLAG("--include", struct get_args, include, "Put status and headers of the answer before the body"),
 	CLI_OPT_END,
 };
@@ -74,8 +78,10 @@ static const struct cli_opt proxy_opts[] = {
 	CLI_OPT_TEXT("--to", "URL", struct proxy_args, to,
 		     "Application (required): tls://HOST:PORT any protocol, https://HOST or http://HOST for HTTP"),
 	UA_OPTS(struct proxy_args),
-	CLI_OPT_NUMBER("--max-connections", "N", 1, PROXY_CONNECTIONS_MAX, struct proxy_args, max_connections, "64 otherwise"),
-	CLI_OPT_NUMBER("--idle", "S", 0, 86400, struct proxy_args, idle, "tls: end connections silent for so long; 300 otherwise, 0: never"),
+	CLI_OPT_NUMBER("--max-connections", "N", 1, PROXY_CONNECTIONS_MAX, struct proxy_args, max_connections,
+		       "64 otherwise"),
+	CLI_OPT_NUMBER("--idle", "S", 0, 86400, struct proxy_args, idle,
+		       "tls: end connections silent for so long; 300 otherwise, 0: never"),
 	CLI_OPT_END,
 };
 
@@ -169,7 +175,8 @@ static enum gba_err read_file(struct cli *cli, const char *path, struct bytes *_
 	if (in == NULL || fstat(fileno(in), &st) != 0 || st.st_size > UA_BODY_MAX) {
 		if (in != NULL)
 			fclose(in);
-		return ue_fail(&cli->why, GBA_E_NOT_FOUND, "%s: cannot be read, or is longer than %d octets", path, UA_BODY_MAX);
+		return ue_fail(&cli->why, GBA_E_NOT_FOUND, "%s: cannot be read, or is longer than %d octets", path,
+			       UA_BODY_MAX);
 	}
 	p = talloc_size(cli->ctx, (size_t)st.st_size + 1);
 	if (p != NULL)
@@ -227,7 +234,8 @@ static enum gba_err write_body(struct cli *cli, const struct get_args *args, con
 	bad = ferror(out) != 0;
 	if (args->out != NULL)
 		bad = fclose(out) != 0 || bad;
-	return bad ? ue_fail(&cli->why, GBA_E_IO, "%s: cannot be written", args->out != NULL ? args->out : "output") : GBA_OK;
+	return bad ? ue_fail(&cli->why, GBA_E_IO, "%s: cannot be written", args->out != NULL ? args->out : "output")
+		   : GBA_OK;
 }
 
 static json_t *text_of(const char *text)

@@ -15,7 +15,8 @@ struct key_args {
 };
 
 static const struct cli_opt key_opts[] = {
-	CLI_OPT_TEXT("--ua-id", "HEX", struct key_args, ua_id, "Ua security protocol, ten digits; 0100000002 (HTTP Digest) otherwise"),
+	CLI_OPT_TEXT("--ua-id", "HEX", struct key_args, ua_id,
+		     "Ua security protocol, ten digits; 0100000002 (HTTP Digest) otherwise"),
 	CLI_OPT_FLAG("--reveal", struct key_args, reveal, "Print the key, too: for other programs of a lab"),
 	CLI_OPT_END,
 };
@@ -234,7 +235,8 @@ static enum gba_err cmd_forget(struct cli *cli, void *args)
 const struct cli_cmd cmd_token_commands[] = {
 	{ "token list", "", 0, 0, NULL, 0, NULL, cmd_list, "List tokens of realms and of applications, never keys" },
 	{ "token show", "", 0, 0, NULL, 0, NULL, cmd_show, "Show the active realm's token" },
-	{ "token key", "NAF", 1, 1, key_opts, sizeof(struct key_args), NULL, cmd_key, "Fingerprint of an application's key" },
+	{ "token key", "NAF", 1, 1, key_opts, sizeof(struct key_args), NULL, cmd_key,
+	  "Fingerprint of an application's key" },
 	{ "token forget", "", 0, 0, forget_opts, sizeof(struct forget_args), NULL, cmd_forget, "Forget tokens" },
 	CLI_CMD_END,
 };

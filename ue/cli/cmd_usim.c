@@ -15,8 +15,10 @@ struct create_args {
 };
 
 static const struct cli_opt create_opts[] = {
-	CLI_OPT_TEXT("--imsi", "DIGITS", struct create_args, imsi, "International mobile subscriber identity (required)"),
-	CLI_OPT_NUMBER("--mnc-digits", "N", 2, 3, struct create_args, mnc_digits, "Digits of the network code in the IMSI; 2 otherwise"),
+	CLI_OPT_TEXT("--imsi", "DIGITS", struct create_args, imsi,
+		     "International mobile subscriber identity (required)"),
+	CLI_OPT_NUMBER("--mnc-digits", "N", 2, 3, struct create_args, mnc_digits,
+		       "Digits of the network code in the IMSI; 2 otherwise"),
 	CLI_OPT_TEXT("--impi", "IMPI", struct create_args, impi, "Private identity; made from the IMSI otherwise"),
 	CLI_OPT_TEXT("--key-file", "FILE", struct create_args, key_file,
 		     "Lines \"k=HEX\" and \"opc=HEX\" or \"op=HEX\"; \"-\": standard input"),
@@ -25,9 +27,11 @@ static const struct cli_opt create_opts[] = {
 	CLI_OPT_TEXT("--op", "HEX", struct create_args, op, "OP instead of OPc; TUAK: TOP"),
 	CLI_OPT_TEXT("--algorithm", "NAME", struct create_args, algorithm, "milenage or tuak; milenage otherwise"),
 	CLI_OPT_NUMBER("--res-len", "OCTETS", 4, 32, struct create_args, res_len, "Length of RES; 8 otherwise"),
-	CLI_OPT_NUMBER("--iterations", "N", 1, 255, struct create_args, iterations, "TUAK: Keccak runs per call; 1 otherwise"),
+	CLI_OPT_NUMBER("--iterations", "N", 1, 255, struct create_args, iterations,
+		       "TUAK: Keccak runs per call; 1 otherwise"),
 	CLI_OPT_NUMBER("--ind-bits", "N", 0, 8, struct create_args, ind_bits, "Bits of IND in the SQN; 5 otherwise"),
-	CLI_OPT_TEXT("--sqn", "HEX", struct create_args, sqn, "Highest SQN already accepted, twelve digits; 0 otherwise"),
+	CLI_OPT_TEXT("--sqn", "HEX", struct create_args, sqn,
+		     "Highest SQN already accepted, twelve digits; 0 otherwise"),
 	CLI_OPT_FLAG("--gba-u", struct create_args, gba_u, "The card does GBA_U: Ks never leaves it"),
 	CLI_OPT_END,
 };
@@ -47,7 +51,8 @@ struct set_args {
 };
 
 static const struct cli_opt set_opts[] = {
-	CLI_OPT_TEXT("--sqn", "HEX", struct set_args, sqn, "Highest SQN accepted, twelve digits: to be out of step on purpose"),
+	CLI_OPT_TEXT("--sqn", "HEX", struct set_args, sqn,
+		     "Highest SQN accepted, twelve digits: to be out of step on purpose"),
 	CLI_OPT_NUMBER("--ind", "N", 0, 255, struct set_args, ind, "With --sqn: this element of the array only"),
 	CLI_OPT_TEXT("--impi", "IMPI", struct set_args, impi, "Private identity"),
 	CLI_OPT_TEXT("--gba-u", "on|off", struct set_args, gba_u, "GBA_U capability"),
@@ -158,7 +163,8 @@ static enum gba_err hex_key(struct cli *cli, const char *name, const char *text,
 	return GBA_OK;
 }
 
-static enum gba_err make_key(struct cli *cli, const struct create_args *args, const struct key_text *text, struct aka_key *key)
+static enum gba_err make_key(struct cli *cli, const struct create_args *args, const struct key_text *text,
+			     struct aka_key *key)
 {
 	uint8_t op[AKA_OPC_MAX];
 	size_t op_len;
@@ -178,7 +184,8 @@ static enum gba_err make_key(struct cli *cli, const struct create_args *args, co
 		return hex_key(cli, "OPc", text->opc, key->opc, op_len);
 	err = hex_key(cli, "OP", text->op, op, op_len);
 	if (err == GBA_OK)
-		err = aka_opc_from_op(key->alg, BYTES(key->k, key->k_len), BYTES(op, op_len), key->tuak_iterations, key->opc);
+		err = aka_opc_from_op(key->alg, BYTES(key->k, key->k_len), BYTES(op, op_len), key->tuak_iterations,
+				      key->opc);
 	SECRET_WIPE(op);
 	return err;
 }
@@ -402,8 +409,10 @@ static enum gba_err cmd_remove(struct cli *cli, void *args)
 }
 
 const struct cli_cmd cmd_usim_commands[] = {
-	{ "usim create", "[NAME]", 0, 1, create_opts, sizeof(struct create_args), create_defaults, cmd_create, "Make a soft USIM" },
-	{ "usim show", "[NAME]", 0, 1, show_opts, sizeof(struct show_args), NULL, cmd_show, "Show a USIM, its keys only on demand" },
+	{ "usim create", "[NAME]", 0, 1, create_opts, sizeof(struct create_args), create_defaults, cmd_create,
+	  "Make a soft USIM" },
+	{ "usim show", "[NAME]", 0, 1, show_opts, sizeof(struct show_args), NULL, cmd_show,
+	  "Show a USIM, its keys only on demand" },
 	{ "usim set", "[NAME]", 0, 1, set_opts, sizeof(struct set_args), set_defaults, cmd_set, "Change a USIM" },
 	{ "usim list", "", 0, 0, NULL, 0, NULL, cmd_list, "List USIMs" },
 	{ "usim remove", "NAME", 1, 1, NULL, 0, NULL, cmd_remove, "Destroy a USIM" },

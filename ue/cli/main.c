@@ -9,8 +9,8 @@
 #include "core/trace.h"
 #include "ue/cli/cli.h"
 
-const struct cli_cmd *const cli_tables[] = { cmd_session_commands, cmd_usim_commands, cmd_profile_commands, cmd_token_commands,
-					     NULL };
+const struct cli_cmd *const cli_tables[] = { cmd_session_commands, cmd_usim_commands, cmd_profile_commands,
+					     cmd_token_commands, NULL };
 
 /* XDG Base Directory: $XDG_STATE_HOME/gba-ue, else ~/.local/state/gba-ue. */
 static const char *default_state(TALLOC_CTX *ctx)

@@ -70,7 +70,7 @@ static void print_row(const json_t *row)
 	const char *key, *gap = "";
 	json_t *value;
 
-	json_object_foreach((json_t *)row, key, value) {
+	json_object_foreach ((json_t *)row, key, value) {
 		printf("%s%s=", gap, key);
 		print_scalar(value);
 		gap = " ";
@@ -83,7 +83,7 @@ static void print_rows(const json_t *rows)
 	json_t *row;
 	size_t i;
 
-	json_array_foreach((json_t *)rows, i, row)
+	json_array_foreach ((json_t *)rows, i, row)
 		print_row(row);
 }
 
@@ -93,7 +93,7 @@ static void print_object(const json_t *object)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)object, key, value) {
+	json_object_foreach ((json_t *)object, key, value) {
 		if (json_is_array(value)) {
 			printf("%s:\n", key);
 			print_rows(value);

@@ -9,7 +9,8 @@
 const struct cli_opt cli_global_opts[] = {
 	CLI_OPT_TEXT("--state", "DIR", struct cli, state_dir, "State folder (USIMs, profiles, tokens)"),
 	CLI_OPT_FLAG("--json", struct cli, json, "Print the result as one JSON object or array"),
-	CLI_OPT_TEXT("--log-level", "LEVEL", struct cli, log_level, "Lines below are left out: error, warning, info, debug"),
+	CLI_OPT_TEXT("--log-level", "LEVEL", struct cli, log_level,
+		     "Lines below are left out: error, warning, info, debug"),
 	CLI_OPT_TEXT("--log-format", "FORMAT", struct cli, log_format, "text or json"),
 	CLI_OPT_TEXT("--log-file", "FILE", struct cli, log_file, "Append lines here instead of standard error"),
 	CLI_OPT_TEXT("--trace", "FILE", struct cli, trace, "Append the USIM's steps as JSON lines"),
@@ -240,8 +241,8 @@ static void help_options(FILE *out, const struct cli_opt *opts)
 
 static void help_command(FILE *out, const struct cli_cmd *cmd)
 {
-	fprintf(out, "usage: gba-ue %s%s%s [options]\n%s.\n", cmd->words, cmd->operands[0] != '\0' ? " " : "", cmd->operands,
-		cmd->help);
+	fprintf(out, "usage: gba-ue %s%s%s [options]\n%s.\n", cmd->words, cmd->operands[0] != '\0' ? " " : "",
+		cmd->operands, cmd->help);
 	if (cmd->opts != NULL && cmd->opts->name != NULL) {
 		fprintf(out, "\nOptions:\n");
 		help_options(out, cmd->opts);
@@ -256,7 +257,8 @@ void cli_help(FILE *out, const struct cli_cmd *cmd)
 	if (cmd != NULL) {
 		help_command(out, cmd);
 	} else {
-		fprintf(out, "usage: gba-ue [options] COMMAND ...\nThe device of 3GPP GBA: bootstrap a USIM, open applications.\n\n"
+		fprintf(out, "usage: gba-ue [options] COMMAND ...\nThe device of 3GPP GBA: bootstrap a USIM, open "
+			     "applications.\n\n"
 			     "Commands (gba-ue COMMAND --help tells its options):\n");
 		for (table = cli_tables; *table != NULL; table++) {
 			for (cmd = *table; cmd->words != NULL; cmd++) {

@@ -169,7 +169,8 @@ static enum gba_err check_challenge(struct soft_usim_data *data, struct authenti
 	if (err != GBA_OK)
 		return err;
 	err = sqn_accept(&data->sqn, sqn);
-	if (err == GBA_E_AKA_SYNC && aka_auts_make(&data->key, auth->rand, sqn_array_highest(&data->sqn), auth->auts) != GBA_OK)
+	if (err == GBA_E_AKA_SYNC &&
+	    aka_auts_make(&data->key, auth->rand, sqn_array_highest(&data->sqn), auth->auts) != GBA_OK)
 		return GBA_E_INTERNAL;
 	return err;
 }

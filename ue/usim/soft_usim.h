@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** A USIM in a sealed file "usim-<name>" of the state folder: a stand-in for a card, for labs and for devices without one.
- * Whoever may read the folder's kek can read the keys; a card cannot be read by anybody. */
+/** A USIM in a sealed file "usim-<name>" of the state folder: a stand-in for a card, for labs and for devices without
+ * one. Whoever may read the folder's kek can read the keys; a card cannot be read by anybody. */
 #ifndef GBA_UE_SOFT_USIM_H
 #define GBA_UE_SOFT_USIM_H
 
@@ -27,7 +27,8 @@ struct soft_usim_data *soft_usim_data_new(TALLOC_CTX *mem_ctx, struct secret **_
 /** File content into out. @return octets, never more than SOFT_USIM_RECORD_MAX; 0: cap too small */
 size_t soft_usim_encode(const struct soft_usim_data *data, uint8_t *out, size_t cap);
 #define SOFT_USIM_RECORD_MAX 4096
-/** @retval GBA_E_CORRUPT  anything a USIM cannot have: lengths, counts, identities, trailing octets; *data is then undefined */
+/** @retval GBA_E_CORRUPT  anything a USIM cannot have: lengths, counts, identities, trailing octets; *data is then
+ * undefined */
 enum gba_err soft_usim_decode(struct bytes plain, struct soft_usim_data *data);
 
 /** Make the file. Keys must be checked by aka_key_check(). @retval GBA_E_EXISTS, GBA_E_RANGE, GBA_E_IMPI_SYNTAX */

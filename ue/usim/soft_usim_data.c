@@ -2,7 +2,7 @@
 #include "ue/record.h"
 #include "ue/usim/soft_usim.h"
 
-#define MAGIC	0x47555349U /* "GUSI" */
+#define MAGIC  0x47555349U /* "GUSI" */
 #define FORMAT 1
 
 struct soft_usim_data *soft_usim_data_new(TALLOC_CTX *mem_ctx, struct secret **_owner)

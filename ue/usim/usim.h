@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** The secure element as the client element sees it: what a USIM answers to AUTHENTICATE (TS 31.102 7.1) and where GBA_U
- * keeps its keys. soft_usim.h implements it in a sealed file; a card behind PC/SC implements the same operations. Nothing
- * above this interface ever sees K, OPc or, with GBA_U, Ks. */
+/** The secure element as the client element sees it: what a USIM answers to AUTHENTICATE (TS 31.102 7.1) and where
+ * GBA_U keeps its keys. soft_usim.h implements it in a sealed file; a card behind PC/SC implements the same operations.
+ * Nothing above this interface ever sees K, OPc or, with GBA_U, Ks. */
 #ifndef GBA_UE_USIM_H
 #define GBA_UE_USIM_H
 
@@ -15,15 +15,15 @@
 struct usim_identity {
 	char imsi[IMSI_MAX + 1]; /* EF_IMSI */
 	char impi[IMPI_MAX + 1]; /* EF_IMPI of the ISIM, or derived from the IMSI */
-	bool gba_u;		 /* service 68: AUTHENTICATE in GBA context, Ks stays inside */
+	bool gba_u;              /* service 68: AUTHENTICATE in GBA context, Ks stays inside */
 };
 
 /** Answer of AUTHENTICATE; the caller wipes it. */
 struct usim_reply {
 	uint8_t res[AKA_RES_MAX];
-	size_t res_len; /* [octets] */
+	size_t res_len;                         /* [octets] */
 	uint8_t ck[AKA_CK_LEN], ik[AKA_IK_LEN]; /* all zero in GBA context */
-	uint8_t auts[AKA_AUTS_LEN];		/* written on GBA_E_AKA_SYNC only */
+	uint8_t auts[AKA_AUTS_LEN];             /* written on GBA_E_AKA_SYNC only */
 };
 
 enum usim_context {
