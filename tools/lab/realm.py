@@ -42,7 +42,7 @@ class Tree:
                      for path in glob.glob(os.path.join(self.build, depth, ".libs", name + ".fdx"))]
             if not found:
                 raise FileNotFoundError("%s.fdx is not built in %s" % (name, self.build))
-            return found[0]
+            return max(found, key=os.path.getmtime)  # an older build may have had it elsewhere
         prefix = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
         return os.path.join(prefix, "lib", "gba-suite", name + ".fdx")
 
