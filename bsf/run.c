@@ -192,11 +192,15 @@ void run_opaque(struct runs *runs, const struct challenge *challenge, struct byt
 	hex_encode(BYTES(value, RUN_OPAQUE_CHARS / 2), out);
 }
 
+/* UEs that leave it out share one salt: among them the first answer to a challenge counts. */
 static bool opaque_ours(struct runs *runs, const struct challenge *challenge, struct bytes username, struct bytes opaque,
 			uint8_t salt[OPAQUE_SALT])
 {
 	uint8_t value[RUN_OPAQUE_CHARS / 2], mac[HASH_MAX];
 
+	memset(salt, 0, OPAQUE_SALT);
+	if (opaque.n == 0)
+		return true;
 	if (hex_decode(opaque, value, sizeof(value)) != GBA_OK)
 		return false;
 	memcpy(salt, value, OPAQUE_SALT);
@@ -245,8 +249,9 @@ static void on_wrong(struct runs *runs, struct answer *a, const struct run_leg *
 
 	burn(runs, a, leg->now_ms);
 	_outcome->err = err;
+	_outcome->stale = err == GBA_E_DIGEST_STALE;
 	if (held > 0)
-		refuse(_outcome, err == GBA_E_DIGEST_MISMATCH ? GBA_E_DENIED : err, held);
+		refuse(_outcome, GBA_E_DENIED, held);
 	else
 		ask_hss(runs, a->run, leg, waiter, _outcome);
 }
@@ -304,6 +309,8 @@ static void judge(struct runs *runs, struct answer *a, const struct run_leg *leg
 	matches = digest_response_matches(calc, auth->response);
 	if (!matches)
 		on_wrong(runs, a, leg, GBA_E_DIGEST_MISMATCH, waiter, _outcome);
+	else if (auth->nc != 1) /* a nonce is good for one answer: this one counts on */
+		on_wrong(runs, a, leg, GBA_E_DIGEST_STALE, waiter, _outcome);
 	else if (auth->auts.p != NULL)
 		on_auts(runs, a, leg, auth->auts, waiter, _outcome);
 	else

@@ -8,12 +8,26 @@
 
 /* ---- what the request says ---- */
 
-static bool path_served(const struct bsf_conf *conf, struct bytes target)
+/* What a target in absolute-form asks for in origin-form (RFC 9112 3.2): clients behind a proxy send the former. */
+static struct bytes path_of(struct bytes target)
+{
+	const uint8_t *at = target.n > 0 && target.p[0] != '/' ? memmem(target.p, target.n, "://", 3) : NULL;
+	size_t gone;
+
+	if (at == NULL)
+		return target;
+	gone = (size_t)(at - target.p) + 3;
+	while (gone < target.n && target.p[gone] != '/' && target.p[gone] != '?')
+		gone++;
+	return gone < target.n ? BYTES(target.p + gone, target.n - gone) : bytes_of("/");
+}
+
+static bool path_served(const struct bsf_conf *conf, struct bytes path)
 {
 	size_t i;
 
 	for (i = 0; i < conf->ub_paths.n; i++) {
-		if (bytes_eq_str(target, conf->ub_paths.v[i]))
+		if (bytes_eq_str(path, conf->ub_paths.v[i]))
 			return true;
 	}
 	return false;
@@ -57,19 +71,21 @@ static bool is_empty(struct bytes b)
 	return b.n == 0;
 }
 
-/* Values of the second leg that must be exactly ours (TS 24.109 4.2, RFC 7616 3.4). */
+/* Values of the second leg that must be exactly ours (TS 24.109 4.2, RFC 7616 3.4). What a replay can have otherwise, nonce
+ * and nc, is judged with the run: its answer is a new challenge. An opaque left out costs the UE only its own answer. */
 static enum gba_err answer_check(const struct ub_op *op)
 {
 	const struct digest_auth *auth = &op->auth;
 	enum digest_alg algorithm = op->ub->how_3g.algorithm;
 
-	if (is_empty(auth->nonce) || is_empty(auth->response) || is_empty(auth->cnonce) || is_empty(auth->opaque))
+	if (is_empty(auth->nonce) || is_empty(auth->response) || is_empty(auth->cnonce))
 		return GBA_E_DIGEST_SYNTAX;
-	if (auth->qop != DIGEST_QOP_AUTH_INT || auth->nc != 1) /* a nonce is good for one answer */
+	if (auth->qop != DIGEST_QOP_AUTH_INT || auth->nc == 0)
 		return GBA_E_DIGEST_SYNTAX;
 	if (auth->algorithm_given && auth->algorithm != algorithm)
 		return GBA_E_AUTH_SCHEME;
-	if (!bytes_eq_str(auth->realm, op->ub->conf->name) || !bytes_eq(auth->uri, http_req_target(op->req)))
+	if (!bytes_eq_str(auth->realm, op->ub->conf->name) ||
+	    !bytes_eq(path_of(auth->uri), path_of(http_req_target(op->req))))
 		return GBA_E_DIGEST_SYNTAX;
 	return GBA_OK;
 }
@@ -132,7 +148,7 @@ static enum gba_err request_read(struct ub_op *op)
 {
 	enum gba_err err;
 
-	if (!path_served(op->ub->conf, http_req_target(op->req)))
+	if (!path_served(op->ub->conf, path_of(http_req_target(op->req))))
 		return GBA_E_NOT_FOUND;
 	if (atomic_load(&op->ub->stopping))
 		return GBA_E_BUSY;

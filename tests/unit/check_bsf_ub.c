@@ -267,7 +267,9 @@ static void m_bearer(struct attempt *a) { a->raw = "Bearer abc"; }
 static void m_no_header(struct attempt *a) { a->raw = ""; }
 static void m_digest_nothing(struct attempt *a) { a->raw = "Digest"; }
 static void m_broken_quote(struct attempt *a) { a->extra = ", x=\"y"; }
-static void m_opaque_absent(struct attempt *a) { a->opaque = NULL; }
+static void m_opaque_absent_wrong(struct attempt *a) { a->opaque = NULL; m_res_other(a); }
+static void m_nc_two_wrong(struct attempt *a) { a->nc = "00000002"; m_res_other(a); }
+static void m_replay_counted_on(struct attempt *a) { m_used_nonce(a); a->nc = "00000002"; }
 static void m_opaque_edited(struct attempt *a) { a->opaque = "00000000000000000000000000000000"; }
 static void m_opaque_short(struct attempt *a) { a->opaque = "00"; }
 static void m_rspauth(struct attempt *a) { a->rspauth_instead = true; }
@@ -310,7 +312,9 @@ static const struct bypass {
 	{ "nonce used before", m_used_nonce, 401, true },
 	{ "nonce spoilt by a wrong answer", m_burned_nonce, 401, true },
 	{ "nc 0", m_nc_zero, 400, false },
-	{ "nc 2 on the first use", m_nc_two, 400, false },
+	{ "nc 2 on the first use", m_nc_two, 401, true },
+	{ "nc 2 and RES wrong", m_nc_two_wrong, 401, false },
+	{ "nonce used before, nc 2", m_replay_counted_on, 401, true },
 	{ "nc wrapped", m_nc_wrapped, 400, false },
 	{ "nc too short", m_nc_short, 400, false },
 	{ "nc absent", m_nc_absent, 400, false },
@@ -350,7 +354,7 @@ static const struct bypass {
 	{ "no Authorization", m_no_header, 400, false },
 	{ "Digest and nothing else", m_digest_nothing, 400, false },
 	{ "broken quoting", m_broken_quote, 400, false },
-	{ "opaque absent", m_opaque_absent, 400, false },
+	{ "opaque absent and RES wrong", m_opaque_absent_wrong, 401, false },
 	{ "opaque made up", m_opaque_edited, 400, false },
 	{ "opaque short", m_opaque_short, 400, false },
 	{ "rspauth as response", m_rspauth, 401, false },
@@ -392,7 +396,8 @@ START_TEST(bypass_leaves_others_alone)
 	const struct bypass *row = &bypasses[_i];
 	struct attempt a, b;
 
-	if (row->spoil == m_stopping || row->spoil == m_expired_nonce || row->spoil == m_used_nonce)
+	if (row->spoil == m_stopping || row->spoil == m_expired_nonce || row->spoil == m_used_nonce ||
+	    row->spoil == m_replay_counted_on)
 		return;
 	start();
 	a = good_answer(HERE);
@@ -402,6 +407,36 @@ START_TEST(bypass_leaves_others_alone)
 	send_attempt(&a);
 	hss.resync_err = GBA_OK;
 	ck_assert_msg(send_attempt(&b)->status == 200, "%s: spoilt somebody else's run", row->name);
+	ck_assert_uint_eq(store.n, 1);
+}
+END_TEST
+
+/* Oddities that TS 24.109 and RFC 7616 allow or that clients are known for. */
+static void m_opaque_absent(struct attempt *a) { a->opaque = NULL; }
+static void m_opaque_empty(struct attempt *a) { a->opaque = ""; }
+static void m_absolute(struct attempt *a) { a->target = "http://" BSF "/"; }
+static void m_absolute_bare(struct attempt *a) { a->target = "http://" BSF; }
+static void m_absolute_both(struct attempt *a) { a->target = "http://" BSF ":80/"; a->uri = "http://" BSF ":80/"; }
+
+static const struct {
+	const char *name;
+	void (*change)(struct attempt *);
+} oddities[] = {
+	{ "opaque left out", m_opaque_absent },		 { "opaque empty", m_opaque_empty },
+	{ "target in absolute-form", m_absolute },	 { "absolute-form without path", m_absolute_bare },
+	{ "absolute-form in the header too", m_absolute_both },
+};
+
+START_TEST(oddity_is_served)
+{
+	struct attempt a;
+
+	start();
+	a = good_answer(HERE);
+	oddities[_i].change(&a);
+	ck_assert_msg(send_attempt(&a)->status == 200, "%s", oddities[_i].name);
+	ck_assert_uint_eq(store.n, 1);
+	ck_assert_msg(send_attempt(&a)->status == 401, "%s: good twice", oddities[_i].name);
 	ck_assert_uint_eq(store.n, 1);
 }
 END_TEST
@@ -920,6 +955,7 @@ int main(void)
 	tcase_add_test(tc, challenge_is_as_in_ts_24109);
 	tcase_add_loop_test(tc, bypass_is_refused, 0, ROWS(bypasses));
 	tcase_add_loop_test(tc, bypass_leaves_others_alone, 0, ROWS(bypasses));
+	tcase_add_loop_test(tc, oddity_is_served, 0, ROWS(oddities));
 	tcase_add_test(tc, challenge_has_one_winner);
 	tcase_add_test(tc, unanswered_challenge_is_reused);
 	tcase_add_test(tc, older_challenge_stays_good);

@@ -55,6 +55,8 @@ def test_answer_is_as_in_24109(shared):
     lambda f: authorization(f).replace("Digest ", "digest  ").replace(", ", " , "),
     lambda f: authorization({**f, "response": f["response"].upper()}),
     lambda f: authorization(f) + ', imei="490154203237518"',
+    lambda f: authorization({**f, "opaque": None}),
+    lambda f: authorization({**f, "opaque": None, "algorithm": None}).replace(", ", ","),
 ])
 def test_clients_seen_in_the_wild(shared, write):
     ue = shared.ue(impi_of(4))
@@ -71,7 +73,7 @@ WRONG = [
     ("qop auth", {"qop": "auth"}, {"qop": "auth"}, 400),
     ("qop left out", {"qop": None}, {}, 400),
     ("nc zero", {"nc": "00000000"}, {"nc": "00000000"}, 400),
-    ("nc two", {"nc": "00000002"}, {"nc": "00000002"}, 400),
+    ("nc two", {"nc": "00000002"}, {"nc": "00000002"}, 401),
     ("algorithm MD5", {"algorithm": "MD5"}, {}, 400),
     ("algorithm AKAv2", {"algorithm": "AKAv2-MD5"}, {}, 400),
     ("another realm", {"realm": "bsf.evil.example"}, {"realm": "bsf.evil.example"}, 400),
@@ -81,7 +83,7 @@ WRONG = [
     ("rspauth sent back", {}, {"method": ""}, 401),
     ("another user's name", {"username": impi_of(7)}, {"username": impi_of(7)}, 401),
     ("opaque made up", {"opaque": "0" * 32}, {}, 400),
-    ("opaque left out", {"opaque": None}, {}, 400),
+    ("opaque left out, RES cut", {"opaque": None}, {"cut": 7}, 401),
     ("cnonce left out", {"cnonce": None}, {}, 400),
     ("nonce cut", {"nonce": "AAAA"}, {}, 401),
     ("two usernames", {"username ": IMPI}, {}, 400),
@@ -180,6 +182,35 @@ def test_replayed_answer_is_stale(shared):
     assert again.status == 401
     challenge = params(again.get("WWW-Authenticate"))
     assert challenge["stale"] == "true" and challenge["nonce"] != f["nonce"]
+
+
+def test_nonce_counted_on_is_stale(shared):
+    """nc 2 on the nonce of a 200, and on one never used: a new nonce, no 400."""
+    ue = shared.ue(impi_of(12))
+    answer, f = ue.second(ue.first())
+    assert answer.status == 200
+    for used in (True, False):
+        challenge = {k: f[k] for k in ("realm", "nonce", "opaque")} if used else params(ue.first().get("WWW-Authenticate"))
+        res = shared.hss.res(base64.b64decode(challenge["nonce"])[:16])
+        g = ue.fields(challenge, res)
+        g["nc"] = "00000002"
+        g["response"] = digest(g["username"], g["realm"], res, "GET", "/", g["nonce"], g["nc"], g["cnonce"])
+        again = ue.get(authorization(g))
+        fresh = params(again.get("WWW-Authenticate"))
+        assert again.status == 401 and fresh["stale"] == "true" and fresh["nonce"] != challenge["nonce"]
+
+
+def test_absolute_form(shared):
+    """RFC 9112 3.2.2: servers accept it, and the uri directive may have either form."""
+    impi = impi_of(13)
+    for target, uri in (("http://%s/" % BSF, "/"), ("http://%s/" % BSF, "http://%s/" % BSF), ("http://%s" % BSF, "/")):
+        ue = shared.ue(impi)
+        challenge = params(ue.first().get("WWW-Authenticate"))
+        res = shared.hss.res(base64.b64decode(challenge["nonce"])[:16])
+        f = ue.fields(challenge, res, uri=uri)
+        f["response"] = digest(impi, f["realm"], res, "GET", uri, f["nonce"], f["nc"], f["cnonce"])
+        with Http(shared.address) as conn:
+            assert conn.request(target, [("Authorization", authorization(f))], host=BSF).status == 200
 
 
 def test_one_winner(shared):
