@@ -51,3 +51,10 @@ def test_commands_of_the_operators_guide(tmp_path):
         done = run(Tree(), command[0], *command[1:], cwd=tmp_path)
         assert done.returncode == 0, (command, done.stdout, done.stderr)
     assert "001010000000001@ims.mnc001.mcc001.3gppnetwork.org" in done.stdout
+
+
+@pytest.mark.parametrize("unit", ["gba-hss", "gba-bsf", "gba-naf-agent", "gba-naf-proxy"])
+def test_unit_restarts_on_every_exit(unit):
+    with open(os.path.join(TOP, "doc", "systemd", unit + ".service"), encoding="utf-8") as text:
+        lines = text.read().splitlines()
+    assert "Restart=always" in lines and "LimitCORE=0" in lines and "NoNewPrivileges=yes" in lines
