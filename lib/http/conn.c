@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connections from accept to close, and two answers that libmicrohttpd 0.9.75 does not get right by itself. */
-#include <sys/socket.h>
+#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 #include <gnutls/gnutls.h>
 
@@ -88,15 +88,17 @@ static void drain(int fd)
  * we can have ended a connection that neither we nor its peer wanted to end (RFC 9112 3: answer 400). */
 static void last_words(struct http_conn *conn)
 {
+	bool gone;
 	char octet;
 	ssize_t n;
 
 	if (conn->server->tls || atomic_load(&conn->shut) || atomic_load(&conn->server->stopping))
 		return;
 	n = recv(conn->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+	gone = n == 0 || (n < 0 && errno != EAGAIN);
 	if (!conn->closing && library_answers > 0) {
 		library_answers--;
-	} else if (!conn->closing && n != 0) {
+	} else if (!conn->closing && !gone) {
 		metric_add(conn->server->m_refused[REFUSE_SYNTAX], 1);
 		send(conn->fd, answer_400, sizeof(answer_400) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}

@@ -30,7 +30,7 @@ struct digest_auth {
 };
 /** Parse liberally: any order and blanks, quoted or not, no blank after commas, unknown parameters ignored. Refused: another
  * scheme, any parameter twice, control octets, broken quoting, nc not 8 hex digits, auts not base64 of 14 octets.
- * @retval GBA_E_DIGEST_SYNTAX, GBA_E_TOO_LONG, GBA_E_AUTH_SCHEME (unknown algorithm), GBA_E_NOMEM */
+ * @retval GBA_E_DIGEST_SYNTAX (another scheme, too), GBA_E_TOO_LONG, GBA_E_AUTH_SCHEME (unknown algorithm), GBA_E_NOMEM */
 enum gba_err digest_auth_parse(TALLOC_CTX *mem_ctx, struct bytes header, struct digest_auth *_auth);
 /** The header's value, for clients; nc, cnonce and qop left out when qop is NONE; algorithm only if algorithm_given; nc from
  * nc_text when that is present. This and the other builders: NULL when memory is exhausted or a value has a control octet. */

@@ -42,9 +42,10 @@ static char *read_pem(TALLOC_CTX *mem_ctx, const char *path, const char **_error
 	setvbuf(in, NULL, _IONBF, 0); /* no second copy of a key in a buffer nobody wipes */
 	n = fread(text, 1, PEM_MAX, in);
 	fclose(in);
-	if (n > 0)
+	if (n > 0 && n < PEM_MAX)
 		return text;
-	*_error = talloc_asprintf(mem_ctx, "%s: empty or unreadable", path);
+	*_error = talloc_asprintf(mem_ctx, "%s: empty, unreadable or longer than %d octets", path, PEM_MAX);
+	secret_wipe(text, n);
 	talloc_free(text);
 	return NULL;
 }
@@ -241,9 +242,9 @@ void http_server_stop(struct http_server *server, unsigned int timeout_ms)
 	fd = MHD_quiesce_daemon(server->daemon);
 	if (fd != MHD_INVALID_SOCKET)
 		shutdown(fd, SHUT_RDWR); /* refuses from now on; closed when no thread can still have it in its epoll set */
+	atomic_store(&server->stopping, true);
 	while (atomic_load(&server->work) > 0 && clock_mono_ms() < end)
 		usleep(STOP_STEP);
-	atomic_store(&server->stopping, true);
 	answer_rest(server);
 	http_timer_stop(server);
 	MHD_stop_daemon(server->daemon);

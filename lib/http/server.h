@@ -40,7 +40,8 @@ typedef void (*http_handler)(struct http_req *req, void *arg);
 /** @param _error  text for the operator ("127.0.0.1:80: Permission denied"), below mem_ctx, on failure */
 enum gba_err http_server_start(TALLOC_CTX *mem_ctx, const struct http_conf *conf, http_handler handler, void *arg,
 			       struct http_server **_server, const char **_error);
-/** Stop listening, wait for requests in work up to timeout_ms (those still suspended are answered 503), free. */
+/** Stop listening, answer new requests on open connections 503, wait for those in work up to timeout_ms, answer 503 for what
+ * is suspended then (their late http_reply() is safe and goes nowhere), free. */
 void http_server_stop(struct http_server *server, unsigned int timeout_ms);
 unsigned int http_server_port(const struct http_server *server);
 

@@ -109,6 +109,25 @@ def test_stop_answers_503_for_what_stays_suspended():
         assert one.result().list[0].fields["retry-after"] == ["5"]
 
 
+def test_stop_serves_no_new_request_on_an_open_connection():
+    server = Server(stop_ms=20000)
+    work = Background(server.talk, LATER % 3000, 20)
+    time.sleep(0.5)  # it is in work
+    with server.connect() as sock:
+        sock.sendall(GOOD)
+        assert sock.recv(4096).startswith(b"HTTP/1.1 200 ")
+        stopping = Background(server.stop)
+        with pytest.raises((ConnectionRefusedError, ConnectionResetError)):
+            for _ in range(200):
+                server.connect().close()
+                time.sleep(0.01)
+        sock.sendall(GOOD)
+        data, closed = read_all(sock, 3, 3)
+        assert data.startswith(b"HTTP/1.1 503 ") and closed
+    assert work.result().statuses == [200]
+    stopping.result()
+
+
 def test_stop_under_load():
     """Clients of all kinds while the server goes down: it ends, and nobody gets half an answer."""
     server = Server(stop_ms=100, threads=2)
@@ -120,7 +139,7 @@ def test_stop_under_load():
                 answers = server.talk(raw, wait=2, quiet=0.01)
                 assert set(answers.statuses) <= {200, 503} and answers.rest == b""
                 full += len(answers.list)
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, ConnectionResetError):
             pass
         return full
     several = [Background(client, raw) for raw in (GOOD, LATER % 1, LATER % 0, LATER % 30, NEVER, GOOD * 3)]

@@ -91,16 +91,11 @@ def test_the_second_head_has_a_deadline_of_its_own(server):
 
 def test_a_client_that_takes_no_answer_ends():
     """Answers larger than the socket's buffers, never read."""
-    with Server(head_ms=HEAD_MS, max_body=8000000) as server, server.connect() as sock:
+    with Server(head_ms=3000, max_body=8000000) as server, server.connect() as sock:
         body = b"x" * 8000000
         sock.sendall(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 8000000\r\n\r\n" + body)
-        start = time.monotonic()
-        while time.monotonic() - start < 6:
-            time.sleep(0.1)
-            text = server.talk(GOOD).list[0]
-            assert text.status == 200
-            if time.monotonic() - start > HEAD_MS / 1000 + 0.7:
-                break
+        time.sleep(5)
+        assert server.talk(GOOD).statuses == [200]
         received = 0
         try:
             while True:
