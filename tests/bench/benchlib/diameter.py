@@ -29,6 +29,17 @@ def compare(table, name, ours, floor, rounds):
     return median([m["rate"] for m, _ in pairs])
 
 
+def stock(ground, table, realm, name, restart, ask, floor):
+    """The same node under a freeDiameterd without gba_fdtune.so."""
+    realm.as_stock()
+    restart()
+    ask()
+    mine = ask()
+    bare = floor(mine)
+    table.add(name + ", daemon's own queues", mine["rate"], "/s", ("bare freeDiameter", bare["rate"]), mine["rate"] / bare["rate"], None,
+              "p99 %.1f ms" % (mine["p99_us"] / 1e3))
+
+
 def zh(ground, table):
     with ground.new_realm("zh") as realm:
         ground.fill_subscribers(realm, USERS)
@@ -37,13 +48,20 @@ def zh(ground, table):
         def ask(users, **options):
             return ground.ask(realm, BSF_DIAMETER, HSS, realm.address("hss"), 3868, OPERATOR,
                               "what=mar impi=%s users=%d" % (IMPI, users), **options)
+
+        def floor(mine):
+            return ground.ask_floor(realm, mine["request_octets"], mine["answer_octets"])
+
+        def restart():
+            realm.nodes["hss"].stop()
+            realm.start_hss()
         first = ask(USERS, seconds=3)
         ask(BUSY_USERS, seconds=2)
-        rate = compare(table, "Zh MAR (hss_stub.fdx)", lambda: ask(BUSY_USERS),
-                       lambda mine: ground.ask_floor(realm, mine["request_octets"], mine["answer_octets"]), ground.rounds)
+        rate = compare(table, "Zh MAR (hss_stub.fdx)", lambda: ask(BUSY_USERS), floor, ground.rounds)
         table.add("Zh MAR, each subscriber's first since start", first["rate"], "/s", None, None, None,
                   "a durable lease of SQNs for each; p99 %.1f ms" % (first["p99_us"] / 1e3))
         others(ground, table, realm, "hss", rate, "what=mar impi=%s users=%d" % (IMPI, BUSY_USERS), BSF_DIAMETER, HSS)
+        stock(ground, table, realm, "Zh MAR (hss_stub.fdx)", restart, lambda: ask(BUSY_USERS), floor)
 
 
 def zn(ground, table):
@@ -51,12 +69,21 @@ def zn(ground, table):
         tokens = ground.fill_contexts(realm, USERS, BSF)
         words = "what=bir btids=%s naf=%s" % (tokens, NAF_ID)
         realm.start_bsf()
-        rate = compare(table, "Zn BIR (bsf.fdx)",
-                       lambda: ground.ask(realm, AGENT, BSF_DIAMETER, realm.address("bsf"), 3868, OPERATOR, words),
-                       lambda mine: ground.ask_floor(realm, mine["request_octets"], mine["answer_octets"]), ground.rounds)
+
+        def ask():
+            return ground.ask(realm, AGENT, BSF_DIAMETER, realm.address("bsf"), 3868, OPERATOR, words)
+
+        def floor(mine):
+            return ground.ask_floor(realm, mine["request_octets"], mine["answer_octets"])
+
+        def restart():
+            realm.nodes["bsf"].stop()
+            realm.start_bsf()
+        rate = compare(table, "Zn BIR (bsf.fdx)", ask, floor, ground.rounds)
         with open(tokens, encoding="utf-8") as lines:
             btids = [line.split()[0] for line in lines]
         others(ground, table, realm, "bsf", rate, words, AGENT, BSF_DIAMETER, btids)
+        stock(ground, table, realm, "Zn BIR (bsf.fdx)", restart, ask, floor)
 
 
 def others(ground, table, realm, mode, rate, words, identity, host, btids=()):

@@ -19,11 +19,17 @@ def jemalloc():
 
 
 class BenchRealm(Realm):
-    """The lab's realm as an operator would tune it: one dispatch thread (handlers never block), jemalloc, warnings only."""
+    """The lab's realm as our role programs run it (jemalloc and gba_fdtune.so preloaded), with one dispatch thread (handlers
+    never block) and warnings only."""
 
     def __init__(self, folder, build):
         super().__init__(folder, Tree(build), tls=False, trace=False, log_level="warning")
-        self.extra_env = {"LD_PRELOAD": jemalloc()} if jemalloc() else {}
+        tune = os.path.join(build, "lib", "dia", ".libs", "gba_fdtune.so")
+        self.extra_env = {"LD_PRELOAD": ":".join(part for part in (jemalloc(), tune) if part)}
+
+    def as_stock(self):
+        """Nodes that are started from now on have freeDiameterd's own small queues."""
+        self.extra_env = {"LD_PRELOAD": jemalloc()}
 
     def daemon_conf(self, *args):
         path = super().daemon_conf(*args)
@@ -71,7 +77,7 @@ class Ground:
         self.run("fill", "contexts", realm.path("bsf"), realm.path("bsf.kek"), count, IMPI, fqdn, realm.path("tokens"))
         return realm.path("tokens")
 
-    # ---- Diameter: a freeDiameterd with bench_dia.fdx at either end
+    # ---- Diameter: a freeDiameterd with bench_dia.fdx at either end, its queues as they are
     def _daemon(self, realm, name, identity, words, port, connect="", dictionary=False):
         cert, key = realm.authority.issue(identity)
         load = ['LoadExtension = "%s";' % realm.tree.extension("dict_gba")] if dictionary else []
@@ -84,7 +90,7 @@ class Ground:
         with open(path, "w", encoding="utf-8") as conf:
             conf.write(text)
         return Process(name, [realm.tree.program("freeDiameterd"), "-c", path], os.path.join(self.folder, name + ".out"),
-                       env=dict(realm.tree.environment(), **realm.extra_env))
+                       env=dict(realm.tree.environment(), LD_PRELOAD=jemalloc()))
 
     def ask(self, realm, identity, peer, address, port, dest_realm, words, window=128, seconds=None):
         """Ask a Diameter node and return what bench_dia measured."""
