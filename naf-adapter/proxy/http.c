@@ -199,6 +199,7 @@ enum run exchange_switched(struct exchange *ex)
 	struct upstream *up = ex->up;
 
 	account(ex);
+	conn->site = ex->site;
 	ex->up = NULL;
 	http_free(conn);
 	return tunnel_adopt(conn, up);
