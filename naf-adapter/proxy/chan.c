@@ -61,23 +61,15 @@ static int write_some(struct chan *chan, struct bytes out)
 
 bool chan_fill(struct chan *chan, size_t limit)
 {
-	uint8_t *room;
+	/* Read here first: most of what comes is small, and a queue takes memory for what it holds only. */
+	static _Thread_local uint8_t octets[CHAN_READ_OCTETS];
 	int n;
 
 	if (chan->fd < 0 || chan->eof || chan->failed || chan->in.n >= limit)
 		return false;
-	room = buf_room(&chan->in, CHAN_READ_OCTETS);
-	if (room == NULL) {
-		chan->failed = true;
-		return true;
-	}
-	n = read_some(chan, room);
-	if (n > 0)
-		buf_added(&chan->in, (size_t)n);
-	else if (chan->in.n == 0)
-		buf_free(&chan->in);
-	chan->eof = chan->eof || n == 0;
-	chan->failed = chan->failed || n == -2;
+	n = read_some(chan, octets);
+	chan->eof = n == 0;
+	chan->failed = n == -2 || (n > 0 && !buf_put(&chan->in, BYTES(octets, n)));
 	return n != -1;
 }
 
@@ -145,15 +137,20 @@ void chan_again(struct chan *chan)
 	event_active(&chan->on_read, EV_READ, 1);
 }
 
+void chan_goodbye(struct chan *chan)
+{
+	if (chan->ssl == NULL || chan->shut || chan->write_failed || !SSL_is_init_finished(chan->ssl))
+		return;
+	SSL_shutdown(chan->ssl);
+	ERR_clear_error();
+}
+
 void chan_shut(struct chan *chan)
 {
 	if (chan->fd < 0 || chan->shut || chan->write_failed)
 		return;
+	chan_goodbye(chan);
 	chan->shut = true;
-	if (chan->ssl != NULL && SSL_is_init_finished(chan->ssl)) {
-		SSL_shutdown(chan->ssl);
-		ERR_clear_error();
-	}
 	shutdown(chan->fd, SHUT_WR);
 }
 

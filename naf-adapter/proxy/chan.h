@@ -39,6 +39,8 @@ void chan_wait(struct chan *chan, bool for_reading);
 void chan_wait_for(struct chan *chan, bool reading, bool writing);
 /** Call again in the next turn of the loop, whatever the socket does: there is work left that no event will tell. */
 void chan_again(struct chan *chan);
+/** The peer said that no more will come, and nothing is owed to it: answer its close_notify, before closing. */
+void chan_goodbye(struct chan *chan);
 /** All queued octets are written: tell the peer that no more will come. */
 void chan_shut(struct chan *chan);
 void chan_close(struct chan *chan);

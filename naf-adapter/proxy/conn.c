@@ -94,7 +94,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 static struct conn *conn_new(struct worker *worker, const struct listener *listener, int fd, const struct sockaddr_storage *src)
 {
 	struct conn *conn = calloc(1, sizeof(*conn));
-	socklen_t len = sizeof(conn->dst);
 	int one = 1;
 
 	if (conn == NULL)
@@ -103,7 +102,6 @@ static struct conn *conn_new(struct worker *worker, const struct listener *liste
 	conn->listener = listener;
 	conn->src = *src;
 	conn->accepted_us = clock_mono_us();
-	getsockname(fd, (struct sockaddr *)&conn->dst, &len);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	chan_open(&conn->chan, worker->base, fd, conn_on_event, conn);
 	evtimer_assign(&conn->timer, worker->base, on_timer, conn);

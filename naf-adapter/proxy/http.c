@@ -335,12 +335,11 @@ static enum run head_run(struct exchange *ex)
 			return head_bad(ex, &fault);
 		if (!chan_fill(chan, max + CHAN_READ_OCTETS))
 			break;
+		if (chan->eof)
+			chan_goodbye(chan);
 		if (chan->failed || chan->eof)
 			return RUN_CLOSE;
 	}
-	chan_flush(chan);
-	if (chan->failed || chan->write_failed || chan->eof)
-		return RUN_CLOSE;
 	chan_wait(chan, true);
 	return RUN_WAIT;
 }

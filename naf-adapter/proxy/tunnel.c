@@ -72,7 +72,10 @@ static bool put_header(struct conn *conn)
 	struct buf *out = &conn->up->chan.out;
 	size_t cap = 16384, n;
 	uint8_t *room = buf_room(out, cap);
+	socklen_t len = sizeof(conn->dst);
 
+	if (conn->dst.ss_family == AF_UNSPEC) /* else told by the load balancer */
+		getsockname(conn->chan.fd, (struct sockaddr *)&conn->dst, &len);
 	n = room != NULL ? px_build(&px, room, cap) : 0;
 	if (n > 0)
 		buf_added(out, n);

@@ -234,7 +234,7 @@ class Proxy:
         self.folder, self.http, self.tls = str(folder), free_port(), free_port()
         self.conf = os.path.join(self.folder, "proxy.conf")
         self.listener_extra = items.pop("listener_extra", "")
-        self.items = dict({"agent-socket": q(agent_socket), "workers": 2, "log-level": q("debug")}, **items)
+        self.items = dict({"agent_socket": q(agent_socket), "workers": 2, "log_level": q("debug")}, **items)
         self.sites = sites
         self.write()
         self.process = Process("proxy", [PROXY, "-c", self.conf], os.path.join(self.folder, "proxy.out"),

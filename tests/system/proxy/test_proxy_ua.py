@@ -460,7 +460,7 @@ def test_silent_agent_is_503_in_time(world):
 def test_no_agent_is_503(world, tmp_path):
     proxy = world.proxy()
     proxy.stop()
-    proxy.items["agent-socket"] = '"%s"' % (tmp_path / "nobody.sock")
+    proxy.items["agent_socket"] = '"%s"' % (tmp_path / "nobody.sock")
     proxy.write()
     proxy.start()
     digest = Digest(btid_of(600004), bytes(32))
