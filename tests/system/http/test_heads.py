@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hostile and odd requests: the exact answer, and nothing served after a refusal (RFC 9110, RFC 9112).
-REQ: none; faults F6 of libmicrohttpd as measured: two lengths, length and chunks, two Host, bare LF, bare CR, folded lines, empty
+What libmicrohttpd lets through by itself, as measured: two lengths, length and chunks, two Host, bare LF, bare CR, folded lines, empty
 names, values cut at NUL, space before colon, an answer's head sent twice."""
 import pytest
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that take their time: F7 (a time-out that is only idle time) and what else holds a connection; caps per source."""
+"""Clients that take their time: a time-out that is only idle time, and what else holds a connection; caps per source."""
 import socket
 import ssl
 import threading
