@@ -2,6 +2,7 @@
 /* The framework's log through ours: one line per event, no AVP values. Its own handlers print whole messages, keys too, at
  * error level when a peer leaves while an answer is on its way. */
 #include <ctype.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,7 +17,11 @@
 #define PER_SECOND    10
 #define DIGITS_OCTETS 2
 
+#define RULE_CAP      192
+#define RULE_TEXT     "Conflicting rule: "
+
 static struct fd_hook_hdl *loggers;
+static _Thread_local char broken_rule[RULE_CAP]; /* the grammar rule that the message now being parsed breaks */
 static _Atomic bool stopping;
 
 bool guard_stopping(void)
@@ -89,6 +94,25 @@ static enum log_level level_of(int level)
 	}
 }
 
+/* What a malformed message or a lost connection makes every function on the way up say; the event's own line tells it. */
+static bool is_echo(const char *line)
+{
+	static const int faults_of_others[] = { EBADMSG, ENOTSUP, ENOTCONN };
+	const char *text;
+	size_t i, n = strlen(line);
+
+	if (strncmp(line, RULE_TEXT, strlen(RULE_TEXT)) == 0) {
+		snprintf(broken_rule, sizeof(broken_rule), "%.*s", RULE_CAP - 1, line + strlen(RULE_TEXT));
+		return true;
+	}
+	for (i = 0; i < sizeof(faults_of_others) / sizeof(faults_of_others[0]); i++) {
+		text = strerrordesc_np(faults_of_others[i]);
+		if (strncmp(line, "ERROR: in '", 11) == 0 && n > strlen(text) && strcmp(line + n - strlen(text), text) == 0)
+			return true;
+	}
+	return strncmp(line, "TODO: ", 6) == 0;
+}
+
 /* Called under the framework's own log lock. */
 static void on_line(int fd_level, const char *format, va_list args)
 {
@@ -101,12 +125,16 @@ static void on_line(int fd_level, const char *format, va_list args)
 		atomic_store(&stopping, true);
 		level = LOG_L_INFO;
 	}
-	if (fd_level < FD_LOG_NOTICE || !log_enabled(level))
-		return;
-	if (level == LOG_L_ERROR && fd_level != FD_LOG_FATAL && !guard_bucket_pass(&bucket, &left_out))
+	if (fd_level < FD_LOG_NOTICE)
 		return;
 	vsnprintf(line, sizeof(line), format, args);
 	guard_mask(line);
+	if (fd_level >= FD_LOG_ERROR && is_echo(line))
+		level = LOG_L_DEBUG;
+	if (!log_enabled(level))
+		return;
+	if (level == LOG_L_ERROR && fd_level != FD_LOG_FATAL && !guard_bucket_pass(&bucket, &left_out))
+		return;
 	if (left_out > 0)
 		log_event(level, "diameter.stack", NULL, "%s (%llu lines left out)", line, (unsigned long long)left_out);
 	else
@@ -163,6 +191,7 @@ static void log_message(enum fd_hook_type type, struct msg *msg, struct bytes pe
 static void on_event(enum fd_hook_type type, struct msg *msg, struct peer_hdr *peer, void *other, struct fd_hook_permsgdata *data,
 		     void *regdata)
 {
+	char text[LINE_CAP];
 	const char *why = other;
 
 	(void)data, (void)regdata;
@@ -170,6 +199,11 @@ static void on_event(enum fd_hook_type type, struct msg *msg, struct peer_hdr *p
 		why = "octets that are no Diameter message"; /* other is those octets */
 	if (type == HOOK_MESSAGE_PARSING_ERROR2)
 		return; /* the line before it has said why */
+	if (type == HOOK_MESSAGE_PARSING_ERROR && broken_rule[0] != '\0' && why != NULL) {
+		snprintf(text, sizeof(text), "%.80s: %s", why, broken_rule);
+		why = text;
+	}
+	broken_rule[0] = '\0';
 	metric_add(metric_get("gba_diameter_stack_errors_total", "Messages and connections that the framework gave up",
 			      METRIC_COUNTER, ""), 1);
 	log_message(type, msg, peer_of(msg, peer), why != NULL ? why : "no reason given");

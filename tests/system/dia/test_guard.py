@@ -302,6 +302,19 @@ def test_refused_as_specified(connected, stack, case):
     assert stack.alive() and served(connected)
 
 
+@pytest.mark.parametrize("case,says", [("no NAF-Id", "'NAF-Id'"), ("two B-TIDs", "'Transaction-Identifier'"), ("unknown AVP with M", ""),
+                                       ("odd length", ""), ("command not known", "")])
+def test_one_line_for_what_the_framework_refuses(connected, stack, case, says):
+    """Its own chain of traces does not count as lines for the operator; the one line names the AVP where it is known."""
+    before = len(stack.log())
+    message = bir(connected)
+    REFUSED[case][0](message)
+    assert connected.request(message).result() == (0, REFUSED[case][1])
+    wait_for(lambda: "%08x" % message.e2e in stack.log()[before:], 5)
+    lines = [line for line in stack.log()[before:].splitlines() if " error " in line or " warning " in line]
+    assert len(lines) == 1 and "diameter.parsing" in lines[0] and says in lines[0], lines
+
+
 def test_abrupt_closes_with_refusals_on_their_way(daemon):
     """Error answers to a peer that has just gone must not end the daemon."""
     one = daemon(STACK)
