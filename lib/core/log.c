@@ -155,6 +155,7 @@ void log_event(enum log_level level, const char *event, const struct log_about *
 	struct line line = { .n = 0 };
 	char message[1024];
 	va_list args;
+	int cancel;
 
 	if (!log_enabled(level))
 		return;
@@ -169,9 +170,12 @@ void log_event(enum log_level level, const char *event, const struct log_about *
 	if (logger.format == LOG_F_JSON)
 		line.text[line.n++] = '}';
 	line.text[line.n++] = '\n';
+	/* freeDiameter cancels its threads when a peer goes; one that ended in write() would keep the lock for ever. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pthread_mutex_lock(&logger.lock);
 	write_all(logger.fd >= 0 ? logger.fd : STDERR_FILENO, line.text, line.n);
 	pthread_mutex_unlock(&logger.lock);
+	pthread_setcancelstate(cancel, NULL);
 }
 
 bool log_enabled(enum log_level level)

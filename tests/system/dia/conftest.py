@@ -45,12 +45,12 @@ class Daemon:
                   "newer": "tests/system/dia/.libs/newer_dict.fdx"}
 
     def __init__(self, folder, extensions, identity="bsf.lab.test", realm="lab.test", clients=(), servers=None, guard="",
-                 options="", environment=None):
+                 options="", environment=None, listen=True):
         os.makedirs(folder, exist_ok=True)
         self.folder, self.identity, self.realm, self.port = str(folder), identity, realm, free_port()
         self.log_path = os.path.join(self.folder, "log")
         with open(os.path.join(self.folder, "guard.conf"), "w", encoding="ascii") as conf:
-            conf.write('listen = [ "127.0.0.1" ];\n' + guard)
+            conf.write(('listen = [ "127.0.0.1" ];\n' if listen else "") + guard)
         with open(os.path.join(self.folder, "fd.conf"), "w", encoding="ascii") as conf:
             conf.write(self._conf(extensions, clients, servers or {}, options))
         with open(self.log_path, "wb") as log:
