@@ -7,7 +7,7 @@ static struct {
 	TALLOC_CTX *ctx;
 	struct guard_conf conf;
 	struct fd_hook_data_hdl *data;
-	struct fd_hook_hdl *hooks[5];
+	struct fd_hook_hdl *hooks[4];
 	struct http_server *metrics;
 } ext;
 
@@ -16,17 +16,6 @@ static void on_nothing(enum fd_hook_type type, struct msg *msg, struct peer_hdr 
 		       struct fd_hook_permsgdata *data, void *regdata)
 {
 	(void)type, (void)msg, (void)peer, (void)other, (void)data, (void)regdata;
-}
-
-/* In the connection's receiver thread: its octets are at hand here only. */
-static void on_octets(enum fd_hook_type type, struct msg *msg, struct peer_hdr *peer, void *other,
-		      struct fd_hook_permsgdata *data, void *regdata)
-{
-	const struct fd_cnx_rcvdata *received = other;
-
-	(void)type, (void)msg, (void)peer, (void)regdata;
-	if (data != NULL && !guard_digest(BYTES(received->buffer, received->length), data->digest))
-		data->digest[0] = data->digest[1] = 0;
 }
 
 /* In the peer's thread, which alone owns the message. peer is NULL for a CER. */
@@ -89,16 +78,14 @@ static int register_hooks(void)
 
 	rc = fd_hook_data_register(sizeof(struct fd_hook_permsgdata), NULL, NULL, &ext.data);
 	if (rc == 0)
-		rc = fd_hook_register(HOOK_MASK(HOOK_DATA_RECEIVED), on_octets, NULL, ext.data, &ext.hooks[0]);
+		rc = fd_hook_register(HOOK_MASK(HOOK_MESSAGE_RECEIVED), on_received, NULL, ext.data, &ext.hooks[0]);
 	if (rc == 0)
-		rc = fd_hook_register(HOOK_MASK(HOOK_MESSAGE_RECEIVED), on_received, NULL, ext.data, &ext.hooks[1]);
+		rc = fd_hook_register(HOOK_MASK(HOOK_MESSAGE_SENDING), on_sending, NULL, NULL, &ext.hooks[1]);
 	if (rc == 0)
-		rc = fd_hook_register(HOOK_MASK(HOOK_MESSAGE_SENDING), on_sending, NULL, NULL, &ext.hooks[2]);
+		rc = fd_hook_register(HOOK_MASK(HOOK_PEER_CONNECT_SUCCESS), on_connected, NULL, NULL, &ext.hooks[2]);
 	if (rc == 0)
-		rc = fd_hook_register(HOOK_MASK(HOOK_PEER_CONNECT_SUCCESS), on_connected, NULL, NULL, &ext.hooks[3]);
-	if (rc == 0)
-		rc = fd_hook_register(HOOK_MASK(HOOK_MESSAGE_LOCAL, HOOK_MESSAGE_SENT, HOOK_MESSAGE_ROUTING_LOCAL,
-						HOOK_MESSAGE_ROUTING_FORWARD), on_nothing, NULL, NULL, &ext.hooks[4]);
+		rc = fd_hook_register(HOOK_MASK(HOOK_DATA_RECEIVED, HOOK_MESSAGE_LOCAL, HOOK_MESSAGE_SENT, HOOK_MESSAGE_ROUTING_LOCAL,
+						HOOK_MESSAGE_ROUTING_FORWARD), on_nothing, NULL, NULL, &ext.hooks[3]);
 	return rc;
 }
 

@@ -34,14 +34,15 @@ struct guard_conf {
 enum gba_err guard_conf_load(TALLOC_CTX *mem_ctx, const char *path, struct guard_conf *conf, struct conf_error *_error);
 extern const struct conf_item guard_conf_items[];
 
-/* A request, as its octets were when they came in ------------------------------------------------------------------- */
-/** Kept with each received message by freeDiameter (its struct is ours to define). */
+/* Requests and their digests ----------------------------------------------------------------------------------------- */
+/** Kept with each received message by freeDiameter (its struct is ours to define). Not for HOOK_DATA_RECEIVED: what that
+ * hook is given for a message of length 0 lies under the octets just read, and what it keeps for octets that do not parse
+ * is never freed. */
 struct fd_hook_permsgdata {
-	uint64_t digest[2]; /* of all that a retransmission repeats; 0, 0: not computed */
-	uint64_t entry;	    /* of guard_dup; 0: none */
+	uint64_t entry; /* of guard_dup; 0: none */
 };
-/** Digest of a message except hop-by-hop id, T bit, Route-Record and Proxy-Info; false for what is no request of an
- * application. */
+/** Digest of what a retransmission repeats: all but hop-by-hop id, T bit, Route-Record and Proxy-Info. False for what is no
+ * request of an application. */
 bool guard_digest(struct bytes octets, uint64_t digest[2]);
 
 /* Retransmissions --------------------------------------------------------------------------------------------------- */

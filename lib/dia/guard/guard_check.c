@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests before the routing threads see them. What those would refuse themselves is refused here, on a path that does
  * not end the daemon when the peer has gone; what would end a dispatch thread is taken out. */
+#include <stdlib.h>
+
 #include "core/clock.h"
 #include "dia/guard/guard.h"
 
@@ -199,15 +201,27 @@ static void bring_home(struct routing *r)
 		(void)fd_msg_avp_setvalue(r->realm_avp, &value);
 }
 
-static void check_repeated(struct msg *msg, struct fd_hook_permsgdata *data)
+/* While its AVPs are as they came: cheap then, and nothing has been changed yet. */
+static bool digest_of(struct msg *msg, uint64_t digest[2])
+{
+	uint8_t *octets;
+	bool done;
+	size_t n;
+
+	if (fd_msg_bufferize(msg, &octets, &n) != 0)
+		return false;
+	done = guard_digest(BYTES(octets, n), digest);
+	free(octets);
+	return done;
+}
+
+static void check_repeated(struct msg *msg, const uint64_t digest[2], struct fd_hook_permsgdata *data)
 {
 	struct guard_refusal again = { 0 };
 	enum guard_seen seen;
 	uint64_t entry;
 
-	if (data == NULL || (data->digest[0] | data->digest[1]) == 0)
-		return;
-	seen = guard_dup_enter(data->digest, clock_mono_ms(), &entry);
+	seen = guard_dup_enter(digest, clock_mono_ms(), &entry);
 	if (seen == GUARD_NEW) {
 		data->entry = entry;
 		return;
@@ -222,9 +236,12 @@ void guard_request(struct msg *msg, struct guard_peer *peer, struct fd_hook_perm
 	struct guard_refusal refusal;
 	struct msg_hdr *hdr;
 	struct routing r;
+	uint64_t digest[2];
+	bool has_digest;
 
 	if (fd_msg_hdr(msg, &hdr) != 0)
 		return;
+	has_digest = data != NULL && digest_of(msg, digest);
 	read_routing(msg, &r);
 	if (is_for_others(&r) && !r.bad_session_id)
 		return;
@@ -233,7 +250,8 @@ void guard_request(struct msg *msg, struct guard_peer *peer, struct fd_hook_perm
 		refusal = judge_peer(hdr, &r, peer);
 	if (refusal.result == 0) {
 		bring_home(&r);
-		check_repeated(msg, data); /* may take the message's AVPs away */
+		if (has_digest)
+			check_repeated(msg, digest, data); /* may take the message's AVPs away */
 		return;
 	}
 	guard_peer_refused(peer, refusal.result, refusal.why, r.origin_host);
