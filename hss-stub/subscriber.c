@@ -118,17 +118,14 @@ enum gba_err subscriber_set_guss(TALLOC_CTX *mem_ctx, struct subscriber *sub, st
 	return copy != NULL ? GBA_OK : GBA_E_NOMEM;
 }
 
-enum gba_err subscriber_set_uicc(TALLOC_CTX *mem_ctx, struct subscriber *sub, enum guss_uicc uicc, time_t now)
+/* A GUSS that says nothing but the UICC type. */
+static enum gba_err guss_bare(TALLOC_CTX *mem_ctx, struct subscriber *sub, enum guss_uicc uicc, time_t now)
 {
 	char impi[IMPI_MAX + 1];
 	struct guss guss = { .impi = impi, .uicc = uicc };
 	enum gba_err err;
 	char *xml;
 
-	if (uicc == sub->uicc)
-		return GBA_OK;
-	if (sub->guss.p != NULL)
-		return GBA_E_EXISTS;
 	err = subscriber_impi(sub->impi, impi);
 	if (err != GBA_OK)
 		return err;
@@ -138,6 +135,18 @@ enum gba_err subscriber_set_uicc(TALLOC_CTX *mem_ctx, struct subscriber *sub, en
 	sub->uicc = uicc;
 	guss_stamp(sub, bytes_of(xml), now);
 	return GBA_OK;
+}
+
+enum gba_err subscriber_clear_guss(TALLOC_CTX *mem_ctx, struct subscriber *sub, time_t now)
+{
+	return sub->guss.p != NULL ? guss_bare(mem_ctx, sub, GUSS_UICC_GBA, now) : GBA_OK;
+}
+
+enum gba_err subscriber_set_uicc(TALLOC_CTX *mem_ctx, struct subscriber *sub, enum guss_uicc uicc, time_t now)
+{
+	if (uicc == sub->uicc)
+		return GBA_OK;
+	return sub->guss.p == NULL ? guss_bare(mem_ctx, sub, uicc, now) : GBA_E_EXISTS;
 }
 
 void subscriber_aka_key(const struct subscriber *sub, const struct subscriber_keys *keys, struct aka_key *_key)

@@ -68,6 +68,9 @@ enum gba_err subscriber_check(const struct subscriber *sub, const char **_why);
 /** Take a GUSS document: checked, its id must be the IMPI, its uiccType becomes the subscriber's; guss_time moves on.
  * @param _why  static text on failure  @retval GBA_E_XML, GBA_E_TOO_LONG, GBA_E_RANGE, GBA_E_NOMEM */
 enum gba_err subscriber_set_guss(TALLOC_CTX *mem_ctx, struct subscriber *sub, struct bytes xml, time_t now, const char **_why);
+/** Take the GUSS away: one without any settings stays in its place, newer than the old, so that BSFs which hold the old one
+ * learn of it (Zh has no other way to say so). A subscriber without GUSS is left as it is. */
+enum gba_err subscriber_clear_guss(TALLOC_CTX *mem_ctx, struct subscriber *sub, time_t now);
 /** Set the UICC type of a subscriber without GUSS: a GUSS that says so is made, since that is how a BSF learns it.
  * @retval GBA_E_EXISTS  its GUSS says otherwise: give a new GUSS */
 enum gba_err subscriber_set_uicc(TALLOC_CTX *mem_ctx, struct subscriber *sub, enum guss_uicc uicc, time_t now);

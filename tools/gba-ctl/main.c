@@ -36,7 +36,7 @@ const struct ctl_option ctl_options[OPT_COUNT] = {
 	[OPT_AMF] = { "amf", 0, "HEX", "AMF, four digits (default 0000)" },
 	[OPT_SQN] = { "sqn", 0, "N", "Last SQN used (SEQ and IND), decimal or 0x hex (default 0)" },
 	[OPT_IND_BITS] = { "ind-bits", 0, "N", "Bits of IND in SQN, 0..8 (default 5)" },
-	[OPT_GUSS] = { "guss", 0, "FILE", "GUSS document (TS 29.109 Annex A), - for standard input; 'none' removes it" },
+	[OPT_GUSS] = { "guss", 0, "FILE", "GUSS document (TS 29.109 Annex A), - for standard input; 'none' empties it" },
 	[OPT_UICC] = { "uicc", 0, "TYPE", "GBA or GBA_U, for a subscriber without GUSS (default GBA)" },
 	[OPT_STATE] = { "state", 0, "STATE", "active or barred" },
 	[OPT_FORCE] = { "force", 0, NULL, "Allow --sqn below the one in force" },
@@ -253,6 +253,8 @@ static void arguments_hide(struct ctl *ctl)
 		if (given == NULL)
 			continue;
 		ctl->option[keys[i]] = talloc_strdup(ctl->ctx, given);
+		if (ctl->option[keys[i]] != NULL)
+			secret_guard_chunk((void *)(uintptr_t)ctl->option[keys[i]]);
 		memset((char *)(uintptr_t)given, 'x', strlen(given));
 		fprintf(stderr, "gba-ctl: warning: --%s is visible to others in process lists; use --%s-file\n",
 			ctl_options[keys[i]].name, ctl_options[keys[i]].name);
@@ -269,6 +271,7 @@ int main(int argc, char **argv)
 	secret_init();
 	if (ctl.ctx == NULL || !options_read(&ctl, argc, argv)) {
 		fputs("Try 'gba-ctl --help'.\n", stderr);
+		talloc_free(ctl.ctx);
 		return CTL_USAGE;
 	}
 	arguments_hide(&ctl);

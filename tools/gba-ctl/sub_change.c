@@ -75,9 +75,8 @@ static enum ctl_exit guss_apply(struct ctl *ctl, struct subscriber *sub)
 	enum gba_err err;
 
 	if (path != NULL && strcmp(path, "none") == 0) {
-		sub->guss = BYTES_NONE;
-		sub->uicc = GUSS_UICC_GBA;
-		return CTL_DONE;
+		err = subscriber_clear_guss(ctl->ctx, sub, clock_now());
+		return err == GBA_OK ? CTL_DONE : ctl_fail_err(err, "--guss");
 	}
 	if (path == NULL)
 		return CTL_DONE;

@@ -118,6 +118,8 @@ static char *next_line(struct ctl *ctl, const char *path)
 	FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
 	char *line = talloc_zero_size(ctl->ctx, KEY_LINE_MAX);
 
+	if (line != NULL)
+		secret_guard_chunk(line);
 	if (in == NULL || line == NULL || fgets(line, KEY_LINE_MAX, in) == NULL)
 		line = NULL;
 	if (in != NULL && in != stdin)

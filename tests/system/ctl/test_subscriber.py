@@ -214,7 +214,18 @@ def test_uicc_type_makes_a_guss(ctl):
     assert "<uiccType>GBA_U</uiccType>" in ctl.show(IMPI)["guss"]
     ctl.run("subscriber", "set", IMPI, "--uicc", "GBA", want=USAGE)
     ctl.run("subscriber", "set", IMPI, "--guss", "none")
-    assert ctl.show(IMPI)["guss"] is None and ctl.show(IMPI)["uicc"] == "GBA"
+    assert "<uss " not in ctl.show(IMPI)["guss"] and ctl.show(IMPI)["uicc"] == "GBA"
+
+
+def test_guss_taken_away_is_a_newer_one_without_settings(ctl):
+    """Else a BSF that holds the old one would never learn of it."""
+    ctl.add(IMPI)
+    ctl.run("subscriber", "set", IMPI, "--guss", "none")
+    assert ctl.show(IMPI)["guss"] is None
+    ctl.run("subscriber", "set", IMPI, "--guss", "-", stdin=GUSS % IMPI)
+    before = ctl.show(IMPI)["guss_time"]
+    ctl.run("subscriber", "set", IMPI, "--guss", "none")
+    assert ctl.show(IMPI)["guss_time"] > before and "GBA_U" not in ctl.show(IMPI)["guss"]
 
 
 def test_list_pages_and_filters(ctl):
