@@ -64,27 +64,35 @@ static size_t key_octets(struct bytes text, uint8_t *out, size_t cap)
 	return n;
 }
 
-enum gba_err field_keys(const struct subscriber *sub, struct bytes k, struct bytes op, struct bytes opc,
-			struct subscriber_keys *_keys, const char **_why)
+static enum gba_err op_read(const struct subscriber *sub, struct bytes op, struct bytes opc, struct subscriber_keys *keys,
+			    const char **_why)
 {
-	size_t op_len = subscriber_op_len(sub->alg);
+	size_t len = subscriber_op_len(sub->alg);
 
-	memset(_keys, 0, sizeof(*_keys));
-	_keys->k_len = key_octets(k, _keys->k, AKA_K_MAX);
-	if (_keys->k_len != 16 && (sub->alg != AKA_TUAK || _keys->k_len != 32)) {
+	keys->op_given = opc.n == 0;
+	if (key_octets(keys->op_given ? op : opc, keys->op_given ? keys->op : keys->opc, len) == len)
+		return GBA_OK;
+	*_why = sub->alg == AKA_TUAK ? "TOP or TOPc is not 64 hex digits" : "OP or OPc is not 32 hex digits";
+	return GBA_E_SYNTAX;
+}
+
+enum gba_err field_keys(const struct subscriber *sub, struct bytes k, struct bytes op, struct bytes opc,
+			struct subscriber_keys *keys, const char **_why)
+{
+	bool fresh = keys->k_len == 0;
+
+	if (fresh || k.n > 0)
+		keys->k_len = key_octets(k, keys->k, AKA_K_MAX);
+	if (keys->k_len != 16 && (sub->alg != AKA_TUAK || keys->k_len != 32)) {
 		*_why = sub->alg == AKA_TUAK ? "K is not 32 or 64 hex digits" : "K is not 32 hex digits";
 		return GBA_E_SYNTAX;
 	}
-	_keys->op_given = opc.n == 0;
-	if (_keys->op_given && op.n == 0) {
-		*_why = "neither OP nor OPc is given";
-		return GBA_E_SYNTAX;
-	}
-	if (key_octets(_keys->op_given ? op : opc, _keys->op_given ? _keys->op : _keys->opc, op_len) != op_len) {
-		*_why = sub->alg == AKA_TUAK ? "TOP or TOPc is not 64 hex digits" : "OP or OPc is not 32 hex digits";
-		return GBA_E_SYNTAX;
-	}
-	return GBA_OK;
+	if (op.n > 0 || opc.n > 0)
+		return op_read(sub, op, opc, keys, _why);
+	if (!fresh)
+		return GBA_OK;
+	*_why = "neither OP nor OPc is given";
+	return GBA_E_SYNTAX;
 }
 
 enum gba_err field_impi(struct bytes imsi, unsigned int mnc_digits, const char *realm, char *out)

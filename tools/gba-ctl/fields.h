@@ -11,10 +11,12 @@ enum gba_err field_number(struct bytes text, uint64_t min, uint64_t max, uint64_
 enum gba_err field_word(struct bytes text, const char *const *names, unsigned int *_index);
 /** Four hex digits. */
 enum gba_err field_amf(struct bytes text, uint8_t amf[AKA_AMF_LEN]);
-/** K, and one of OP and OPc, as hex with or without blanks; the lengths follow sub->alg.
- * @param op, opc  absent: not given; both: OPc counts (what the card holds)  @param _why static text on failure */
+/** K, and one of OP and OPc, as hex with or without blanks; the lengths follow sub->alg. Absent: what keys has stays.
+ * @param opc   with op: OPc counts (what the card holds)
+ * @param keys  all zero for a new subscriber: K and one of OP and OPc must then be given
+ * @param _why  static text on failure */
 enum gba_err field_keys(const struct subscriber *sub, struct bytes k, struct bytes op, struct bytes opc,
-			struct subscriber_keys *_keys, const char **_why);
+			struct subscriber_keys *keys, const char **_why);
 /** IMPI of an IMSI: IMSI@realm, or of TS 23.003 when realm is NULL. out: IMPI_MAX + 1 octets. */
 enum gba_err field_impi(struct bytes imsi, unsigned int mnc_digits, const char *realm, char *out);
 

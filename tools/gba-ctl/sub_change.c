@@ -119,7 +119,7 @@ static enum ctl_exit options_apply(struct ctl *ctl, struct subscriber *sub)
 	return status;
 }
 
-static enum ctl_exit keys_read(struct ctl *ctl, const struct subscriber *sub, struct subscriber_keys *_keys)
+static enum ctl_exit keys_read(struct ctl *ctl, const struct subscriber *sub, struct subscriber_keys *keys)
 {
 	const char *why = "";
 	struct bytes k, op, opc;
@@ -134,7 +134,7 @@ static enum ctl_exit keys_read(struct ctl *ctl, const struct subscriber *sub, st
 		return status;
 	if (op.p != NULL && opc.p != NULL)
 		return ctl_fail(CTL_USAGE, "OP and OPc exclude each other");
-	if (field_keys(sub, k, op, opc, _keys, &why) != GBA_OK)
+	if (field_keys(sub, k, op, opc, keys, &why) != GBA_OK)
 		return ctl_fail(CTL_USAGE, "%s", why);
 	return CTL_DONE;
 }
@@ -242,7 +242,7 @@ static enum ctl_exit store_one(struct ctl *ctl, struct sub_files *files, struct 
 
 enum ctl_exit cmd_subscriber_add(struct ctl *ctl)
 {
-	struct subscriber_keys keys;
+	struct subscriber_keys keys = { 0 };
 	struct subscriber sub;
 	struct sub_files files;
 	char impi[IMPI_MAX + 1];
@@ -267,25 +267,25 @@ enum ctl_exit cmd_subscriber_add(struct ctl *ctl)
 	return status;
 }
 
-/* New keys, or the old ones under new parameters: either way they are sealed and checked again. */
-static enum ctl_exit keys_change(struct ctl *ctl, struct sub_files *files, struct subscriber *sub,
-				 enum aka_alg alg_before)
+/* What is given replaces what is stored; another algorithm has other keys. Either way they are checked and sealed again:
+ * parameters may have changed. */
+static enum ctl_exit keys_change(struct ctl *ctl, struct sub_files *files, struct subscriber *sub, enum aka_alg alg_before)
 {
-	bool given = ctl_given(ctl, OPT_K) || ctl_given(ctl, OPT_K_FILE);
-	bool half = ctl_given(ctl, OPT_OP) || ctl_given(ctl, OPT_OP_FILE) || ctl_given(ctl, OPT_OPC) ||
-		    ctl_given(ctl, OPT_OPC_FILE);
-	struct subscriber_keys keys;
+	struct subscriber_keys keys = { 0 };
+	struct subscriber before = *sub;
 	enum ctl_exit status;
-	enum gba_err err;
+	enum gba_err err = GBA_OK;
 
-	if (given) {
-		status = keys_read(ctl, sub, &keys);
-		return status == CTL_DONE ? seal_keys(ctl, files, sub, &keys) : status;
-	}
-	if (half || sub->alg != alg_before)
-		return ctl_fail(CTL_USAGE, "new keys or another algorithm need K and OP or OPc together");
-	err = subscriber_unseal(files->kek, sub, &keys);
-	return err == GBA_OK ? seal_keys(ctl, files, sub, &keys) : ctl_fail_err(err, "keys");
+	before.alg = alg_before;
+	if (sub->alg == alg_before)
+		err = subscriber_unseal(files->kek, &before, &keys);
+	if (err != GBA_OK)
+		return ctl_fail_err(err, "keys");
+	status = keys_read(ctl, sub, &keys);
+	if (status == CTL_DONE)
+		status = seal_keys(ctl, files, sub, &keys);
+	SECRET_WIPE(keys);
+	return status;
 }
 
 enum ctl_exit cmd_subscriber_set(struct ctl *ctl)

@@ -104,7 +104,7 @@ STATUSES = {
     "SQN of 49 bits": (("subscriber", "set", IMPI, "--sqn", "0x1000000000000"), USAGE),
     "IND of 9 bits": (("subscriber", "set", IMPI, "--ind-bits", "9"), USAGE),
     "lower SQN": (("subscriber", "set", IMPI, "--sqn", "0"), REFUSED),
-    "K alone": (("subscriber", "set", IMPI, "--opc", OP), USAGE),
+    "another algorithm without keys": (("subscriber", "set", IMPI, "--algorithm", "tuak"), USAGE),
     "import of nothing": (("subscriber", "import", "/none", "--from", "csv"), UNREACHABLE),
     "import of what": (("subscriber", "import", "/none"), USAGE),
     "export without form": (("subscriber", "export"), USAGE),
@@ -180,6 +180,19 @@ def test_sealed_keys_do_not_move_to_another_subscriber(ctl):
 
 def test_command_line_keys_are_warned_about(ctl):
     assert "process lists" in ctl.run("subscriber", "add", IMPI, "--k", K, "--op", OP).stderr
+    assert ctl.show(IMPI, "--reveal")["opc"] == OPC
+
+
+def test_a_key_alone_is_replaced(ctl):
+    ctl.add(IMPI)
+    ctl.run("subscriber", "set", IMPI, "--k-file", "-", stdin=K2)
+    got = ctl.show(IMPI, "--reveal")
+    assert (got["k"], got["op"]) == (K2, OP)
+    assert got["opc"] == xor(bytes.fromhex(OP), aes(bytes.fromhex(K2), bytes.fromhex(OP))).hex()
+    ctl.run("subscriber", "set", IMPI, "--opc-file", "-", stdin=OPC)
+    got = ctl.show(IMPI, "--reveal")
+    assert (got["k"], got["opc"], got["op"], got["provisioned"]) == (K2, OPC, None, "opc")
+    ctl.run("subscriber", "set", IMPI, "--k-file", "-", stdin=K)
     assert ctl.show(IMPI, "--reveal")["opc"] == OPC
 
 
