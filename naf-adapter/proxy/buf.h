@@ -15,7 +15,7 @@ struct buf {
 
 static inline struct bytes buf_bytes(const struct buf *buf)
 {
-	return BYTES(buf->p + buf->head, buf->n);
+	return buf->p != NULL ? BYTES(buf->p + buf->head, buf->n) : BYTES_NONE;
 }
 
 /** Room for n more octets at the end, in one piece; NULL when memory is exhausted. Valid until the next call. */
