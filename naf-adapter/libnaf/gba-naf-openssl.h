@@ -71,6 +71,10 @@ GBA_NAF_API enum gba_naf_key_kind gba_naf_tls_key_kind(const SSL *ssl);
 GBA_NAF_API enum gba_naf_error gba_naf_tls_error(const SSL *ssl);
 /** B-TID offered last, NUL-terminated, valid as long as the SSL; NULL: none that could be read. Not authenticated. */
 GBA_NAF_API const char *gba_naf_tls_btid(const SSL *ssl);
+/** Address of the device ("192.0.2.1", "2001:db8::1") where it is not the socket's peer, as behind a load balancer: for the
+ * agent's limits. Once the SSL_CTX is the right one and before a PSK is looked at: from the client_hello callback. Copied; too
+ * long a text is ignored. */
+GBA_NAF_API void gba_naf_tls_set_source(SSL *ssl, const char *address);
 /** Our name in this connection: the SNI in lower case, or the first name; NULL: the device asked for a foreign name. */
 GBA_NAF_API const char *gba_naf_tls_fqdn(const SSL *ssl);
 /** Ua security protocol identifier of this connection, for HTTP Digest inside certificate TLS (TS 33.222 5.3): 01 00 01 yy

@@ -129,7 +129,7 @@ static enum gba_naf_error fetch(struct tls_conn *conn)
 	conn->result = tls->lookup != NULL ? tls->lookup(&query, tls->arg) : NULL;
 	if (conn->result != NULL)
 		return GBA_NAF_OK;
-	query.source = tls_source(conn->ssl, source, sizeof(source));
+	query.source = conn->source[0] != '\0' ? conn->source : tls_source(conn->ssl, source, sizeof(source));
 	return tls->naf != NULL ? tls_fetch_async(conn, &query) : tls_fetch_sync(conn, &query);
 }
 
@@ -378,6 +378,14 @@ const char *gba_naf_tls_fqdn(const SSL *ssl)
 	struct gba_naf_tls *tls = ctx_index >= 0 ? SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ctx_index) : NULL;
 
 	return tls != NULL ? name_of(ssl, tls) : NULL;
+}
+
+void gba_naf_tls_set_source(SSL *ssl, const char *address)
+{
+	struct tls_conn *conn = conn_make(ssl);
+
+	if (conn != NULL && strlen(address) <= GBA_NAF_SOURCE_MAX)
+		strcpy(conn->source, address);
 }
 
 int gba_naf_tls_ua_id(const SSL *ssl, uint8_t out[GBA_NAF_UA_ID_LEN])

@@ -35,6 +35,7 @@ struct tls_conn {
 	enum gba_naf_key_kind kind;
 	enum gba_naf_error error;
 	struct gba_naf_result *result;
+	char source[GBA_NAF_SOURCE_MAX + 1]; /* "": the socket's peer */
 	struct gba_naf_request *request; /* not NULL: the handshake waits */
 	bool answered;
 };

@@ -158,7 +158,7 @@ const struct conf_item proxy_conf_items[] = {
 		 "Keep an unused connection to the application"),
 	CONF_U32("upstream-idle", 64, 0, 10000, "", PROXY, upstream_idle,
 		 "Unused connections kept per site and worker"),
-	CONF_U32("drain-timeout", 30, 0, 3600, "s", PROXY, drain_timeout, "Finish requests after SIGTERM"),
+	CONF_U32("drain-timeout", 15, 0, 3600, "s", PROXY, drain_timeout, "Finish requests after SIGTERM"),
 	CONF_U32("max-head", 32, 4, 256, "KiB", PROXY, max_head, "Longest request or response head"),
 	CONF_U32("key-cache", 4096, 0, 1000000, "", PROXY, key_cache, "Keys a worker remembers"),
 	CONF_U32("key-cache-time", 60, 1, 86400, "s", PROXY, key_cache_time,

@@ -304,6 +304,13 @@ struct site *conn_choose_site(SSL *ssl, struct bytes name)
 	return site;
 }
 
+const char *conn_source(SSL *ssl)
+{
+	struct conn *conn = SSL_get_app_data(ssl);
+
+	return conn->listener->conf->proxy_protocol ? conn->address : NULL;
+}
+
 void conn_key_ready(SSL *ssl)
 {
 	conn_run(SSL_get_app_data(ssl));

@@ -73,6 +73,7 @@ bool conn_wait_for_key(struct conn *conn, bool begin);
 bool conn_is_tls(const struct conn *conn);
 /** Hooks for tls_set_new(). */
 struct site *conn_choose_site(SSL *ssl, struct bytes name);
+const char *conn_source(SSL *ssl);
 void conn_key_ready(SSL *ssl);
 
 /** http.c */

@@ -86,6 +86,7 @@ static int on_client_hello(SSL *ssl, int *_alert, void *arg)
 	struct bytes name = BYTES_NONE;
 	struct tls_site *to;
 	struct site *site;
+	const char *source;
 	size_t n;
 
 	*_alert = SSL_AD_DECODE_ERROR;
@@ -97,7 +98,12 @@ static int on_client_hello(SSL *ssl, int *_alert, void *arg)
 		return SSL_CLIENT_HELLO_ERROR;
 	to = site_of(set, site);
 	*_alert = SSL_AD_INTERNAL_ERROR;
-	return to != NULL && site_apply(ssl, to) ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
+	if (to == NULL || !site_apply(ssl, to))
+		return SSL_CLIENT_HELLO_ERROR;
+	source = set->hooks.source(ssl);
+	if (to->naf != NULL && source != NULL)
+		gba_naf_tls_set_source(ssl, source);
+	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
 /* RFC 7301: http/1.1 for sites of HTTP; a device that offers only others is told. */

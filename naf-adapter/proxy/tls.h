@@ -19,6 +19,8 @@ struct tls_set;
 struct tls_hooks {
 	/** The site of a server name (absent: none was sent); NULL: refuse. */
 	struct site *(*choose)(SSL *ssl, struct bytes name);
+	/** Address of its device; NULL: the socket's peer. */
+	const char *(*source)(SSL *ssl);
 	/** A handshake that waited for a key can go on. */
 	void (*ready)(SSL *ssl);
 };

@@ -14,7 +14,7 @@
 #define ACCEPTS_MAX 64 /* per turn of the loop */
 #define PAUSE_MS    100 /* without accepting, when descriptors have run out */
 
-static const struct tls_hooks hooks = { .choose = conn_choose_site, .ready = conn_key_ready };
+static const struct tls_hooks hooks = { .choose = conn_choose_site, .source = conn_source, .ready = conn_key_ready };
 
 struct site *worker_site(struct worker *worker, struct bytes fqdn)
 {

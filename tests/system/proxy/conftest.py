@@ -72,4 +72,5 @@ def fresh(world):
     world.app.requests.clear()
     world.app.answer = world.app.on_connection = None
     world.agent.asked.clear()
+    world.agent.sources.clear()
     world.agent.delay, world.agent.error, world.agent.silent = 0, None, False

@@ -42,6 +42,7 @@ class FakeAgent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     def __init__(self, path):
         super().__init__(path, AgentHandler)
+        self.sources = []
         self.keys, self.asked, self.delay, self.error, self.silent = {}, [], 0, None, False
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -85,6 +86,7 @@ class AgentHandler(socketserver.BaseRequestHandler):
             values.setdefault(tag & 0x7f, []).append(value)
         question = (values[1][0].rstrip(b"\0").decode(), values[2][0].rstrip(b"\0").decode(), values[3][0].hex())
         self.server.asked.append(question)
+        self.server.sources.append(values.get(7, [b"\0"])[0].rstrip(b"\0").decode())
         if self.server.silent:
             return
         time.sleep(self.server.delay)

@@ -11,8 +11,8 @@ import time
 import urllib.request
 
 import pytest
-from proxy_harness import (HOST, NAF, PROXY, Client, Digest, free_port, header, port_open, q, read_head, read_body, tls_client,
-                           ua_id, wait_until)
+from proxy_harness import (HOST, NAF, PROXY, Client, Digest, free_port, header, port_open, q, read_head, read_body, s_client,
+                           tls_client, ua_id, wait_until)
 
 numbers = itertools.count(5000)
 MIB = 1 << 20
@@ -554,6 +554,7 @@ def test_proxy_header_from_a_load_balancer(world):
         digest.take(client.ask())
         assert client.ask(headers=[digest.header()]).status == 200
     assert header(world.app.requests[0][0], "x-forwarded-for") == ["192.0.2.77"]
+    assert world.agent.sources == ["192.0.2.77"]
     raw = socket.create_connection((HOST, proxy.tls))
     raw.sendall(px("192.0.2.78"))
     tls = tls_client(world.ca).wrap_socket(raw, server_hostname=NAF)
@@ -565,6 +566,32 @@ def test_proxy_header_from_a_load_balancer(world):
             client.send(start)
             client.sock.shutdown(socket.SHUT_WR)
             assert client.ended()
+
+
+def test_psk_behind_a_load_balancer(world):
+    """The agent's limits must count the device, not the load balancer."""
+    proxy = world.proxy([world.psk_site(NAF)], listener_extra="proxy-protocol = true;")
+    balancer = socket.create_server((HOST, 0))
+
+    def relay():
+        device, _ = balancer.accept()
+        inner = socket.create_connection((HOST, proxy.tls))
+        inner.sendall(px("192.0.2.79"))
+
+        def pump(a, b):
+            while data := a.recv(65536):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+        threading.Thread(target=pump, args=(inner, device), daemon=True).start()
+        pump(device, inner)
+    threading.Thread(target=relay, daemon=True).start()
+    btid, key = world.agent.add(next(numbers), NAF, ua_id(0x00a8))
+    out, err = s_client(balancer.getsockname()[1], "3GPP-bootstrapping;" + btid, key,
+                        b"GET / HTTP/1.1\r\nHost: naf1.example.com\r\nConnection: close\r\n\r\n")
+    assert b"200 OK" in out, err
+    assert world.agent.sources == ["192.0.2.79"]
+    assert header(world.app.requests[0][0], "x-forwarded-for") == ["192.0.2.79"]
+    balancer.close()
 
 
 # ---- the daemon
@@ -649,6 +676,18 @@ def test_metrics(world):
 
 def run(*arguments):
     return subprocess.run([PROXY, *arguments], capture_output=True, text=True, timeout=20)
+
+
+def test_sample_configuration():
+    from proxy_harness import TOP
+    done = run("--check-config", os.path.join(TOP, "doc/samples/naf-proxy.conf"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_environment_wins(world, proxy):
+    environment = dict(os.environ, GBA_NAF_PROXY_MAX_HEAD="17")
+    done = subprocess.run([PROXY, "--show-config", proxy.conf], capture_output=True, text=True, timeout=20, env=environment)
+    assert "max-head = 17" in done.stdout
 
 
 def test_command_line(world, proxy, tmp_path):

@@ -230,6 +230,7 @@ def test_digest_over_plain_http(world, proxy, algorithm, qop, method, body):
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 def test_digest_in_certificate_tls_is_bound_to_the_suite(world, proxy, version):
+    # REQ: Y3056-10.5-3
     with Client(proxy.tls, tls_client(world.ca, version)) as client:
         name = client.sock.cipher()[0]
         suite = {"TLS_AES_128_GCM_SHA256": 0x1301, "TLS_CHACHA20_POLY1305_SHA256": 0x1303, "TLS_AES_256_GCM_SHA384": 0x1302,
@@ -296,6 +297,7 @@ def test_uicc_key_does_not_open_the_me_realm(world, proxy):
 
 
 def test_keep_alive_serves_many_requests_with_one_nonce(world, proxy):
+    # REQ: Y3056-10.5-3
     _, btid, key = device(world)
     digest = Digest(btid, key)
     with Client(proxy.http) as client:
