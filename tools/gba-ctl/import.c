@@ -82,11 +82,12 @@ static const char *identities_apply(struct import *imp, const struct import_row 
 	if (row->imsi.p != NULL)
 		sub->imsi = row->imsi;
 	if (row->impus.p != NULL && row->impus.n > 0) {
-		char *lines = talloc_strndup(imp->row_ctx, (const char *)row->impus.p, row->impus.n), *c;
+		uint8_t *lines = talloc_memdup(imp->row_ctx, row->impus.p, row->impus.n);
+		size_t i;
 
-		for (c = lines; c != NULL && *c != '\0'; c++)
-			*c = *c == ' ' ? '\n' : *c;
-		sub->impus = bytes_of(lines);
+		for (i = 0; lines != NULL && i < row->impus.n; i++)
+			lines[i] = lines[i] == ' ' ? '\n' : lines[i];
+		sub->impus = BYTES(lines, lines != NULL ? row->impus.n : 0);
 	} else if (row->msisdn.n > 0 && sub->impus.p == NULL) {
 		tel = talloc_asprintf(imp->row_ctx, "tel:+%.*s", BYTES_FMT(row->msisdn));
 		sub->impus = bytes_of(tel);

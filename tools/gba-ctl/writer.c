@@ -63,10 +63,14 @@ static void set_text(struct writer *w, struct value *v, struct bytes text)
 {
 	if (text.p == NULL)
 		return;
-	v->text = talloc_strndup(w, (const char *)text.p, text.n);
-	v->n = text.n;
-	if (v->text == NULL)
+	v->text = talloc_size(w, text.n + 1); /* a rejected row's text may hold any octet */
+	if (v->text == NULL) {
 		w->failed = true;
+		return;
+	}
+	memcpy(v->text, text.p, text.n);
+	v->text[text.n] = '\0';
+	v->n = text.n;
 }
 
 void writer_text(struct writer *w, const char *name, struct bytes value)
@@ -119,13 +123,28 @@ static json_t *list_json(const struct value *v)
 	return list;
 }
 
+/* What is not UTF-8 cannot stand in JSON: each foreign octet becomes a question mark. */
+static json_t *text_json(const struct value *v)
+{
+	json_t *text = json_stringn(v->text, v->n);
+	size_t i;
+
+	if (text != NULL)
+		return text;
+	for (i = 0; i < v->n; i++) {
+		if ((uint8_t)v->text[i] >= 0x80)
+			v->text[i] = '?';
+	}
+	return json_stringn(v->text, v->n);
+}
+
 static json_t *value_json(const struct value *v)
 {
 	if (v->kind == KIND_INT)
 		return json_integer(v->number);
 	if (v->kind == KIND_LIST)
 		return list_json(v);
-	return v->text != NULL ? json_stringn(v->text, v->n) : json_null();
+	return v->text != NULL ? text_json(v) : json_null();
 }
 
 static void print_json(struct writer *w)
