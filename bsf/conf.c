@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/log.h"
+#include "http/server.h"
 
 static const char *const digest_names[] = { "akav1", "akav2", NULL };
 static const char *const sync_names[] = { "full", "process", NULL }; /* as enum ctx_sync */
@@ -50,7 +51,7 @@ static bool gsid_pattern(struct bytes text)
 }
 
 static const struct conf_item listen_items[] = {
-	CONF_STR("listen", NULL, 3, 300, NULL, struct bsf_listen, listen, "Address and port, such as \"192.0.2.10:80\" or \"[2001:db8::10]:443\""),
+	CONF_STR("listen", NULL, 3, 263, http_listen_valid, struct bsf_listen, listen, "Address and port, such as \"192.0.2.10:80\" or \"[2001:db8::10]:443\""),
 	CONF_STR("tls-cert", "", 0, 255, NULL, struct bsf_listen, cert, "PEM file with the certificate chain; empty: plain HTTP"),
 	CONF_STR("tls-key", "", 0, 255, NULL, struct bsf_listen, key, "PEM file with its private key"),
 	CONF_END
@@ -106,7 +107,7 @@ const struct conf_item bsf_conf_items[] = {
 	CONF_U32("store-max", 4096, 1, 1048576, "MiB", struct bsf_conf, store_max, "Size to which the contexts may grow"),
 	CONF_ENUM("store-sync", "full", sync_names, struct bsf_conf, store_sync, "What a context that was acknowledged survives: loss of power, or only the end of the process"),
 	CONF_STR("kek-file", GBA_SYSCONFDIR "/bsf.kek", 1, 255, NULL, struct bsf_conf, kek_file, "Key that seals the contexts; made when absent, mode 0600"),
-	CONF_STR("metrics-listen", "", 0, 300, NULL, struct bsf_conf, metrics_listen, "Address for /metrics, /livez, /readyz; empty: none"),
+	CONF_STR("metrics-listen", "", 0, 263, http_listen_valid, struct bsf_conf, metrics_listen, "Address for /metrics, /livez, /readyz; empty: none"),
 	CONF_END
 };
 

@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "crypto/sqn.h"
 #include "hss-stub/hss.h"
+#include "http/server.h"
 
 static bool realm_pattern_valid(struct bytes text)
 {
@@ -30,7 +31,7 @@ const struct conf_item hss_conf_items[] = {
 		 "SQLite file of subscribers; made when absent"),
 	CONF_STR("kek-file", HSS_KEK_FILE, 1, 255, NULL, struct hss_conf, kek_file,
 		 "Key that seals K and OPc at rest; made (0600) when absent: keep a copy in a safe place"),
-	CONF_STR("metrics-listen", "", 0, 64, NULL, struct hss_conf, metrics_listen,
+	CONF_STR("metrics-listen", "", 0, 64, http_listen_valid, struct hss_conf, metrics_listen,
 		 "Address and port of /metrics, /livez, /readyz; empty: off"),
 	CONF_U32("sqn-lease", 32, 1, 4096, "SEQs", struct hss_conf, lease_min,
 		 "Sequence numbers made durable at once for a quiet subscriber; a crash skips them"),

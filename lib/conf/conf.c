@@ -7,6 +7,7 @@
 #include <libconfig.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /* One load in progress. */
 struct loader {
@@ -342,9 +343,14 @@ static enum gba_err read_error(struct loader *ld, const config_t *cfg)
 {
 	struct origin at = { ld->path, 0, "cannot be read" };
 	const char *file = config_error_file(cfg);
+	int failure = errno;
+	struct stat st;
 
-	if (config_error_type(cfg) == CONFIG_ERR_FILE_IO)
-		return fail(ld, &at, "%s", strerror(errno));
+	if (config_error_type(cfg) == CONFIG_ERR_FILE_IO) {
+		if (stat(ld->path, &st) == 0 && S_ISDIR(st.st_mode)) /* refused without an errno */
+			failure = EISDIR;
+		return fail(ld, &at, "%s", strerror(failure));
+	}
 	at = (struct origin){ file != NULL ? file : ld->path, (unsigned int)config_error_line(cfg), "syntax" };
 	return fail(ld, &at, "%s", config_error_text(cfg));
 }

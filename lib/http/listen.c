@@ -30,6 +30,24 @@ static bool split_address(const char *address, char host[HOST_MAX], const char *
 	return true;
 }
 
+bool http_listen_valid(struct bytes address)
+{
+	char copy[HOST_MAX + 8], host[HOST_MAX], *end;
+	unsigned long number;
+	const char *port;
+
+	if (address.n == 0)
+		return true;
+	if (address.n >= sizeof(copy) || memchr(address.p, '\0', address.n) != NULL)
+		return false;
+	memcpy(copy, address.p, address.n);
+	copy[address.n] = '\0';
+	if (!split_address(copy, host, &port) || port[0] < '0' || port[0] > '9')
+		return false;
+	number = strtoul(port, &end, 10);
+	return *end == '\0' && number <= UINT16_MAX;
+}
+
 static int open_socket(const struct addrinfo *ai)
 {
 	const int on = 1, off = 0;

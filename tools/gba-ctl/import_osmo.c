@@ -96,6 +96,7 @@ static void inds_read(struct import *imp, sqlite3 *db)
 bool import_osmo_hlr(struct import *imp)
 {
 	sqlite3 *db = NULL;
+	int64_t without;
 	bool good;
 
 	if (sqlite3_open_v2(imp->path, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) {
@@ -106,6 +107,10 @@ bool import_osmo_hlr(struct import *imp)
 	progress_start(&imp->progress, (uint64_t)one_number(db, "SELECT count(*) FROM auc_3g"));
 	inds_read(imp, db);
 	good = rows_read(imp, db);
+	without = one_number(db, "SELECT count(*) FROM subscriber WHERE id NOT IN (SELECT subscriber_id FROM auc_3g)");
+	progress_end(&imp->progress);
+	if (good && without > 0)
+		fprintf(stderr, "gba-ctl: %" PRId64 " subscribers left out: they have no UMTS keys (auc_3g)\n", without);
 	sqlite3_close(db);
 	return good;
 }

@@ -2,6 +2,7 @@
 #include "core/ident.h"
 #include "core/log.h"
 #include "dia/guard/guard.h"
+#include "http/server.h"
 
 static bool is_host_or_suffix(struct bytes text)
 {
@@ -29,7 +30,7 @@ const struct conf_item guard_conf_items[] = {
 		     "Destination-Realms served beside our own (home networks of the IMPIs)"),
 	CONF_GROUPS("peers", "", 0, 4096, peer_items, struct guard_peer_conf, struct guard_conf, peers,
 		    "Who may ask what; without entries every connected peer may ask, for itself"),
-	CONF_STR("metrics-listen", "", 0, 64, NULL, struct guard_conf, metrics_listen,
+	CONF_STR("metrics-listen", "", 0, 64, http_listen_valid, struct guard_conf, metrics_listen,
 		 "Address and port of /metrics, /livez and /readyz; empty: none"),
 	CONF_U32("server-threads", 200, 5, 2000, "", struct guard_conf, server_threads,
 		 "Connections per listening socket that may wait for their CER at once"),

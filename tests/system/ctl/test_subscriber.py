@@ -423,6 +423,17 @@ def test_osmo_hlr(ctl, tmp_path):
     assert "IND 0, 5" in said and "1 is free" in said
 
 
+def test_osmo_hlr_users_without_umts_keys_are_told(ctl, tmp_path):
+    with sqlite3.connect(tmp_path / "hlr.db") as other:
+        other.execute("CREATE TABLE subscriber (id INTEGER PRIMARY KEY, imsi TEXT, msisdn TEXT)")
+        other.execute("CREATE TABLE auc_3g (subscriber_id INTEGER PRIMARY KEY, algo_id_3g INTEGER, k TEXT, op TEXT, opc TEXT,"
+                      " sqn INTEGER, ind_bitlen INTEGER)")
+        other.execute("INSERT INTO subscriber VALUES (1, '001010000000001', NULL), (2, '001010000000002', NULL)")
+        other.execute("INSERT INTO auc_3g VALUES (1, 5, ?, NULL, ?, 0, 5)", (K, OPC))
+    summary, _, said = ctl.load("osmo-hlr", None, name="hlr.db")
+    assert summary["new"] == 1 and "1 subscribers left out: they have no UMTS keys" in said
+
+
 def test_a_foreign_sqlite_file_is_not_a_database_of_ours(ctl, tmp_path):
     with sqlite3.connect(tmp_path / "hss.db") as other:
         other.execute("CREATE TABLE subscriber (id INTEGER)")

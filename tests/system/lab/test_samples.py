@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The samples and commands of doc/ work as they stand there."""
 import os
+import re
 import subprocess
 
 import pytest
@@ -29,6 +30,25 @@ def test_a_mistake_is_named_with_file_line_and_item(program, tmp_path):
     done = run(Tree(), program, "--check-config", str(conf))
     assert done.returncode == 1
     assert "%s:2: no-such-item: no such item" % conf in done.stderr
+
+
+@pytest.mark.parametrize("address", ["port", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:65536", "::1:80", "[::1]80"])
+@pytest.mark.parametrize("program,sample,item", [("gba-bsf", "bsf.conf", "metrics-listen"), ("gba-hss", "hss.conf", "metrics-listen"),
+                                                 ("gba-bsf", "bsf.conf", "listen")])
+def test_an_address_that_is_none_is_named(program, sample, item, address, tmp_path):
+    with open(os.path.join(TOP, "doc", "samples", sample), encoding="utf-8") as text:
+        lines = [re.sub(r'{ listen = "[^"]*"', '{ listen = "%s"' % address, line) if item == "listen" else line
+                 for line in text if not line.startswith("metrics-listen")]
+    conf = tmp_path / "wrong.conf"
+    conf.write_text("".join(lines) + ('metrics-listen = "%s";\n' % address if item != "listen" else ""))
+    done = run(Tree(), program, "--check-config", str(conf))
+    assert done.returncode == 1 and '%s: "%s" is not valid' % (item, address) in done.stderr
+
+
+@pytest.mark.parametrize("program", [program for program, _ in SAMPLES])
+def test_a_folder_is_no_configuration(program, tmp_path):
+    done = run(Tree(), program, "--check-config", str(tmp_path))
+    assert done.returncode == 1 and "Is a directory" in done.stderr
 
 
 @pytest.mark.parametrize("program", [program for program, _ in SAMPLES] + ["gba-ue", "gba-ctl"])
