@@ -84,8 +84,8 @@ static int register_hooks(void)
 	if (rc == 0)
 		rc = fd_hook_register(HOOK_MASK(HOOK_PEER_CONNECT_SUCCESS), on_connected, NULL, NULL, &ext.hooks[2]);
 	if (rc == 0)
-		rc = fd_hook_register(HOOK_MASK(HOOK_DATA_RECEIVED, HOOK_MESSAGE_LOCAL, HOOK_MESSAGE_SENT, HOOK_MESSAGE_ROUTING_LOCAL,
-						HOOK_MESSAGE_ROUTING_FORWARD), on_nothing, NULL, NULL, &ext.hooks[3]);
+		rc = fd_hook_register(HOOK_MASK(HOOK_DATA_RECEIVED, HOOK_MESSAGE_LOCAL, HOOK_MESSAGE_SENT,
+						HOOK_MESSAGE_ROUTING_LOCAL, HOOK_MESSAGE_ROUTING_FORWARD), on_nothing, NULL, NULL, &ext.hooks[3]);
 	return rc;
 }
 
