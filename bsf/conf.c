@@ -102,7 +102,7 @@ const struct conf_item bsf_conf_items[] = {
 	CONF_U32("zh-timeout", 900, 50, 60000, "ms", struct bsf_conf, zh_timeout, "Wait for one HSS; then the next one is asked"),
 	CONF_U32("zh-in-flight", 1024, 1, 65536, "", struct bsf_conf, zh_in_flight, "Questions to HSSs at a time; beyond, UEs get 503"),
 	CONF_U32("guss-cache", 10000, 0, 10000000, "", struct bsf_conf, guss_cache, "Users whose security settings are kept"),
-	CONF_GROUPS("nafs", "", 0, 65536, naf_items, struct bsf_naf, struct bsf_conf, nafs, "NAFs that may ask on Zn, and for what"),
+	CONF_GROUPS("nafs", "", 0, 4096, naf_items, struct bsf_naf, struct bsf_conf, nafs, "NAFs that may ask on Zn, and for what"),
 	CONF_STR("store-dir", GBA_LOCALSTATEDIR "/bsf", 1, 255, NULL, struct bsf_conf, store_dir, "Folder of the bootstrap contexts"),
 	CONF_U32("store-max", 4096, 1, 1048576, "MiB", struct bsf_conf, store_max, "Size to which the contexts may grow"),
 	CONF_ENUM("store-sync", "full", sync_names, struct bsf_conf, store_sync, "What a context that was acknowledged survives: loss of power, or only the end of the process"),

@@ -12,9 +12,10 @@
 
 #define EXPIRY_SLOT_S 60 /* contexts that expire in the same minute are one key */
 
-/** One value of the expiry index: what to delete, so that nothing needs to be unsealed for it. */
+/** One value of the expiry index: what to delete, so that nothing needs to be unsealed for it. Values of one minute are
+ * sorted by their order of arrival: they are appended to one full page after the other, instead of touching many. */
 struct expiry_ref {
-	uint8_t rand[RAND_LEN], tmpi[CTX_TMPI_LEN];
+	uint8_t order[8], rand[RAND_LEN], tmpi[CTX_TMPI_LEN];
 };
 
 /** A put on its way; below the caller's mem_ctx. */
@@ -37,6 +38,7 @@ struct ctx_lmdb {
 	time_t (*now)(void);
 	unsigned int purge_ms;
 	size_t limit_pages;
+	uint64_t order; /* of the last put; the writer's */
 	pthread_t writer;
 	bool writer_runs;
 	pthread_mutex_t lock; /* queue, stopping */

@@ -83,20 +83,38 @@ static bool tmpi_none(const uint8_t tmpi[CTX_TMPI_LEN])
 	return memcmp(tmpi, none, CTX_TMPI_LEN) == 0;
 }
 
+static void put_number(uint8_t *out, uint64_t value, size_t octets)
+{
+	while (octets > 0) {
+		out[--octets] = (uint8_t)value;
+		value >>= 8;
+	}
+}
+
 static MDB_val slot_key(uint32_t slot, uint8_t octets[4])
 {
-	octets[0] = (uint8_t)(slot >> 24);
-	octets[1] = (uint8_t)(slot >> 16);
-	octets[2] = (uint8_t)(slot >> 8);
-	octets[3] = (uint8_t)slot;
+	put_number(octets, slot, 4);
 	return (MDB_val){ 4, octets };
+}
+
+static int put_expiry(struct ctx_lmdb *store, MDB_txn *txn, struct put_job *job)
+{
+	MDB_val ref = { sizeof(job->ref), &job->ref }, slot;
+	uint8_t octets[4];
+	int rc;
+
+	put_number(job->ref.order, ++store->order, sizeof(job->ref.order));
+	slot = slot_key(job->slot, octets);
+	rc = mdb_put(txn, store->expiries, &slot, &ref, MDB_APPENDDUP);
+	if (rc == MDB_KEYEXIST) /* the clock was put back: this one is not the last in order */
+		rc = mdb_put(txn, store->expiries, &slot, &ref, 0);
+	return rc;
 }
 
 static int put_one(struct ctx_lmdb *store, MDB_txn *txn, struct put_job *job)
 {
 	MDB_val rand = { RAND_LEN, job->ref.rand }, value = { job->sealed_n, job->sealed };
-	MDB_val tmpi = { CTX_TMPI_LEN, job->ref.tmpi }, ref = { sizeof(job->ref), &job->ref }, slot;
-	uint8_t octets[4];
+	MDB_val tmpi = { CTX_TMPI_LEN, job->ref.tmpi };
 	int rc;
 
 	rc = mdb_put(txn, store->records, &rand, &value, MDB_NOOVERWRITE);
@@ -111,8 +129,7 @@ static int put_one(struct ctx_lmdb *store, MDB_txn *txn, struct put_job *job)
 		if (rc != 0)
 			return rc;
 	}
-	slot = slot_key(job->slot, octets);
-	return mdb_put(txn, store->expiries, &slot, &ref, 0);
+	return put_expiry(store, txn, job);
 }
 
 static int remove_one(struct ctx_lmdb *store, MDB_txn *txn, struct expiry_ref *ref)
@@ -140,7 +157,7 @@ static int purge_some(struct ctx_lmdb *store, MDB_txn *txn, size_t *_removed)
 	uint8_t octets[4];
 	int rc;
 
-	slot_key(due, octets);
+	put_number(octets, due, sizeof(octets));
 	*_removed = 0;
 	rc = mdb_cursor_open(txn, store->expiries, &cursor);
 	if (rc != 0)
@@ -314,6 +331,7 @@ enum gba_err ctx_writer_start(struct ctx_lmdb *store)
 	pthread_condattr_t attr;
 
 	store->queue_end = &store->queue;
+	store->order = (uint64_t)store->now() * 1000000; /* beyond what an earlier process counted to */
 	pthread_mutex_init(&store->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
