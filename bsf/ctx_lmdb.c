@@ -302,6 +302,7 @@ enum gba_err ctx_lmdb_open(TALLOC_CTX *mem_ctx, const struct ctx_lmdb_conf *conf
 	store->base.ops = &lmdb_ops;
 	store->kek = conf->kek;
 	store->now = conf->now != NULL ? conf->now : clock_now;
+	store->inline_commits = conf->sync == CTX_SYNC_PROCESS;
 	store->purge_ms = conf->purge_ms != 0 ? conf->purge_ms : 1000;
 	talloc_set_destructor(store, store_destroy);
 	metrics_make(store);

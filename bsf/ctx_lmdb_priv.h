@@ -41,10 +41,13 @@ struct ctx_lmdb {
 	uint64_t order; /* of the last put; the writer's */
 	pthread_t writer;
 	bool writer_runs;
-	pthread_mutex_t lock; /* queue, stopping */
+	bool inline_commits; /* a commit costs no wait for the disk: who puts may do it himself */
+	pthread_mutex_t lock; /* queue, committing, stopping */
 	pthread_cond_t wake;
 	struct put_job *queue, **queue_end;
 	size_t queued;
+	bool committing; /* some thread has a batch in hand */
+	uint64_t committed_us; /* when the last one was done */
 	bool stopping;
 	atomic_bool broken;	 /* a sync failed: what was acknowledged since is in doubt, so nothing more is */
 	atomic_bool full;	 /* the last put found no space */

@@ -9,7 +9,7 @@
 struct ctx_store;
 
 /** The outcome of a put, once: GBA_OK means that the context survives what the store promises to survive. Called from a
- * thread of the store; must not block. */
+ * thread of the store or, before put returns, from the caller's; must not block. */
 typedef void (*ctx_put_done)(void *arg, enum gba_err err);
 
 struct ctx_store_ops {

@@ -12,6 +12,8 @@
 #define QUEUE_MAX   16384 /* jobs; beyond: GBA_E_BUSY */
 #define BATCH_MAX   512	  /* jobs in one commit */
 #define PURGE_MAX   2000  /* contexts removed in one commit */
+#define PURGE_TIGHT 64	  /* the same where pages are scarce: each may need two copied before any is free */
+#define QUIET_US    300	  /* after this long without a commit nothing is gained by collecting */
 #define SPARE_PAGES 256	  /* kept free so that expired contexts can be removed from a full store */
 
 /* A write that was cut short by a full disk comes back from LMDB as EIO: ask the file system. */
@@ -65,15 +67,19 @@ static size_t pages_free(struct ctx_lmdb *store)
 	return n;
 }
 
+/* Pages of the file, in use or free. */
+static size_t pages_used(struct ctx_lmdb *store)
+{
+	MDB_envinfo info;
+
+	mdb_env_info(store->env, &info);
+	return info.me_last_pgno + 1;
+}
+
 /* Are enough pages left, in the file's room to grow or on the list? */
 static bool has_room(struct ctx_lmdb *store)
 {
-	MDB_envinfo info;
-	size_t used;
-
-	mdb_env_info(store->env, &info);
-	used = info.me_last_pgno + 1;
-	return used + SPARE_PAGES <= store->limit_pages || pages_free(store) >= SPARE_PAGES;
+	return pages_used(store) + SPARE_PAGES <= store->limit_pages || pages_free(store) >= SPARE_PAGES;
 }
 
 static bool tmpi_none(const uint8_t tmpi[CTX_TMPI_LEN])
@@ -148,8 +154,8 @@ static int remove_one(struct ctx_lmdb *store, MDB_txn *txn, struct expiry_ref *r
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* Remove contexts whose minute has passed; *_removed counts them. */
-static int purge_some(struct ctx_lmdb *store, MDB_txn *txn, size_t *_removed)
+/* Remove at most max contexts whose minute has passed; *_removed counts them. */
+static int purge_some(struct ctx_lmdb *store, MDB_txn *txn, size_t max, size_t *_removed)
 {
 	uint32_t due = (uint32_t)(store->now() / EXPIRY_SLOT_S);
 	MDB_cursor *cursor;
@@ -162,7 +168,7 @@ static int purge_some(struct ctx_lmdb *store, MDB_txn *txn, size_t *_removed)
 	rc = mdb_cursor_open(txn, store->expiries, &cursor);
 	if (rc != 0)
 		return rc;
-	while (rc == 0 && *_removed < PURGE_MAX) {
+	while (rc == 0 && *_removed < max) {
 		struct expiry_ref ref;
 
 		rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
@@ -181,7 +187,6 @@ static int purge_some(struct ctx_lmdb *store, MDB_txn *txn, size_t *_removed)
 static int commit(struct ctx_lmdb *store, MDB_txn *txn)
 {
 	uint64_t started = clock_mono_us();
-	MDB_envinfo info;
 	MDB_stat stat;
 	int rc;
 
@@ -192,8 +197,7 @@ static int commit(struct ctx_lmdb *store, MDB_txn *txn)
 		return rc;
 	atomic_store(&store->count, stat.ms_entries);
 	metric_set(store->m_count, (int64_t)stat.ms_entries);
-	mdb_env_info(store->env, &info);
-	metric_set(store->m_pages, (int64_t)info.me_last_pgno + 1);
+	metric_set(store->m_pages, (int64_t)pages_used(store));
 	metric_add(store->m_commits, 1);
 	metric_observe_us(store->m_commit_time, clock_mono_us() - started);
 	return 0;
@@ -240,7 +244,7 @@ static void write_batch(struct ctx_lmdb *store, struct put_job *jobs)
 /* Remove what has expired and see whether there is space again. @return more are due */
 static bool purge(struct ctx_lmdb *store)
 {
-	size_t removed;
+	size_t removed, max = pages_used(store) + 4 * PURGE_MAX <= store->limit_pages ? PURGE_MAX : PURGE_TIGHT;
 	MDB_txn *txn;
 	int rc;
 
@@ -248,7 +252,7 @@ static bool purge(struct ctx_lmdb *store)
 		atomic_store(&store->full, false);
 	if (atomic_load(&store->broken) || mdb_txn_begin(store->env, NULL, 0, &txn) != 0)
 		return false;
-	rc = purge_some(store, txn, &removed);
+	rc = purge_some(store, txn, max, &removed);
 	if (rc != 0 || removed == 0)
 		mdb_txn_abort(txn);
 	else
@@ -258,7 +262,7 @@ static bool purge(struct ctx_lmdb *store)
 		return false;
 	}
 	metric_add(store->m_expired, (int64_t)removed);
-	return removed == PURGE_MAX;
+	return removed == max;
 }
 
 /* Cut at most BATCH_MAX jobs off the queue. The lock is held. */
@@ -284,6 +288,17 @@ static void wait_until(struct ctx_lmdb *store, uint64_t when_ms)
 	pthread_cond_timedwait(&store->wake, &store->lock, &t);
 }
 
+/* The batch in hand is done: whoever waits may go on. */
+static void commit_end(struct ctx_lmdb *store)
+{
+	pthread_mutex_lock(&store->lock);
+	store->committing = false;
+	store->committed_us = clock_mono_us();
+	if (store->queue != NULL || store->stopping)
+		pthread_cond_signal(&store->wake);
+	pthread_mutex_unlock(&store->lock);
+}
+
 static void *writer_main(void *arg)
 {
 	struct ctx_lmdb *store = arg;
@@ -293,8 +308,9 @@ static void *writer_main(void *arg)
 
 	do {
 		pthread_mutex_lock(&store->lock);
-		while (store->queue == NULL && !store->stopping && clock_mono_ms() < purge_at)
-			wait_until(store, purge_at);
+		while (store->committing || (store->queue == NULL && !store->stopping && clock_mono_ms() < purge_at))
+			wait_until(store, clock_mono_ms() < purge_at ? purge_at : purge_at + store->purge_ms);
+		store->committing = true;
 		jobs = take_batch(store);
 		stop = store->stopping && store->queue == NULL;
 		pthread_mutex_unlock(&store->lock);
@@ -302,13 +318,27 @@ static void *writer_main(void *arg)
 			write_batch(store, jobs);
 		if (clock_mono_ms() >= purge_at)
 			purge_at = clock_mono_ms() + (purge(store) ? 10 : store->purge_ms);
+		commit_end(store);
 	} while (!stop);
 	return NULL;
+}
+
+/* Commit here and now what has come together: saves two changes of thread where a commit is a matter of microseconds. */
+static void commit_inline(struct ctx_lmdb *store)
+{
+	struct put_job *jobs;
+
+	pthread_mutex_lock(&store->lock);
+	jobs = take_batch(store);
+	pthread_mutex_unlock(&store->lock);
+	write_batch(store, jobs);
+	commit_end(store);
 }
 
 enum gba_err ctx_writer_add(struct ctx_lmdb *store, struct put_job *job)
 {
 	enum gba_err err = GBA_OK;
+	bool mine = false;
 
 	if (atomic_load(&store->broken))
 		return GBA_E_IO;
@@ -320,9 +350,15 @@ enum gba_err ctx_writer_add(struct ctx_lmdb *store, struct put_job *job)
 		*store->queue_end = job;
 		store->queue_end = &job->next;
 		store->queued++;
-		pthread_cond_signal(&store->wake);
+		mine = store->inline_commits && !store->committing && clock_mono_us() - store->committed_us > QUIET_US;
+		if (mine)
+			store->committing = true;
+		else if (!store->committing)
+			pthread_cond_signal(&store->wake);
 	}
 	pthread_mutex_unlock(&store->lock);
+	if (mine)
+		commit_inline(store);
 	return err;
 }
 

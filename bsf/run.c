@@ -3,7 +3,6 @@
 
 #include "bsf/key_hash.h"
 #include "bsf/run_priv.h"
-#include "core/clock.h"
 #include "core/secret.h"
 
 static void refuse(struct run_outcome *_outcome, enum gba_err err, uint64_t wait_ms)
@@ -185,9 +184,11 @@ static void opaque_mac(struct runs *runs, const struct challenge *challenge, str
 
 void run_opaque(struct runs *runs, const struct challenge *challenge, struct bytes username, char *out)
 {
+	/* Unlike is enough, the MAC makes it unguessable; zero stands for an opaque left out. */
+	uint64_t number = atomic_fetch_add(&runs->opaque_number, 1) + 1;
 	uint8_t value[OPAQUE_SALT + HASH_MAX];
 
-	rand_bytes(value, OPAQUE_SALT);
+	memcpy(value, &number, OPAQUE_SALT);
 	opaque_mac(runs, challenge, username, value, value + OPAQUE_SALT);
 	hex_encode(BYTES(value, RUN_OPAQUE_CHARS / 2), out);
 }

@@ -18,7 +18,7 @@
 #define WRONG_MEMORY_MS	  60000
 #define WRONG_HOLD_MAX_MS 600000
 #define SOURCE_SLOTS	  4096
-#define OPAQUE_SALT	  8
+#define OPAQUE_SALT	  sizeof(uint64_t)
 
 enum run_state {
 	RUN_S_IDLE,   /* nothing under way; what is remembered is why the next leg may be refused */
@@ -76,6 +76,7 @@ struct runs {
 	struct run_shard shards[RUN_SHARDS];
 	atomic_uint sources[SOURCE_SLOTS];
 	uint8_t opaque_key[32];
+	atomic_uint_fast64_t opaque_number;
 	void *slabs, *secrets, *buckets;
 	size_t slabs_n, secrets_n;
 	bool locked;
