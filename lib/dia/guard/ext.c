@@ -74,6 +74,8 @@ static void on_connected(enum fd_hook_type type, struct msg *msg, struct peer_hd
 
 static int register_hooks(void)
 {
+	const uint32_t told_nobody = HOOK_MASK(HOOK_DATA_RECEIVED, HOOK_MESSAGE_LOCAL, HOOK_MESSAGE_SENT,
+					       HOOK_MESSAGE_ROUTING_LOCAL, HOOK_MESSAGE_ROUTING_FORWARD);
 	int rc;
 
 	rc = fd_hook_data_register(sizeof(struct fd_hook_permsgdata), NULL, NULL, &ext.data);
@@ -84,8 +86,7 @@ static int register_hooks(void)
 	if (rc == 0)
 		rc = fd_hook_register(HOOK_MASK(HOOK_PEER_CONNECT_SUCCESS), on_connected, NULL, NULL, &ext.hooks[2]);
 	if (rc == 0)
-		rc = fd_hook_register(HOOK_MASK(HOOK_DATA_RECEIVED, HOOK_MESSAGE_LOCAL, HOOK_MESSAGE_SENT,
-						HOOK_MESSAGE_ROUTING_LOCAL, HOOK_MESSAGE_ROUTING_FORWARD), on_nothing, NULL, NULL, &ext.hooks[3]);
+		rc = fd_hook_register(told_nobody, on_nothing, NULL, NULL, &ext.hooks[3]);
 	return rc;
 }
 
