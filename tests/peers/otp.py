@@ -83,9 +83,9 @@ def ask(mode, peer, timeout=60, **options):
     options.setdefault("dest_realm", options["realm"])
     run = subprocess.run(_arguments(mode, dict(options, connect=_address(peer))), stdin=subprocess.DEVNULL,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment(), text=True, timeout=timeout)
-    if run.returncode == 2:
+    if run.returncode == 2 or not run.stdout:
         raise RuntimeError(run.stderr)
-    return json.loads(run.stdout.splitlines()[-1])
+    return json.loads(run.stdout)
 
 
 def load(mode, peer, window, seconds, **options):

@@ -11,6 +11,7 @@
 -define(VENDOR, 10415).
 
 main() ->
+	log_to_standard_error(),
 	try
 		[Mode | Args] = init:get_plain_arguments(),
 		run(list_to_atom(Mode), options(Args, #{}))
@@ -21,6 +22,11 @@ main() ->
 			io:format(standard_error, "gba-peer: ~p ~p~n~p~n", [Class, Reason, Stack]),
 			halt(2)
 	end.
+
+%% Standard output has our lines only.
+log_to_standard_error() ->
+	ok = logger:remove_handler(default),
+	ok = logger:add_handler(default, logger_std_h, #{config => #{type => standard_error}}).
 
 %% --name value; a name that comes twice has a list of values, last first.
 options(["--" ++ Name, Value | Rest], Map) ->
@@ -59,12 +65,13 @@ address(Text) ->
 	{ok, Address} = inet:parse_address(Text),
 	Address.
 
+%% TLS from the first octet (RFC 6733 13): "true". A list would mean TLS after CER and CEA, as RFC 3588 had it.
 tls(#{cert := [Cert], key := [Key], ca := [Ca]}, Role) ->
 	Check = case Role of
 		listen -> [{fail_if_no_peer_cert, true}];
 		connect -> [{server_name_indication, disable}]
 	end,
-	[{ssl_options, [{certfile, Cert}, {keyfile, Key}, {cacertfile, Ca}, {verify, verify_peer} | Check]}];
+	[{ssl_options, true}, {certfile, Cert}, {keyfile, Key}, {cacertfile, Ca}, {verify, verify_peer} | Check];
 tls(_, _) ->
 	[].
 
@@ -166,11 +173,15 @@ ask(Dictionary, Options, Make) ->
 	Status.
 
 wait_up(Timeout) ->
+	wait_up_until(erlang:monotonic_time(millisecond) + Timeout, nothing).
+
+%% What the stack said last tells why there is no connection.
+wait_up_until(Deadline, Last) ->
 	receive
 		#diameter_event{info = Info} when element(1, Info) =:= up -> ok;
-		#diameter_event{} -> wait_up(Timeout)
-	after Timeout ->
-		exit(no_connection)
+		#diameter_event{info = Info} -> wait_up_until(Deadline, Info)
+	after max(0, Deadline - erlang:monotonic_time(millisecond)) ->
+		exit({no_connection, Last})
 	end.
 
 work(none, Options, Make) ->

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The OTP peers themselves, against each other and against tests/peers/diameter.py: what other tests lean on."""
 import os
+import socket
+import ssl
 import sys
 
 import pytest
@@ -73,6 +75,12 @@ def test_tls(tmp_path):
         return {"cert": cert, "key": key, "ca": authority.ca}
 
     with otp.Server("bsf", BSF_ROWS, **BSF, **credentials("bsf.lab.test")) as server:
+        mine = credentials("naf.lab.test")
+        context = ssl.create_default_context(cafile=mine["ca"])
+        context.load_cert_chain(mine["cert"], mine["key"])
+        with socket.create_connection(("127.0.0.1", server.port)) as plain:
+            with context.wrap_socket(plain, server_hostname="bsf.lab.test") as tls:
+                assert tls.version().startswith("TLS")
         avps = otp.ask("bir", ("127.0.0.1", server.port), btid=BTID, naf_id=NAF_ID, **NAF, **credentials("naf.lab.test"))["avps"]
     assert avps["ME-Key-Material"] == KEY
 
