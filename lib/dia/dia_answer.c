@@ -103,14 +103,37 @@ static void write_common(struct dia_writer *w, uint32_t app)
 	dia_writer_avp(w, AVP_ORIGIN_REALM, 0, M, BYTES(fd_g_config->cnf_diamrlm, fd_g_config->cnf_diamrlm_len));
 }
 
+/* The framework cannot write an unknown AVP without octets, and leaks what it has copied before it notices. */
+static bool is_copied_by_framework(struct avp *avp)
+{
+	struct dict_object *model = NULL;
+	struct avp_hdr *hdr = dia_hdr(avp);
+	struct avp *child;
+
+	if (hdr == NULL || fd_msg_model(avp, &model) != 0)
+		return false;
+	if (model == NULL)
+		return hdr->avp_len > (hdr->avp_flags & AVP_FLAG_VENDOR ? 12u : 8u);
+	for (child = dia_first(avp); child != NULL; child = dia_next(child)) {
+		if (!is_copied_by_framework(child))
+			return false;
+	}
+	return true;
+}
+
 /* Proxy-Infos come back, in their order (RFC 6733 6.2). Ones with unknown AVPs inside only the framework can copy. */
 static enum gba_err write_foreign_proxy_infos(struct dia_writer *w, struct msg *request)
 {
 	struct msg *copies = request;
 	uint8_t *octets = NULL;
+	struct avp *avp;
 	size_t n = 0;
 	int rc;
 
+	for (avp = dia_first(request); avp != NULL; avp = dia_next(avp)) {
+		if (dia_is(dia_hdr(avp), AVP_PROXY_INFO) && !is_copied_by_framework(avp))
+			return GBA_OK; /* no agent writes such; whoever did gets none back */
+	}
 	if (fd_msg_new_answer_from_req(fd_g_config->cnf_dict, &copies, MSGFL_ANSW_NOSID) != 0)
 		return GBA_E_NOMEM;
 	rc = fd_msg_bufferize(copies, &octets, &n);

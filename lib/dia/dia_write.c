@@ -147,7 +147,15 @@ bool dia_writer_copy(struct dia_writer *w, struct avp *avp)
 	struct dict_object *model = NULL;
 	struct dict_avp_data data;
 
-	if (hdr == NULL || fd_msg_model(avp, &model) != 0 || model == NULL || fd_dict_getval(model, &data) != 0)
+	if (hdr == NULL || fd_msg_model(avp, &model) != 0)
+		return false;
+	if (model == NULL) {
+		if (hdr->avp_len != head_len(hdr->avp_flags)) /* its octets are the framework's secret */
+			return false;
+		dia_writer_avp(w, hdr->avp_code, hdr->avp_vendor, hdr->avp_flags, BYTES("", 0));
+		return true;
+	}
+	if (fd_dict_getval(model, &data) != 0)
 		return false;
 	if (data.avp_basetype == AVP_TYPE_GROUPED)
 		return copy_group(w, avp, hdr);

@@ -9,21 +9,20 @@
 #define ROUTE_RECORD 282
 #define PROXY_INFO   284
 
-/* Two keyed multiply-and-fold hashes side by side. Not for secrets: it tells a client's own requests from each other. */
+/* A keyed multiply-and-fold hash. Not for secrets: it tells a client's own requests from each other. */
 struct digest {
-	uint64_t a, b;
+	uint64_t state;
+	uint32_t octets; /* fed */
 	uint32_t half; /* fed when the next comes */
 	bool odd;
 };
 
-static uint64_t keys[4];
+static uint64_t keys[3];
 static pthread_once_t keys_once = PTHREAD_ONCE_INIT;
 
 static void keys_new(void)
 {
 	rand_bytes((uint8_t *)keys, sizeof(keys));
-	keys[0] |= 1;
-	keys[1] |= 1;
 }
 
 static uint64_t fold(uint64_t x, uint64_t y)
@@ -35,8 +34,7 @@ static uint64_t fold(uint64_t x, uint64_t y)
 
 static void feed_word(struct digest *d, uint64_t word)
 {
-	d->a = fold(d->a ^ word, keys[0] ^ keys[2]);
-	d->b = fold(d->b + word, keys[1] ^ keys[3]) + word;
+	d->state = fold(d->state ^ word, keys[0]) + keys[1];
 }
 
 /* In words of 4 octets, as AVPs are padded: where one range ends and the next begins leaves no mark. */
@@ -52,6 +50,7 @@ static void feed(struct digest *d, const uint8_t *p, size_t n)
 {
 	uint32_t half[2] = { 0, 0 };
 
+	d->octets += (uint32_t)n;
 	for (; n >= sizeof(half); p += sizeof(half), n -= sizeof(half)) {
 		memcpy(half, p, sizeof(half));
 		feed_word(d, d->odd ? (uint64_t)d->half << 32 | half[0] : (uint64_t)half[0] << 32 | half[1]);
@@ -80,7 +79,7 @@ bool guard_digest(struct bytes octets, uint64_t digest[2])
 	if (octets.n < HEADER_LEN || !(octets.p[4] & CMD_FLAG_REQUEST) || be32(octets.p + 8) == 0)
 		return false;
 	pthread_once(&keys_once, keys_new);
-	d = (struct digest){ keys[2], keys[3], 0, false };
+	d = (struct digest){ keys[2], 0, 0, false };
 	memcpy(head, octets.p + 4, 8);	   /* flags, command, application */
 	memcpy(head + 8, octets.p + 16, 4); /* end-to-end id; hop-by-hop changes from hop to hop */
 	head[0] &= (uint8_t)~CMD_FLAG_RETRANSMIT;
@@ -100,7 +99,7 @@ bool guard_digest(struct bytes octets, uint64_t digest[2])
 	}
 	feed(&d, octets.p + from, octets.n - from);
 	feed_word(&d, d.odd ? (uint64_t)d.half + 1 : 0);
-	digest[0] = d.a;
-	digest[1] = d.b;
+	digest[0] = d.state;
+	digest[1] = (uint64_t)be32(octets.p + 16) << 32 | d.octets; /* what must be equal anyway */
 	return true;
 }

@@ -56,6 +56,20 @@ static enum gba_err add_octets(msg_or_avp *parent, enum msg_brw_dir where, struc
 	return GBA_E_NOMEM;
 }
 
+static enum gba_err add_group(msg_or_avp *parent, struct dict_object *model, struct avp **_group)
+{
+	struct avp *group;
+
+	if (fd_msg_avp_new(model, 0, &group) != 0)
+		return GBA_E_NOMEM;
+	if (fd_msg_avp_add(parent, MSG_BRW_LAST_CHILD, group) != 0) {
+		fd_msg_free(group);
+		return GBA_E_NOMEM;
+	}
+	*_group = group;
+	return GBA_OK;
+}
+
 bool guard_is_marker(const struct avp_hdr *hdr)
 {
 	return (hdr->avp_flags & AVP_FLAG_VENDOR) && hdr->avp_vendor == CARRIER_VENDOR;
@@ -169,12 +183,10 @@ static enum gba_err add_failed(struct msg *answer, uint32_t code, bool has_value
 	struct dict_object *model = base_avp(code);
 	struct avp *group;
 
-	if (model == NULL || fd_msg_avp_new(carrier.failed_avp, 0, &group) != 0)
+	if (model == NULL || add_group(answer, carrier.failed_avp, &group) != GBA_OK)
 		return GBA_E_NOMEM;
-	if (fd_msg_avp_add(answer, MSG_BRW_LAST_CHILD, group) != 0) {
-		fd_msg_free(group);
-		return GBA_E_NOMEM;
-	}
+	if (code == PROXY_INFO) /* grouped: an empty one says which */
+		return add_group(group, model, &group);
 	return add_octets(group, MSG_BRW_LAST_CHILD, model, has_value ? value : BYTES(zero, sizeof(zero)));
 }
 

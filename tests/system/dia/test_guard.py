@@ -263,6 +263,8 @@ REFUSED = {
     "unknown AVP with M": (lambda m: m.avps.append(d.Avp(4711, b"x")), 5001, 0),
     "odd length": (lambda m: m.avps.append(d.tgpp(407, b"123")), 5014, 0),
     "group that is none": (lambda m: with_avp(m, 260, d.Avp(260, b"\1\2\3\4\5")), 5004, 0),
+    "Proxy-Info nobody can copy": (lambda m: m.avps.append(d.Avp(284, [d.text(280, "p.q"), d.text(33, "s"),
+                                                                      d.Avp(4711, b"", m=False)])), 5004, 0),
     "carrier of the guard": (lambda m: m.avps.append(d.Avp(1, b"x" * 64, 0xFFFFF6BA)), 2001, 0),
 }
 

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The guard's parts that need no daemon: what makes two requests the same, what the log may show, what is remembered. */
+#include <stdlib.h>
+
+#include "common/fixture.h"
+#include "dia/guard/guard.h"
+
+/* A BIR of RFC 6733's form, in pieces: header up to hop-by-hop id, the rest of it, AVPs. */
+#define HEAD(flags) "01000064" flags "000136" "01000004"
+#define HBH_A	    "00000001"
+#define HBH_B	    "a0b0c0d0"
+#define E2E	    "5a5a0001"
+#define SID	    "000001074000000f" "6e61663b313b3200"	/* Session-Id "naf;1;2" */
+#define OH	    "000001084000000c" "6e61662e"		/* Origin-Host "naf." */
+#define OTHER_OH    "000001084000000c" "6e61662f"
+#define RR	    "0000011a4000000c" "6472612e"		/* Route-Record "dra." */
+#define PI	    "0000011c40000008"				/* Proxy-Info, empty */
+#define BTID	    "00000191c000000d000028af" "78000000"	/* Transaction-Identifier "x" */
+
+static const struct {
+	const char *name, *octets;
+	bool same; /* as HEAD(c0) HBH_A E2E SID OH BTID */
+} digest_rows[] = {
+	{ "itself", HEAD("c0") HBH_A E2E SID OH BTID, true },
+	{ "another hop", HEAD("c0") HBH_B E2E SID OH BTID, true },
+	{ "T bit", HEAD("d0") HBH_B E2E SID OH BTID, true },
+	{ "over an agent", HEAD("d0") HBH_B E2E SID OH BTID RR, true },
+	{ "over two agents", HEAD("d0") HBH_B E2E SID OH BTID RR PI RR, true },
+	{ "agent's AVPs between", HEAD("d0") HBH_B E2E SID RR OH PI BTID, true },
+	{ "P bit clear", HEAD("80") HBH_A E2E SID OH BTID, false },
+	{ "another end-to-end id", HEAD("c0") HBH_A "5a5a0002" SID OH BTID, false },
+	{ "another Origin-Host", HEAD("c0") HBH_A E2E SID OTHER_OH BTID, false },
+	{ "an AVP more", HEAD("c0") HBH_A E2E SID OH BTID BTID, false },
+	{ "an AVP less", HEAD("c0") HBH_A E2E SID OH, false },
+	{ "other order", HEAD("c0") HBH_A E2E SID BTID OH, false },
+	{ "a word of zeros more", HEAD("c0") HBH_A E2E SID OH BTID "0000000140000008", false },
+};
+
+START_TEST(digests_tell_requests_apart)
+{
+	struct bytes first = fixture_hex(digest_rows[0].octets), other = fixture_hex(digest_rows[_i].octets);
+	uint64_t a[2], b[2];
+
+	ck_assert(guard_digest(first, a));
+	ck_assert(guard_digest(other, b));
+	ck_assert_msg((a[0] == b[0] && a[1] == b[1]) == digest_rows[_i].same, "%s", digest_rows[_i].name);
+}
+END_TEST
+
+static const struct {
+	const char *name, *octets;
+} no_digest_rows[] = {
+	{ "an answer", HEAD("40") HBH_A E2E SID OH BTID },
+	{ "the base application", "01000064" "80000118" "00000000" HBH_A E2E OH },
+	{ "no whole header", HEAD("c0") HBH_A },
+	{ "AVP shorter than its header", HEAD("c0") HBH_A E2E "0000010840000007" },
+	{ "AVP longer than the message", HEAD("c0") HBH_A E2E "000001084000000d" "6e61662e" },
+	{ "empty", "" },
+};
+
+START_TEST(what_is_no_request_has_no_digest)
+{
+	uint64_t digest[2];
+
+	ck_assert_msg(!guard_digest(fixture_hex(no_digest_rows[_i].octets), digest), "%s", no_digest_rows[_i].name);
+}
+END_TEST
+
+static const struct {
+	const char *in, *out;
+} mask_rows[] = {
+	{ "Connected to 'hss.lab.test'", "Connected to 'hss.lab.test'" },
+	{ "AVP: 'ME-Key-Material'(405) l=44 f=VM val=<41 42 43>", "AVP: 'ME-Key-Material'(405) l=44 f=VM <masked>" },
+	{ "value t: 'x' (OCTETSTRING) v: <41 42>", "value t: 'x' (OCTETSTRING)<masked>" },
+	{ "buffer 0123456789abcdef0123", "buffer <masked>" },
+	{ "<41 42 43 44 45 46 47 48>", "<<masked>>" },
+	{ "end-to-end 93b375a4, port 3868", "end-to-end 93b375a4, port 3868" },
+	{ "val=", "<masked>" },
+	{ "", "" },
+};
+
+START_TEST(values_are_masked)
+{
+	char line[GUARD_LINE];
+
+	snprintf(line, sizeof(line), "%s", mask_rows[_i].in);
+	guard_mask(line);
+	ck_assert_str_eq(line, mask_rows[_i].out);
+}
+END_TEST
+
+static uint8_t *answer_of(size_t n)
+{
+	return calloc(1, n);
+}
+
+#define SEEN(n) guard_dup_enter((uint64_t[2]){ n, n }, now, &entry)
+
+START_TEST(retransmissions_are_remembered_in_bounds)
+{
+	struct guard_conf conf = { .duplicate_window = 10, .duplicate_entries = 16, .duplicate_memory = 1 };
+	uint64_t entry, first, now = 1000, i;
+
+	ck_assert_err(guard_dup_start(&conf), GBA_OK);
+	ck_assert_int_eq(SEEN(1), GUARD_NEW);
+	first = entry;
+	ck_assert_int_eq(SEEN(1), GUARD_PENDING);
+	ck_assert(entry == first);
+	ck_assert(!guard_dup_answered(first, answer_of(100), 100)); /* nobody waits */
+	ck_assert_int_eq(SEEN(1), GUARD_ANSWERED);
+	ck_assert(!guard_dup_answered(first, answer_of(100), 100)); /* the first answer stays; this one is freed */
+
+	for (i = 2; i <= 17; i++)
+		ck_assert_int_eq(SEEN(i), GUARD_NEW);
+	ck_assert_int_eq(SEEN(1), GUARD_NEW); /* pushed out */
+	ck_assert_int_eq(SEEN(17), GUARD_PENDING);
+	ck_assert(!guard_dup_answered(first, answer_of(100), 100)); /* an entry that is no more */
+
+	now += 10001; /* the window has passed */
+	guard_dup_tick(now);
+	ck_assert_int_eq(SEEN(17), GUARD_NEW);
+
+	for (i = 100; i < 108; i++) { /* memory: 8 answers of 256 KiB, room for 4 */
+		ck_assert_int_eq(SEEN(i), GUARD_NEW);
+		ck_assert(!guard_dup_answered(entry, answer_of(1 << 18), 1 << 18));
+	}
+	ck_assert_int_eq(SEEN(107), GUARD_ANSWERED);
+	ck_assert_int_eq(SEEN(104), GUARD_ANSWERED);
+	ck_assert_int_eq(SEEN(103), GUARD_NEW);
+	guard_dup_stop();
+}
+END_TEST
+
+START_TEST(lines_are_limited)
+{
+	struct guard_bucket bucket = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	uint64_t left_out;
+	int i, passed = 0;
+
+	for (i = 0; i < 200; i++)
+		passed += guard_bucket_pass(&bucket, &left_out);
+	ck_assert_int_ge(passed, 50);
+	ck_assert_int_le(passed, 55);
+	ck_assert_int_eq((int)left_out + 1, 200 - passed);
+}
+END_TEST
+
+#define COUNT(rows) (int)(sizeof(rows) / sizeof(rows[0]))
+
+int main(void)
+{
+	Suite *suite = suite_create("guard");
+	TCase *tc = fixture_tcase("guard");
+
+	tcase_add_loop_test(tc, digests_tell_requests_apart, 0, COUNT(digest_rows));
+	tcase_add_loop_test(tc, what_is_no_request_has_no_digest, 0, COUNT(no_digest_rows));
+	tcase_add_loop_test(tc, values_are_masked, 0, COUNT(mask_rows));
+	tcase_add_test(tc, retransmissions_are_remembered_in_bounds);
+	tcase_add_test(tc, lines_are_limited);
+	suite_add_tcase(suite, tc);
+	return fixture_run(suite);
+}
