@@ -124,6 +124,8 @@ static enum run verify(struct exchange *ex)
 		log_event(LOG_L_WARNING, "ua.digest_wrong", &about, "response does not prove the key");
 		return challenge(ex, false, "Digest response wrong");
 	}
+	if (gba_naf_result_expiry(ex->result) <= clock_now()) /* while a body was collected */
+		return challenge(ex, false, "key has expired");
 	if (ex->claim.old_nonce || !nonce_use(nonces, auth->nonce, auth->nc, now_ms()))
 		return challenge(ex, true, ex->claim.old_nonce ? "nonce past its time" : "nonce count used before");
 	if (identity_of_result(ex, ex->site->conf, ex->result, &ex->who) != GBA_OK)

@@ -115,7 +115,7 @@ static const struct conf_item site_items[] = {
 	CONF_BOOL("authentication-info", true, SITE, authentication_info, "Prove ourselves to the device with rspauth"),
 	CONF_BOOL("flags-header", false, SITE, flags_header,
 		 "Tell the application the USS flags in X-3GPP-Authorization-Flags"),
-	CONF_BOOL("upgrade", false, SITE, upgrade, "Let requests switch protocols (websocket)"),
+	CONF_BOOL("upgrade", false, SITE, upgrade, "Let requests switch to websocket"),
 	CONF_BOOL("proxy-header", true, SITE, proxy_header,
 		 "Stream mode: start with a PROXY protocol v2 header that tells the identity"),
 	CONF_U32("max-body", 0, 0, 1048576, "MiB", SITE, max_body_mib, "Longest request body; 0: no limit"),

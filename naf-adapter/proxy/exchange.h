@@ -23,7 +23,6 @@ struct exchange {
 	enum ex_state state;
 	uint64_t started_us, trace_at;
 	size_t scanned;
-	bool head_begun;
 	struct h1_head head; /* views into octets below this context */
 	struct body request;
 	bool request_cut;	/* our answer is complete before the request is */

@@ -21,20 +21,29 @@ static int exchange_destroy(struct exchange *ex)
 
 enum run http_start(struct conn *conn)
 {
+	conn->state = CONN_HTTP;
+	conn_deadline(conn, conn->worker->proxy->conf->idle_timeout);
+	return RUN_AGAIN;
+}
+
+/* A request begins. */
+static bool exchange_new(struct conn *conn)
+{
 	struct exchange *ex = talloc_size(NULL, sizeof(*ex));
 
 	if (ex == NULL)
-		return RUN_CLOSE;
+		return false;
 	/* All but the fields of the head, which their count bounds. */
 	memset(ex, 0, offsetof(struct exchange, head.field));
 	memset((uint8_t *)ex + offsetof(struct exchange, head.fields), 0, sizeof(*ex) - offsetof(struct exchange, head.fields));
 	talloc_set_name_const(ex, "exchange");
 	talloc_set_destructor(ex, exchange_destroy);
 	ex->conn = conn;
+	ex->started_us = clock_mono_us();
+	ex->trace_at = trace_on() ? trace_now() : 0;
 	conn->ex = ex;
-	conn->state = CONN_HTTP;
-	conn_deadline(conn, conf_of(ex)->idle_timeout);
-	return RUN_AGAIN;
+	conn_deadline(conn, conf_of(ex)->head_timeout);
+	return true;
 }
 
 void http_free(struct conn *conn)
@@ -45,7 +54,7 @@ void http_free(struct conn *conn)
 
 bool http_idle(const struct conn *conn)
 {
-	return conn->ex != NULL && conn->ex->state == EX_HEAD && conn->chan.in.n == 0 && conn->chan.out.n == 0;
+	return conn->ex == NULL && conn->chan.in.n == 0 && conn->chan.out.n == 0;
 }
 
 /* ---- the log ---- */
@@ -273,6 +282,13 @@ static struct site *site_of(const struct exchange *ex)
 	return conn->site;
 }
 
+/* websocket and nothing else: h2c, for one, would carry requests past us with headers of the device's own making. */
+static bool may_upgrade(const struct exchange *ex)
+{
+	return ex->site->conf->upgrade && ex->head.framing == H1_BODY_NONE && bytes_eq_str(ex->head.method, "GET") &&
+	       bytes_eq_nocase(ex->head.upgrade, bytes_of("websocket"));
+}
+
 static enum run request_start(struct exchange *ex)
 {
 	const struct site_conf *site;
@@ -290,7 +306,9 @@ static enum run request_start(struct exchange *ex)
 	max = (uint64_t)site->max_body_mib << 20;
 	if (max != 0 && ex->head.framing == H1_BODY_LENGTH && ex->head.length > max)
 		return exchange_refuse(ex, 413, "body too large", NULL);
-	if (ex->head.upgrade.p != NULL && (!site->upgrade || ex->head.framing != H1_BODY_NONE))
+	if (ex->head.authority.p == NULL)
+		ex->head.authority = bytes_of(ex->site->fqdn);
+	if (!may_upgrade(ex))
 		ex->head.upgrade = BYTES_NONE; /* a server may ignore it, RFC 9110 7.8 */
 	return auth_start(ex);
 }
@@ -313,41 +331,51 @@ static enum run head_run(struct exchange *ex)
 	struct h1_fault fault;
 	enum h1_result parsed;
 
-	/* A device that asks on and on and does not read its answers gets no more of them made. */
-	chan_flush(chan);
-	if (chan->write_failed)
-		return RUN_CLOSE;
-	if (chan->out.n >= CHAN_HIGH) {
-		chan_wait(chan, false);
-		return RUN_WAIT;
-	}
 	for (;;) {
-		parsed = chan->in.n > 0 ? h1_request_parse(buf_bytes(&chan->in), &ex->scanned, max, &ex->head, &fault) : H1_MORE;
-		if (chan->in.n > 0 && !ex->head_begun) {
-			ex->head_begun = true;
-			ex->started_us = clock_mono_us();
-			ex->trace_at = trace_on() ? trace_now() : 0;
-			conn_deadline(ex->conn, conf_of(ex)->head_timeout);
-		}
+		parsed = h1_request_parse(buf_bytes(&chan->in), &ex->scanned, max, &ex->head, &fault);
 		if (parsed == H1_DONE)
 			return head_keep(ex) ? request_start(ex) : RUN_CLOSE;
 		if (parsed == H1_BAD)
 			return head_bad(ex, &fault);
 		if (!chan_fill(chan, max + CHAN_READ_OCTETS))
 			break;
-		if (chan->eof)
-			chan_goodbye(chan);
 		if (chan->failed || chan->eof)
 			return RUN_CLOSE;
 	}
+	chan_flush(chan);
 	chan_wait(chan, true);
 	return RUN_WAIT;
+}
+
+/* Between two requests: nothing is held for a connection but its buffers that are not empty. */
+static enum run idle_run(struct conn *conn)
+{
+	struct chan *chan = &conn->chan;
+
+	if (chan->out.n > 0 && chan_flush(chan))
+		conn_deadline(conn, conn->worker->proxy->conf->idle_timeout);
+	if (chan->write_failed)
+		return RUN_CLOSE;
+	if (chan->out.n >= CHAN_HIGH) { /* a device that asks on and on and reads no answers gets no more of them made */
+		chan_wait(chan, false);
+		return RUN_WAIT;
+	}
+	if (chan->in.n == 0 && !chan_fill(chan, CHAN_READ_OCTETS)) {
+		chan_wait(chan, true);
+		return RUN_WAIT;
+	}
+	if (chan->in.n > 0)
+		return exchange_new(conn) ? RUN_AGAIN : RUN_CLOSE;
+	chan_goodbye(chan);
+	return RUN_CLOSE;
 }
 
 enum run http_run(struct conn *conn)
 {
 	struct exchange *ex = conn->ex;
 
+	if (ex == NULL)
+		return idle_run(conn);
 	switch (ex->state) {
 	case EX_HEAD: return head_run(ex);
 	case EX_KEY:
@@ -364,10 +392,12 @@ enum run http_timeout(struct conn *conn)
 {
 	struct exchange *ex = conn->ex;
 
+	if (ex == NULL) { /* idle */
+		chan_goodbye(&conn->chan);
+		return RUN_CLOSE;
+	}
 	switch (ex->state) {
 	case EX_HEAD:
-		if (!ex->head_begun)
-			return RUN_CLOSE; /* idle */
 		ex->head.octets = 0;
 		ex->request.done = true;
 		return exchange_refuse_close(ex, 408, "request head too slow");

@@ -319,6 +319,29 @@ def test_websocket(world):
     assert header(world.app.requests[0][0], "upgrade") == ["websocket"]
 
 
+@pytest.mark.parametrize("line,method", [("h2c", "GET"), ("websocket, h2c", "GET"), ("TLS/1.0", "GET"), ("websocket", "POST")])
+def test_only_websocket_is_ever_switched_to(world, line, method):
+    proxy = world.proxy([world.site(upgrade="true")])
+    digest = Digest(*world.agent.add(next(numbers)))
+    with Client(proxy.http) as client:
+        digest.take(client.ask())
+        client.send(head(digest, method, "/", "Connection: Upgrade", "Upgrade: " + line))
+        assert client.reply().status == 200
+    assert header(world.app.requests[0][0], "upgrade") == []
+
+
+def test_host_is_told_to_the_application_of_an_http10_device(world, proxy):
+    digest = Digest(*world.agent.add(next(numbers), NAF, ua_id(0x1301)))
+    with Client(proxy.tls, tls_client(world.ca, "1.3")) as client:
+        if client.sock.cipher()[0] != "TLS_AES_128_GCM_SHA256":
+            digest = Digest(*world.agent.add(next(numbers), NAF, ua_id(0x1303)))
+        client.send(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        digest.take(client.reply())
+        client.send(("GET / HTTP/1.0\r\n%s\r\n\r\n" % digest.header()).encode())
+        assert client.reply().status == 200
+    assert header(world.app.requests[0][0], "host") == [NAF]
+
+
 def test_upgrade_is_ignored_unless_configured(world, client, digest):
     client.send(head(digest, "GET", "/", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AA"))
     assert client.reply().status == 200
@@ -619,6 +642,53 @@ def test_graceful_stop_finishes_what_is_begun(world):
         reply = client.reply()
         assert reply.body == b"done" and reply.get("connection") == "close"
     assert proxy.process._proc.wait(5) == 0
+
+
+def waiting_handshakes(world, proxy, count=6):
+    """Handshakes that wait for an agent which says nothing."""
+    world.agent.silent = True
+    btid, key = world.agent.add(next(numbers), NAF, ua_id(0x00a8))
+    line = ["openssl", "s_client", "-connect", "%s:%d" % (HOST, proxy.tls), "-psk_identity", "3GPP-bootstrapping;" + btid, "-psk",
+            key.hex(), "-quiet", "-tls1_2", "-cipher", "PSK-AES128-GCM-SHA256", "-servername", NAF]
+    clients = [subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(count)]
+    wait_until(lambda: len(world.agent.asked) >= 1, 5, "a question to the agent")
+    time.sleep(0.3)
+    return clients
+
+
+def test_stop_while_handshakes_and_requests_wait_for_keys(world):
+    proxy = world.proxy([world.site()], drain_timeout=0, agent_timeout=20000, handshake_timeout=20000)
+    clients = waiting_handshakes(world, proxy)
+    digest = Digest(*world.agent.add(next(numbers)))
+    with Client(proxy.http) as client:
+        digest.take(client.ask())
+        client.send(head(digest))
+        time.sleep(0.2)
+        proxy.process.signal(signal.SIGTERM)
+        assert proxy.process._proc.wait(5) == 0
+    for one in clients:
+        one.stdin.close()
+        one.wait(10)
+
+
+def test_handshake_deadline_while_it_waits_for_a_key(world):
+    proxy = world.proxy([world.site()], agent_timeout=20000, handshake_timeout=700)
+    clients = waiting_handshakes(world, proxy)
+    for one in clients:
+        assert one.wait(10) != 0
+        one.stdin.close()
+    with Client(proxy.http) as client:
+        assert client.ask().status == 401
+
+
+def test_too_many_waiting_handshakes_are_refused(world):
+    proxy = world.proxy([world.site()], agent_timeout=3000, max_waiting=2, workers=1)
+    clients = waiting_handshakes(world, proxy)
+    wait_until(lambda: "too many wait" in proxy.log(), 5, "refusal")
+    for one in clients:
+        one.wait(10)
+        one.stdin.close()
+    assert proxy.log().count("too many wait") == 4
 
 
 def test_drain_has_an_end(world):
