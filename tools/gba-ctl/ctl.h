@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <talloc.h>
 
 #include "core/bytes.h"
@@ -61,7 +62,14 @@ struct ctl_command {
 	enum ctl_exit (*run)(struct ctl *ctl);
 	const char *help;
 };
-extern const struct ctl_command ctl_subscriber_commands[]; /* ends with words == NULL */
+/** Tables of commands, each ending with words == NULL; the list ends with NULL. */
+extern const struct ctl_command *const ctl_commands[];
+extern const struct ctl_command ctl_subscriber_commands[];
+/** Options every command takes. */
+#define CTL_COMMON_OPTIONS                                                                                             \
+	(OPT_BIT(CONFIG) | OPT_BIT(DB) | OPT_BIT(KEK) | OPT_BIT(JSON) | OPT_BIT(CSV) | OPT_BIT(HELP) | OPT_BIT(VERSION))
+
+enum ctl_exit cmd_completion(struct ctl *ctl);
 
 static inline bool ctl_given(const struct ctl *ctl, enum ctl_option_id id)
 {

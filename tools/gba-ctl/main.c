@@ -9,7 +9,6 @@
 #include "hss-stub/hss.h"
 #include "tools/gba-ctl/ctl.h"
 
-#define COMMON (OPT_BIT(CONFIG) | OPT_BIT(DB) | OPT_BIT(KEK) | OPT_BIT(JSON) | OPT_BIT(CSV) | OPT_BIT(HELP) | OPT_BIT(VERSION))
 #define HSS_CONF GBA_SYSCONFDIR "/hss.conf"
 
 const struct ctl_option ctl_options[OPT_COUNT] = {
@@ -49,6 +48,12 @@ const struct ctl_option ctl_options[OPT_COUNT] = {
 	[OPT_MARGIN] = { "margin", 0, "N", "SEQ steps added to imported sequence numbers (default 1000)" },
 	[OPT_OUTPUT] = { "output", 'o', "FILE", "Write to FILE (0600) instead of standard output" },
 };
+
+static const struct ctl_command other_commands[] = {
+	{ "completion", "", 0, 0, 0, cmd_completion, "Print completion for bash: source <(gba-ctl completion)" },
+	{ NULL, NULL, 0, 0, 0, NULL, NULL }
+};
+const struct ctl_command *const ctl_commands[] = { ctl_subscriber_commands, other_commands, NULL };
 
 enum ctl_exit ctl_fail(enum ctl_exit status, const char *fmt, ...)
 {
@@ -100,8 +105,9 @@ static void print_option(const struct ctl_option *o)
 
 static enum ctl_exit help(const struct ctl_command *command)
 {
+	const struct ctl_command *const *table;
 	const struct ctl_command *c;
-	uint64_t mask = COMMON;
+	uint64_t mask = CTL_COMMON_OPTIONS;
 	int id;
 
 	if (command != NULL) {
@@ -110,8 +116,10 @@ static enum ctl_exit help(const struct ctl_command *command)
 		mask |= command->options;
 	} else {
 		puts("Usage: gba-ctl NOUN VERB [OPTION...] [ARGUMENT...]\nThe operator's tool of gba-suite.\n");
-		for (c = ctl_subscriber_commands; c->words != NULL; c++)
-			printf("  %-20s %-14s %s\n", c->words, c->arguments, c->help);
+		for (table = ctl_commands; *table != NULL; table++) {
+			for (c = *table; c->words != NULL; c++)
+				printf("  %-20s %-14s %s\n", c->words, c->arguments, c->help);
+		}
 		puts("");
 	}
 	for (id = 0; id < OPT_COUNT; id++) {
@@ -140,11 +148,16 @@ static bool words_match(const char *words, char **argv, int argc, int *_used)
 
 static const struct ctl_command *command_find(char **argv, int argc, int *_used)
 {
-	const struct ctl_command *c = ctl_subscriber_commands;
+	const struct ctl_command *const *table;
+	const struct ctl_command *c;
 
-	while (c->words != NULL && !words_match(c->words, argv, argc, _used))
-		c++;
-	return c->words != NULL ? c : NULL;
+	for (table = ctl_commands; *table != NULL; table++) {
+		for (c = *table; c->words != NULL; c++) {
+			if (words_match(c->words, argv, argc, _used))
+				return c;
+		}
+	}
+	return NULL;
 }
 
 static bool option_take(struct ctl *ctl, int id, const char *value)
@@ -189,7 +202,7 @@ static enum ctl_exit options_check(const struct ctl *ctl, const struct ctl_comma
 	int id;
 
 	for (id = 0; id < OPT_COUNT; id++) {
-		if (ctl_given(ctl, (enum ctl_option_id)id) && !((COMMON | command->options) & (UINT64_C(1) << id)))
+		if (ctl_given(ctl, (enum ctl_option_id)id) && !((CTL_COMMON_OPTIONS | command->options) & (UINT64_C(1) << id)))
 			return ctl_fail(CTL_USAGE, "%s takes no --%s", command->words, ctl_options[id].name);
 	}
 	if (ctl_given(ctl, OPT_JSON) && ctl_given(ctl, OPT_CSV))

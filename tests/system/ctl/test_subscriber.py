@@ -495,6 +495,17 @@ def test_manual_has_every_option_and_command():
         assert ".It Cm subscriber %s" % verb in manual
 
 
+def test_completion_of_bash():
+    def complete(*words):
+        script = ("source <('%s' completion); COMP_WORDS=(gba-ctl %s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _gba_ctl;"
+                  "printf '%%s\\n' \"${COMPREPLY[@]}\"" % (CTL, " ".join("'%s'" % w for w in words)))
+        return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert complete("su") == ["subscriber"]
+    assert complete("subscriber", "re") == ["remove"]
+    assert complete("subscriber", "remove", "--d") == ["--db", "--dry-run"]
+    assert complete("subscriber", "list", "--k") == ["--kek"]
+
+
 def test_manual_is_clean():
     if shutil.which("mandoc") is None:
         pytest.skip("mandoc is not installed")
