@@ -18,7 +18,8 @@
 
 static struct runs *runs;
 static pthread_barrier_t barrier;
-static atomic_uint proved, asked;
+static atomic_uint proved, asked, waiter_n;
+static struct run_waiter waiters[THREADS * ROUNDS]; /* one belongs to the table until it is settled */
 static struct challenge shown;
 
 static void answer_hss(void)
@@ -41,7 +42,7 @@ static enum run_verdict answer_once(const char *opaque)
 				    .uri = bytes_of("/"), .body = BYTES("", 0) };
 	struct digest_auth auth = { .nonce = bytes_of(shown.nonce), .opaque = bytes_of(opaque), .nc = 1 };
 	char response[DIGEST_HEX_MAX + 1];
-	struct run_waiter *waiter = malloc(sizeof(*waiter)); /* a waiter belongs to the table until it is settled */
+	struct run_waiter *waiter = &waiters[atomic_fetch_add(&waiter_n, 1)];
 	struct run_outcome outcome;
 
 	digest_response(&calc, response);
@@ -51,10 +52,6 @@ static enum run_verdict answer_once(const char *opaque)
 		guss_kept_unref(outcome.challenge.guss);
 	if (outcome.verdict == RUN_ASK)
 		run_settle(runs, bytes_of(IMPI), GBA_E_UNREACHABLE, NULL, NULL, 1000);
-	if (outcome.verdict != RUN_WAIT)
-		free(waiter);
-	else
-		usleep(100); /* settled by the one who asked; the few octets stay until then */
 	return outcome.verdict;
 }
 
