@@ -168,6 +168,7 @@ START_TEST(stored_is_found)
 	ck_assert_uint_eq(atomic_load(&lost), 0);
 	ck_assert_uint_eq(store->ops->count(store), THREADS * ROUNDS);
 	store->ops->close(store);
+	talloc_free(conf.kek);
 	for (i = 0; i < THREADS; i++)
 		talloc_free(left[i]);
 	snprintf(path, sizeof(path), "%s/data.mdb", dir);
