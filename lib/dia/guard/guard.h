@@ -100,6 +100,12 @@ struct msg *guard_busy_answer(struct msg *request);
 /** A carrier that came from outside: to be removed. */
 bool guard_is_marker(const struct avp_hdr *hdr);
 
+/* The framework's own error answers -------------------------------------------------------------------------------- */
+/** Put the offending AVP of the request in place of the zeros that the framework has put into Failed-AVP. */
+void guard_mend_failed_avp(struct msg *error);
+/** The dictionary's object of an octet string of ours. */
+struct dict_object *guard_octets_model(void);
+
 /* Checks ------------------------------------------------------------------------------------------------------------ */
 enum gba_err guard_check_start(const struct guard_conf *conf);
 /** A request received from peer: repaired, or refused by diverting it. In its PSM thread. */

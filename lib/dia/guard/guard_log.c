@@ -197,8 +197,10 @@ static void on_event(enum fd_hook_type type, struct msg *msg, struct peer_hdr *p
 	(void)data, (void)regdata;
 	if (type == HOOK_MESSAGE_PARSING_ERROR && msg == NULL)
 		why = "octets that are no Diameter message"; /* other is those octets */
-	if (type == HOOK_MESSAGE_PARSING_ERROR2)
-		return; /* the line before it has said why */
+	if (type == HOOK_MESSAGE_PARSING_ERROR2) { /* the line before it has said why */
+		guard_mend_failed_avp(msg);
+		return;
+	}
 	if (type == HOOK_MESSAGE_PARSING_ERROR && broken_rule[0] != '\0' && why != NULL) {
 		snprintf(text, sizeof(text), "%.80s: %s", why, broken_rule);
 		why = text;

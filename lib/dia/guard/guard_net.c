@@ -3,28 +3,31 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "dia/guard/guard.h"
 
-#define SILENT_MAX 4096 /* connections without CER that are timed at once */
+#define ACCEPTED_MAX 8192 /* accepted connections that are looked after at once */
 
-/* An accepted connection that no peer has claimed yet. */
-struct silent {
+/* An accepted connection: known by its inode, as descriptors come back as others. */
+struct accepted {
 	ino_t inode;
 	uint64_t since_ms;
-	bool seen;
+	bool of_a_peer, seen;
 };
 
 static struct {
 	const struct guard_conf *conf;
-	struct silent silent[SILENT_MAX];
+	pthread_mutex_t lock; /* peers' threads claim, the watch thread times */
+	struct accepted accepted[ACCEPTED_MAX];
 	size_t n;
 	struct metric *waiting, *closed;
-} net;
+} net = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 union address {
 	struct sockaddr sa;
@@ -92,13 +95,42 @@ static int socket_of(struct peer_hdr *peer)
 	return number != NULL ? atoi(number + 4) : -1;
 }
 
-/* Each message is one small write: with Nagle's algorithm the next waits for the peer's delayed ACK, 40 ms. */
+static ino_t inode_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
+static struct accepted *accepted_of(ino_t inode, uint64_t now_ms)
+{
+	size_t i;
+
+	for (i = 0; i < net.n; i++) {
+		if (net.accepted[i].inode == inode)
+			return &net.accepted[i];
+	}
+	if (net.n == ACCEPTED_MAX)
+		return NULL;
+	net.accepted[net.n] = (struct accepted){ inode, now_ms, false, true };
+	return &net.accepted[net.n++];
+}
+
+/* In the peer's own thread: only there the connection is safe to ask for. */
 void guard_net_connected(struct peer_hdr *peer)
 {
 	int fd = socket_of(peer), one = 1;
+	struct accepted *accepted;
 
-	if (fd >= 0)
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (fd < 0)
+		return;
+	/* Each message is one small write: with Nagle's algorithm the next waits for the peer's delayed ACK, 40 ms. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	pthread_mutex_lock(&net.lock);
+	accepted = accepted_of(inode_of(fd), clock_mono_ms());
+	if (accepted != NULL)
+		accepted->of_a_peer = true;
+	pthread_mutex_unlock(&net.lock);
 }
 
 /* Did this connection come in on one of freeDiameter's ports? */
@@ -121,40 +153,6 @@ static bool is_accepted(int fd)
 	return getpeername(fd, &remote.sa, &remote_len) == 0;
 }
 
-static bool is_of_a_peer(int fd)
-{
-	struct fd_list *li;
-	bool found = false;
-
-	if (pthread_rwlock_rdlock(&fd_g_peers_rw) != 0)
-		return true;
-	for (li = fd_g_peers.next; !found && li != &fd_g_peers; li = li->next)
-		found = socket_of((struct peer_hdr *)li->o) == fd;
-	pthread_rwlock_unlock(&fd_g_peers_rw);
-	return found;
-}
-
-static ino_t inode_of(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 ? st.st_ino : 0;
-}
-
-static struct silent *silent_of(ino_t inode, uint64_t now_ms)
-{
-	size_t i;
-
-	for (i = 0; i < net.n; i++) {
-		if (net.silent[i].inode == inode)
-			return &net.silent[i];
-	}
-	if (net.n == SILENT_MAX)
-		return NULL;
-	net.silent[net.n] = (struct silent){ inode, now_ms, true };
-	return &net.silent[net.n++];
-}
-
 static void log_closed(int fd)
 {
 	char text[INET6_ADDRSTRLEN] = "?";
@@ -170,49 +168,61 @@ static void log_closed(int fd)
 			  (long long)metric_value(net.closed));
 }
 
-static void time_connection(int fd, uint64_t now_ms)
+/* Has this connection waited too long for its CER? */
+static bool is_late(int fd, uint64_t now_ms)
 {
 	ino_t inode = inode_of(fd);
-	struct silent *silent = inode != 0 ? silent_of(inode, now_ms) : NULL;
+	struct accepted *accepted = inode != 0 ? accepted_of(inode, now_ms) : NULL;
 
-	if (silent == NULL)
-		return;
-	silent->seen = true;
-	if (now_ms - silent->since_ms < net.conf->cer_timeout * UINT64_C(1000) || inode_of(fd) != inode)
-		return;
-	metric_add(net.closed, 1);
-	log_closed(fd);
-	(void)shutdown(fd, SHUT_RDWR); /* its worker thread sees the end and closes it */
+	if (accepted == NULL)
+		return false;
+	accepted->seen = true;
+	return !accepted->of_a_peer && now_ms - accepted->since_ms >= net.conf->cer_timeout * UINT64_C(1000) &&
+	       inode_of(fd) == inode;
 }
 
-static void forget_gone(void)
+static int64_t forget_gone(void)
 {
 	size_t i, kept = 0;
+	int64_t silent = 0;
 
 	for (i = 0; i < net.n; i++) {
-		if (net.silent[i].seen)
-			net.silent[kept++] = net.silent[i];
+		if (!net.accepted[i].seen)
+			continue;
+		silent += !net.accepted[i].of_a_peer;
+		net.accepted[kept++] = net.accepted[i];
 	}
 	net.n = kept;
+	return silent;
+}
+
+static void close_late(DIR *dir, uint64_t now_ms)
+{
+	struct dirent *entry;
+	int fd;
+
+	while ((entry = readdir(dir)) != NULL) {
+		fd = atoi(entry->d_name);
+		if (entry->d_name[0] == '.' || fd == dirfd(dir) || !is_accepted(fd) || !is_late(fd, now_ms))
+			continue;
+		metric_add(net.closed, 1);
+		log_closed(fd);
+		(void)shutdown(fd, SHUT_RDWR); /* its worker thread sees the end and closes it */
+	}
 }
 
 void guard_net_reap(uint64_t now_ms)
 {
 	DIR *dir = opendir("/proc/self/fd");
-	struct dirent *entry;
 	size_t i;
-	int fd;
 
 	if (dir == NULL)
 		return;
+	pthread_mutex_lock(&net.lock);
 	for (i = 0; i < net.n; i++)
-		net.silent[i].seen = false;
-	while ((entry = readdir(dir)) != NULL) {
-		fd = atoi(entry->d_name);
-		if (entry->d_name[0] != '.' && fd != dirfd(dir) && is_accepted(fd) && !is_of_a_peer(fd))
-			time_connection(fd, now_ms);
-	}
+		net.accepted[i].seen = false;
+	close_late(dir, now_ms);
+	metric_set(net.waiting, forget_gone());
+	pthread_mutex_unlock(&net.lock);
 	closedir(dir);
-	forget_gone();
-	metric_set(net.waiting, (int64_t)net.n);
 }

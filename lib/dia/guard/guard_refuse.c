@@ -70,6 +70,11 @@ static enum gba_err add_group(msg_or_avp *parent, struct dict_object *model, str
 	return GBA_OK;
 }
 
+struct dict_object *guard_octets_model(void)
+{
+	return carrier.avp;
+}
+
 bool guard_is_marker(const struct avp_hdr *hdr)
 {
 	return (hdr->avp_flags & AVP_FLAG_VENDOR) && hdr->avp_vendor == CARRIER_VENDOR;
