@@ -63,13 +63,22 @@ static void on_sending(enum fd_hook_type type, struct msg *msg, struct peer_hdr 
 static void on_connected(enum fd_hook_type type, struct msg *msg, struct peer_hdr *peer, void *other,
 			 struct fd_hook_permsgdata *data, void *regdata)
 {
+	struct log_about about = { .peer = BYTES_NONE };
+
 	(void)type, (void)msg, (void)other, (void)data, (void)regdata;
 	if (peer == NULL)
 		return;
-	guard_peer_connected(peer);
+	about.peer = BYTES(peer->info.pi_diamid, peer->info.pi_diamidlen);
+	if (!guard_peer_connected(peer)) {
+		about.result = GBA_E_DENIED;
+		about.clause = "RFC 6733 13.1";
+		log_event_limited(1, LOG_L_ERROR, "peer.impostor", &about,
+				  "the certificate does not name this peer: connection closed");
+		guard_net_hang_up(peer);
+		return;
+	}
 	guard_net_connected(peer);
-	log_event(LOG_L_INFO, "peer.up", &(struct log_about){ .peer = BYTES(peer->info.pi_diamid, peer->info.pi_diamidlen) },
-		  "connected");
+	log_event(LOG_L_INFO, "peer.up", &about, "connected");
 }
 
 static int register_hooks(void)

@@ -79,7 +79,12 @@ void guard_peer_bad_answer(struct guard_peer *peer, const char *why);
 bool guard_peers_ready(void *unused, const char **_missing);
 /** Sample queues into gauges and the busy flags; called by the watch thread. */
 void guard_peers_sample(void);
-void guard_peer_connected(struct peer_hdr *hdr);
+/** @return false: its certificate is another's; nothing it asks or answers counts, until it connects with its own */
+bool guard_peer_connected(struct peer_hdr *hdr);
+/** Did the last connection fail in that way? */
+bool guard_peer_impostor(const struct guard_peer *peer);
+/** Does the certificate of the connection name the peer it says it is? True without TLS. */
+bool guard_cert_names(const struct peer_hdr *peer);
 
 /* Refusals ---------------------------------------------------------------------------------------------------------- */
 /** Why a request goes no further. Travels inside the request, on the normal path, to a dispatch thread which answers:
@@ -122,6 +127,8 @@ enum gba_err guard_net_start(const struct guard_conf *conf);
 /** Close connections that wait for a CER for too long; every second. */
 void guard_net_reap(uint64_t now_ms);
 void guard_net_connected(struct peer_hdr *peer);
+/** End the connection; its thread sees that. */
+void guard_net_hang_up(struct peer_hdr *peer);
 enum gba_err guard_watch_start(void);
 void guard_watch_stop(void);
 /** Do the next round at once. */

@@ -48,7 +48,9 @@ void guard_answer(struct msg *msg, struct guard_peer *peer)
 	    fd_msg_hdr(request, &request_hdr) != 0)
 		return;
 	remove_carriers(msg);
-	if (hdr->msg_code != request_hdr->msg_code || hdr->msg_appl != request_hdr->msg_appl) {
+	if (guard_peer_impostor(peer) && request_hdr->msg_appl != 0) {
+		why = "from a connection with another's certificate";
+	} else if (hdr->msg_code != request_hdr->msg_code || hdr->msg_appl != request_hdr->msg_appl) {
 		why = "another command or application than asked";
 	} else if (request_hdr->msg_appl == 0) { /* watchdogs and the like: the peer's state machine checks them safely */
 		return;

@@ -133,6 +133,14 @@ void guard_net_connected(struct peer_hdr *peer)
 	pthread_mutex_unlock(&net.lock);
 }
 
+void guard_net_hang_up(struct peer_hdr *peer)
+{
+	int fd = socket_of(peer);
+
+	if (fd >= 0)
+		(void)shutdown(fd, SHUT_RDWR);
+}
+
 /* Did this connection come in on one of freeDiameter's ports? */
 static bool is_accepted(int fd)
 {

@@ -17,7 +17,7 @@ struct guard_peer {
 	const struct guard_peer_conf *conf; /* NULL: not in the table */
 	uint32_t apps[LISTED_MAX], commands[LISTED_MAX];
 	size_t n_apps, n_commands;
-	_Atomic bool busy;
+	_Atomic bool busy, impostor;
 	struct guard_bucket lines;
 	struct metric *requests_in, *answers_in, *requests_out, *answers_out, *refused, *bad_answers, *psm, *to_send,
 		*awaited, *open;
@@ -171,8 +171,9 @@ static struct guard_peer *peer_at(size_t i)
 	return atomic_load_explicit(&peers.peer[i], memory_order_acquire);
 }
 
-void guard_peer_connected(struct peer_hdr *hdr)
+bool guard_peer_connected(struct peer_hdr *hdr)
 {
+	bool named = guard_cert_names(hdr);
 	struct guard_peer *peer = NULL;
 	size_t i;
 
@@ -185,9 +186,17 @@ void guard_peer_connected(struct peer_hdr *hdr)
 	}
 	if (peer == NULL)
 		peer = peer_new(hdr->info.pi_diamid);
-	if (peer != NULL)
+	if (peer != NULL) {
+		atomic_store(&peer->impostor, !named);
 		atomic_store(&peer->hdr, hdr);
+	}
 	pthread_mutex_unlock(&peers.lock);
+	return named;
+}
+
+bool guard_peer_impostor(const struct guard_peer *peer)
+{
+	return peer != NULL && atomic_load_explicit(&peer->impostor, memory_order_relaxed);
 }
 
 struct guard_peer *guard_peer_of(struct peer_hdr *hdr)
@@ -234,7 +243,7 @@ static bool may_speak_for(const struct guard_peer *peer, struct bytes origin_hos
 
 bool guard_peer_may(const struct guard_peer *peer, struct bytes origin_host, uint32_t app, uint32_t command)
 {
-	if (peer->conf == NULL && peers.conf->peers.n > 0)
+	if (guard_peer_impostor(peer) || (peer->conf == NULL && peers.conf->peers.n > 0))
 		return false;
 	return may_speak_for(peer, origin_host) && is_listed(peer->apps, peer->n_apps, app) &&
 	       is_listed(peer->commands, peer->n_commands, command);

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who connects over TLS must be whom the certificate names: all peers' certificates come from one CA, and the framework checks
+their names only where it connects itself."""
+import base64
+import os
+import ssl
+import sys
+
+import pytest
+
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "tools")]
+
+from lab.certs import Authority  # noqa: E402
+from lab.realm import AGENT, ASP, BSF, HSS, NAF, OPERATOR, Realm, Tree  # noqa: E402
+from peers import diameter as d  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def realm(tmp_path_factory):
+    tree = Tree(os.environ.get("GBA_BUILD") or os.path.join(TOP, "build"))
+    with Realm(str(tmp_path_factory.mktemp("identity")), tree=tree, trace=False) as one:
+        one.start_bsf()
+        yield one
+
+
+def connect(realm, host, certificate, authority=None):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    if certificate:
+        context.load_cert_chain(*(authority or realm.authority).issue(certificate))
+    return d.Client((realm.address("bsf"), 5868), host, ASP, [d.ZN], tls=context)
+
+
+def ask(peer):
+    btid = base64.b64encode(bytes(16)).decode() + "@" + BSF
+    answer = peer.request(d.bir(peer, btid, NAF.encode() + b"\1\0\0\0\2", dest_realm=OPERATOR))
+    return answer and answer.result()
+
+
+def test_the_certificates_owner_is_served_and_others_are_not(realm):
+    with connect(realm, AGENT, AGENT) as peer:
+        assert ask(peer) == (d.TGPP, 5403)  # asked, and no such B-TID
+    for certificate in ("evil.example.com", HSS, "*." + ASP):
+        with pytest.raises((OSError, ssl.SSLError)):
+            with connect(realm, AGENT, certificate) as peer:
+                assert ask(peer) is None  # closed before or after its CEA, never answered
+                raise ConnectionError("closed")
+    with open(realm.path("bsf.log"), encoding="utf-8") as log:
+        assert "peer.impostor" in log.read()
+
+
+@pytest.mark.parametrize("certificate,foreign", [(None, False), (AGENT, True)])
+def test_no_certificate_or_one_of_another_ca(realm, tmp_path, certificate, foreign):
+    with pytest.raises((OSError, ssl.SSLError)):
+        connect(realm, AGENT, certificate, Authority(str(tmp_path / "ca")) if foreign else None)
