@@ -24,27 +24,15 @@ struct zn_call {
 	char corr[CORR_LEN + 1];
 };
 
-static struct avp *avp_of(struct msg *msg, size_t offset)
-{
-	const struct dia_field *row = zn_bir_fields;
-	struct avp *avp = NULL;
-
-	while (row->avp != NULL && (row->offset != offset || row->kind == DIA_K_IGNORE))
-		row++;
-	if (row->model != NULL)
-		fd_msg_search_avp(msg, row->model, &avp);
-	return avp;
-}
-
 /* Which AVP had the value that the decision refused. */
 static void failed_find(struct zn_call *call, enum gba_err err, struct dia_failed *_failed)
 {
 	if (err == GBA_E_BTID_SYNTAX)
-		_failed->avp = avp_of(call->msg, offsetof(struct zn_bir, btid));
+		_failed->avp = dia_avp_of(call->msg, zn_bir_fields, offsetof(struct zn_bir, btid));
 	else if (err == GBA_E_NAF_ID_SYNTAX)
-		_failed->avp = avp_of(call->msg, offsetof(struct zn_bir, naf_id));
+		_failed->avp = dia_avp_of(call->msg, zn_bir_fields, offsetof(struct zn_bir, naf_id));
 	else if (err == GBA_E_RANGE)
-		_failed->avp = avp_of(call->msg, offsetof(struct zn_bir, gsids));
+		_failed->avp = dia_avp_of(call->msg, zn_bir_fields, offsetof(struct zn_bir, gsids));
 }
 
 static void bia_fill(const struct grant *grant, struct zn_bia *_bia)
@@ -97,7 +85,7 @@ static enum gba_err decide(TALLOC_CTX *mem_ctx, struct bsf_zn *zn, struct zn_cal
 		return err;
 	if (call->bir.gba_u_aware != DIA_NO_ENUM && call->bir.gba_u_aware != ZN_GBA_U_UNAWARE &&
 	    call->bir.gba_u_aware != ZN_GBA_U_AWARE) {
-		_failed->avp = avp_of(call->msg, offsetof(struct zn_bir, gba_u_aware));
+		_failed->avp = dia_avp_of(call->msg, zn_bir_fields, offsetof(struct zn_bir, gba_u_aware));
 		return GBA_E_AVP_VALUE;
 	}
 	request = (struct grant_request){ .naf = call->naf, .btid = call->bir.btid, .naf_id = call->bir.naf_id,

@@ -27,36 +27,6 @@ struct zh_call {
 	struct auc_job *job;
 };
 
-/* The AVP of the request that a member was read from. */
-static struct avp *avp_of(struct msg *msg, size_t offset)
-{
-	const struct dia_field *row = zh_mar_fields;
-	struct avp *avp = NULL;
-
-	while (row->avp != NULL && (row->offset != offset || row->kind == DIA_K_IGNORE))
-		row++;
-	if (row->model != NULL)
-		fd_msg_search_avp(msg, row->model, &avp);
-	return avp;
-}
-
-/* The AVP inside SIP-Auth-Data-Item whose value this view is. */
-static struct avp *auth_avp_of(struct msg *msg, struct bytes view)
-{
-	struct avp *group = avp_of(msg, offsetof(struct zh_mar, auth.present)), *avp = NULL;
-	struct avp_hdr *hdr;
-
-	if (group == NULL || fd_msg_browse(group, MSG_BRW_FIRST_CHILD, &avp, NULL) != 0)
-		return group;
-	while (avp != NULL) {
-		if (fd_msg_avp_hdr(avp, &hdr) == 0 && hdr->avp_value != NULL && hdr->avp_value->os.data == view.p)
-			return avp;
-		if (fd_msg_browse(avp, MSG_BRW_NEXT, &avp, NULL) != 0)
-			break;
-	}
-	return group;
-}
-
 static void count(struct hss_zh *zh, enum gba_err err, uint64_t us)
 {
 	struct metric *result = __atomic_load_n(&zh->results[err], __ATOMIC_RELAXED);
@@ -190,14 +160,17 @@ static enum gba_err check(struct zh_call *call, unsigned int *_ind)
 	enum gba_err err;
 
 	if (!impi_valid(call->mar.user_name))
-		return fail_on(call, GBA_E_IMPI_SYNTAX, avp_of(call->msg, offsetof(struct zh_mar, user_name)));
+		return fail_on(call, GBA_E_IMPI_SYNTAX,
+			       dia_avp_of(call->msg, zh_mar_fields, offsetof(struct zh_mar, user_name)));
 	err = hss_admit(call->zh->conf, call->bsf, call->mar.user_name, _ind);
 	if (err != GBA_OK)
 		return err;
 	if (auth->scheme.p != NULL && !bytes_eq_nocase(auth->scheme, bytes_of(ZH_SCHEME_AKAV1)))
 		return GBA_E_AUTH_SCHEME;
 	if (auth->authorization.p != NULL && auth->authorization.n != ZH_RESYNC_LEN)
-		return fail_on(call, GBA_E_AVP_LENGTH, auth_avp_of(call->msg, auth->authorization));
+		return fail_on(call, GBA_E_AVP_LENGTH,
+			       dia_avp_within(dia_avp_of(call->msg, zh_mar_fields, offsetof(struct zh_mar, auth.present)),
+					      auth->authorization));
 	return GBA_OK;
 }
 

@@ -72,6 +72,10 @@ struct dia_failed {
  * @retval GBA_E_AVP_MISSING, GBA_E_AVP_VALUE, GBA_E_AVP_OCCURS, GBA_E_AVP_LENGTH, GBA_E_AVP_UNSUPPORTED, GBA_E_NOMEM */
 enum gba_err dia_decode(TALLOC_CTX *mem_ctx, struct msg *msg, const struct dia_field *fields, void *out,
 			struct dia_failed *_failed);
+/** The AVP of msg, at top level, that the member at this offset was read from; NULL: none. For Failed-AVP. */
+struct avp *dia_avp_of(struct msg *msg, const struct dia_field *fields, size_t offset);
+/** The AVP inside the group whose value this view is; the group itself when there is none. */
+struct avp *dia_avp_within(struct avp *group, struct bytes view);
 /** Add the members that are present, in the order of the rows. Octets are copied. */
 enum gba_err dia_encode(struct msg *msg, const struct dia_field *fields, const void *in);
 

@@ -82,3 +82,31 @@ void dia_write_failed(struct dia_writer *w, const struct dia_failed *failed)
 	for (i = 0; i <= n; i++)
 		dia_writer_close(w);
 }
+
+struct avp *dia_avp_of(struct msg *msg, const struct dia_field *fields, size_t offset)
+{
+	const struct dia_field *row = fields;
+	struct avp *avp = NULL;
+
+	while (row->avp != NULL && (row->offset != offset || row->kind == DIA_K_IGNORE))
+		row++;
+	if (row->model != NULL)
+		fd_msg_search_avp(msg, row->model, &avp);
+	return avp;
+}
+
+struct avp *dia_avp_within(struct avp *group, struct bytes view)
+{
+	struct avp *avp = NULL;
+	struct avp_hdr *hdr;
+
+	if (group == NULL || fd_msg_browse(group, MSG_BRW_FIRST_CHILD, &avp, NULL) != 0)
+		return group;
+	while (avp != NULL) {
+		if (fd_msg_avp_hdr(avp, &hdr) == 0 && hdr->avp_value != NULL && hdr->avp_value->os.data == view.p)
+			return avp;
+		if (fd_msg_browse(avp, MSG_BRW_NEXT, &avp, NULL) != 0)
+			break;
+	}
+	return group;
+}
