@@ -152,7 +152,7 @@ static bool start(void)
 
 static enum gba_err add(unsigned int timeout_ms, dia_done done, void *arg, uint64_t *_id)
 {
-	uint64_t now = clock_mono_ms() / TICK_MS;
+	uint64_t now = clock_mono_ms();
 	struct slot *slot;
 
 	if (!start())
@@ -162,12 +162,12 @@ static enum gba_err add(unsigned int timeout_ms, dia_done done, void *arg, uint6
 	slot = slot_at(wheel.free_head);
 	wheel.free_head = slot->next;
 	if (wheel.in_flight == 0) {
-		wheel.tick = now;
+		wheel.tick = now / TICK_MS;
 		pthread_cond_signal(&wheel.wake);
 	}
 	slot->done = done;
 	slot->arg = arg;
-	slot->deadline = now + timeout_ms / TICK_MS + 1;
+	slot->deadline = (now + timeout_ms + TICK_MS - 1) / TICK_MS; /* never early */
 	link_slot(slot);
 	*_id = (uint64_t)slot->generation << 32 | (slot->index + 1);
 	return GBA_OK;
