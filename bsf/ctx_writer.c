@@ -14,6 +14,8 @@
 #define PURGE_MAX   2000  /* contexts removed in one commit */
 #define PURGE_TIGHT 64	  /* the same where pages are scarce: each may need two copied before any is free */
 #define QUIET_US    300	  /* after this long without a commit nothing is gained by collecting */
+#define GATHER_US   500	  /* else so long is waited for more: a commit of many costs little more than one of one */
+#define GATHER_JOBS 64	  /* or until so many have come */
 #define SPARE_PAGES 256	  /* kept free so that expired contexts can be removed from a full store */
 
 /* A write that was cut short by a full disk comes back from LMDB as EIO: ask the file system. */
@@ -281,11 +283,25 @@ static struct put_job *take_batch(struct ctx_lmdb *store)
 	return first;
 }
 
-static void wait_until(struct ctx_lmdb *store, uint64_t when_ms)
+static void wait_until(struct ctx_lmdb *store, uint64_t when_us)
 {
-	struct timespec t = { (time_t)(when_ms / 1000), (long)(when_ms % 1000) * 1000000 };
+	struct timespec t = { (time_t)(when_us / 1000000), (long)(when_us % 1000000) * 1000 };
 
 	pthread_cond_timedwait(&store->wake, &store->lock, &t);
+}
+
+/* Until there is a batch to commit, or it is time to purge, or to end. The lock is held. */
+static void wait_for_work(struct ctx_lmdb *store, uint64_t purge_us)
+{
+	uint64_t until = clock_mono_us() + GATHER_US;
+
+	while (store->committing || (store->queue == NULL && !store->stopping && clock_mono_us() < purge_us)) {
+		wait_until(store, store->committing ? clock_mono_us() + 1000000 : purge_us);
+		until = clock_mono_us() + GATHER_US;
+	}
+	while (store->inline_commits && !store->stopping && store->queued > 0 && store->queued < GATHER_JOBS &&
+	       clock_mono_us() < until)
+		wait_until(store, until);
 }
 
 /* The batch in hand is done: whoever waits may go on. */
@@ -301,23 +317,24 @@ static void commit_end(struct ctx_lmdb *store)
 
 static void *writer_main(void *arg)
 {
+	uint64_t purge_us, purge_every;
 	struct ctx_lmdb *store = arg;
-	uint64_t purge_at = clock_mono_ms() + store->purge_ms;
 	struct put_job *jobs;
 	bool stop;
 
+	purge_every = (uint64_t)store->purge_ms * 1000;
+	purge_us = clock_mono_us() + purge_every;
 	do {
 		pthread_mutex_lock(&store->lock);
-		while (store->committing || (store->queue == NULL && !store->stopping && clock_mono_ms() < purge_at))
-			wait_until(store, clock_mono_ms() < purge_at ? purge_at : purge_at + store->purge_ms);
+		wait_for_work(store, purge_us);
 		store->committing = true;
 		jobs = take_batch(store);
 		stop = store->stopping && store->queue == NULL;
 		pthread_mutex_unlock(&store->lock);
 		if (jobs != NULL)
 			write_batch(store, jobs);
-		if (clock_mono_ms() >= purge_at)
-			purge_at = clock_mono_ms() + (purge(store) ? 10 : store->purge_ms);
+		if (clock_mono_us() >= purge_us)
+			purge_us = clock_mono_us() + (purge(store) ? 10000 : purge_every);
 		commit_end(store);
 	} while (!stop);
 	return NULL;
@@ -353,7 +370,7 @@ enum gba_err ctx_writer_add(struct ctx_lmdb *store, struct put_job *job)
 		mine = store->inline_commits && !store->committing && clock_mono_us() - store->committed_us > QUIET_US;
 		if (mine)
 			store->committing = true;
-		else if (!store->committing)
+		else if (!store->committing && (store->queued == 1 || store->queued == GATHER_JOBS))
 			pthread_cond_signal(&store->wake);
 	}
 	pthread_mutex_unlock(&store->lock);
