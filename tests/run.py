@@ -2,6 +2,7 @@
 """Everything ./run-tests does after the packages are there: build, unit tests, sanitizer builds, system tests, fuzzing.
 Prints a line per stage and, last, `N passed, N failed`."""
 import argparse
+import concurrent.futures
 import glob
 import os
 import re
@@ -73,7 +74,7 @@ def unit(tally, stage, folder):
     log = os.path.join(BUILD, "log", stage.replace(" ", "-") + ".log")
     for old in glob.glob(os.path.join(folder, "tests", "**", "*.trs"), recursive=True):
         os.unlink(old)
-    code = shell('make -C "%s" -k check' % folder, log)
+    code = shell('make -C "%s" -k -j"$(nproc)" check' % folder, log)
     passed, failed, notes = count_unit(folder)
     if code != 0 and failed == 0:
         failed, notes = 1, ["make check ended with %d, see %s\n%s" % (code, log, tail(log))]
@@ -126,10 +127,11 @@ def fuzz(tally, seconds):
     if not build(tally, "build for fuzzing", folder, "CC=clang --enable-fuzz --with-sanitizer=address,undefined",
                  "fuzz-programs"):
         return
-    for program in sorted(glob.glob(os.path.join(folder, "tests", "fuzz", "fuzz_*"))):
-        if not os.access(program, os.X_OK) or os.path.isdir(program) or "." in os.path.basename(program):
-            continue
-        fuzz_one(tally, folder, program, seconds)
+    programs = [program for program in sorted(glob.glob(os.path.join(folder, "tests", "fuzz", "fuzz_*")))
+                if os.access(program, os.X_OK) and not os.path.isdir(program) and "." not in os.path.basename(program)]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(lambda program: fuzz_one(tally, folder, program, seconds), programs):
+            pass
 
 
 def fuzz_one(tally, folder, program, seconds):
