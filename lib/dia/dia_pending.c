@@ -125,7 +125,7 @@ static void *turn(void *arg)
 			continue;
 		}
 		now = clock_mono_ms() / TICK_MS;
-		if (now - wheel.tick > BUCKETS) /* after a pause each bucket once is enough */
+		if (now > wheel.tick + BUCKETS) /* after a pause each bucket once is enough */
 			wheel.tick = now - BUCKETS;
 		for (; wheel.tick <= now && !wheel.stop; wheel.tick++)
 			expire_bucket(wheel.tick % BUCKETS, wheel.tick, GBA_E_TIMEOUT);
@@ -168,6 +168,8 @@ static enum gba_err add(unsigned int timeout_ms, dia_done done, void *arg, uint6
 	slot->done = done;
 	slot->arg = arg;
 	slot->deadline = (now + timeout_ms + TICK_MS - 1) / TICK_MS; /* never early */
+	if (slot->deadline < wheel.tick) /* that bucket has been looked at */
+		slot->deadline = wheel.tick;
 	link_slot(slot);
 	*_id = (uint64_t)slot->generation << 32 | (slot->index + 1);
 	return GBA_OK;

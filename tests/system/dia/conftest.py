@@ -36,6 +36,11 @@ def encoded():
     return {name: bytes.fromhex(octets) for name, octets in run_diatool("encode")}
 
 
+# GBA_VALGRIND=1: every daemon runs under memcheck, and what it finds fails the test that stops the daemon.
+VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--num-callers=20", "--suppressions=" + os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "freediameter.supp")] if os.environ.get("GBA_VALGRIND") else []
+
+
 class Daemon:
     """freeDiameterd with the extensions named: "dict", "guard", "echo" or "echo:delay=400", or the path of another.
     clients may connect to it; servers is {identity: port} of peers it connects to."""
@@ -54,11 +59,11 @@ class Daemon:
         with open(os.path.join(self.folder, "fd.conf"), "w", encoding="ascii") as conf:
             conf.write(self._conf(extensions, clients, servers or {}, options))
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(["freeDiameterd", "-c", os.path.join(self.folder, "fd.conf")],
+            self.process = subprocess.Popen(VALGRIND + ["freeDiameterd", "-c", os.path.join(self.folder, "fd.conf")],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                                             env=dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/usr/bin",
                                                      **(environment or {})))
-        wait_for(lambda: not self.alive() or connects(self.port), 15)
+        wait_for(lambda: not self.alive() or connects(self.port), 60 if VALGRIND else 15)
         if not self.alive():
             raise RuntimeError(f"freeDiameterd ended with {self.process.returncode}:\n{self.log()[-3000:]}")
 
@@ -92,7 +97,9 @@ class Daemon:
         if self.alive():
             self.process.terminate()
         try:
-            return self.process.wait(25) == 0
+            self.process.wait(60 if VALGRIND else 25)
+            assert not VALGRIND or "==    at 0x" not in self.log(), self.log()
+            return self.process.returncode == 0
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
