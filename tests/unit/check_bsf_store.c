@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Contexts at rest: what is found again, what is not, and that a full or foreign store says so. REQ: Y3056-7.5-5b */
-#include <dirent.h>
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -278,6 +278,44 @@ START_TEST(full_store_refuses_and_heals)
 }
 END_TEST
 
+/* Stands in for the C library's: LMDB calls it before it acknowledges a commit. */
+static _Atomic bool sync_fails;
+
+__attribute__((visibility("default"))) int fdatasync(int fd)
+{
+	if (!sync_fails)
+		return fsync(fd);
+	errno = EIO;
+	return -1;
+}
+
+/* T7: after a failed sync nobody can tell what the disk holds: no false OK, not even when syncing works again. */
+START_TEST(failed_sync_ends_acknowledging)
+{
+	struct ctx one = make_ctx(1, 1000), two = make_ctx(2, 1000), *found;
+	struct ctx_store *store;
+
+	fresh_dir();
+	store = open_store(8, CTX_SYNC_FULL);
+	ck_assert_err(put(store, &one), GBA_OK);
+	sync_fails = true;
+	ck_assert_err(put(store, &two), GBA_E_IO);
+	ck_assert(!store->ops->usable(store));
+	sync_fails = false;
+	ck_assert_err(put(store, &two), GBA_E_IO);
+	usleep(50000);
+	ck_assert(!store->ops->usable(store));
+	ck_assert_err(find(store, 1, T0, &found), GBA_OK);
+	ck_assert_err(find(store, 2, T0, &found), GBA_E_BTID_UNKNOWN);
+	store->ops->close(store);
+	store = open_store(8, CTX_SYNC_FULL);
+	ck_assert_err(find(store, 1, T0, &found), GBA_OK);
+	ck_assert_err(put(store, &two), GBA_OK);
+	store->ops->close(store);
+	remove_dir();
+}
+END_TEST
+
 START_TEST(other_key_is_refused)
 {
 	struct ctx_lmdb_conf conf = { .dir = dir, .max_mb = 8 };
@@ -409,6 +447,7 @@ int main(void)
 	tcase_add_test(tc, contexts_survive_reopening);
 	tcase_add_loop_test(tc, kill_loses_nothing_acknowledged, 0, 20);
 	tcase_add_test(tc, full_store_refuses_and_heals);
+	tcase_add_test(tc, failed_sync_ends_acknowledging);
 	tcase_add_test(tc, other_key_is_refused);
 	tcase_add_test(tc, file_holds_no_key);
 	tcase_add_loop_test(tc, damaged_record_is_refused, 0, sizeof(damage_rows) / sizeof(damage_rows[0]));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who gets a key on Zn, and who does not. Keys are those of the worked example, computed by another implementation.
- * REQ: Y3056-7.1-9, Y3056-7.5-6a, Y3056-8.4-6, Y3056-8.5-a, Y3056-7.2-4b */
+ * REQ: Y3056-7.5-6a, Y3056-8.4-6, Y3056-8.5-a */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Zn on the wire: an independent Diameter peer asks, keys are computed here once more. REQ: Y3056-7.1-9, Y3056-7.2-2,
-Y3056-7.2-4a, Y3056-7.2-4b, Y3056-7.5-6a, Y3056-8.4-6, Y3056-8.5-a, Y3056-9.4-1, Y3056-10.4-4d"""
+"""Zn on the wire: an independent Diameter peer asks, keys are computed here once more. REQ: Y3056-7.2-4a,
+Y3056-7.5-6a, Y3056-8.4-6, Y3056-8.5-a, Y3056-10.4-4d"""
 import base64
 import json
 import threading
