@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 import urllib.request
 
 from .certs import Authority
@@ -247,8 +248,9 @@ class Realm:
     def stop(self):
         for node in reversed(list(self.nodes)):
             self.nodes[node].signal(signal.SIGTERM)
+        end = time.monotonic() + 4  # for all together; freeDiameter can take 17 s, and nothing is lost by SIGKILL
         for node in reversed(list(self.nodes)):
-            self.nodes[node].stop()
+            self.nodes[node].stop(max(0.05, end - time.monotonic()))
         self.nodes.clear()
         self.block.release()
 
