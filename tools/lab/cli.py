@@ -201,6 +201,10 @@ def run(options):
         return EXIT_DONE if good else EXIT_NEGATIVE
 
 
+def interrupted(number, frame):
+    raise KeyboardInterrupt
+
+
 def main():
     parser = argparse.ArgumentParser(prog="gba-lab", description="An operator's realm and an ASP on loopback: bootstraps simulated "
                                      "USIMs, opens the application, shows what is refused, draws the ladder.")
@@ -210,7 +214,8 @@ def main():
     parser.add_argument("--state", metavar="FOLDER", help="state folder (default: a new one among the temporary files)")
     parser.add_argument("--quiet", action="store_true", help="print results but no ladder")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    for number in (signal.SIGINT, signal.SIGTERM):  # a background job of a shell starts with SIGINT ignored
+        signal.signal(number, interrupted)
     try:
         return run(options)
     except KeyboardInterrupt:
