@@ -4,6 +4,7 @@
 
 #include "common/fixture.h"
 #include "dia/guard/guard.h"
+#include "dia/guard/guard_arena.h"
 
 /* A BIR of RFC 6733's form, in pieces: header up to hop-by-hop id, the rest of it, AVPs. */
 #define HEAD(flags) "01000064" flags "000136" "01000004"
@@ -120,14 +121,68 @@ START_TEST(retransmissions_are_remembered_in_bounds)
 	guard_dup_tick(now);
 	ck_assert_int_eq(SEEN(17), GUARD_NEW);
 
-	for (i = 100; i < 108; i++) { /* memory: 8 answers of 256 KiB, room for 4 */
+	for (i = 100; i < 108; i++) { /* memory: 8 answers of 250 KiB, room for 4 */
 		ck_assert_int_eq(SEEN(i), GUARD_NEW);
-		ck_assert(!guard_dup_answered(entry, answer_of(1 << 18), 1 << 18));
+		ck_assert(!guard_dup_answered(entry, answer_of(250 << 10), 250 << 10));
 	}
 	ck_assert_int_eq(SEEN(107), GUARD_ANSWERED);
 	ck_assert_int_eq(SEEN(104), GUARD_ANSWERED);
 	ck_assert_int_eq(SEEN(103), GUARD_NEW);
+	ck_assert(!guard_dup_answered(entry, answer_of(2 << 20), 2 << 20)); /* larger than all the memory */
+	ck_assert_int_eq(SEEN(103), GUARD_NEW);
 	guard_dup_stop();
+}
+END_TEST
+
+/* A model beside the arena: what has not been told lost must be there unchanged. */
+#define ARENA_SIZE   1024
+#define ARENA_ROUNDS 20000
+static struct {
+	uint8_t *p;
+	size_t n;
+	bool lost;
+} kept[ARENA_ROUNDS + 1];
+
+static void note_lost(uint64_t owner)
+{
+	ck_assert(kept[owner].p != NULL && !kept[owner].lost);
+	kept[owner].lost = true;
+}
+
+static void check_kept(uint64_t newest)
+{
+	uint64_t owner;
+	size_t i;
+
+	for (owner = newest > 80 ? newest - 80 : 1; owner <= newest; owner++) {
+		for (i = 0; !kept[owner].lost && i < kept[owner].n; i++)
+			ck_assert_uint_eq(kept[owner].p[i], (uint8_t)(owner * 31 + i));
+	}
+	ck_assert(!kept[newest].lost);
+}
+
+START_TEST(arena_keeps_what_it_has_not_told_lost)
+{
+	static const size_t sizes[] = { 1, 7, 8, 9, 16, 100, 200, 333, 500, 984, 1000, 1008, 0 };
+	struct guard_arena arena;
+	uint8_t octets[ARENA_SIZE];
+	uint64_t owner;
+	size_t n, i;
+
+	ck_assert(guard_arena_start(&arena, ARENA_SIZE, note_lost));
+	srandom((unsigned int)_i + 1);
+	for (owner = 1; owner <= ARENA_ROUNDS; owner++) {
+		n = sizes[(size_t)random() % (sizeof(sizes) / sizeof(sizes[0]))];
+		for (i = 0; i < n; i++)
+			octets[i] = (uint8_t)(owner * 31 + i);
+		kept[owner].p = guard_arena_put(&arena, owner, BYTES(octets, n));
+		kept[owner].n = n;
+		ck_assert(kept[owner].p != NULL);
+		check_kept(owner);
+	}
+	ck_assert_ptr_null(guard_arena_put(&arena, 1, BYTES(octets, 1009)));
+	check_kept(ARENA_ROUNDS); /* refusing has pushed nothing out */
+	guard_arena_stop(&arena);
 }
 END_TEST
 
@@ -156,6 +211,7 @@ int main(void)
 	tcase_add_loop_test(tc, what_is_no_request_has_no_digest, 0, COUNT(no_digest_rows));
 	tcase_add_loop_test(tc, values_are_masked, 0, COUNT(mask_rows));
 	tcase_add_test(tc, retransmissions_are_remembered_in_bounds);
+	tcase_add_loop_test(tc, arena_keeps_what_it_has_not_told_lost, 0, 5);
 	tcase_add_test(tc, lines_are_limited);
 	suite_add_tcase(suite, tc);
 	return fixture_run(suite);

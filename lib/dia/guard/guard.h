@@ -55,7 +55,7 @@ enum gba_err guard_dup_start(const struct guard_conf *conf);
 void guard_dup_stop(void);
 /** @param _entry  names the entry; 0 when there is no room to remember */
 enum guard_seen guard_dup_enter(const uint64_t digest[2], uint64_t now_ms, uint64_t *_entry);
-/** Keep the octets (malloc()ed, taken over) of the answer to the first. True: somebody waits for them. */
+/** Keep the octets (malloc()ed, taken over and wiped) of the answer to the first. True: somebody waits for them. */
 bool guard_dup_answered(uint64_t entry, uint8_t *octets, size_t n);
 /** Hold a retransmission until its first is answered. False: cannot (answered, gone, too many wait); request is the caller's. */
 bool guard_dup_join(uint64_t entry, struct msg *request);

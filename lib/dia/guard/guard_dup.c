@@ -5,6 +5,7 @@
 
 #include "core/secret.h"
 #include "dia/guard/guard.h"
+#include "dia/guard/guard_arena.h"
 
 #define WAITERS_MAX   4	    /* retransmissions that wait for one answer; further ones get TOO_BUSY */
 #define WAIT_MAX_MS   30000 /* then a waiting one is answered TOO_BUSY: its first was lost */
@@ -14,8 +15,9 @@
 struct entry {
 	uint64_t digest[2], since_ms;
 	uint64_t id; /* 0: free; else serial << 32 | index + 1 */
-	uint8_t *answer;
+	uint8_t *answer; /* in the arena */
 	uint32_t answer_len, next; /* chain of the bucket */
+	bool lost; /* the answer has been pushed out: as if never seen */
 	uint32_t waiters;
 	struct msg *waiting[WAITERS_MAX];
 };
@@ -27,30 +29,10 @@ static struct {
 	uint32_t size, bucket_mask, oldest, used;
 	uint32_t waiting; /* in all entries */
 	uint64_t window_ms, serial;
-	size_t memory, memory_max;
+	struct guard_arena arena;
+	size_t memory; /* [octets] of answers */
 	struct metric *m_entries, *m_bytes;
 } ring = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-enum gba_err guard_dup_start(const struct guard_conf *conf)
-{
-	uint32_t buckets = 16;
-
-	while (buckets < conf->duplicate_entries)
-		buckets *= 2;
-	ring.entries = calloc(conf->duplicate_entries, sizeof(*ring.entries));
-	ring.buckets = malloc(buckets * sizeof(*ring.buckets));
-	if (ring.entries == NULL || ring.buckets == NULL)
-		return GBA_E_NOMEM;
-	memset(ring.buckets, 0xff, buckets * sizeof(*ring.buckets));
-	ring.size = conf->duplicate_entries;
-	ring.bucket_mask = buckets - 1;
-	ring.window_ms = conf->duplicate_window * UINT64_C(1000);
-	ring.memory_max = (size_t)conf->duplicate_memory << 20;
-	ring.m_entries = metric_get("gba_diameter_remembered_requests", "Requests remembered to answer retransmissions",
-				    METRIC_GAUGE, "");
-	ring.m_bytes = metric_get("gba_diameter_remembered_bytes", "Answers remembered, in octets", METRIC_GAUGE, "");
-	return GBA_OK;
-}
 
 static uint32_t *bucket_of(const uint64_t digest[2])
 {
@@ -66,13 +48,11 @@ static void unchain(struct entry *entry, uint32_t index)
 	*link = entry->next;
 }
 
-/* Keys may be in an answer: wiped, not only freed. */
 static void drop_answer(struct entry *entry)
 {
 	if (entry->answer == NULL)
 		return;
 	secret_wipe(entry->answer, entry->answer_len);
-	free(entry->answer);
 	ring.memory -= entry->answer_len;
 	entry->answer = NULL;
 }
@@ -95,7 +75,7 @@ static struct entry *find(const uint64_t digest[2])
 	for (index = *bucket_of(digest); index != NONE; index = ring.entries[index].next) {
 		struct entry *entry = &ring.entries[index];
 
-		if (entry->digest[0] == digest[0] && entry->digest[1] == digest[1])
+		if (!entry->lost && entry->digest[0] == digest[0] && entry->digest[1] == digest[1])
 			return entry;
 	}
 	return NULL;
@@ -106,6 +86,38 @@ static struct entry *by_id(uint64_t id)
 	uint32_t index = (uint32_t)id - 1;
 
 	return index < ring.size && ring.entries[index].id == id ? &ring.entries[index] : NULL;
+}
+
+/* The arena needs the room. */
+static void on_lost(uint64_t id)
+{
+	struct entry *entry = by_id(id);
+
+	if (entry == NULL || entry->answer == NULL)
+		return;
+	drop_answer(entry);
+	entry->lost = true;
+}
+
+enum gba_err guard_dup_start(const struct guard_conf *conf)
+{
+	uint32_t buckets = 16;
+
+	while (buckets < conf->duplicate_entries)
+		buckets *= 2;
+	ring.entries = calloc(conf->duplicate_entries, sizeof(*ring.entries));
+	ring.buckets = malloc(buckets * sizeof(*ring.buckets));
+	if (ring.entries == NULL || ring.buckets == NULL ||
+	    !guard_arena_start(&ring.arena, (size_t)conf->duplicate_memory << 20, on_lost))
+		return GBA_E_NOMEM;
+	memset(ring.buckets, 0xff, buckets * sizeof(*ring.buckets));
+	ring.size = conf->duplicate_entries;
+	ring.bucket_mask = buckets - 1;
+	ring.window_ms = conf->duplicate_window * UINT64_C(1000);
+	ring.m_entries = metric_get("gba_diameter_remembered_requests", "Requests remembered to answer retransmissions",
+				    METRIC_GAUGE, "");
+	ring.m_bytes = metric_get("gba_diameter_remembered_bytes", "Answers remembered, in octets", METRIC_GAUGE, "");
+	return GBA_OK;
 }
 
 static uint64_t add(const uint64_t digest[2], uint64_t now_ms)
@@ -151,20 +163,16 @@ bool guard_dup_answered(uint64_t id, uint8_t *octets, size_t n)
 
 	pthread_mutex_lock(&ring.lock);
 	entry = by_id(id);
-	if (entry != NULL && entry->answer == NULL) {
-		entry->answer = octets;
+	if (entry != NULL && entry->answer == NULL && !entry->lost) {
+		entry->answer = guard_arena_put(&ring.arena, id, BYTES(octets, n));
 		entry->answer_len = (uint32_t)n;
-		ring.memory += n;
-		octets = NULL;
+		entry->lost = entry->answer == NULL;
+		ring.memory += entry->lost ? 0 : n;
 		wanted = entry->waiters > 0;
 	}
-	while (ring.memory > ring.memory_max && ring.used > 1 && ring.entries[ring.oldest].waiters == 0)
-		forget_oldest();
 	pthread_mutex_unlock(&ring.lock);
-	if (octets != NULL) {
-		secret_wipe(octets, n);
-		free(octets);
-	}
+	secret_wipe(octets, n);
+	free(octets);
 	return wanted;
 }
 
@@ -240,7 +248,7 @@ static size_t take_ready(struct ready *ready, uint64_t now_ms)
 	for (i = 0; i < ring.used && ring.waiting > 0; i++) {
 		struct entry *entry = &ring.entries[(ring.oldest + i) % ring.size];
 
-		if (entry->waiters == 0 || (entry->answer == NULL && now_ms - entry->since_ms < WAIT_MAX_MS))
+		if (entry->waiters == 0 || (entry->answer == NULL && !entry->lost && now_ms - entry->since_ms < WAIT_MAX_MS))
 			continue;
 		while (entry->waiters > 0 && n < READY_MAX) {
 			ready[n] = (struct ready){ entry->waiting[--entry->waiters], NULL, 0 };
@@ -296,6 +304,7 @@ void guard_dup_stop(void)
 			fd_msg_free(entry->waiting[--entry->waiters]);
 		drop_answer(entry);
 	}
+	guard_arena_stop(&ring.arena);
 	free(ring.entries);
 	free(ring.buckets);
 	ring.entries = NULL;

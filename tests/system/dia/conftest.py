@@ -150,3 +150,17 @@ def daemon(tmp_path):
     yield start
     for one in started:
         one.stop()
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    """A daemon with guard and echo for a whole file."""
+    with Daemon(tmp_path_factory.mktemp("stack"), ["guard", "dict", "echo"], clients=["naf.lab.test"]) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def connected(stack):
+    """A peer of it."""
+    with stack.client() as peer:
+        yield peer

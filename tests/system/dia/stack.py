@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of the guard share: the daemons they start and the request they send."""
+import time
+
+from peers import diameter as d
+
+STACK, BARE = ["guard", "dict", "echo"], ["dict", "echo"]
+BTID, NAF_ID = b"I1U8vpY3qJ0hiuZNrke/NQ==@bsf.lab.test", b"naf.lab.test\1\0\0\0\2"
+
+
+def bir(peer, **kw):
+    return d.bir(peer, BTID, NAF_ID, **kw)
+
+
+def served(peer):
+    """The next ordinary request is served."""
+    answer = peer.request(bir(peer))
+    return answer is not None and answer.result() == (0, 2001)
+
+
+def with_avp(message, code, *avps):
+    """The message with its AVPs of this code replaced, in place."""
+    at = next(i for i, a in enumerate(message.avps) if a.code == code)
+    message.avps[at:at + 1] = list(avps)
+    return message
+
+
+def connect_again(one, host="naf.lab.test"):
+    """A connection as soon as the daemon knows that the last one of this peer is gone."""
+    for _ in range(100):
+        try:
+            return one.client(host)
+        except ConnectionError:
+            time.sleep(0.05)
+    raise AssertionError("no connection")
