@@ -419,7 +419,7 @@ static void dump_value(FILE *out, const struct conf_item *item, const void *valu
 	}
 }
 
-static void dump_help(FILE *out, const struct conf_item *item, int depth)
+void conf_help(FILE *out, const struct conf_item *item, int depth)
 {
 	size_t i;
 
@@ -436,7 +436,7 @@ static void dump_items(FILE *out, const struct conf_item *items, const void *con
 {
 	for (; items->key != NULL; items++) {
 		if (help)
-			dump_help(out, items, depth);
+			conf_help(out, items, depth);
 		fprintf(out, "%*s%s = ", 2 * depth, "", items->key);
 		dump_value(out, items, member_const(conf, items), help, depth);
 		fputs(";\n", out);

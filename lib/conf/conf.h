@@ -80,6 +80,8 @@ enum gba_err conf_load(TALLOC_CTX *mem_ctx, const char *role, const char *path, 
 		       struct conf_error *_error);
 /** Print what is in force, in the syntax conf_load reads; each item preceded by its help as a comment when `help`. */
 void conf_dump(FILE *out, const struct conf_item *items, const void *conf, bool help);
+/** One item's help as a comment line: meaning, range and unit, or allowed words; indented by two blanks per depth. */
+void conf_help(FILE *out, const struct conf_item *item, int depth);
 /** conf_common into effect: log_init, trace_open. _error is filled when a file cannot be opened. */
 enum gba_err conf_common_apply(const char *role, const struct conf_common *common, struct conf_error *_error);
 

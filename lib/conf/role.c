@@ -4,7 +4,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <unistd.h>
 
@@ -50,15 +49,7 @@ static int check(const struct role *role, const char *path, bool show)
 
 static void print_default(const struct conf_item *item, int depth)
 {
-	size_t i;
-
-	printf("%*s# %s", 2 * depth, "", item->help);
-	if (item->type == CONF_T_U32)
-		printf(" (%" PRIu32 "..%" PRIu32 "%s%s)", item->min, item->max, item->unit[0] != '\0' ? " " : "",
-		       item->unit);
-	for (i = 0; item->type == CONF_T_ENUM && item->names[i] != NULL; i++)
-		printf("%s%s", i > 0 ? ", " : " (", item->names[i]);
-	puts(item->type == CONF_T_ENUM ? ")" : "");
+	conf_help(stdout, item, depth);
 	printf("%*s", 2 * depth, "");
 	if (item->def == NULL)
 		printf("# %s = ...; required\n", item->key);
