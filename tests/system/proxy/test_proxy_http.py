@@ -8,9 +8,9 @@ import socket
 import subprocess
 import threading
 import time
-import urllib.request
 
 import pytest
+from peers.waiting import metrics_have
 from proxy_harness import (HOST, NAF, PROXY, Client, Digest, free_port, header, port_open, q, read_head, read_body, s_client,
                            tls_client, ua_id, wait_until)
 
@@ -739,9 +739,8 @@ def test_metrics(world):
     with Client(proxy.http) as client:
         digest.take(client.ask())
         assert client.ask(headers=[digest.header()]).status == 200
-    text = urllib.request.urlopen("http://%s:%d/metrics" % (HOST, port), timeout=5).read().decode()
-    assert 'gba_naf_proxy_requests_total{code="2xx"} 1' in text and "gba_naf_proxy_challenges_total 1" in text
-    assert 'gba_naf_proxy_keys_total{from="agent"} 1' in text
+    metrics_have("http://%s:%d/metrics" % (HOST, port), 'gba_naf_proxy_requests_total{code="2xx"} 1',
+                 "gba_naf_proxy_challenges_total 1", 'gba_naf_proxy_keys_total{from="agent"} 1')
 
 
 def run(*arguments):
