@@ -121,6 +121,8 @@ static enum gba_err find_token(struct view *view, void *arg, bool *_changed)
 	realm = tokens_usable(view->tokens, view->profile->name, view->now);
 	if (realm == NULL || (wanted->refused != NULL && strcmp(realm->btid, wanted->refused) == 0))
 		return GBA_E_NOT_FOUND;
+	if (wanted->naf.p != NULL && tokens_ended(view->tokens, wanted->naf, realm->btid))
+		return GBA_E_NOT_FOUND; /* the application revoked it */
 	fill_run(realm, wanted->run);
 	if (wanted->naf.p == NULL)
 		return GBA_OK;
@@ -380,9 +382,53 @@ static enum gba_err source_key(void *arg, const struct token_ref *token, struct 
 	return err;
 }
 
+struct ending {
+	struct bytes naf;
+	const char *btid;
+};
+
+static enum gba_err end_token(struct view *view, void *arg, bool *_changed)
+{
+	const struct ending *ending = arg;
+
+	*_changed = tokens_end(view->tokens, ending->naf, ending->btid);
+	return *_changed ? GBA_OK : GBA_E_BTID_UNKNOWN;
+}
+
+static enum gba_err source_end(void *arg, struct bytes naf, const struct token_ref *token)
+{
+	struct ending ending = { naf, token->btid };
+	struct view *view;
+	enum gba_err err;
+
+	err = view_profile(arg, &view, NULL);
+	if (err != GBA_OK)
+		return err;
+	err = with_tokens(view, end_token, &ending, NULL);
+	talloc_free(view);
+	return err;
+}
+
+/* Without the lock: both files are replaced whole. A realm's token is retired before another becomes the active one. */
+static bool source_live(void *arg, struct bytes naf, const struct token_ref *token)
+{
+	const struct token_app *app;
+	struct view *view;
+	bool live = true;
+
+	if (view_profile(arg, &view, NULL) != GBA_OK)
+		return true;
+	if (tokens_load(view, view->client->state, &view->tokens) == GBA_OK) {
+		app = tokens_app(view->tokens, naf, token->btid);
+		live = app != NULL && strcmp(app->profile, view->profile->name) == 0;
+	}
+	talloc_free(view);
+	return live;
+}
+
 struct token_source client_source(struct client *client)
 {
-	return (struct token_source){ client, source_token, source_key };
+	return (struct token_source){ client, source_token, source_key, source_end, source_live };
 }
 
 /* Tokens first: a crash in between leaves the old realm active without a token, never two realms with one. */

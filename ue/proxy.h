@@ -13,9 +13,11 @@ struct proxy_conf {
 	struct ua_conf ua;            /* connect, separator and tls also hold for tls:// */
 	unsigned int max_connections; /* further ones are closed at once (tls) or get 503 (http) */
 	unsigned int idle_ms;         /* tls: 0: never */
+	unsigned int drain_ms;        /* tls: end of a connection whose token was retired, at the latest */
 };
 #define PROXY_CONNECTIONS_DEFAULT 64
 #define PROXY_CONNECTIONS_MAX     1024
+#define PROXY_DRAIN_DEFAULT_MS    10000
 
 struct proxy;
 

@@ -213,6 +213,7 @@ enum gba_err proxy_tls_start(TALLOC_CTX *mem_ctx, const struct proxy_conf *conf,
 					     .tls = conf->ua.tls };
 	part->stream.timeout_ms = conf->ua.timeout_ms;
 	part->stream.idle_ms = conf->idle_ms;
+	part->stream.drain_ms = conf->drain_ms;
 	err = start_listener(part, why);
 	if (err != GBA_OK)
 		goto fail;

@@ -276,7 +276,7 @@ static void set_events(const struct stream *stream, struct pollfd pfd[2])
 }
 
 /* A descriptor with nothing to wait for but an error is left out: POLLHUP would spin. */
-static void wait_for_events(const struct stream *stream, int fd)
+static void wait_for_events(const struct stream *stream, int fd, int wait_ms)
 {
 	struct pollfd pfd[2] = { { .fd = fd }, { .fd = stream->fd } };
 	size_t i;
@@ -286,12 +286,48 @@ static void wait_for_events(const struct stream *stream, int fd)
 		if (pfd[i].events == 0)
 			pfd[i].fd = -1;
 	}
-	poll(pfd, 2, TICK_MS);
+	poll(pfd, 2, wait_ms);
+}
+
+/* What the time says about a connection that is up. */
+struct pace {
+	uint64_t moved_ms;     /* an octet moved */
+	uint64_t looked_ms;    /* the token was looked at */
+	uint64_t drain_end_ms; /* 0: not draining */
+};
+
+/* Once a second: is the token still good? Y.3056 9.3-9: a new one retires the old, 7.4-5: one active realm. */
+static void look_at_token(const struct stream *stream, struct pace *pace, uint64_t now)
+{
+	struct log_about about = { .iface = "Ua", .peer = bytes_of(stream->conf->host), .clause = "Y.3056 7.4" };
+
+	if (pace->drain_end_ms != 0 || now - pace->looked_ms < TICK_MS || stream->source->live == NULL)
+		return;
+	pace->looked_ms = now;
+	if (stream->source->live(stream->source->arg, bytes_of(stream->conf->host), &stream->token))
+		return;
+	pace->drain_end_ms = now + stream->conf->drain_ms;
+	about.id = bytes_of(stream->token.btid);
+	log_event(LOG_L_INFO, "ue.drain", &about, "token retired: the session ends within %u ms", stream->conf->drain_ms);
+}
+
+/* GBA_OK: go on. */
+static enum gba_err time_is_up(const struct stream *stream, struct pace *pace)
+{
+	uint64_t now = clock_mono_ms(), quiet = now - pace->moved_ms;
+
+	if (clock_now() >= stream->token.expires)
+		return GBA_E_BTID_UNKNOWN; /* a session does not outlive its token, Y.3056 9.3-7 */
+	look_at_token(stream, pace, now);
+	if (pace->drain_end_ms != 0 && (now >= pace->drain_end_ms || quiet >= STREAM_QUIET_MS))
+		return GBA_E_BTID_UNKNOWN;
+	return stream->conf->idle_ms > 0 && quiet >= stream->conf->idle_ms ? GBA_E_TIMEOUT : GBA_OK;
 }
 
 enum gba_err stream_pump(struct stream *stream, int fd, const atomic_int *stop)
 {
-	uint64_t idle_since = clock_mono_ms();
+	struct pace pace = { .moved_ms = clock_mono_ms(), .looked_ms = clock_mono_ms() };
+	enum gba_err err;
 
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 	while (!atomic_load(stop) && !(stream->in.shut && stream->out.shut)) {
@@ -300,15 +336,15 @@ enum gba_err stream_pump(struct stream *stream, int fd, const atomic_int *stop)
 
 		if (out < 0 || in < 0)
 			return GBA_E_PEER;
-		if (clock_now() >= stream->token.expires)
-			return GBA_E_BTID_UNKNOWN; /* a session does not outlive its token, Y.3056 9.3-7 */
-		if (out + in > 0) {
-			idle_since = clock_mono_ms();
-			continue;
-		}
-		if (stream->conf->idle_ms > 0 && clock_mono_ms() - idle_since >= stream->conf->idle_ms)
-			return GBA_E_TIMEOUT;
-		wait_for_events(stream, fd);
+		if (out + in > 0)
+			pace.moved_ms = clock_mono_ms();
+		err = time_is_up(stream, &pace);
+		if (err != GBA_OK && !stream->out.shut)
+			SSL_shutdown(stream->ssl); /* close_notify: the application sees an end, not a cut */
+		if (err != GBA_OK)
+			return err;
+		if (out + in == 0)
+			wait_for_events(stream, fd, pace.drain_end_ms != 0 ? STREAM_QUIET_MS / 2 : TICK_MS);
 	}
 	return GBA_OK;
 }

@@ -166,6 +166,39 @@ static bool already_bound(struct tokens *tokens, const struct token_realm *realm
 	return found;
 }
 
+static struct token_app *app_row(const struct tokens *tokens, struct bytes naf, const char *btid, enum token_state state)
+{
+	size_t i;
+
+	for (i = 0; i < tokens->app_count; i++) {
+		struct token_app *app = &tokens->apps[i];
+
+		if (app->state == state && bytes_eq_nocase(bytes_of(app->naf), naf) && strcmp(app->btid, btid) == 0)
+			return app;
+	}
+	return NULL;
+}
+
+struct token_app *tokens_app(const struct tokens *tokens, struct bytes naf, const char *btid)
+{
+	return app_row(tokens, naf, btid, TOKEN_ACTIVE);
+}
+
+bool tokens_end(struct tokens *tokens, struct bytes naf, const char *btid)
+{
+	struct token_app *app = tokens_app(tokens, naf, btid);
+
+	if (app == NULL)
+		return false;
+	app->state = TOKEN_RETIRED;
+	return true;
+}
+
+bool tokens_ended(const struct tokens *tokens, struct bytes naf, const char *btid)
+{
+	return app_row(tokens, naf, btid, TOKEN_RETIRED) != NULL;
+}
+
 enum gba_err tokens_bind(struct tokens *tokens, const struct token_realm *realm, struct bytes naf, time_t now,
 			 bool *_changed)
 {

@@ -71,6 +71,12 @@ enum gba_err tokens_bootstrapped(struct tokens *tokens, const struct token_realm
  * @param _changed  set when something changed, else left alone */
 enum gba_err tokens_bind(struct tokens *tokens, const struct token_realm *realm, struct bytes naf, time_t now,
 			 bool *_changed);
+/** The application's active row under this B-TID; NULL: retired, forgotten, or never bound. */
+struct token_app *tokens_app(const struct tokens *tokens, struct bytes naf, const char *btid);
+/** The application has given this token up: it will not be bound to it again. @return true when something changed */
+bool tokens_end(struct tokens *tokens, struct bytes naf, const char *btid);
+/** Has it? */
+bool tokens_ended(const struct tokens *tokens, struct bytes naf, const char *btid);
 /** Retire a realm's token: key gone, applications too. */
 void tokens_retire(struct tokens *tokens, const char *profile);
 /** Retire those of every realm but this one (switch of realm). */

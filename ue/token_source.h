@@ -29,6 +29,12 @@ struct token_source {
 	 * @param naf_id  as naf_id_build() makes it
 	 * @retval GBA_E_BTID_UNKNOWN  the token is no longer usable: retired, replaced or expired */
 	enum gba_err (*key)(void *arg, const struct token_ref *token, struct bytes naf_id, uint8_t key[GBA_KS_NAF_LEN]);
+	/** The application ends its token before its time (Y.3056 9.3-7): no new session begins under it, and sessions
+	 * under it see it by live(). @param naf  as for token() */
+	enum gba_err (*end)(void *arg, struct bytes naf, const struct token_ref *token);
+	/** May a session under this token go on? False: it was retired, or its realm is no longer the active one
+	 * (Y.3056 7.4-5). When that cannot be found out: true. Reads files: not for every octet. */
+	bool (*live)(void *arg, struct bytes naf, const struct token_ref *token);
 };
 
 #endif

@@ -255,6 +255,39 @@ static enum gba_err by_digest(struct session *s)
 	return err;
 }
 
+/* What the application says about its token; a failure to renew shows at the next request. */
+static void obey(struct session *s)
+{
+	struct log_about about = { .iface = "Ua", .peer = bytes_of(s->url.host), .clause = "Y.3056 9.3" };
+	struct bytes word = fetch_header(&s->reply->answer, UA_TOKEN_HEADER);
+	bool renew = bytes_eq_str(word, "renew");
+	struct token_ref token = s->reply->token, next;
+	struct ue_why unheard;
+
+	if (word.p == NULL || !s->reply->server_proved || strcmp(s->url.scheme, "https") != 0)
+		return;
+	if ((!renew && !bytes_eq_str(word, "revoke")) || s->source->end == NULL)
+		return;
+	about.id = bytes_of(token.btid);
+	about.result = s->source->end(s->source->arg, bytes_of(s->url.host), &token);
+	log_event(LOG_L_INFO, "ue.token-signal", &about, "the application says: %s", renew ? "renew" : "revoke");
+	if (about.result != GBA_OK)
+		return;
+	s->reply->signal = renew ? "renew" : "revoke";
+	if (renew)
+		s->source->token(s->source->arg, bytes_of(s->url.host), token.btid, &next, &unheard);
+}
+
+static enum gba_err fetch(struct session *s, bool https)
+{
+	enum gba_err err;
+
+	if (!https || s->conf->mode == UA_DIGEST)
+		return by_digest(s);
+	err = by_psk(s, s->conf->mode == UA_AUTO);
+	return err == GBA_E_UNSUPPORTED && s->conf->mode == UA_AUTO ? by_digest(s) : err;
+}
+
 enum gba_err ua_fetch(TALLOC_CTX *mem_ctx, const struct ua_conf *conf, const struct token_source *source,
 		      const struct fetcher *fetcher, const struct ua_request *request, struct ua_reply *_reply,
 		      struct ue_why *why)
@@ -277,8 +310,8 @@ enum gba_err ua_fetch(TALLOC_CTX *mem_ctx, const struct ua_conf *conf, const str
 	err = set_headers(&s);
 	if (err != GBA_OK)
 		return err;
-	if (!https || conf->mode == UA_DIGEST)
-		return by_digest(&s);
-	err = by_psk(&s, conf->mode == UA_AUTO);
-	return err == GBA_E_UNSUPPORTED && conf->mode == UA_AUTO ? by_digest(&s) : err;
+	err = fetch(&s, https);
+	if (err == GBA_OK)
+		obey(&s);
+	return err;
 }

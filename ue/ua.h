@@ -10,6 +10,10 @@
 enum ua_mode { UA_AUTO, UA_PSK, UA_DIGEST, UA_MODE_COUNT };
 extern const char *const ua_mode_names[]; /* by value */
 
+/** Header of an answer by which the application ends its token's life (Y.3056 9.3-7): "renew": another one at once,
+ * "revoke": none until it is asked for again. Believed only inside TLS, from an application that proved itself. */
+#define UA_TOKEN_HEADER "Y3056-Token"
+
 #define UA_TIMEOUT_MS 30000
 #define UA_BODY_MAX   (16 * 1024 * 1024) /* [octets] of an answer, unless told otherwise */
 
@@ -40,6 +44,7 @@ struct ua_reply {
 	bool authenticated;  /* a key was used: false when the application asked for none */
 	bool server_proved;  /* the application proved that it knows Ks_NAF (PSK-TLS, rspauth) */
 	bool rebootstrapped; /* the application did not take the first token */
+	const char *signal;  /* UA_TOKEN_HEADER was obeyed: "renew" or "revoke"; NULL: none */
 	struct token_ref token;
 };
 

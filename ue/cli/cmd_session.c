@@ -45,7 +45,7 @@ struct get_args {
 struct proxy_args {
 	struct ua_args ua;
 	const char *listen, *to;
-	uint32_t max_connections, idle;
+	uint32_t max_connections, idle, drain;
 };
 
 #define UA_OPTS(st)                                                                                                    \
@@ -82,6 +82,8 @@ static const struct cli_opt proxy_opts[] = {
 		       "64 otherwise"),
 	CLI_OPT_NUMBER("--idle", "S", 0, 86400, struct proxy_args, idle,
 		       "tls: end connections silent for so long; 300 otherwise, 0: never"),
+	CLI_OPT_NUMBER("--drain", "S", 0, 3600, struct proxy_args, drain,
+		       "tls: time connections have left when their token is retired; 10 otherwise"),
 	CLI_OPT_END,
 };
 
@@ -105,6 +107,7 @@ static void proxy_defaults(void *args)
 	proxy->ua.timeout = UA_TIMEOUT_MS / 1000;
 	proxy->max_connections = PROXY_CONNECTIONS_DEFAULT;
 	proxy->idle = 300;
+	proxy->drain = PROXY_DRAIN_DEFAULT_MS / 1000;
 }
 
 static enum gba_err open_client(struct cli *cli, uint32_t timeout, struct client **_client)
@@ -273,6 +276,8 @@ static void put_reply(struct cli *cli, const struct get_args *args, const struct
 	cli_put(cli, "authenticated", json_boolean(reply->authenticated));
 	cli_put(cli, "server-proved", json_boolean(reply->server_proved));
 	cli_put(cli, "rebootstrapped", json_boolean(reply->rebootstrapped));
+	if (reply->signal != NULL)
+		cli_put(cli, "token-signal", json_string(reply->signal));
 	if (reply->token.btid[0] != '\0')
 		cli_put(cli, "btid", json_string(reply->token.btid));
 	if (answer->tls_suite != 0) {
@@ -374,6 +379,7 @@ static enum gba_err cmd_proxy(struct cli *cli, void *args)
 		return ue_fail(&cli->why, GBA_E_SYNTAX, "--listen and --to are needed");
 	conf.max_connections = proxy_args->max_connections;
 	conf.idle_ms = proxy_args->idle * 1000;
+	conf.drain_ms = proxy_args->drain * 1000;
 	err = ua_conf_of(cli, &proxy_args->ua, &conf.ua);
 	if (err == GBA_OK)
 		err = open_client(cli, 0, &client);
