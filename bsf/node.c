@@ -101,6 +101,7 @@ static enum gba_err listen_start(TALLOC_CTX *mem_ctx, struct node *node, const s
 	http.head_timeout_ms = conf->ub_head_timeout;
 	http.idle_timeout_ms = conf->ub_idle_timeout;
 	http.server_token = conf->tmpi ? SERVER_TOKEN " " UB_TMPI_TOKEN : SERVER_TOKEN;
+	http.refused = ub_refused;
 	err = http_server_start(mem_ctx, &http, ub_handle, node->ub, &node->servers[node->server_n], _error);
 	if (err == GBA_OK)
 		node->server_n++;

@@ -33,9 +33,9 @@ static bool path_served(const struct bsf_conf *conf, struct bytes path)
 	return false;
 }
 
-static struct bytes source_address(const struct http_req *req)
+struct bytes ub_address(const char *text)
 {
-	struct bytes source = bytes_of(http_req_source(req));
+	struct bytes source = bytes_of(text);
 
 	while (source.n > 0 && source.p[source.n - 1] != ':') /* "192.0.2.1:4711", "[::1]:4711" */
 		source.n--;
@@ -409,7 +409,7 @@ void ub_handle(struct http_req *req, void *arg)
 	op->req = req;
 	op->started_us = clock_mono_us();
 	op->seen_at = trace_on() ? trace_now() : 0;
-	op->source = source_address(req);
+	op->source = ub_address(http_req_source(req));
 	op->tmpi_wanted = has_token(http_req_header(req, "User-Agent"), UB_TMPI_TOKEN);
 	if (!bytes_eq_str(http_req_method(req), "GET")) {
 		ub_reply_method(op);

@@ -26,6 +26,8 @@ struct ub;
 struct ub *ub_new(TALLOC_CTX *mem_ctx, const struct ub_parts *parts);
 /** Serve one request: an http_handler with a struct ub as arg. */
 void ub_handle(struct http_req *req, void *ub);
+/** Log a request that was refused before ub_handle() saw it: http_conf.refused, with a struct ub as arg. */
+void ub_refused(void *ub, const char *source, unsigned int status, const char *reason);
 /** From now on requests get 503; answers still awaited arrive by themselves. */
 void ub_stop(struct ub *ub);
 /** Forget what is too old; call every second. */

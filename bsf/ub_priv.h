@@ -46,6 +46,8 @@ void ub_reply_done(struct ub_op *op);
 void ub_reply_refuse(struct ub_op *op, enum gba_err err, unsigned int retry_s);
 /** 405. */
 void ub_reply_method(struct ub_op *op);
+/** A source without its port. */
+struct bytes ub_address(const char *source);
 /** All of a digest_calc but the password, from the request. */
 struct digest_calc ub_calc(const struct ub_op *op);
 void ub_metrics_make(struct ub *ub);

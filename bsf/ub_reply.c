@@ -6,6 +6,8 @@
 #include "core/trace.h"
 #include "xml/bsinfo.h"
 
+#define REFUSED_BURST 64 /* lines at once about requests that are no HTTP; then one a second */
+
 static const unsigned int codes[UB_CODES - 1] = { 200, 400, 401, 403, 404, 405, 413, 431, 500, 502, 503 };
 
 void ub_metrics_make(struct ub *ub)
@@ -27,13 +29,18 @@ void ub_metrics_make(struct ub *ub)
 	ub->m_zh_seconds = metric_get("gba_bsf_zh_seconds", "From a question to an HSS to its answer", METRIC_HISTOGRAM, "");
 }
 
-static void count(struct ub_op *op, unsigned int status)
+static void count_code(struct ub *ub, unsigned int status)
 {
 	size_t i = 0;
 
 	while (i < UB_CODES - 1 && codes[i] != status)
 		i++;
-	metric_add(op->ub->m_codes[i], 1);
+	metric_add(ub->m_codes[i], 1);
+}
+
+static void count(struct ub_op *op, unsigned int status)
+{
+	count_code(op->ub, status);
 	metric_observe_us(op->ub->m_seconds, clock_mono_us() - op->started_us);
 }
 
@@ -194,4 +201,21 @@ void ub_reply_method(struct ub_op *op)
 	log_event(LOG_L_INFO, "ub.refused", &what, "405");
 	count(op, 405);
 	http_reply(op->req, 405, headers, BYTES("", 0));
+}
+
+/* Whoever sends nonsense is not asked for anything first: a line each, but not as many as he likes. */
+void ub_refused(void *arg, const char *source, unsigned int status, const char *reason)
+{
+	struct log_about what = { .iface = "Ub", .peer = source != NULL ? ub_address(source) : BYTES_NONE, .clause = "RFC 9112",
+				  .result = status == 503 ? GBA_E_BUSY : GBA_E_SYNTAX };
+	static struct log_limit limit;
+	unsigned int left_out;
+
+	count_code(arg, status);
+	if (!log_limit_burst(&limit, REFUSED_BURST, &left_out))
+		return;
+	if (left_out > 0)
+		log_event(LOG_L_INFO, "ub.refused", &what, "%u, %s; %u more before this one", status, reason, left_out);
+	else
+		log_event(LOG_L_INFO, "ub.refused", &what, "%u, %s", status, reason);
 }

@@ -193,6 +193,22 @@ bool log_limit_pass(struct log_limit *limit, unsigned int seconds)
 					   __ATOMIC_RELAXED);
 }
 
+/* next_ms is when all that has passed would have, at one a second: it may run ahead of the clock by the burst. */
+bool log_limit_burst(struct log_limit *limit, unsigned int burst, unsigned int *_left_out)
+{
+	uint64_t now = clock_mono_ms(), then = __atomic_load_n(&limit->next_ms, __ATOMIC_RELAXED), next;
+
+	do {
+		next = (then > now ? then : now) + 1000;
+		if (next > now + 1000ULL * burst) {
+			__atomic_fetch_add(&limit->left_out, 1, __ATOMIC_RELAXED);
+			return false;
+		}
+	} while (!__atomic_compare_exchange_n(&limit->next_ms, &then, next, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	*_left_out = __atomic_exchange_n(&limit->left_out, 0, __ATOMIC_RELAXED);
+	return true;
+}
+
 static int open_path(void)
 {
 	return open(logger.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);

@@ -37,7 +37,7 @@ struct log_about {
 void log_event(enum log_level level, const char *event, const struct log_about *about, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/** The same line, at most once per `seconds` and call place; what was left out is counted in the next one. */
+/** The same line, at most once per `seconds` and call place. */
 #define log_event_limited(seconds, level, event, about, ...)                                                           \
 	do {                                                                                                           \
 		static struct log_limit log_limit_;                                                                    \
@@ -46,8 +46,12 @@ void log_event(enum log_level level, const char *event, const struct log_about *
 	} while (0)
 struct log_limit {
 	uint64_t next_ms;
+	unsigned int left_out;
 };
 bool log_limit_pass(struct log_limit *limit, unsigned int seconds);
+/** One line a second in the long run, but up to `burst` of them at once: for lines that each matter, of which a flood must not
+ * fill the disk. @param _left_out  written when it passes: those not logged since the line before */
+bool log_limit_burst(struct log_limit *limit, unsigned int burst, unsigned int *_left_out);
 
 /** Names for configuration tables, by value, NULL-terminated. */
 extern const char *const log_level_names[];

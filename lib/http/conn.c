@@ -66,7 +66,13 @@ static void on_started(struct http_server *server, struct MHD_Connection *mhd, v
 
 /* Answers libmicrohttpd has begun by itself in this thread to a request line it could not use (a version, a length): it does
  * not tell us on which connection, so the next one to end without a request of ours is taken for it. */
-static _Thread_local unsigned int library_answers;
+static _Thread_local unsigned int library_answers, library_status; /* how many; what the last of them is */
+
+static void library_answered(struct http_conn *conn)
+{
+	library_answers--;
+	http_refusal_tell(conn->server, conn->mhd, library_status == 431 ? REFUSE_HEAD_SIZE : REFUSE_SYNTAX, library_status);
+}
 
 #define ANSWER(status) "HTTP/1.1 " status "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 static const char answer_400[] = ANSWER("400 Bad Request");
@@ -92,14 +98,17 @@ static void last_words(struct http_conn *conn)
 	char octet;
 	ssize_t n;
 
+	if (conn->server->tls && !conn->closing && library_answers > 0)
+		library_answered(conn);
 	if (conn->server->tls || atomic_load(&conn->shut) || atomic_load(&conn->server->stopping))
 		return;
 	n = recv(conn->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
 	gone = n == 0 || (n < 0 && errno != EAGAIN);
 	if (!conn->closing && library_answers > 0) {
-		library_answers--;
+		library_answered(conn);
 	} else if (!conn->closing && !gone) {
 		metric_add(conn->server->m_refused[REFUSE_SYNTAX], 1);
+		http_refusal_tell(conn->server, conn->mhd, REFUSE_SYNTAX, 0);
 		send(conn->fd, answer_400, sizeof(answer_400) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 	shutdown(conn->fd, SHUT_WR);
@@ -122,7 +131,7 @@ static void on_closed(struct http_conn *conn)
 void http_conn_failed(struct http_conn *conn)
 {
 	if (conn->head_pending && library_answers > 0)
-		library_answers--;
+		library_answered(conn);
 	conn->closing = true;
 }
 
@@ -162,17 +171,18 @@ void http_on_log(void *arg, const char *fmt, va_list args)
 	struct http_server *server = arg;
 	struct http_conn *conn = refused_by_library(server);
 	gnutls_session_t session;
-	const char *answer;
+	const char *answer, *status = strchr(fmt, '%');
 
-	(void)args;
-	if (conn == NULL && strstr(fmt, "%u ('%s')") != NULL) {
+	if (conn == NULL && status != NULL && strncmp(status, "%u ('%s')", 9) == 0) {
 		library_answers++; /* its one message with a status; MHD_DLOG in transmit_error_response_len() */
+		library_status = va_arg(args, unsigned int);
 		metric_add(server->m_refused[REFUSE_SYNTAX], 1);
 	}
 	if (conn == NULL || atomic_load(&conn->shut))
 		return;
 	metric_add(server->m_refused[REFUSE_FRAMING], 1);
 	answer = answer_for(conn->mhd);
+	http_refusal_tell(server, conn->mhd, answer == answer_431 ? REFUSE_HEAD_SIZE : REFUSE_FRAMING, 0);
 	session = session_of(conn->mhd);
 	if (session != NULL)
 		gnutls_record_send(session, answer, strlen(answer));

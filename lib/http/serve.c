@@ -23,6 +23,42 @@ unsigned int http_refusal_status(enum http_refusal refusal)
 	return refusal_rows[refusal].status;
 }
 
+/* "192.0.2.1:4711", "[2001:db8::1]:4711"; port and address stand where they do in IPv4 and IPv6. */
+static void source_text(const struct sockaddr *peer, char out[HTTP_SOURCE_MAX])
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)peer;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)peer;
+	char host[INET6_ADDRSTRLEN] = "";
+
+	if (peer->sa_family == AF_INET)
+		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+	else if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, sizeof(host));
+	else
+		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+	snprintf(out, HTTP_SOURCE_MAX, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, ntohs(in->sin_port));
+}
+
+static const struct sockaddr *peer_of(struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+	return info != NULL ? info->client_addr : NULL;
+}
+
+void http_refusal_tell(struct http_server *server, struct MHD_Connection *mhd, enum http_refusal refusal, unsigned int status)
+{
+	const struct sockaddr *peer = mhd != NULL ? peer_of(mhd) : NULL;
+	char source[HTTP_SOURCE_MAX];
+
+	if (server->refused == NULL)
+		return;
+	if (peer != NULL)
+		source_text(peer, source);
+	server->refused(server->handler_arg, peer != NULL ? source : NULL,
+			status != 0 ? status : http_refusal_status(refusal), refusal_rows[refusal].text);
+}
+
 void http_server_unref(struct http_server *server)
 {
 	if (atomic_fetch_sub(&server->refs, 1) > 1)
@@ -49,7 +85,7 @@ static struct http_req *req_new(struct http_server *server, const char *target, 
 	size_t n = strlen(target);
 	struct http_req *req = talloc_pooled_object(NULL, struct http_req, 12, REQ_POOL);
 	char *copy = req != NULL ? talloc_strndup(req, target, n) : NULL;
-	const union MHD_ConnectionInfo *info;
+	const struct sockaddr *peer;
 
 	if (copy == NULL) {
 		talloc_free(req);
@@ -63,10 +99,9 @@ static struct http_req *req_new(struct http_server *server, const char *target, 
 	atomic_init(&req->refs, 1);
 	atomic_init(&req->stage, STAGE_HEAD);
 	req->conn = http_conn_of(mhd);
-	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	if (info != NULL && info->client_addr != NULL)
-		memcpy(&req->peer, info->client_addr, info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
-										       sizeof(struct sockaddr_in));
+	peer = peer_of(mhd);
+	if (peer != NULL)
+		memcpy(&req->peer, peer, peer->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
 	return req;
 }
 
@@ -104,6 +139,7 @@ static enum MHD_Result refuse(struct http_server *server, struct MHD_Connection 
 	struct http_conn *conn = http_conn_of(mhd);
 
 	metric_add(server->m_refused[refusal], 1);
+	http_refusal_tell(server, mhd, refusal, 0);
 	if (conn != NULL)
 		conn->closing = true;
 	return queue(server, conn, mhd, http_refusal_status(refusal), server->refusals[refusal]);
@@ -411,18 +447,8 @@ bool http_req_is_tls(const struct http_req *req)
 const char *http_req_source(const struct http_req *req)
 {
 	struct http_req *writable = (struct http_req *)(uintptr_t)req; /* made when first asked for, then kept */
-	const struct sockaddr_in *in = (const struct sockaddr_in *)&req->peer;
-	char host[INET6_ADDRSTRLEN] = "";
 
-	if (req->source[0] != '\0')
-		return req->source;
-	if (req->peer.sin6_family == AF_INET)
-		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-	else if (IN6_IS_ADDR_V4MAPPED(&req->peer.sin6_addr))
-		inet_ntop(AF_INET, &req->peer.sin6_addr.s6_addr[12], host, sizeof(host));
-	else
-		inet_ntop(AF_INET6, &req->peer.sin6_addr, host, sizeof(host));
-	snprintf(writable->source, sizeof(writable->source), strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host,
-		 ntohs(in->sin_port));
+	if (req->source[0] == '\0')
+		source_text((const struct sockaddr *)&req->peer, writable->source);
 	return req->source;
 }

@@ -152,6 +152,7 @@ static struct http_server *server_new(const struct http_conf *conf, http_handler
 	}
 	server->handler = handler;
 	server->handler_arg = arg;
+	server->refused = conf->refused;
 	server->head_timeout_ms = conf->head_timeout_ms;
 	server->idle_timeout_ms = conf->idle_timeout_ms;
 	server->max_head = conf->max_head;

@@ -26,6 +26,9 @@ struct http_conf {
 	unsigned int head_timeout_ms, idle_timeout_ms; /* absolute time for a request's head and body; idle keep-alive time */
 	size_t max_head, max_body;		       /* [octets] 431, 413 beyond */
 	const char *server_token;		       /* Server: header, NULL: none */
+	/** NULL, or told of each request refused before the handler saw it, so that the role can log it; with the handler's arg,
+	 * in a worker thread, must not block. @param source  "192.0.2.1:4711"; NULL: libmicrohttpd did not say */
+	void (*refused)(void *arg, const char *source, unsigned int status, const char *reason);
 };
 #define HTTP_CONF_DEFAULTS                                                                                             \
 	{ .threads = 1, .max_connections = 4096, .max_per_source = 1024, .head_timeout_ms = 10000,                     \

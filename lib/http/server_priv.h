@@ -30,8 +30,11 @@
 enum http_refusal { HTTP_REFUSALS(HTTP_REFUSAL_ID) REFUSE_COUNT };
 #undef HTTP_REFUSAL_ID
 unsigned int http_refusal_status(enum http_refusal refusal);
+/** Tell the role. @param mhd  NULL: the connection is not known @param status  what was answered, 0: the row's */
+void http_refusal_tell(struct http_server *server, struct MHD_Connection *mhd, enum http_refusal refusal, unsigned int status);
 
-#define NO_DEADLINE UINT64_MAX
+#define NO_DEADLINE	UINT64_MAX
+#define HTTP_SOURCE_MAX (INET6_ADDRSTRLEN + 10)
 
 struct http_conn {
 	LIST_ENTRY(http_conn) list;	   /* server->conns, under server->lock */
@@ -64,13 +67,14 @@ struct http_req {
 	struct MHD_Response *response; /* STAGE_ANSWERED */
 	unsigned int status;
 	struct sockaddr_in6 peer; /* or sockaddr_in */
-	char source[INET6_ADDRSTRLEN + 10];
+	char source[HTTP_SOURCE_MAX];
 };
 
 struct http_server {
 	struct MHD_Daemon *daemon;
 	http_handler handler;
 	void *handler_arg;
+	void (*refused)(void *arg, const char *source, unsigned int status, const char *reason);
 	char *token; /* Server: header */
 	unsigned int head_timeout_ms, idle_timeout_ms, port;
 	size_t max_head, max_body;

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from peers import diameter as d
-from peers.bsf_node import BSF, IMPI, impi_of, kdf
+from peers.bsf_node import BSF, IMPI, impi_of, kdf, until
 from peers.ub import Http, Refused, authorization, digest, params
 
 
@@ -125,14 +125,20 @@ RAW = [
     ("two lengths", b"GET / HTTP/1.1\r\nHost: b\r\nAuthorization: %(a)s\r\nContent-Length: 0\r\nContent-Length: 40\r\n\r\n", 400),
     ("POST", b"POST / HTTP/1.1\r\nHost: b\r\nAuthorization: %(a)s\r\nContent-Length: 0\r\n\r\n", 405),
     ("path not served", b"GET /metrics HTTP/1.1\r\nHost: b\r\nAuthorization: %(a)s\r\n\r\n", 404),
+    ("no HTTP at all", b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400),
     ("header too long", b"GET / HTTP/1.1\r\nHost: b\r\nAuthorization: %(a)s, x=\"" + b"y" * 40000 + b"\"\r\n\r\n", 431),
 ]
+
+
+def refused_lines(node, status):
+    """Refusals in the log from this machine with this status."""
+    return [line for line in node.log().splitlines() if " ub.refused " in line and "peer=127." in line and str(status) in line]
 
 
 @pytest.mark.parametrize("name,octets,status", RAW, ids=[row[0] for row in RAW])
 def test_malformed_request(shared, name, octets, status):
     first = authorization(dict(username=impi_of(6), realm=BSF, nonce="", uri="/", response="")).encode()
-    asked = len(shared.hss.asked)
+    asked, logged = len(shared.hss.asked), len(refused_lines(shared, status))
     with Http(shared.address) as conn:
         conn.send(octets % {b"a": first})
         assert conn.answer().status == status
@@ -140,6 +146,26 @@ def test_malformed_request(shared, name, octets, status):
             with pytest.raises((ConnectionError, OSError)):
                 conn.answer()
     assert len(shared.hss.asked) == asked
+    assert until(lambda: len(refused_lines(shared, status)) > logged, 15)
+    assert len(refused_lines(shared, status)) == logged + 1  # one line per decision
+
+
+def test_flood_of_nonsense_does_not_flood_the_log(own):
+    node = own()
+    for _ in range(300):
+        with Http(node.address) as conn:
+            conn.send(b"GET / HTTP/1.1\r\nHost: b\r\nHost: c\r\n\r\n")
+            assert conn.answer().status == 400
+    count = len(refused_lines(node, 400))
+    assert 64 <= count < 200
+    assert until(lambda: node.metric('gba_bsf_ub_requests_total{code="400"}') == 300, 15)
+
+    def told_how_many():
+        with Http(node.address) as conn:
+            conn.send(b"GET / HTTP/1.1\r\nHost: b\r\nHost: c\r\n\r\n")
+            assert conn.answer().status == 400
+        return re.search(r"\d+ more before this one", node.log())
+    assert until(told_how_many, 15, step=0.5)
 
 
 @pytest.mark.parametrize("impi,status", [
