@@ -5,8 +5,10 @@
 #include <sys/socket.h>
 
 #include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 
 #include "core/clock.h"
+#include "crypto/hash.h"
 #include "http/server_priv.h"
 
 #define DRAIN_MAX 65536 /* [octets] read and thrown away at most, so that a close does not destroy the answer before it */
@@ -32,13 +34,54 @@ static gnutls_session_t session_of(struct MHD_Connection *mhd)
 	return info != NULL ? info->tls_session : NULL;
 }
 
-/* libmicrohttpd only asks for a certificate; we insist on one, and on its chain. */
-static void require_certificate(struct MHD_Connection *mhd)
+/* libmicrohttpd only asks for a certificate; we insist on one, and on its chain, unless it is optional. */
+static void require_certificate(const struct http_server *server, struct MHD_Connection *mhd)
 {
 	gnutls_session_t session = session_of(mhd);
 
-	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
-	gnutls_session_set_verify_cert(session, NULL, 0);
+	gnutls_certificate_server_set_request(session, server->client_optional ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_REQUIRE);
+	if (!server->client_optional)
+		gnutls_session_set_verify_cert(session, NULL, 0);
+}
+
+static bool peer_verified(gnutls_session_t session)
+{
+	gnutls_typed_vdata_st purpose = { GNUTLS_DT_KEY_PURPOSE_OID, (uint8_t *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT, 0 };
+	unsigned int status = GNUTLS_CERT_INVALID;
+
+	return gnutls_certificate_verify_peers(session, &purpose, 1, &status) == GNUTLS_E_SUCCESS && status == 0;
+}
+
+static void peer_subject(const gnutls_datum_t *der, struct http_peer_cert *_cert)
+{
+	size_t n = sizeof(_cert->subject);
+	gnutls_x509_crt_t crt;
+
+	if (gnutls_x509_crt_init(&crt) != GNUTLS_E_SUCCESS)
+		return;
+	if (gnutls_x509_crt_import(crt, der, GNUTLS_X509_FMT_DER) != GNUTLS_E_SUCCESS ||
+	    gnutls_x509_crt_get_dn(crt, _cert->subject, &n) != GNUTLS_E_SUCCESS)
+		_cert->subject[0] = '\0';
+	gnutls_x509_crt_deinit(crt);
+}
+
+void http_req_peer_cert(const struct http_req *req, struct http_peer_cert *_cert)
+{
+	gnutls_session_t session = req->server->client_ca ? session_of(req->conn->mhd) : NULL;
+	const gnutls_datum_t *chain;
+	unsigned int count = 0;
+	struct bytes der;
+
+	memset(_cert, 0, sizeof(*_cert));
+	chain = session != NULL ? gnutls_certificate_get_peers(session, &count) : NULL;
+	if (chain == NULL || count == 0)
+		return;
+	der = BYTES(chain[0].data, chain[0].size);
+	_cert->shown = true;
+	hash_pieces(HASH_SHA256, &der, 1, _cert->fingerprint);
+	_cert->verified = peer_verified(session);
+	if (_cert->verified)
+		peer_subject(&chain[0], _cert);
 }
 
 static void on_started(struct http_server *server, struct MHD_Connection *mhd, void **_conn)
@@ -48,7 +91,7 @@ static void on_started(struct http_server *server, struct MHD_Connection *mhd, v
 
 	*_conn = conn;
 	if (server->client_ca)
-		require_certificate(mhd);
+		require_certificate(server, mhd);
 	if (conn == NULL) {
 		shutdown(info->connect_fd, SHUT_RDWR); /* without it nothing would bound its time */
 		return;

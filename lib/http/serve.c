@@ -159,12 +159,15 @@ static enum MHD_Result on_head(struct http_server *server, struct http_req *req,
 	if (refusal != REFUSE_NONE)
 		return refuse(server, mhd, refusal);
 	copy = talloc_strdup(req, method);
+	req->method = bytes_of(copy);
+	if (copy != NULL && server->body_limit != NULL && head.body_length > 0 &&
+	    head.body_length > server->body_limit(req, server->handler_arg))
+		return refuse(server, mhd, REFUSE_BODY_SIZE);
 	req->body_cap = head.body_length;
 	if (head.body_length > 0)
 		req->body_buffer = talloc_size(req, head.body_length);
 	if (copy == NULL || (head.body_length > 0 && req->body_buffer == NULL))
 		return refuse(server, mhd, REFUSE_NOMEM);
-	req->method = bytes_of(copy);
 	req->conn->closing = head.closes;
 	atomic_store_explicit(&req->stage, STAGE_BODY, memory_order_relaxed);
 	return MHD_YES; /* an answer now would cost the connection, even without a body to come */
@@ -353,14 +356,18 @@ void http_reply_error(struct http_req *req, enum gba_err err)
 
 bool http_refusals_new(struct http_server *server)
 {
-	const struct http_header close[] = { { "Content-Type", "text/plain" }, { "Connection", "close" }, { NULL, NULL } };
-	const struct http_header later[] = { { "Content-Type", "text/plain" }, { "Connection", "close" }, { "Retry-After", "5" },
-					     { NULL, NULL } };
-	char text[128], label[64];
+	const char *type = server->problems ? "application/problem+json" : "text/plain";
+	const struct http_header close[] = { { "Content-Type", type }, { "Connection", "close" }, { NULL, NULL } };
+	const struct http_header later[] = { { "Content-Type", type }, { "Connection", "close" }, { "Retry-After", "5" }, { NULL, NULL } };
+	char text[256], label[64];
 	int i;
 
 	for (i = REFUSE_NONE + 1; i < REFUSE_COUNT; i++) {
-		snprintf(text, sizeof(text), "%s\n", refusal_rows[i].text);
+		if (server->problems)
+			snprintf(text, sizeof(text), "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"code\":\"%s\"}\n",
+				 refusal_rows[i].text, refusal_rows[i].status, refusal_rows[i].label);
+		else
+			snprintf(text, sizeof(text), "%s\n", refusal_rows[i].text);
 		server->refusals[i] = response_new(server, refusal_rows[i].status == 503 ? later : close, bytes_of(text));
 		if (server->refusals[i] == NULL)
 			return false;

@@ -159,6 +159,9 @@ static struct http_server *server_new(const struct http_conf *conf, http_handler
 	server->max_body = conf->max_body;
 	server->tls = conf->cert != NULL;
 	server->client_ca = conf->cert != NULL && conf->client_ca != NULL;
+	server->client_optional = conf->client_optional;
+	server->problems = conf->problems;
+	server->body_limit = conf->body_limit;
 	atomic_init(&server->refs, 1);
 	pthread_mutex_init(&server->lock, NULL);
 	LIST_INIT(&server->conns);

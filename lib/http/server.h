@@ -21,6 +21,8 @@ struct http_conf {
 	const char *listen;	/* "127.0.0.1:8080", "[::1]:8080"; port 0: the kernel chooses, see http_server_port */
 	const char *cert, *key; /* PEM files: HTTPS; both NULL: HTTP */
 	const char *client_ca;	/* PEM: clients must show a certificate of this CA; NULL: none asked */
+	bool client_optional;	/* with client_ca: one may also come without, or with another's: see http_req_peer_cert */
+	bool problems;		/* refusals before any handler are application/problem+json (RFC 9457), else text/plain */
 	unsigned int threads;	/* worker threads, >= 1 */
 	unsigned int max_connections, max_per_source;
 	unsigned int head_timeout_ms, idle_timeout_ms; /* absolute time for a request's head and body; idle keep-alive time */
@@ -29,6 +31,9 @@ struct http_conf {
 	/** NULL, or told of each request refused before the handler saw it, so that the role can log it; with the handler's arg,
 	 * in a worker thread, must not block. @param source  "192.0.2.1:4711"; NULL: libmicrohttpd did not say */
 	void (*refused)(void *arg, const char *source, unsigned int status, const char *reason);
+	/** [octets] largest body of this request, at most max_body; called with its head complete, before its body is read.
+	 * arg is the handler's. NULL: max_body */
+	size_t (*body_limit)(const struct http_req *req, void *arg);
 };
 #define HTTP_CONF_DEFAULTS                                                                                             \
 	{ .threads = 1, .max_connections = 4096, .max_per_source = 1024, .head_timeout_ms = 10000,                     \
@@ -59,6 +64,14 @@ struct bytes http_req_header(const struct http_req *req, const char *name);
 size_t http_req_headers(const struct http_req *req, void (*each)(void *arg, struct bytes name, struct bytes value), void *arg);
 struct bytes http_req_body(const struct http_req *req);
 bool http_req_is_tls(const struct http_req *req);
+/** The certificate the client showed. */
+struct http_peer_cert {
+	bool shown, verified;	 /* verified: of client_ca, in its time, for TLS clients */
+	uint8_t fingerprint[32]; /* SHA-256 of the certificate */
+	char subject[256];	 /* RFC 4514, cut to fit; only when verified */
+};
+/** Only from within the handler's call: the TLS session belongs to that thread. All zero over plain HTTP. */
+void http_req_peer_cert(const struct http_req *req, struct http_peer_cert *_cert);
 /** "192.0.2.1:4711", valid while req lives. */
 const char *http_req_source(const struct http_req *req);
 

@@ -78,7 +78,8 @@ struct http_server {
 	char *token; /* Server: header */
 	unsigned int head_timeout_ms, idle_timeout_ms, port;
 	size_t max_head, max_body;
-	bool tls, client_ca;
+	bool tls, client_ca, client_optional, problems;
+	size_t (*body_limit)(const struct http_req *req, void *arg);
 	struct MHD_Response *refusals[REFUSE_COUNT];
 	struct metric *m_conns, *m_refused[REFUSE_COUNT], *m_requests[6]; /* by status / 100 */
 
