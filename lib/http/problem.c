@@ -106,7 +106,8 @@ static json_t *fields_json(const struct problem *p)
 	size_t i;
 
 	for (i = 0; i < p->n_fields; i++)
-		json_array_append_new(list, json_pack("{s:s, s:s}", "pointer", p->fields[i].pointer, "detail", p->fields[i].detail));
+		json_array_append_new(list, json_pack("{s:s, s:s}", "pointer", p->fields[i].pointer, "detail",
+						      p->fields[i].detail));
 	return list;
 }
 

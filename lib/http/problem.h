@@ -50,7 +50,8 @@ size_t problem_fields(const struct problem *p);
 enum problem_kind problem_kind(const struct problem *p);
 /** The object, to be json_decref()ed; NULL: out of memory. @param instance  correlation id of the request, NULL: none */
 json_t *problem_json(const struct problem *p, const char *instance);
-/** Answer with it. p NULL: out of memory, which is said. @param headers  besides Content-Type; ends with { NULL, NULL }; may be NULL */
+/** Answer with it. @param p  NULL: out of memory, which is said
+ * @param headers  besides Content-Type; ends with { NULL, NULL }; may be NULL */
 void problem_reply(struct http_req *req, const struct problem *p, const char *instance, const struct http_header *headers);
 
 #endif

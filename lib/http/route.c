@@ -249,5 +249,6 @@ bool content_type_is(struct bytes content_type, const char *type)
 	if (!bytes_eq_nocase(trim(media), bytes_of(type)))
 		return false;
 	param = trim(param);
-	return param.n == 0 || bytes_eq_nocase(param, bytes_of("charset=utf-8")) || bytes_eq_nocase(param, bytes_of("charset=\"utf-8\""));
+	return param.n == 0 || bytes_eq_nocase(param, bytes_of("charset=utf-8")) ||
+	       bytes_eq_nocase(param, bytes_of("charset=\"utf-8\""));
 }

@@ -358,13 +358,15 @@ bool http_refusals_new(struct http_server *server)
 {
 	const char *type = server->problems ? "application/problem+json" : "text/plain";
 	const struct http_header close[] = { { "Content-Type", type }, { "Connection", "close" }, { NULL, NULL } };
-	const struct http_header later[] = { { "Content-Type", type }, { "Connection", "close" }, { "Retry-After", "5" }, { NULL, NULL } };
+	const struct http_header later[] = { { "Content-Type", type }, { "Connection", "close" }, { "Retry-After", "5" },
+					     { NULL, NULL } };
 	char text[256], label[64];
 	int i;
 
 	for (i = REFUSE_NONE + 1; i < REFUSE_COUNT; i++) {
 		if (server->problems)
-			snprintf(text, sizeof(text), "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"code\":\"%s\"}\n",
+			snprintf(text, sizeof(text),
+				 "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"code\":\"%s\"}\n",
 				 refusal_rows[i].text, refusal_rows[i].status, refusal_rows[i].label);
 		else
 			snprintf(text, sizeof(text), "%s\n", refusal_rows[i].text);
