@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** The store of records: SQLite below, nothing outside knows. WAL, synchronous=FULL: a committed write survives power
- * loss. One handle per thread, or one with the caller's lock. */
+/** The store of records: SQLite or PostgreSQL below, nothing outside knows. A committed write survives loss of power. One
+ * handle per thread, or one with the caller's lock.
+ *
+ * SQL is what both understand, written for SQLite:
+ * - parameters ?1, ?2 ... ; values are integers (64 bits), texts (UTF-8, no NUL octet) and blobs, compared octet by octet
+ * - in migrations the types INTEGER, TEXT, BLOB; tables end in STRICT; an id the store makes is INTEGER PRIMARY KEY
+ *   AUTOINCREMENT, comes back by RETURNING and is never given; INTEGER PRIMARY KEY alone is always given
+ * - INSERT ... ON CONFLICT (...) DO NOTHING | DO UPDATE SET x = excluded.x, RETURNING, coalesce(), partial indices,
+ *   REFERENCES; no OR IGNORE, OR REPLACE, PRAGMA, rowid, max(a, b), ifnull(), GLOB, NOCASE, x'00', no "quoted" text
+ * - a truth is an integer: WHERE flag <> 0; a parameter's type must be plain from where it stands (?1 = x, not ?1 IS NULL)
+ * - NULLs sort differently: order by columns that have none; LIKE with lower() on both sides
+ * - in a transaction only a failed INSERT may be survived; after any other failure roll back */
 #ifndef GBA_STORE_DB_H
 #define GBA_STORE_DB_H
 
