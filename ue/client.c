@@ -38,20 +38,20 @@ struct view {
 	time_t now;
 };
 
-static enum gba_err view_profile(struct client *client, struct view **_view, struct ue_why *why)
+static enum gba_err view_profile(struct client *client, struct view **_view, struct why *why)
 {
 	struct view *view = talloc_zero(NULL, struct view);
 	enum gba_err err;
 
 	if (view == NULL)
-		return ue_fail(why, GBA_E_NOMEM, "out of memory");
+		return why_fail(why, GBA_E_NOMEM, "out of memory");
 	view->client = client;
 	view->now = client->conf.now();
 	err = profiles_load(view, client->state, &view->profiles, why);
 	if (err == GBA_OK) {
 		view->profile = profiles_active(view->profiles);
 		if (view->profile == NULL)
-			err = ue_fail(why, GBA_E_NOT_FOUND, "no profile: add one with gba-ue profile add");
+			err = why_fail(why, GBA_E_NOT_FOUND, "no profile: add one with gba-ue profile add");
 	}
 	if (err != GBA_OK) {
 		talloc_free(view);
@@ -63,7 +63,7 @@ static enum gba_err view_profile(struct client *client, struct view **_view, str
 
 /* One transaction on the token store. */
 static enum gba_err with_tokens(struct view *view, enum gba_err (*change)(struct view *view, void *arg, bool *_changed),
-				void *arg, struct ue_why *why)
+				void *arg, struct why *why)
 {
 	enum gba_err err, saved = GBA_OK;
 	bool changed = false;
@@ -71,17 +71,17 @@ static enum gba_err with_tokens(struct view *view, enum gba_err (*change)(struct
 
 	err = tokens_lock(view->client->state, &lock);
 	if (err != GBA_OK)
-		return ue_fail(why, err, "token store: %s", gba_strerror(err));
+		return why_fail(why, err, "token store: %s", gba_strerror(err));
 	TALLOC_FREE(view->tokens);
 	err = tokens_load(view, view->client->state, &view->tokens);
 	if (err != GBA_OK) {
-		ue_fail(why, err, "token store: %s", gba_strerror(err));
+		why_fail(why, err, "token store: %s", gba_strerror(err));
 	} else {
 		err = change(view, arg, &changed);
 		if (changed && (err == GBA_OK || err == GBA_E_NOT_FOUND)) /* what expired is gone either way */
 			saved = tokens_save(view->client->state, view->tokens);
 		if (saved != GBA_OK)
-			err = ue_fail(why, saved, "token store: %s", gba_strerror(saved));
+			err = why_fail(why, saved, "token store: %s", gba_strerror(saved));
 	}
 	state_unlock(lock);
 	return err;
@@ -161,7 +161,7 @@ static enum gba_err keep_failure(struct view *view, void *arg, bool *_changed)
 	return GBA_OK;
 }
 
-static void log_run(const struct view *view, const struct ub_result *result, enum gba_err err, const struct ue_why *why)
+static void log_run(const struct view *view, const struct ub_result *result, enum gba_err err, const struct why *why)
 {
 	struct log_about about = {
 		.iface = "Ub", .peer = bytes_of(view->profile->bsf), .clause = "TS 24.109 4", .result = err
@@ -191,7 +191,7 @@ static void trace_token(const struct ub_result *result)
 
 /* ub_run() with what the profile says. */
 static enum gba_err run_ub(struct view *view, struct wanted *wanted, struct token_realm *realm,
-			   struct ub_result *_result, struct ue_why *why)
+			   struct ub_result *_result, struct why *why)
 {
 	const struct profile *profile = view->profile;
 	struct ub_conf conf = { .bsf = bytes_of(profile->bsf), .url = profile->url, .connect = profile->connect };
@@ -205,7 +205,7 @@ static enum gba_err run_ub(struct view *view, struct wanted *wanted, struct toke
 	if (err == GBA_OK)
 		err = usim.ops->identity(usim.card, &identity);
 	if (err != GBA_OK)
-		return ue_fail(why, err, "USIM %s: %s", profile->usim, gba_strerror(err));
+		return why_fail(why, err, "USIM %s: %s", profile->usim, gba_strerror(err));
 	if (profile->url[0] == '\0')
 		conf.url = talloc_asprintf(view, "http://%s/", profile->bsf);
 	snprintf(realm->impi, sizeof(realm->impi), "%s", profile->impi[0] != '\0' ? profile->impi : identity.impi);
@@ -223,14 +223,14 @@ static enum gba_err run_ub(struct view *view, struct wanted *wanted, struct toke
 	} else {
 		err = fetch_curl_new(view, &curl);
 		if (err != GBA_OK || conf.url == NULL)
-			return ue_fail(why, GBA_E_NOMEM, "out of memory");
+			return why_fail(why, GBA_E_NOMEM, "out of memory");
 		fetcher = fetch_curl_fetcher(curl);
 	}
 	return ub_run(view, &conf, &usim, &fetcher, _result, why);
 }
 
 /* The 10.4 flow, under the bootstrap lock. */
-static enum gba_err bootstrap(struct view *view, struct wanted *wanted, struct ue_why *why)
+static enum gba_err bootstrap(struct view *view, struct wanted *wanted, struct why *why)
 {
 	struct outcome outcome = { .wanted = wanted };
 	struct token_realm *realm = &outcome.realm;
@@ -268,7 +268,7 @@ static enum gba_err bootstrap(struct view *view, struct wanted *wanted, struct u
 }
 
 /* Bootstrap unless somebody else did while we waited for our turn. */
-static enum gba_err in_turn(struct view *view, struct wanted *wanted, bool force, struct ue_why *why)
+static enum gba_err in_turn(struct view *view, struct wanted *wanted, bool force, struct why *why)
 {
 	enum gba_err err = with_tokens(view, find_token, wanted, why);
 
@@ -276,7 +276,7 @@ static enum gba_err in_turn(struct view *view, struct wanted *wanted, bool force
 		return err;
 	if (!force && view->now < wanted->not_before && wanted->not_before - view->now <= RETRY_AFTER_LIMIT) {
 		wanted->run->retry_after = (unsigned int)(wanted->not_before - view->now);
-		return ue_fail(why, GBA_E_BUSY, "BSF asked to be left alone for another %u s",
+		return why_fail(why, GBA_E_BUSY, "BSF asked to be left alone for another %u s",
 			       wanted->run->retry_after);
 	}
 	return bootstrap(view, wanted, why);
@@ -284,7 +284,7 @@ static enum gba_err in_turn(struct view *view, struct wanted *wanted, bool force
 
 /* The profile is read under the lock: a switch of realm waits for the end of a run, and the next run sees the new one.
  */
-static enum gba_err bootstrap_in_turn(struct client *client, struct wanted *wanted, bool force, struct ue_why *why)
+static enum gba_err bootstrap_in_turn(struct client *client, struct wanted *wanted, bool force, struct why *why)
 {
 	struct view *view;
 	enum gba_err err;
@@ -292,7 +292,7 @@ static enum gba_err bootstrap_in_turn(struct client *client, struct wanted *want
 
 	err = state_lock(client->state, "bootstrap", BOOTSTRAP_WAIT_MS, &turn);
 	if (err != GBA_OK)
-		return ue_fail(why, err, "another bootstrapping does not end");
+		return why_fail(why, err, "another bootstrapping does not end");
 	err = view_profile(client, &view, why);
 	if (err == GBA_OK) {
 		err = in_turn(view, wanted, force, why);
@@ -303,10 +303,10 @@ static enum gba_err bootstrap_in_turn(struct client *client, struct wanted *want
 }
 
 enum gba_err client_bootstrap(struct client *client, struct bytes naf, const char *refused, bool force,
-			      struct client_run *_run, struct ue_why *why)
+			      struct client_run *_run, struct why *why)
 {
 	struct wanted wanted = { .naf = naf, .refused = refused, .run = _run };
-	struct ue_why unheard;
+	struct why unheard;
 	struct view *view;
 	enum gba_err err;
 
@@ -324,7 +324,7 @@ enum gba_err client_bootstrap(struct client *client, struct bytes naf, const cha
 }
 
 static enum gba_err source_token(void *arg, struct bytes naf, const char *refused, struct token_ref *_token,
-				 struct ue_why *why)
+				 struct why *why)
 {
 	struct client_run run;
 	enum gba_err err;
@@ -432,7 +432,7 @@ struct token_source client_source(struct client *client)
 }
 
 /* Tokens first: a crash in between leaves the old realm active without a token, never two realms with one. */
-static enum gba_err switch_locked(struct state *state, const char *name, struct ue_why *why)
+static enum gba_err switch_locked(struct state *state, const char *name, struct why *why)
 {
 	TALLOC_CTX *tmp = talloc_new(NULL);
 	struct profiles *profiles;
@@ -440,10 +440,10 @@ static enum gba_err switch_locked(struct state *state, const char *name, struct 
 	enum gba_err err;
 
 	if (tmp == NULL)
-		return ue_fail(why, GBA_E_NOMEM, "out of memory");
+		return why_fail(why, GBA_E_NOMEM, "out of memory");
 	err = profiles_load(tmp, state, &profiles, why);
 	if (err == GBA_OK && profiles_use(profiles, name) != GBA_OK)
-		err = ue_fail(why, GBA_E_NOT_FOUND, "no profile %s", name);
+		err = why_fail(why, GBA_E_NOT_FOUND, "no profile %s", name);
 	if (err != GBA_OK)
 		goto done;
 	err = tokens_load(tmp, state, &tokens);
@@ -454,13 +454,13 @@ static enum gba_err switch_locked(struct state *state, const char *name, struct 
 	if (err == GBA_OK)
 		err = profiles_save(state, profiles);
 	if (err != GBA_OK)
-		ue_fail(why, err, "realm not switched: %s", gba_strerror(err));
+		why_fail(why, err, "realm not switched: %s", gba_strerror(err));
 done:
 	talloc_free(tmp);
 	return err;
 }
 
-enum gba_err client_switch(struct state *state, const char *profile, struct ue_why *why)
+enum gba_err client_switch(struct state *state, const char *profile, struct why *why)
 {
 	enum gba_err err;
 	int turn, lock;
@@ -468,7 +468,7 @@ enum gba_err client_switch(struct state *state, const char *profile, struct ue_w
 	err = state_lock(state, "bootstrap", BOOTSTRAP_WAIT_MS,
 			 &turn); /* a run in progress would store under the old realm */
 	if (err != GBA_OK)
-		return ue_fail(why, err, "a bootstrapping does not end");
+		return why_fail(why, err, "a bootstrapping does not end");
 	err = tokens_lock(state, &lock);
 	if (err == GBA_OK) {
 		err = switch_locked(state, profile, why);

@@ -36,13 +36,13 @@ struct client_run {
  * @retval GBA_E_BUSY       the BSF asked to be left alone until later (force asks anyway)
  * @return and all of ub_run() */
 enum gba_err client_bootstrap(struct client *client, struct bytes naf, const char *refused, bool force,
-			      struct client_run *_run, struct ue_why *why);
+			      struct client_run *_run, struct why *why);
 
 /** The interface for connection elements; valid as long as client. */
 struct token_source client_source(struct client *client);
 
 /** Make another realm the active one; tokens of the others are retired (Y.3056 9.3-8, 9.3-9). @retval GBA_E_NOT_FOUND
  */
-enum gba_err client_switch(struct state *state, const char *profile, struct ue_why *why);
+enum gba_err client_switch(struct state *state, const char *profile, struct why *why);
 
 #endif

@@ -296,7 +296,7 @@ static enum gba_err curl_err(CURLcode code)
 	}
 }
 
-static enum gba_err perform(struct exchange *x, struct ue_why *why)
+static enum gba_err perform(struct exchange *x, struct why *why)
 {
 	CURLcode code = curl_easy_perform(x->easy);
 	curl_off_t retry_after = 0;
@@ -304,9 +304,9 @@ static enum gba_err perform(struct exchange *x, struct ue_why *why)
 	enum gba_err err = x->err != GBA_OK ? x->err : curl_err(code);
 
 	if (err == GBA_E_TOO_LONG)
-		return ue_fail(why, err, "%s: answer longer than %zu octets", x->ask->url, x->ask->max_body);
+		return why_fail(why, err, "%s: answer longer than %zu octets", x->ask->url, x->ask->max_body);
 	if (err != GBA_OK)
-		return ue_fail(why, err, "%s: %s", x->ask->url,
+		return why_fail(why, err, "%s: %s", x->ask->url,
 			       x->error[0] != '\0' ? x->error : curl_easy_strerror(code));
 	curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(x->easy, CURLINFO_RETRY_AFTER, &retry_after);
@@ -317,7 +317,7 @@ static enum gba_err perform(struct exchange *x, struct ue_why *why)
 }
 
 static enum gba_err fetch_by_curl(void *arg, TALLOC_CTX *mem_ctx, const struct fetch_ask *ask,
-				  struct fetch_answer *_answer, struct ue_why *why)
+				  struct fetch_answer *_answer, struct why *why)
 {
 	struct fetch_curl *curl = arg;
 	struct exchange x = { .mem_ctx = mem_ctx, .ask = ask, .answer = _answer, .easy = curl->easy };
@@ -327,12 +327,12 @@ static enum gba_err fetch_by_curl(void *arg, TALLOC_CTX *mem_ctx, const struct f
 	_answer->headers = talloc_array(mem_ctx, struct fetch_header, FETCH_HEADERS_MAX);
 	x.body = talloc_size(mem_ctx, 4096);
 	if (_answer->headers == NULL || x.body == NULL)
-		return ue_fail(why, GBA_E_NOMEM, "out of memory");
+		return why_fail(why, GBA_E_NOMEM, "out of memory");
 	err = set_request(&x);
 	if (err == GBA_OK)
 		err = perform(&x, why);
 	else
-		ue_fail(why, err, "%s: request cannot be made: %s", ask->url, gba_strerror(err));
+		why_fail(why, err, "%s: request cannot be made: %s", ask->url, gba_strerror(err));
 	curl_easy_reset(curl->easy); /* nothing of this frame stays behind in the handle */
 	curl_slist_free_all(x.headers);
 	curl_slist_free_all(x.connect);
@@ -345,7 +345,7 @@ struct fetcher fetch_curl_fetcher(struct fetch_curl *curl)
 }
 
 enum gba_err fetch_curl_connect(struct fetch_curl *curl, const char *host, unsigned int port, const char *connect,
-				unsigned int timeout_ms, int *_fd, struct ue_why *why)
+				unsigned int timeout_ms, int *_fd, struct why *why)
 {
 	struct curl_slist *list = NULL;
 	char url[512], error[CURL_ERROR_SIZE] = "";
@@ -358,7 +358,7 @@ enum gba_err fetch_curl_connect(struct fetch_curl *curl, const char *host, unsig
 	curl_easy_setopt(curl->easy, CURLOPT_URL, url);
 	curl_easy_setopt(curl->easy, CURLOPT_CONNECT_ONLY, 1L);
 	if (set_connect(curl->easy, connect, &list) != GBA_OK)
-		return ue_fail(why, GBA_E_NOMEM, "out of memory");
+		return why_fail(why, GBA_E_NOMEM, "out of memory");
 	code = curl_easy_perform(curl->easy);
 	if (code == CURLE_OK)
 		code = curl_easy_getinfo(curl->easy, CURLINFO_ACTIVESOCKET, &fd);
@@ -366,7 +366,7 @@ enum gba_err fetch_curl_connect(struct fetch_curl *curl, const char *host, unsig
 	curl_easy_setopt(curl->easy, CURLOPT_CONNECT_TO, NULL);
 	curl_slist_free_all(list);
 	if (code != CURLE_OK || fd == CURL_SOCKET_BAD)
-		return ue_fail(why, code != CURLE_OK ? curl_err(code) : GBA_E_UNREACHABLE, "%s:%u: %s", host, port,
+		return why_fail(why, code != CURLE_OK ? curl_err(code) : GBA_E_UNREACHABLE, "%s:%u: %s", host, port,
 			       error[0] != '\0' ? error : curl_easy_strerror(code));
 	*_fd = fd;
 	return GBA_OK;

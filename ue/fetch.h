@@ -9,7 +9,7 @@
 
 #include "core/bytes.h"
 #include "core/err.h"
-#include "ue/why.h"
+#include "core/why.h"
 
 #define FETCH_HEAD_MAX    65536 /* [octets] of an answer's head */
 #define FETCH_HEADERS_MAX 64    /* in an answer; more are refused */
@@ -55,7 +55,7 @@ struct fetch_answer {
  * @retval GBA_E_PEER          not HTTP, or cut short */
 struct fetcher {
 	enum gba_err (*fetch)(void *arg, TALLOC_CTX *mem_ctx, const struct fetch_ask *ask, struct fetch_answer *_answer,
-			      struct ue_why *why);
+			      struct why *why);
 	void *arg;
 };
 
@@ -74,6 +74,6 @@ bool fetch_curl_drop(struct fetch_curl *curl);
 
 /** Connect TCP only, name resolution included. @param _fd  stays curl's: closed by fetch_curl_drop() or with curl */
 enum gba_err fetch_curl_connect(struct fetch_curl *curl, const char *host, unsigned int port, const char *connect,
-				unsigned int timeout_ms, int *_fd, struct ue_why *why);
+				unsigned int timeout_ms, int *_fd, struct why *why);
 
 #endif

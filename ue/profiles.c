@@ -92,20 +92,20 @@ static bool connect_valid(const char *text)
 	return end != colon + 1 && *end == '\0' && port > 0 && port < 65536;
 }
 
-enum gba_err profile_check(const struct profile *profile, struct ue_why *why)
+enum gba_err profile_check(const struct profile *profile, struct why *why)
 {
 	if (!state_name_valid(bytes_of(profile->name)))
-		return ue_fail(why, GBA_E_SYNTAX, "profile name: 1 to 31 letters, digits, '-', '_', '.'");
+		return why_fail(why, GBA_E_SYNTAX, "profile name: 1 to 31 letters, digits, '-', '_', '.'");
 	if (!fqdn_valid(bytes_of(profile->bsf)))
-		return ue_fail(why, GBA_E_SYNTAX, "BSF: not a host name");
+		return why_fail(why, GBA_E_SYNTAX, "BSF: not a host name");
 	if (profile->url[0] != '\0' && !url_valid(profile->url))
-		return ue_fail(why, GBA_E_SYNTAX, "URL: not http://host... or https://host...");
+		return why_fail(why, GBA_E_SYNTAX, "URL: not http://host... or https://host...");
 	if (profile->connect[0] != '\0' && !connect_valid(profile->connect))
-		return ue_fail(why, GBA_E_SYNTAX, "address to connect to: not address:port");
+		return why_fail(why, GBA_E_SYNTAX, "address to connect to: not address:port");
 	if (!state_name_valid(bytes_of(profile->usim)))
-		return ue_fail(why, GBA_E_SYNTAX, "USIM name: 1 to 31 letters, digits, '-', '_', '.'");
+		return why_fail(why, GBA_E_SYNTAX, "USIM name: 1 to 31 letters, digits, '-', '_', '.'");
 	if (profile->impi[0] != '\0' && !impi_valid(bytes_of(profile->impi)))
-		return ue_fail(why, GBA_E_IMPI_SYNTAX, "IMPI: not user@realm");
+		return why_fail(why, GBA_E_IMPI_SYNTAX, "IMPI: not user@realm");
 	return GBA_OK;
 }
 
@@ -132,7 +132,7 @@ static enum gba_err from_json(const json_t *root, struct profiles *profiles)
 	return active != NULL && profiles_use(profiles, active) == GBA_OK ? GBA_OK : GBA_E_CORRUPT;
 }
 
-enum gba_err profiles_load(TALLOC_CTX *mem_ctx, struct state *state, struct profiles **_profiles, struct ue_why *why)
+enum gba_err profiles_load(TALLOC_CTX *mem_ctx, struct state *state, struct profiles **_profiles, struct why *why)
 {
 	struct profiles *profiles = talloc_zero(mem_ctx, struct profiles);
 	struct bytes content;
@@ -141,7 +141,7 @@ enum gba_err profiles_load(TALLOC_CTX *mem_ctx, struct state *state, struct prof
 	json_t *root;
 
 	if (profiles == NULL)
-		return ue_fail(why, GBA_E_NOMEM, "out of memory");
+		return why_fail(why, GBA_E_NOMEM, "out of memory");
 	err = state_read(profiles, state, FILE_NAME, &content);
 	if (err == GBA_E_NOT_FOUND) {
 		*_profiles = profiles;
@@ -149,14 +149,14 @@ enum gba_err profiles_load(TALLOC_CTX *mem_ctx, struct state *state, struct prof
 	}
 	if (err != GBA_OK) {
 		talloc_free(profiles);
-		return ue_fail(why, err, FILE_NAME ": %s", gba_strerror(err));
+		return why_fail(why, err, FILE_NAME ": %s", gba_strerror(err));
 	}
 	root = json_loadb((const char *)content.p, content.n, JSON_REJECT_DUPLICATES, &error);
 	err = from_json(root, profiles);
 	json_decref(root);
 	if (err != GBA_OK) {
 		talloc_free(profiles);
-		return ue_fail(why, err, FILE_NAME ": line %d: %s", error.line,
+		return why_fail(why, err, FILE_NAME ": line %d: %s", error.line,
 			       root == NULL ? error.text : "not a list of profiles");
 	}
 	*_profiles = profiles;
@@ -203,7 +203,7 @@ const struct profile *profiles_active(const struct profiles *profiles)
 	return profiles->count > 0 ? &profiles->rows[profiles->active] : NULL;
 }
 
-enum gba_err profiles_add(struct profiles *profiles, const struct profile *profile, struct ue_why *why)
+enum gba_err profiles_add(struct profiles *profiles, const struct profile *profile, struct why *why)
 {
 	enum gba_err err = profile_check(profile, why);
 	struct profile *rows;
@@ -211,12 +211,12 @@ enum gba_err profiles_add(struct profiles *profiles, const struct profile *profi
 	if (err != GBA_OK)
 		return err;
 	if (profiles_find(profiles, profile->name) != NULL)
-		return ue_fail(why, GBA_E_EXISTS, "profile %s exists already", profile->name);
+		return why_fail(why, GBA_E_EXISTS, "profile %s exists already", profile->name);
 	if (profiles->count >= PROFILES_MAX)
-		return ue_fail(why, GBA_E_NOSPACE, "more than %d profiles", PROFILES_MAX);
+		return why_fail(why, GBA_E_NOSPACE, "more than %d profiles", PROFILES_MAX);
 	rows = talloc_realloc(profiles, profiles->rows, struct profile, profiles->count + 1);
 	if (rows == NULL)
-		return ue_fail(why, GBA_E_NOMEM, "out of memory");
+		return why_fail(why, GBA_E_NOMEM, "out of memory");
 	rows[profiles->count++] = *profile;
 	profiles->rows = rows;
 	return GBA_OK;

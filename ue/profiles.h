@@ -31,7 +31,7 @@ struct profiles {
 };
 
 /** An empty set when there is no file yet. @retval GBA_E_CORRUPT  the file is not what we write */
-enum gba_err profiles_load(TALLOC_CTX *mem_ctx, struct state *state, struct profiles **_profiles, struct ue_why *why);
+enum gba_err profiles_load(TALLOC_CTX *mem_ctx, struct state *state, struct profiles **_profiles, struct why *why);
 enum gba_err profiles_save(struct state *state, const struct profiles *profiles);
 
 /** NULL: none of that name. */
@@ -39,14 +39,14 @@ const struct profile *profiles_find(const struct profiles *profiles, const char 
 /** NULL: no profile at all. */
 const struct profile *profiles_active(const struct profiles *profiles);
 /** Add; the first one becomes active. @retval GBA_E_EXISTS, GBA_E_NOSPACE, GBA_E_NOMEM, or a bad value (why tells) */
-enum gba_err profiles_add(struct profiles *profiles, const struct profile *profile, struct ue_why *why);
+enum gba_err profiles_add(struct profiles *profiles, const struct profile *profile, struct why *why);
 /** @retval GBA_E_NOT_FOUND */
 enum gba_err profiles_use(struct profiles *profiles, const char *name);
 /** The active one goes only when it is the last: a device is never left with profiles of which none is active.
  * @retval GBA_E_NOT_FOUND, GBA_E_DENIED */
 enum gba_err profiles_remove(struct profiles *profiles, const char *name);
 /** Is every value one that can work? */
-enum gba_err profile_check(const struct profile *profile, struct ue_why *why);
+enum gba_err profile_check(const struct profile *profile, struct why *why);
 /** Members that are set, plus "active"; NULL: out of memory. */
 json_t *profile_json(const struct profile *profile, bool active);
 

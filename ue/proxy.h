@@ -24,7 +24,7 @@ struct proxy;
 /** Listen and serve from threads of its own. client and the texts of conf outlive it.
  * @retval GBA_E_SYNTAX  URL or address @retval GBA_E_IO, GBA_E_DENIED  cannot listen (why tells) */
 enum gba_err proxy_start(TALLOC_CTX *mem_ctx, const struct proxy_conf *conf, struct client *client,
-			 struct proxy **_proxy, struct ue_why *why);
+			 struct proxy **_proxy, struct why *why);
 unsigned int proxy_port(const struct proxy *proxy);
 /** Stop listening, end all connections (requests in work get a few seconds), join the threads, free. */
 void proxy_stop(struct proxy *proxy);

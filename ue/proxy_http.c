@@ -116,7 +116,7 @@ static void reply(struct http_req *req, struct ua_reply *answer, TALLOC_CTX *ctx
 	http_reply(req, answer->answer.status, headers, answer->answer.body);
 }
 
-static void log_failure(const struct proxy_http *part, enum gba_err err, const struct ue_why *why)
+static void log_failure(const struct proxy_http *part, enum gba_err err, const struct why *why)
 {
 	struct log_about about = {
 		.iface = "Ua", .peer = bytes_of(part->to->host), .clause = "TS 24.109 5", .result = err
@@ -142,7 +142,7 @@ static enum gba_err gateway_err(enum gba_err err)
 static void serve(struct proxy_http *part, const struct fetcher *fetcher, struct job *job)
 {
 	struct ua_conf conf = part->conf->ua;
-	struct ue_why why = { "" };
+	struct why why = { "" };
 	struct ua_reply answer;
 	enum gba_err err;
 
@@ -272,7 +272,7 @@ static enum gba_err start_workers(struct proxy_http *part)
 }
 
 enum gba_err proxy_http_start(TALLOC_CTX *mem_ctx, const struct proxy_conf *conf, const struct url *to,
-			      const struct token_source *source, struct proxy_http **_part, struct ue_why *why)
+			      const struct token_source *source, struct proxy_http **_part, struct why *why)
 {
 	struct proxy_http *part = talloc_zero(mem_ctx, struct proxy_http);
 	struct http_conf http = HTTP_CONF_DEFAULTS;
@@ -280,7 +280,7 @@ enum gba_err proxy_http_start(TALLOC_CTX *mem_ctx, const struct proxy_conf *conf
 	enum gba_err err;
 
 	if (part == NULL)
-		return ue_fail(why, GBA_E_NOMEM, "out of memory");
+		return why_fail(why, GBA_E_NOMEM, "out of memory");
 	part->conf = conf;
 	part->to = to;
 	part->source = source;
@@ -293,7 +293,7 @@ enum gba_err proxy_http_start(TALLOC_CTX *mem_ctx, const struct proxy_conf *conf
 		err = http_server_start(part, &http, on_request, part, &part->server, &error);
 	if (err != GBA_OK) {
 		stop_workers(part);
-		ue_fail(why, err, "%s", error != NULL ? error : gba_strerror(err));
+		why_fail(why, err, "%s", error != NULL ? error : gba_strerror(err));
 		talloc_free(part);
 		return err;
 	}

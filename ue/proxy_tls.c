@@ -73,7 +73,7 @@ static int open_listener(const struct addrinfo *address)
 	return fd;
 }
 
-static enum gba_err start_listener(struct proxy_tls *part, struct ue_why *why)
+static enum gba_err start_listener(struct proxy_tls *part, struct why *why)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 					.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE };
@@ -83,11 +83,11 @@ static enum gba_err start_listener(struct proxy_tls *part, struct ue_why *why)
 
 	if (!split_listen(part->conf->listen, host, sizeof(host), &port) ||
 	    getaddrinfo(host, port, &hints, &address) != 0)
-		return ue_fail(why, GBA_E_SYNTAX, "%s: not an address and a port", part->conf->listen);
+		return why_fail(why, GBA_E_SYNTAX, "%s: not an address and a port", part->conf->listen);
 	part->fd = open_listener(address);
 	freeaddrinfo(address);
 	if (part->fd < 0)
-		return ue_fail(why, gba_err_from_errno(errno), "%s: %s", part->conf->listen, strerror(errno));
+		return why_fail(why, gba_err_from_errno(errno), "%s: %s", part->conf->listen, strerror(errno));
 	return GBA_OK;
 }
 
@@ -103,7 +103,7 @@ static void log_end(const struct proxy_tls *part, enum gba_err err, const char *
 static void serve(struct proxy_tls *part, int fd)
 {
 	TALLOC_CTX *ctx = talloc_new(NULL);
-	struct ue_why why = { "" };
+	struct why why = { "" };
 	struct stream *stream;
 	enum gba_err err;
 
@@ -197,13 +197,13 @@ static void *acceptor_main(void *arg)
 }
 
 enum gba_err proxy_tls_start(TALLOC_CTX *mem_ctx, const struct proxy_conf *conf, const struct url *to,
-			     const struct token_source *source, struct proxy_tls **_part, struct ue_why *why)
+			     const struct token_source *source, struct proxy_tls **_part, struct why *why)
 {
 	struct proxy_tls *part = talloc_zero(mem_ctx, struct proxy_tls);
 	enum gba_err err;
 
 	if (part == NULL)
-		return ue_fail(why, GBA_E_NOMEM, "out of memory");
+		return why_fail(why, GBA_E_NOMEM, "out of memory");
 	part->conf = conf;
 	part->source = source;
 	part->stream = (struct stream_conf){ .host = to->host,
@@ -221,7 +221,7 @@ enum gba_err proxy_tls_start(TALLOC_CTX *mem_ctx, const struct proxy_conf *conf,
 	pthread_cond_init(&part->idle, NULL);
 	if (pthread_create(&part->acceptor, NULL, acceptor_main, part) != 0) {
 		close(part->fd);
-		err = ue_fail(why, GBA_E_NOMEM, "no thread");
+		err = why_fail(why, GBA_E_NOMEM, "no thread");
 		goto fail;
 	}
 	*_part = part;

@@ -51,21 +51,21 @@ static enum gba_err make_folder(const char *dir)
 	return GBA_OK;
 }
 
-static enum gba_err check_folder(int fd, const char *dir, struct ue_why *why)
+static enum gba_err check_folder(int fd, const char *dir, struct why *why)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
-		return ue_fail(why, gba_err_from_errno(errno), "%s: cannot be examined", dir);
+		return why_fail(why, gba_err_from_errno(errno), "%s: cannot be examined", dir);
 	if (st.st_uid != geteuid())
-		return ue_fail(why, GBA_E_DENIED, "%s: belongs to another user", dir);
+		return why_fail(why, GBA_E_DENIED, "%s: belongs to another user", dir);
 	if ((st.st_mode & 077) != 0)
-		return ue_fail(why, GBA_E_DENIED, "%s: open to others (mode %03o, must be 700)", dir,
+		return why_fail(why, GBA_E_DENIED, "%s: open to others (mode %03o, must be 700)", dir,
 			       (unsigned int)st.st_mode & 0777);
 	return GBA_OK;
 }
 
-static enum gba_err open_kek(struct state *state, const char *dir, bool create, struct ue_why *why)
+static enum gba_err open_kek(struct state *state, const char *dir, bool create, struct why *why)
 {
 	char *path = talloc_asprintf(state, "%s/kek", dir);
 	enum gba_err err;
@@ -74,18 +74,18 @@ static enum gba_err open_kek(struct state *state, const char *dir, bool create, 
 		return GBA_E_NOMEM;
 	err = kek_open(state, path, create, &state->kek);
 	if (err != GBA_OK)
-		ue_fail(why, err, "%s: %s", path, gba_strerror(err));
+		why_fail(why, err, "%s: %s", path, gba_strerror(err));
 	talloc_free(path);
 	return err;
 }
 
-enum gba_err state_open(TALLOC_CTX *mem_ctx, const char *dir, bool create, struct state **_state, struct ue_why *why)
+enum gba_err state_open(TALLOC_CTX *mem_ctx, const char *dir, bool create, struct state **_state, struct why *why)
 {
 	struct state *state = talloc_zero(mem_ctx, struct state);
 	enum gba_err err = GBA_OK;
 
 	if (state == NULL)
-		return ue_fail(why, GBA_E_NOMEM, "out of memory");
+		return why_fail(why, GBA_E_NOMEM, "out of memory");
 	state->dir_fd = -1;
 	talloc_set_destructor(state, state_close);
 	if (create)
@@ -95,7 +95,7 @@ enum gba_err state_open(TALLOC_CTX *mem_ctx, const char *dir, bool create, struc
 		err = state->dir_fd >= 0 ? GBA_OK : gba_err_from_errno(errno);
 	}
 	if (err != GBA_OK) {
-		ue_fail(why, err, "%s: %s", dir, gba_strerror(err));
+		why_fail(why, err, "%s: %s", dir, gba_strerror(err));
 		goto fail;
 	}
 	err = check_folder(state->dir_fd, dir, why);

@@ -9,7 +9,7 @@
 
 #include "core/bytes.h"
 #include "core/err.h"
-#include "ue/why.h"
+#include "core/why.h"
 
 #define STATE_FILE_MAX (1024 * 1024) /* [octets] larger files are not ours */
 
@@ -18,7 +18,7 @@ struct state;
 /** Open the folder, make it and its key-encryption key ("kek") when create. Usable from any thread.
  * @retval GBA_E_NOT_FOUND  no folder and !create
  * @retval GBA_E_DENIED     folder or kek open to others, or not ours */
-enum gba_err state_open(TALLOC_CTX *mem_ctx, const char *dir, bool create, struct state **_state, struct ue_why *why);
+enum gba_err state_open(TALLOC_CTX *mem_ctx, const char *dir, bool create, struct state **_state, struct why *why);
 
 /** Take the lock `name` ("tokens"); waits at most wait_ms. Excludes threads of this process as well.
  * @param _fd  written on GBA_OK: for state_unlock()

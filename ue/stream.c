@@ -66,7 +66,7 @@ static short wanted_event(const SSL *ssl, int rc)
 	}
 }
 
-static enum gba_err handshake(struct stream *stream, uint64_t deadline, struct ue_why *why)
+static enum gba_err handshake(struct stream *stream, uint64_t deadline, struct why *why)
 {
 	int rc;
 
@@ -76,19 +76,19 @@ static enum gba_err handshake(struct stream *stream, uint64_t deadline, struct u
 		uint64_t now = clock_mono_ms();
 
 		if (pfd.events == 0)
-			return ue_fail(why, stream->psk.err != GBA_OK ? stream->psk.err : GBA_E_UNREACHABLE,
+			return why_fail(why, stream->psk.err != GBA_OK ? stream->psk.err : GBA_E_UNREACHABLE,
 				       "%s: TLS handshake failed%s", stream->conf->host,
 				       stream->psk.certificate ? ": a certificate is not what was asked for" : "");
 		if (now >= deadline)
-			return ue_fail(why, GBA_E_TIMEOUT, "%s: TLS handshake not done in time", stream->conf->host);
+			return why_fail(why, GBA_E_TIMEOUT, "%s: TLS handshake not done in time", stream->conf->host);
 		poll(&pfd, 1, (int)(deadline - now));
 		ERR_clear_error();
 	}
-	return stream->psk.offered ? GBA_OK : ue_fail(why, GBA_E_UNREACHABLE, "%s: no PSK used", stream->conf->host);
+	return stream->psk.offered ? GBA_OK : why_fail(why, GBA_E_UNREACHABLE, "%s: no PSK used", stream->conf->host);
 }
 
 /* One connection under the token at hand. */
-static enum gba_err open_once(struct stream *stream, struct ue_why *why)
+static enum gba_err open_once(struct stream *stream, struct why *why)
 {
 	unsigned int timeout_ms = stream->conf->timeout_ms > 0 ? stream->conf->timeout_ms : STREAM_TIMEOUT_MS;
 	uint64_t deadline = clock_mono_ms() + timeout_ms;
@@ -98,7 +98,7 @@ static enum gba_err open_once(struct stream *stream, struct ue_why *why)
 	stream->ssl = NULL;
 	stream->ctx = NULL;
 	if (!fetch_curl_drop(stream->curl))
-		return ue_fail(why, GBA_E_NOMEM, "out of memory");
+		return why_fail(why, GBA_E_NOMEM, "out of memory");
 	stream->psk = (struct psk){ .source = stream->source,
 				    .token = &stream->token,
 				    .naf = bytes_of(stream->conf->host),
@@ -106,16 +106,16 @@ static enum gba_err open_once(struct stream *stream, struct ue_why *why)
 	stream->psk.separator = stream->conf->separator != NULL ? stream->conf->separator : PSK_SEPARATOR_DEFAULT;
 	err = psk_prepare(&stream->psk);
 	if (err != GBA_OK)
-		return ue_fail(why, err, "PSK identity longer than %d octets", PSK_IDENTITY_MAX);
+		return why_fail(why, err, "PSK identity longer than %d octets", PSK_IDENTITY_MAX);
 	err = fetch_curl_connect(stream->curl, stream->conf->host, stream->conf->port, stream->conf->connect,
 				 timeout_ms, &stream->fd, why);
 	if (err != GBA_OK)
 		return err;
 	err = prepare_tls(stream);
-	return err == GBA_OK ? handshake(stream, deadline, why) : ue_fail(why, err, "out of memory");
+	return err == GBA_OK ? handshake(stream, deadline, why) : why_fail(why, err, "out of memory");
 }
 
-static enum gba_err open_and_renew(struct stream *stream, struct ue_why *why)
+static enum gba_err open_and_renew(struct stream *stream, struct why *why)
 {
 	struct log_about about = { .iface = "Ua", .peer = bytes_of(stream->conf->host), .clause = "TS 24.109 5.3" };
 	struct bytes naf = bytes_of(stream->conf->host);
@@ -136,18 +136,18 @@ static enum gba_err open_and_renew(struct stream *stream, struct ue_why *why)
 		return err;
 	err = open_once(stream, why);
 	if (err == GBA_E_UNREACHABLE && psk_refused(&stream->psk))
-		err = ue_fail(why, GBA_E_NOT_AUTHORIZED, "%s does not take a fresh token either", stream->conf->host);
+		err = why_fail(why, GBA_E_NOT_AUTHORIZED, "%s does not take a fresh token either", stream->conf->host);
 	return err;
 }
 
 enum gba_err stream_open(TALLOC_CTX *mem_ctx, const struct stream_conf *conf, const struct token_source *source,
-			 struct stream **_stream, struct ue_why *why)
+			 struct stream **_stream, struct why *why)
 {
 	struct stream *stream = talloc_zero(mem_ctx, struct stream);
 	enum gba_err err;
 
 	if (stream == NULL)
-		return ue_fail(why, GBA_E_NOMEM, "out of memory");
+		return why_fail(why, GBA_E_NOMEM, "out of memory");
 	stream->conf = conf;
 	stream->source = source;
 	talloc_set_destructor(stream, stream_close);

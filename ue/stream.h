@@ -30,7 +30,7 @@ struct stream;
  * @retval GBA_E_NOT_AUTHORIZED  the application does not take a fresh token either
  * @return and all of token_source.token() */
 enum gba_err stream_open(TALLOC_CTX *mem_ctx, const struct stream_conf *conf, const struct token_source *source,
-			 struct stream **_stream, struct ue_why *why);
+			 struct stream **_stream, struct why *why);
 /** When the token under which it was opened ends. */
 time_t stream_expires(const struct stream *stream);
 /** Move octets between a connected socket and the stream until one side ends, nothing moves for idle_ms, the token

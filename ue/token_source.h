@@ -8,7 +8,7 @@
 
 #include "core/ident.h"
 #include "crypto/gba_keys.h"
-#include "ue/why.h"
+#include "core/why.h"
 
 struct token_ref {
 	char btid[BTID_MAX + 1];
@@ -24,7 +24,7 @@ struct token_source {
 	 * is wanted; NULL: none
 	 * @return GBA_OK, or what the client element or ub_run() ran into; why tells */
 	enum gba_err (*token)(void *arg, struct bytes naf, const char *refused, struct token_ref *_token,
-			      struct ue_why *why);
+			      struct why *why);
 	/** Ks_NAF (GBA_U: Ks_ext_NAF) under a token, TS 33.220 4.5.2. The caller wipes it.
 	 * @param naf_id  as naf_id_build() makes it
 	 * @retval GBA_E_BTID_UNKNOWN  the token is no longer usable: retired, replaced or expired */

@@ -22,7 +22,7 @@ struct session {
 	const struct fetcher *fetcher;
 	const struct ua_request *request;
 	struct ua_reply *reply;
-	struct ue_why *why;
+	struct why *why;
 	struct url url;
 	struct fetch_header headers[HEADERS_MAX + 1]; /* Authorization, User-Agent, then the request's */
 };
@@ -49,10 +49,10 @@ static enum gba_err set_headers(struct session *s)
 	s->headers[1].name = "User-Agent";
 	s->headers[1].value = talloc_asprintf(s->mem_ctx, "%s 3gpp-gba", s->conf->product);
 	if (s->headers[1].value == NULL)
-		return ue_fail(s->why, GBA_E_NOMEM, "out of memory");
+		return why_fail(s->why, GBA_E_NOMEM, "out of memory");
 	for (; header != NULL && header->name != NULL; header++) {
 		if (n >= HEADERS_MAX || !header_allowed(s, header))
-			return ue_fail(s->why, GBA_E_SYNTAX, "header %s: not allowed here", header->name);
+			return why_fail(s->why, GBA_E_SYNTAX, "header %s: not allowed here", header->name);
 		s->headers[n++] = *header;
 	}
 	return GBA_OK;
@@ -103,10 +103,10 @@ static enum gba_err psk_once(struct session *s, bool renew, struct psk *psk)
 	psk->tls = s->conf->tls;
 	err = psk_prepare(psk);
 	if (err != GBA_OK)
-		return ue_fail(s->why, err, "PSK identity longer than %d octets", PSK_IDENTITY_MAX);
+		return why_fail(s->why, err, "PSK identity longer than %d octets", PSK_IDENTITY_MAX);
 	err = exchange(s, NULL, psk);
 	if (err != GBA_OK && psk->err != GBA_OK)
-		return ue_fail(s->why, psk->err, "key: %s", gba_strerror(psk->err));
+		return why_fail(s->why, psk->err, "key: %s", gba_strerror(psk->err));
 	return err;
 }
 
@@ -133,7 +133,7 @@ static enum gba_err by_psk(struct session *s, bool may_fall_back)
 		log_renewal(s, "TS 24.109 5.3");
 		err = psk_once(s, true, &psk);
 		if (err == GBA_E_UNREACHABLE && psk_refused(&psk))
-			err = ue_fail(s->why, GBA_E_NOT_AUTHORIZED, "%s does not take a fresh token either",
+			err = why_fail(s->why, GBA_E_NOT_AUTHORIZED, "%s does not take a fresh token either",
 				      s->url.host);
 	}
 	s->reply->authenticated = s->reply->server_proved = err == GBA_OK;
@@ -148,17 +148,17 @@ static enum gba_err password_of(struct session *s, struct ua_digest *digest)
 	size_t n;
 
 	if (s->reply->answer.tls_suite == 0 && strcmp(s->url.scheme, "https") == 0)
-		return ue_fail(s->why, GBA_E_UNSUPPORTED, "libcurl does not use OpenSSL: the suite is not known");
+		return why_fail(s->why, GBA_E_UNSUPPORTED, "libcurl does not use OpenSSL: the suite is not known");
 	if (s->reply->answer.tls_suite != 0)
 		ua_id_tls12(s->reply->answer.tls_suite, ua_id);
 	else
 		memcpy(ua_id, UA_ID_HTTP_DIGEST, UA_ID_LEN);
 	n = naf_id_build(bytes_of(s->url.host), ua_id, naf_id);
 	if (n == 0)
-		return ue_fail(s->why, GBA_E_NAF_ID_SYNTAX, "%s: an application has a host name", s->url.host);
+		return why_fail(s->why, GBA_E_NAF_ID_SYNTAX, "%s: an application has a host name", s->url.host);
 	err = s->source->key(s->source->arg, &s->reply->token, BYTES(naf_id, n), key);
 	if (err != GBA_OK)
-		return ue_fail(s->why, err, "key: %s", gba_strerror(err));
+		return why_fail(s->why, err, "key: %s", gba_strerror(err));
 	base64_encode(BYTES(key, sizeof(key)), digest->password);
 	SECRET_WIPE(key);
 	return GBA_OK;
@@ -180,11 +180,11 @@ static enum gba_err digest_once(struct session *s, struct ua_digest *digest)
 	digest->body = s->request->body;
 	authorization = ua_digest_answer(s->mem_ctx, digest, s->conf->cnonce);
 	if (authorization == NULL)
-		return ue_fail(s->why, GBA_E_NOMEM, "out of memory");
+		return why_fail(s->why, GBA_E_NOMEM, "out of memory");
 	err = exchange(s, authorization, NULL);
 	talloc_free(authorization);
 	if (err == GBA_OK && s->reply->answer.tls_suite != suite)
-		return ue_fail(s->why, GBA_E_PEER, "%s negotiates another cipher suite on each connection",
+		return why_fail(s->why, GBA_E_PEER, "%s negotiates another cipher suite on each connection",
 			       s->url.host);
 	return err;
 }
@@ -214,7 +214,7 @@ static enum gba_err answer_challenges(struct session *s, struct ua_digest *diges
 			err = digest_once(s, digest);
 	}
 	if (err == GBA_OK && challenged_again(s, digest))
-		err = ue_fail(s->why, GBA_E_NOT_AUTHORIZED, "%s does not take a fresh token either", s->url.host);
+		err = why_fail(s->why, GBA_E_NOT_AUTHORIZED, "%s does not take a fresh token either", s->url.host);
 	return err;
 }
 
@@ -224,10 +224,10 @@ static enum gba_err check_proof(struct session *s, const struct ua_digest *diges
 
 	err = ua_digest_check(s->mem_ctx, digest, &s->reply->answer, &s->reply->server_proved);
 	if (err != GBA_OK)
-		return ue_fail(s->why, err, "rspauth of %s is wrong: not from the application, or altered on the way",
+		return why_fail(s->why, err, "rspauth of %s is wrong: not from the application, or altered on the way",
 			       s->url.host);
 	if (s->conf->need_rspauth && !s->reply->server_proved)
-		return ue_fail(s->why, GBA_E_DIGEST_MISMATCH, "%s did not prove itself: no rspauth", s->url.host);
+		return why_fail(s->why, GBA_E_DIGEST_MISMATCH, "%s did not prove itself: no rspauth", s->url.host);
 	return GBA_OK;
 }
 
@@ -245,7 +245,7 @@ static enum gba_err by_digest(struct session *s)
 	if (err == GBA_E_AUTH_SCHEME)
 		return GBA_OK; /* wants something else than GBA: the caller sees the 401 */
 	if (err != GBA_OK)
-		return ue_fail(s->why, err, "challenge for another host than %s", s->url.host);
+		return why_fail(s->why, err, "challenge for another host than %s", s->url.host);
 	err = answer_challenges(s, &digest);
 	if (err == GBA_OK) {
 		s->reply->authenticated = true;
@@ -262,7 +262,7 @@ static void obey(struct session *s)
 	struct bytes word = fetch_header(&s->reply->answer, UA_TOKEN_HEADER);
 	bool renew = bytes_eq_str(word, "renew");
 	struct token_ref token = s->reply->token, next;
-	struct ue_why unheard;
+	struct why unheard;
 
 	if (word.p == NULL || !s->reply->server_proved || strcmp(s->url.scheme, "https") != 0)
 		return;
@@ -290,7 +290,7 @@ static enum gba_err fetch(struct session *s, bool https)
 
 enum gba_err ua_fetch(TALLOC_CTX *mem_ctx, const struct ua_conf *conf, const struct token_source *source,
 		      const struct fetcher *fetcher, const struct ua_request *request, struct ua_reply *_reply,
-		      struct ue_why *why)
+		      struct why *why)
 {
 	struct session s = {
 		.mem_ctx = mem_ctx, .conf = conf, .source = source, .fetcher = fetcher, .request = request
@@ -303,10 +303,10 @@ enum gba_err ua_fetch(TALLOC_CTX *mem_ctx, const struct ua_conf *conf, const str
 	s.why = why;
 	err = url_parse(mem_ctx, request->url, url_schemes_http, &s.url);
 	if (err != GBA_OK)
-		return ue_fail(why, err, "%s: not an http or https URL", request->url);
+		return why_fail(why, err, "%s: not an http or https URL", request->url);
 	https = strcmp(s.url.scheme, "https") == 0;
 	if (conf->mode == UA_PSK && !https)
-		return ue_fail(why, GBA_E_SYNTAX, "%s: PSK-TLS needs https", request->url);
+		return why_fail(why, GBA_E_SYNTAX, "%s: PSK-TLS needs https", request->url);
 	err = set_headers(&s);
 	if (err != GBA_OK)
 		return err;

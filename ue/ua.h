@@ -57,6 +57,6 @@ struct ua_reply {
  * @return and all of token_source.token(), struct fetcher */
 enum gba_err ua_fetch(TALLOC_CTX *mem_ctx, const struct ua_conf *conf, const struct token_source *source,
 		      const struct fetcher *fetcher, const struct ua_request *request, struct ua_reply *_reply,
-		      struct ue_why *why);
+		      struct why *why);
 
 #endif

@@ -24,7 +24,7 @@ struct run {
 	const struct usim *usim;
 	const struct fetcher *fetcher;
 	struct ub_result *result;
-	struct ue_why *why;
+	struct why *why;
 	struct url url;
 	const char *user_agent;
 	struct bytes username;
@@ -62,14 +62,14 @@ static enum gba_err exchange(struct run *run, const char *authorization)
 			talloc_strndup(run->tmp, (const char *)run->conf->application.p, run->conf->application.n);
 	}
 	if (authorization == NULL || (headers[3].name != NULL && headers[3].value == NULL))
-		return ue_fail(run->why, GBA_E_NOMEM, "out of memory");
+		return why_fail(run->why, GBA_E_NOMEM, "out of memory");
 	ask.headers = headers;
 	ask.connect = run->conf->connect;
 	ask.ca_file = run->conf->ca_file;
 	ask.max_body = BODY_MAX;
 	ask.timeout_ms = time_left(run);
 	if (ask.timeout_ms == 0)
-		return ue_fail(run->why, GBA_E_TIMEOUT, "%s: no result in time", run->url.text);
+		return why_fail(run->why, GBA_E_TIMEOUT, "%s: no result in time", run->url.text);
 	return run->fetcher->fetch(run->fetcher->arg, run->tmp, &ask, &run->answer, run->why);
 }
 
@@ -166,13 +166,13 @@ static enum gba_err take_challenge(struct run *run)
 	size_t n = 0;
 
 	if (!pick_challenge(run))
-		return ue_fail(run->why, GBA_E_AUTH_SCHEME,
+		return why_fail(run->why, GBA_E_AUTH_SCHEME,
 			       "401 without a challenge for AKAv1-MD5 or AKAv2-MD5 with auth-int");
 	if (!bytes_eq_nocase(run->challenge.realm, run->conf->bsf))
-		return ue_fail(run->why, GBA_E_REALM, "challenge of %.*s, not of %.*s", BYTES_FMT(run->challenge.realm),
+		return why_fail(run->why, GBA_E_REALM, "challenge of %.*s, not of %.*s", BYTES_FMT(run->challenge.realm),
 			       BYTES_FMT(run->conf->bsf));
 	if (base64_decode(run->challenge.nonce, nonce, sizeof(nonce), &n) != GBA_OK || n < AKA_RAND_LEN + AKA_AUTN_LEN)
-		return ue_fail(run->why, GBA_E_PEER, "nonce is not base64 of RAND and AUTN");
+		return why_fail(run->why, GBA_E_PEER, "nonce is not base64 of RAND and AUTN");
 	memcpy(run->rand, nonce, AKA_RAND_LEN);
 	memcpy(run->autn, nonce + AKA_RAND_LEN, AKA_AUTN_LEN);
 	corr_from_rand(run->rand, run->result->corr);
@@ -214,17 +214,17 @@ static enum gba_err check_rspauth(struct run *run)
 	size_t i;
 
 	if (header.p == NULL || digest_info_parse(run->tmp, header, &info) != GBA_OK || info.rspauth.p == NULL)
-		return ue_fail(run->why, GBA_E_DIGEST_MISMATCH, "200 without rspauth: the BSF did not prove itself");
+		return why_fail(run->why, GBA_E_DIGEST_MISMATCH, "200 without rspauth: the BSF did not prove itself");
 	if ((info.cnonce.p != NULL && !bytes_eq(info.cnonce, calc.cnonce)) ||
 	    (info.nc_text.p != NULL && !bytes_eq(info.nc_text, calc.nc_text)) || info.qop == DIGEST_QOP_AUTH ||
 	    info.rspauth.n > DIGEST_HEX_MAX)
-		return ue_fail(run->why, GBA_E_DIGEST_MISMATCH, "Authentication-Info belongs to another request");
+		return why_fail(run->why, GBA_E_DIGEST_MISMATCH, "Authentication-Info belongs to another request");
 	calc.body = run->answer.body;
 	digest_rspauth(&calc, want);
 	for (i = 0; i < info.rspauth.n; i++)
 		got[i] = (char)tolower(info.rspauth.p[i]);
 	if (!bytes_eq_secret(BYTES(got, info.rspauth.n), bytes_of(want)))
-		return ue_fail(run->why, GBA_E_DIGEST_MISMATCH,
+		return why_fail(run->why, GBA_E_DIGEST_MISMATCH,
 			       "rspauth is wrong: not from the BSF, or altered on the way");
 	return GBA_OK;
 }
@@ -236,14 +236,14 @@ static enum gba_err check_info(struct run *run, const struct bsinfo *info)
 	struct bytes fqdn;
 
 	if (strlen(info->btid) > BTID_MAX || btid_parse(bytes_of(info->btid), rand, &fqdn) != GBA_OK)
-		return ue_fail(run->why, GBA_E_BTID_SYNTAX, "BSF gave a malformed B-TID");
+		return why_fail(run->why, GBA_E_BTID_SYNTAX, "BSF gave a malformed B-TID");
 	if (memcmp(rand, run->rand, RAND_LEN) != 0)
-		return ue_fail(run->why, GBA_E_PEER, "BSF gave the B-TID of another run");
+		return why_fail(run->why, GBA_E_PEER, "BSF gave the B-TID of another run");
 	if (!bytes_eq_nocase(fqdn, run->conf->bsf))
-		return ue_fail(run->why, GBA_E_REALM, "B-TID of %.*s, not of %.*s", BYTES_FMT(fqdn),
+		return why_fail(run->why, GBA_E_REALM, "B-TID of %.*s, not of %.*s", BYTES_FMT(fqdn),
 			       BYTES_FMT(run->conf->bsf));
 	if (info->lifetime <= run->conf->now)
-		return ue_fail(run->why, GBA_E_PEER, "token is over before it begins: check the clock of this device");
+		return why_fail(run->why, GBA_E_PEER, "token is over before it begins: check the clock of this device");
 	return GBA_OK;
 }
 
@@ -302,14 +302,14 @@ static enum gba_err finish(struct run *run)
 		return err;
 	err = bsinfo_parse(run->tmp, run->answer.body, &info);
 	if (err != GBA_OK)
-		return ue_fail(run->why, err, "BootstrappingInfo: %s", gba_strerror(err));
+		return why_fail(run->why, err, "BootstrappingInfo: %s", gba_strerror(err));
 	err = check_info(run, &info);
 	if (err != GBA_OK)
 		return err;
 	snprintf(run->result->btid, sizeof(run->result->btid), "%s", info.btid);
 	run->result->expires = info.lifetime;
 	err = keep_ks(run);
-	return err == GBA_OK ? GBA_OK : ue_fail(run->why, err, "keys: %s", gba_strerror(err));
+	return err == GBA_OK ? GBA_OK : why_fail(run->why, err, "keys: %s", gba_strerror(err));
 }
 
 /* A status that ends the run. */
@@ -319,13 +319,13 @@ static enum gba_err refuse_status(struct run *run)
 
 	if (status == 503) {
 		run->result->retry_after = run->answer.retry_after;
-		return ue_fail(run->why, GBA_E_BUSY, "BSF is busy: 503, Retry-After %u s", run->answer.retry_after);
+		return why_fail(run->why, GBA_E_BUSY, "BSF is busy: 503, Retry-After %u s", run->answer.retry_after);
 	}
 	if (status == 403)
-		return ue_fail(run->why, GBA_E_NOT_AUTHORIZED, "BSF refuses this device: 403");
+		return why_fail(run->why, GBA_E_NOT_AUTHORIZED, "BSF refuses this device: 403");
 	if (status >= 300 && status < 400)
-		return ue_fail(run->why, GBA_E_PEER, "redirect refused: %u", status);
-	return ue_fail(run->why, GBA_E_PEER, "unexpected answer: %u", status);
+		return why_fail(run->why, GBA_E_PEER, "redirect refused: %u", status);
+	return why_fail(run->why, GBA_E_PEER, "unexpected answer: %u", status);
 }
 
 /* Begin, or begin again, with the IMPI when the TMPI was not taken (400, 401 without challenge, 403, 404). */
@@ -366,7 +366,7 @@ static enum gba_err answer_challenge(struct run *run)
 		return err;
 	}
 	if (err != GBA_OK)
-		return ue_fail(run->why, err, "USIM: %s", gba_strerror(err));
+		return why_fail(run->why, err, "USIM: %s", gba_strerror(err));
 	err = send_response(run, false);
 	if (err != GBA_OK)
 		return err;
@@ -375,7 +375,7 @@ static enum gba_err answer_challenge(struct run *run)
 	if (run->answer.status != 401)
 		return refuse_status(run);
 	if (++run->tries > UB_TRIES)
-		return ue_fail(run->why, GBA_E_DIGEST_MISMATCH, "BSF refuses our response");
+		return why_fail(run->why, GBA_E_DIGEST_MISMATCH, "BSF refuses our response");
 	return GBA_OK;
 }
 
@@ -414,13 +414,13 @@ static enum gba_err prepare(struct run *run)
 
 	err = url_parse(run->tmp, run->conf->url, url_schemes_http, &run->url);
 	if (err != GBA_OK)
-		return ue_fail(run->why, err, "%s: not an http or https URL", run->conf->url);
+		return why_fail(run->why, err, "%s: not an http or https URL", run->conf->url);
 	run->user_agent = talloc_asprintf(run->tmp, "%s 3gpp-gba " UB_TMPI_TOKEN, run->conf->product);
 	if (run->user_agent == NULL)
-		return ue_fail(run->why, GBA_E_NOMEM, "out of memory");
+		return why_fail(run->why, GBA_E_NOMEM, "out of memory");
 	err = run->usim->ops->identity(run->usim->card, &identity);
 	if (err != GBA_OK)
-		return ue_fail(run->why, err, "USIM: %s", gba_strerror(err));
+		return why_fail(run->why, err, "USIM: %s", gba_strerror(err));
 	run->gba_u = identity.gba_u;
 	run->with_tmpi = run->conf->tmpi.n > 0;
 	run->username = run->with_tmpi ? run->conf->tmpi : run->conf->impi;
@@ -429,7 +429,7 @@ static enum gba_err prepare(struct run *run)
 }
 
 enum gba_err ub_run(TALLOC_CTX *mem_ctx, const struct ub_conf *conf, const struct usim *usim,
-		    const struct fetcher *fetcher, struct ub_result *_result, struct ue_why *why)
+		    const struct fetcher *fetcher, struct ub_result *_result, struct why *why)
 {
 	struct run run = {
 		.mem_ctx = mem_ctx, .conf = conf, .usim = usim, .fetcher = fetcher, .result = _result, .why = why
@@ -439,7 +439,7 @@ enum gba_err ub_run(TALLOC_CTX *mem_ctx, const struct ub_conf *conf, const struc
 	memset(_result, 0, sizeof(*_result));
 	run.tmp = talloc_new(mem_ctx);
 	if (run.tmp == NULL)
-		return ue_fail(why, GBA_E_NOMEM, "out of memory");
+		return why_fail(why, GBA_E_NOMEM, "out of memory");
 	err = prepare(&run);
 	if (err == GBA_OK)
 		err = run_once(&run);

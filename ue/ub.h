@@ -53,6 +53,6 @@ struct ub_result {
  * @retval GBA_E_BUSY             503; retry_after tells when to come back
  * @retval GBA_E_PEER, GBA_E_XML, GBA_E_TOO_LONG, GBA_E_UNREACHABLE, GBA_E_TIMEOUT, or an error of the USIM */
 enum gba_err ub_run(TALLOC_CTX *mem_ctx, const struct ub_conf *conf, const struct usim *usim,
-		    const struct fetcher *fetcher, struct ub_result *_result, struct ue_why *why);
+		    const struct fetcher *fetcher, struct ub_result *_result, struct why *why);
 
 #endif

@@ -10,19 +10,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The program's frame, silent. */
-const struct ctl_option ctl_options[OPT_COUNT];
-
-enum ctl_exit ctl_fail(enum ctl_exit status, const char *fmt, ...)
+/* The program's, silent. */
+enum gba_err ctl_fail_err(struct ctl *ctl, enum gba_err err, const char *what)
 {
-	(void)fmt;
-	return status;
-}
-
-enum ctl_exit ctl_fail_err(enum gba_err err, const char *what)
-{
-	(void)what;
-	return err == GBA_OK ? CTL_DONE : CTL_USAGE;
+	(void)ctl, (void)what;
+	return err;
 }
 
 static FILE *quiet(void)
@@ -42,27 +34,27 @@ static bool run(struct import *imp, uint8_t kind)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct ctl ctl = { .ctx = talloc_named_const(NULL, 0, "fuzz"), .db = "none", .kek = "none" };
+	static const struct sub_args none;
+	struct ctl ctl = { .cli.ctx = talloc_named_const(NULL, 0, "fuzz"), .cli.json = true, .args = &none, .db = "none", .kek = "none" };
 	struct import imp = { .ctl = &ctl, .dry_run = true, .mnc_digits = 2, .ind_bits = 5, .margin = 10 };
 	int fd = memfd_create("import", MFD_CLOEXEC);
 	char path[64];
 
 	if (fd < 0 || size < 1 || write(fd, data + 1, size - 1) != (ssize_t)(size - 1)) {
-		talloc_free(ctl.ctx);
+		talloc_free(ctl.cli.ctx);
 		if (fd >= 0)
 			close(fd);
 		return 0;
 	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	ctl.option[OPT_JSON] = "";
-	ctl.out = writer_new(ctl.ctx, WRITER_JSON, quiet());
+	ctl.cli.out = writer_new(ctl.cli.ctx, WRITER_JSON, quiet());
 	imp.path = path;
-	imp.row_ctx = talloc_new(ctl.ctx);
-	imp.seen = seen_new(ctl.ctx);
+	imp.row_ctx = talloc_new(ctl.cli.ctx);
+	imp.seen = seen_new(ctl.cli.ctx);
 	run(&imp, data[0]);
 	if (imp.same + imp.changed + imp.in_batch != 0)
 		abort(); /* there is nothing to compare with, and a dry run has no transaction */
 	close(fd);
-	talloc_free(ctl.ctx);
+	talloc_free(ctl.cli.ctx);
 	return 0;
 }

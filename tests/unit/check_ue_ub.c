@@ -40,7 +40,7 @@ struct script {
 };
 
 static enum gba_err canned_fetch(void *arg, TALLOC_CTX *mem_ctx, const struct fetch_ask *ask,
-				 struct fetch_answer *_answer, struct ue_why *why)
+				 struct fetch_answer *_answer, struct why *why)
 {
 	struct script *script = arg;
 	const struct canned *canned = &script->answers[script->asked];
@@ -86,7 +86,7 @@ static enum gba_err run(const struct ub_conf *conf, bool gba_u, struct script *s
 {
 	struct usim usim = ue_fixture_usim(ue_fixture_state(), gba_u);
 	struct fetcher fetcher = { canned_fetch, script };
-	struct ue_why why = { "" };
+	struct why why = { "" };
 
 	return ub_run(test_ctx, conf, &usim, &fetcher, result, &why);
 }

@@ -34,7 +34,7 @@ const char *ue_fixture_dir(void)
 
 struct state *ue_fixture_state(void)
 {
-	struct ue_why why = { "" };
+	struct why why = { "" };
 	struct state *state;
 	enum gba_err err = state_open(test_ctx, ue_fixture_dir(), true, &state, &why);
 

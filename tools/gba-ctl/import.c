@@ -14,22 +14,22 @@
 void import_reject(struct import *imp, uint64_t line, struct bytes who, const char *reason)
 {
 	imp->rejected++;
-	if (!ctl_given(imp->ctl, OPT_JSON)) {
+	if (!imp->ctl->cli.json) {
 		progress_end(&imp->progress);
 		fprintf(stderr, "%s:%llu: rejected: %s\n", imp->path, (unsigned long long)line, reason);
 		return;
 	}
-	writer_int(imp->ctl->out, "line", (int64_t)line);
-	writer_text(imp->ctl->out, "id", who);
-	writer_text(imp->ctl->out, "result", bytes_of("rejected"));
-	writer_text(imp->ctl->out, "reason", bytes_of(reason));
-	writer_end(imp->ctl->out);
+	writer_int(imp->ctl->cli.out, "line", (int64_t)line);
+	writer_text(imp->ctl->cli.out, "id", who);
+	writer_text(imp->ctl->cli.out, "result", bytes_of("rejected"));
+	writer_text(imp->ctl->cli.out, "reason", bytes_of(reason));
+	writer_end(imp->ctl->cli.out);
 }
 
 static bool stop(struct import *imp, enum gba_err err, const char *what)
 {
 	progress_end(&imp->progress);
-	imp->status = ctl_fail_err(err, what);
+	imp->status = ctl_fail_err(imp->ctl, err, what);
 	return false;
 }
 
@@ -276,7 +276,7 @@ static const char *impi_of_row(const struct import *imp, const struct import_row
 		return subscriber_impi(row->impi, impi) == GBA_OK ? NULL : "IMPI is not user@realm";
 	if (row->imsi.n == 0)
 		return "neither IMPI nor IMSI";
-	return field_impi(row->imsi, imp->mnc_digits, imp->ctl->option[OPT_REALM], impi) == GBA_OK
+	return field_impi(row->imsi, imp->mnc_digits, imp->ctl->args->realm, impi) == GBA_OK
 		       ? NULL
 		       : "IMSI is not 6 to 15 digits";
 }
@@ -316,7 +316,7 @@ bool import_row(struct import *imp, const struct import_row *row)
 
 static void summary(struct import *imp)
 {
-	struct writer *out = imp->ctl->out;
+	struct writer *out = imp->ctl->cli.out;
 
 	writer_int(out, "new", (int64_t)imp->fresh);
 	writer_int(out, "same", (int64_t)imp->same);
@@ -358,31 +358,31 @@ static void advise(const struct import *imp)
 			imp->path);
 }
 
-static enum ctl_exit options_read(struct import *imp)
+static enum gba_err options_read(struct import *imp)
 {
 	struct ctl *ctl = imp->ctl;
 	uint64_t mnc = 2, ind_bits = SQN_IND_BITS_DEFAULT;
 
 	imp->margin = MARGIN_DEFAULT;
-	if (ctl_given(ctl, OPT_MARGIN) &&
-	    field_number(bytes_of(ctl->option[OPT_MARGIN]), 0, UINT64_C(1) << 28, &imp->margin) != GBA_OK)
-		return ctl_fail(CTL_USAGE, "--margin: 0 to 2^28 SEQ steps");
-	if (ctl_given(ctl, OPT_MNC_LENGTH) && field_number(bytes_of(ctl->option[OPT_MNC_LENGTH]), 2, 3, &mnc) != GBA_OK)
-		return ctl_fail(CTL_USAGE, "--mnc-length: 2 or 3");
-	if (ctl_given(ctl, OPT_IND_BITS) &&
-	    field_number(bytes_of(ctl->option[OPT_IND_BITS]), 0, SQN_IND_BITS_MAX, &ind_bits) != GBA_OK)
-		return ctl_fail(CTL_USAGE, "--ind-bits: 0 to 8");
-	if (ctl_given(ctl, OPT_AMF) && field_amf(bytes_of(ctl->option[OPT_AMF]), imp->amf) != GBA_OK)
-		return ctl_fail(CTL_USAGE, "--amf: four hex digits");
+	if (ctl->args->margin != NULL &&
+	    field_number(bytes_of(ctl->args->margin), 0, UINT64_C(1) << 28, &imp->margin) != GBA_OK)
+		return why_fail(&ctl->cli.why, GBA_E_SYNTAX, "--margin: 0 to 2^28 SEQ steps");
+	if (ctl->args->mnc_length != NULL && field_number(bytes_of(ctl->args->mnc_length), 2, 3, &mnc) != GBA_OK)
+		return why_fail(&ctl->cli.why, GBA_E_SYNTAX, "--mnc-length: 2 or 3");
+	if (ctl->args->ind_bits != NULL &&
+	    field_number(bytes_of(ctl->args->ind_bits), 0, SQN_IND_BITS_MAX, &ind_bits) != GBA_OK)
+		return why_fail(&ctl->cli.why, GBA_E_SYNTAX, "--ind-bits: 0 to 8");
+	if (ctl->args->amf != NULL && field_amf(bytes_of(ctl->args->amf), imp->amf) != GBA_OK)
+		return why_fail(&ctl->cli.why, GBA_E_SYNTAX, "--amf: four hex digits");
 	imp->mnc_digits = (unsigned int)mnc;
 	imp->ind_bits = (unsigned int)ind_bits;
-	return sub_key_text(ctl, OPT_OP, OPT_OP_FILE, &imp->op);
+	return sub_key_text(ctl, "--op", ctl->args->op, ctl->args->op_file, &imp->op);
 }
 
-static enum ctl_exit files_open(struct import *imp)
+static enum gba_err files_open(struct import *imp)
 {
 	if (imp->dry_run && access(imp->ctl->db, F_OK) != 0)
-		return CTL_DONE; /* nothing is made by a dry run */
+		return GBA_OK; /* nothing is made by a dry run */
 	return sub_files_open(imp->ctl, imp->dry_run ? SUB_READ : SUB_CREATE, true, &imp->files);
 }
 
@@ -397,35 +397,37 @@ static bool read_source(struct import *imp, unsigned int kind)
 	}
 }
 
-enum ctl_exit cmd_subscriber_import(struct ctl *ctl)
+enum gba_err cmd_subscriber_import(struct cli *cli, void *args)
 {
+	struct ctl *ctl = sub_ctl(cli, args);
 	static const char *const kinds[] = { "csv", "open5gs", "pyhss", "osmo-hlr", "json", NULL };
-	struct import imp = { .ctl = ctl, .path = ctl->args[0], .dry_run = ctl_given(ctl, OPT_DRY_RUN) };
+	struct import imp = { .ctl = ctl, .path = ctl->cli.operands[0], .dry_run = ctl->args->dry_run };
 	unsigned int kind = 0;
-	enum ctl_exit status;
 	enum gba_err err;
 
-	if (!ctl_given(ctl, OPT_FROM) || field_word(bytes_of(ctl->option[OPT_FROM]), kinds, &kind) != GBA_OK)
-		return ctl_fail(CTL_USAGE, "--from csv, open5gs, pyhss, osmo-hlr or json is needed");
-	status = options_read(&imp);
-	if (status == CTL_DONE)
-		status = files_open(&imp);
-	if (status != CTL_DONE)
-		return status;
-	imp.row_ctx = talloc_new(ctl->ctx);
-	imp.seen = seen_new(ctl->ctx);
+	if (ctl->args->from == NULL || field_word(bytes_of(ctl->args->from), kinds, &kind) != GBA_OK)
+		return why_fail(&ctl->cli.why, GBA_E_SYNTAX, "--from csv, open5gs, pyhss, osmo-hlr or json is needed");
+	err = options_read(&imp);
+	if (err == GBA_OK)
+		err = files_open(&imp);
+	if (err != GBA_OK)
+		return err;
+	imp.row_ctx = talloc_new(ctl->cli.ctx);
+	imp.seen = seen_new(ctl->cli.ctx);
 	if (imp.row_ctx == NULL || imp.seen == NULL)
-		return ctl_fail_err(GBA_E_NOMEM, imp.path);
+		return ctl_fail_err(ctl, GBA_E_NOMEM, imp.path);
 	if (!read_source(&imp, kind)) {
 		if (imp.in_batch > 0)
 			sub_store_rollback(imp.files.store);
-		return imp.status != CTL_DONE ? imp.status : CTL_UNREACHABLE;
+		return imp.status != GBA_OK ? imp.status : GBA_E_UNREACHABLE;
 	}
 	err = batch_commit(&imp);
 	progress_end(&imp.progress);
 	if (err != GBA_OK)
-		return ctl_fail_err(err, ctl->db);
+		return ctl_fail_err(ctl, err, ctl->db);
 	summary(&imp);
 	advise(&imp);
-	return imp.rejected > 0 ? CTL_NEGATIVE : CTL_DONE;
+	if (imp.rejected > 0)
+		ctl->cli.exit = CLI_NEGATIVE;
+	return GBA_OK;
 }

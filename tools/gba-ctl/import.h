@@ -4,7 +4,7 @@
 #ifndef GBA_CTL_IMPORT_H
 #define GBA_CTL_IMPORT_H
 
-#include "tools/gba-ctl/progress.h"
+#include "cli/progress.h"
 #include "tools/gba-ctl/seen.h"
 #include "tools/gba-ctl/sub_common.h"
 
@@ -31,7 +31,7 @@ struct import {
 	int row_ind;	  /* IND of its SQN, -1: none */
 	uint64_t in_batch, fresh, same, changed, rejected, separation_cleared;
 	uint64_t inds[SQN_ARRAY_MAX]; /* how many rows' SQN ended in this IND */
-	enum ctl_exit status;         /* first failure that ended the import */
+	enum gba_err status;         /* first failure that ended the import */
 };
 
 /** Check, compare, store one row. False: the store failed, stop (imp->status says why, it has been reported). */

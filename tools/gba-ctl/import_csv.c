@@ -141,7 +141,8 @@ static bool heading_read(struct import *imp, struct csv *csv)
 	}
 	if (!who || !key)
 		imp->status =
-			ctl_fail(CTL_USAGE, "%s:1: a heading with imsi or impi, and ki or k, is needed", imp->path);
+			why_fail(&imp->ctl->cli.why, GBA_E_SYNTAX,
+				 "%s:1: a heading with imsi or impi, and ki or k, is needed", imp->path);
 	return who && key;
 }
 
@@ -180,7 +181,7 @@ static bool records_read(struct import *imp, struct csv *csv)
 			progress_show(&imp->progress, (uint64_t)ftello(csv->in), rows);
 	}
 	if (ferror(csv->in))
-		imp->status = ctl_fail(CTL_UNREACHABLE, "%s: cannot be read", imp->path);
+		imp->status = why_fail(&imp->ctl->cli.why, GBA_E_UNREACHABLE, "%s: cannot be read", imp->path);
 	return !ferror(csv->in);
 }
 
@@ -191,9 +192,9 @@ bool import_csv(struct import *imp)
 	bool good;
 
 	csv.in = fopen(imp->path, "rb");
-	csv.text = talloc_size(imp->ctl->ctx, LINE_OCTETS);
+	csv.text = talloc_size(imp->ctl->cli.ctx, LINE_OCTETS);
 	if (csv.in == NULL || csv.text == NULL) {
-		imp->status = ctl_fail(CTL_UNREACHABLE, "%s: %s", imp->path, strerror(errno));
+		imp->status = why_fail(&imp->ctl->cli.why, GBA_E_UNREACHABLE, "%s: %s", imp->path, strerror(errno));
 		return false;
 	}
 	if (fstat(fileno(csv.in), &st) == 0)

@@ -165,7 +165,7 @@ static int next_char(struct source *src)
 static bool broken(struct source *src, const char *why)
 {
 	progress_end(&src->imp->progress);
-	src->imp->status = ctl_fail(CTL_USAGE, "%s:%" PRIu64 ": %s", src->imp->path, src->line, why);
+	src->imp->status = why_fail(&src->imp->ctl->cli.why, GBA_E_SYNTAX, "%s:%" PRIu64 ": %s", src->imp->path, src->line, why);
 	return false;
 }
 
@@ -204,7 +204,7 @@ bool import_json(struct import *imp, bool pyhss)
 
 	src.in = fopen(imp->path, "rb");
 	if (src.in == NULL) {
-		imp->status = ctl_fail(CTL_UNREACHABLE, "%s: %s", imp->path, strerror(errno));
+		imp->status = why_fail(&imp->ctl->cli.why, GBA_E_UNREACHABLE, "%s: %s", imp->path, strerror(errno));
 		return false;
 	}
 	if (fstat(fileno(src.in), &st) == 0)

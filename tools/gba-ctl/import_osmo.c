@@ -22,7 +22,7 @@ static struct bytes text_of(sqlite3_stmt *row, int column)
 static bool failed(struct import *imp, sqlite3 *db)
 {
 	progress_end(&imp->progress);
-	imp->status = ctl_fail(CTL_UNREACHABLE, "%s: %s", imp->path, sqlite3_errmsg(db));
+	imp->status = why_fail(&imp->ctl->cli.why, GBA_E_UNREACHABLE, "%s: %s", imp->path, sqlite3_errmsg(db));
 	return false;
 }
 

@@ -8,33 +8,33 @@
 
 #define KEY_LINE_MAX 256 /* [characters] */
 
-enum ctl_exit sub_files_open(struct ctl *ctl, enum sub_open how, bool with_keys, struct sub_files *_files)
+enum gba_err sub_files_open(struct ctl *ctl, enum sub_open how, bool with_keys, struct sub_files *_files)
 {
 	const char *error = "";
 	enum gba_err err;
 
 	memset(_files, 0, sizeof(*_files));
 	if (how != SUB_CREATE && access(ctl->db, F_OK) != 0)
-		return ctl_fail(CTL_UNREACHABLE, "%s: %s", ctl->db, strerror(errno));
-	err = sub_store_open(ctl->ctx, ctl->db, &_files->store, &error);
+		return why_fail(&ctl->cli.why, GBA_E_UNREACHABLE, "%s: %s", ctl->db, strerror(errno));
+	err = sub_store_open(ctl->cli.ctx, ctl->db, &_files->store, &error);
 	if (err == GBA_OK && with_keys)
-		err = hss_kek_open(ctl->ctx, _files->store, ctl->kek, &_files->kek, &error);
+		err = hss_kek_open(ctl->cli.ctx, _files->store, ctl->kek, &_files->kek, &error);
 	if (err == GBA_OK)
-		return CTL_DONE;
-	if (err == GBA_E_NOT_FOUND || err == GBA_E_UNSUPPORTED)
-		return ctl_fail(CTL_UNREACHABLE, "%s", error);
-	return ctl_fail_err(err, error);
+		return GBA_OK;
+	if (err == GBA_E_NOT_FOUND || err == GBA_E_UNSUPPORTED || err == GBA_E_INTERNAL || err == GBA_E_IO)
+		return why_fail(&ctl->cli.why, GBA_E_UNREACHABLE, "%s", error); /* no file, or none of ours */
+	return ctl_fail_err(ctl, err, error);
 }
 
-enum ctl_exit sub_find(struct ctl *ctl, struct sub_files *files, const char *text, struct subscriber **_sub)
+enum gba_err sub_find(struct ctl *ctl, struct sub_files *files, const char *text, struct subscriber **_sub)
 {
 	enum gba_err err;
 
 	if (strspn(text, "0123456789") == strlen(text))
-		err = sub_store_find_imsi(files->store, ctl->ctx, bytes_of(text), _sub);
+		err = sub_store_find_imsi(files->store, ctl->cli.ctx, bytes_of(text), _sub);
 	else
-		err = sub_store_find(files->store, ctl->ctx, bytes_of(text), _sub);
-	return err == GBA_OK ? CTL_DONE : ctl_fail_err(err, text);
+		err = sub_store_find(files->store, ctl->cli.ctx, bytes_of(text), _sub);
+	return ctl_fail_err(ctl, err, text);
 }
 
 static enum gba_err write_keys(struct writer *out, const struct subscriber *sub, struct kek *kek)
@@ -92,31 +92,31 @@ void sub_write_line(struct writer *out, const struct subscriber *sub)
 	writer_end(out);
 }
 
-enum ctl_exit sub_read_file(struct ctl *ctl, const char *path, size_t max, struct bytes *_text)
+enum gba_err sub_read_file(struct ctl *ctl, const char *path, size_t max, struct bytes *_text)
 {
 	FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-	uint8_t *text = talloc_size(ctl->ctx, max + 1);
+	uint8_t *text = talloc_size(ctl->cli.ctx, max + 1);
 	size_t n;
 	bool bad;
 
 	if (in == NULL || text == NULL)
-		return ctl_fail(CTL_UNREACHABLE, "%s: %s", path, strerror(in == NULL ? errno : ENOMEM));
+		return why_fail(&ctl->cli.why, GBA_E_UNREACHABLE, "%s: %s", path, strerror(in == NULL ? errno : ENOMEM));
 	n = fread(text, 1, max + 1, in);
 	bad = ferror(in) != 0;
 	if (in != stdin)
 		fclose(in);
 	if (bad)
-		return ctl_fail(CTL_UNREACHABLE, "%s: cannot be read", path);
+		return why_fail(&ctl->cli.why, GBA_E_UNREACHABLE, "%s: cannot be read", path);
 	if (n > max)
-		return ctl_fail(CTL_USAGE, "%s: longer than %zu octets", path, max);
+		return why_fail(&ctl->cli.why, GBA_E_SYNTAX, "%s: longer than %zu octets", path, max);
 	*_text = BYTES(text, n);
-	return CTL_DONE;
+	return GBA_OK;
 }
 
 static char *next_line(struct ctl *ctl, const char *path)
 {
 	FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-	char *line = talloc_zero_size(ctl->ctx, KEY_LINE_MAX);
+	char *line = talloc_zero_size(ctl->cli.ctx, KEY_LINE_MAX);
 
 	if (line != NULL)
 		secret_guard_chunk(line);
@@ -127,20 +127,19 @@ static char *next_line(struct ctl *ctl, const char *path)
 	return line;
 }
 
-enum ctl_exit sub_key_text(struct ctl *ctl, enum ctl_option_id plain, enum ctl_option_id file, struct bytes *_text)
+enum gba_err sub_key_text(struct ctl *ctl, const char *name, const char *plain, const char *file, struct bytes *_text)
 {
-	const char *text = ctl->option[plain];
+	const char *text = plain;
 
 	*_text = BYTES_NONE;
-	if (text != NULL && ctl_given(ctl, file))
-		return ctl_fail(CTL_USAGE, "--%s and --%s exclude each other", ctl_options[plain].name,
-				ctl_options[file].name);
-	if (ctl_given(ctl, file)) {
-		text = next_line(ctl, ctl->option[file]);
+	if (plain != NULL && file != NULL)
+		return why_fail(&ctl->cli.why, GBA_E_SYNTAX, "%s and %s-file exclude each other", name, name);
+	if (file != NULL) {
+		text = next_line(ctl, file);
 		if (text == NULL)
-			return ctl_fail(CTL_UNREACHABLE, "%s: no key can be read", ctl->option[file]);
+			return why_fail(&ctl->cli.why, GBA_E_UNREACHABLE, "%s: no key can be read", file);
 	}
 	if (text != NULL)
 		*_text = bytes_of(text);
-	return CTL_DONE;
+	return GBA_OK;
 }

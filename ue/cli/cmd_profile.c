@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ue/cli/cli.h"
+#include "ue/cli/ue.h"
 #include "ue/client.h"
 
 struct profile_args {
@@ -37,14 +37,14 @@ static enum gba_err fill(struct cli *cli, const struct profile_args *args, struc
 	struct profile profile = { .announce = args->announce };
 
 	if (args->bsf == NULL)
-		return ue_fail(&cli->why, GBA_E_SYNTAX, "--bsf FQDN is needed");
+		return why_fail(&cli->why, GBA_E_SYNTAX, "--bsf FQDN is needed");
 	if (!copy(profile.name, sizeof(profile.name), cli->operands[0]) ||
 	    !copy(profile.bsf, sizeof(profile.bsf), args->bsf) || !copy(profile.url, sizeof(profile.url), args->url) ||
 	    !copy(profile.connect, sizeof(profile.connect), args->connect) ||
 	    !copy(profile.ca_file, sizeof(profile.ca_file), args->ca_file) ||
 	    !copy(profile.usim, sizeof(profile.usim), args->usim) ||
 	    !copy(profile.impi, sizeof(profile.impi), args->impi))
-		return ue_fail(&cli->why, GBA_E_SYNTAX, "a value is too long");
+		return why_fail(&cli->why, GBA_E_SYNTAX, "a value is too long");
 	*_profile = profile;
 	return GBA_OK;
 }
@@ -61,14 +61,14 @@ static enum gba_err edit(struct cli *cli, struct state *state,
 
 	err = tokens_lock(state, &lock);
 	if (err != GBA_OK)
-		return ue_fail(&cli->why, err, "state folder is locked");
+		return why_fail(&cli->why, err, "state folder is locked");
 	err = profiles_load(cli->ctx, state, &profiles, &cli->why);
 	if (err == GBA_OK)
 		err = change(cli, state, profiles, arg);
 	if (err == GBA_OK) {
 		err = profiles_save(state, profiles);
 		if (err != GBA_OK)
-			ue_fail(&cli->why, err, "profiles: %s", gba_strerror(err));
+			why_fail(&cli->why, err, "profiles: %s", gba_strerror(err));
 	}
 	state_unlock(lock);
 	return err;
@@ -141,13 +141,13 @@ static enum gba_err drop(struct cli *cli, struct state *state, struct profiles *
 
 	err = profiles_remove(profiles, arg);
 	if (err == GBA_E_DENIED)
-		return ue_fail(&cli->why, err, "%s is the active profile: use another one first", (const char *)arg);
+		return why_fail(&cli->why, err, "%s is the active profile: use another one first", (const char *)arg);
 	if (err != GBA_OK)
-		return ue_fail(&cli->why, err, "no profile %s", (const char *)arg);
+		return why_fail(&cli->why, err, "no profile %s", (const char *)arg);
 	err = tokens_load(cli->ctx, state, &tokens);
 	if (err == GBA_OK && tokens_forget(tokens, arg))
 		err = tokens_save(state, tokens);
-	return err == GBA_OK ? GBA_OK : ue_fail(&cli->why, err, "token store: %s", gba_strerror(err));
+	return err == GBA_OK ? GBA_OK : why_fail(&cli->why, err, "token store: %s", gba_strerror(err));
 }
 
 static enum gba_err cmd_remove(struct cli *cli, void *args)

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "core/codec.h"
-#include "ue/cli/cli.h"
+#include "ue/cli/ue.h"
 #include "ue/client.h"
 #include "ue/proxy.h"
 #include "ue/ua.h"
@@ -112,7 +112,7 @@ static void proxy_defaults(void *args)
 
 static enum gba_err open_client(struct cli *cli, uint32_t timeout, struct client **_client)
 {
-	struct client_conf conf = { .product = CLI_PRODUCT, .timeout_ms = timeout * 1000 };
+	struct client_conf conf = { .product = UE_PRODUCT, .timeout_ms = timeout * 1000 };
 	struct state *state;
 	enum gba_err err = cli_state(cli, false, &state);
 
@@ -131,7 +131,7 @@ static enum gba_err cmd_bootstrap(struct cli *cli, void *args)
 	enum gba_err err;
 
 	if (naf.p != NULL && !fqdn_valid(naf))
-		return ue_fail(&cli->why, GBA_E_SYNTAX, "--naf: not a host name");
+		return why_fail(&cli->why, GBA_E_SYNTAX, "--naf: not a host name");
 	err = open_client(cli, bootstrap->timeout, &client);
 	if (err != GBA_OK)
 		return err;
@@ -153,10 +153,10 @@ static enum gba_err cmd_bootstrap(struct cli *cli, void *args)
 
 static enum gba_err ua_conf_of(struct cli *cli, const struct ua_args *args, struct ua_conf *_conf)
 {
-	struct ua_conf conf = { .product = CLI_PRODUCT };
+	struct ua_conf conf = { .product = UE_PRODUCT };
 
 	if ((args->psk && args->digest) || (args->tls12 && args->tls13))
-		return ue_fail(&cli->why, GBA_E_SYNTAX, "--psk and --digest, --tls1.2 and --tls1.3 exclude each other");
+		return why_fail(&cli->why, GBA_E_SYNTAX, "--psk and --digest, --tls1.2 and --tls1.3 exclude each other");
 	conf.connect = args->connect;
 	conf.ca_file = args->ca_file;
 	conf.separator = args->separator;
@@ -178,7 +178,7 @@ static enum gba_err read_file(struct cli *cli, const char *path, struct bytes *_
 	if (in == NULL || fstat(fileno(in), &st) != 0 || st.st_size > UA_BODY_MAX) {
 		if (in != NULL)
 			fclose(in);
-		return ue_fail(&cli->why, GBA_E_NOT_FOUND, "%s: cannot be read, or is longer than %d octets", path,
+		return why_fail(&cli->why, GBA_E_NOT_FOUND, "%s: cannot be read, or is longer than %d octets", path,
 			       UA_BODY_MAX);
 	}
 	p = talloc_size(cli->ctx, (size_t)st.st_size + 1);
@@ -196,12 +196,12 @@ static enum gba_err request_of(struct cli *cli, const struct get_args *args, str
 	size_t i;
 
 	if (err != GBA_OK)
-		return ue_fail(&cli->why, err, "%s: not an http or https URL", cli->operands[0]);
+		return why_fail(&cli->why, err, "%s: not an http or https URL", cli->operands[0]);
 	for (i = 0; i < args->headers.n; i++) {
 		struct bytes name, value;
 
 		if (!bytes_split(bytes_of(args->headers.v[i]), ':', &name, &value) || name.n == 0)
-			return ue_fail(&cli->why, GBA_E_SYNTAX, "--header: not \"Name: value\"");
+			return why_fail(&cli->why, GBA_E_SYNTAX, "--header: not \"Name: value\"");
 		while (value.n > 0 && value.p[0] == ' ')
 			value.p++, value.n--;
 		headers[i].name = talloc_strndup(cli->ctx, (const char *)name.p, name.n);
@@ -226,7 +226,7 @@ static enum gba_err write_body(struct cli *cli, const struct get_args *args, con
 	size_t i;
 
 	if (out == NULL)
-		return ue_fail(&cli->why, gba_err_from_errno(errno), "%s: %s", args->out, strerror(errno));
+		return why_fail(&cli->why, gba_err_from_errno(errno), "%s: %s", args->out, strerror(errno));
 	if (args->include) {
 		fprintf(out, "HTTP/1.1 %u\r\n", answer->status);
 		for (i = 0; i < answer->header_count; i++)
@@ -237,7 +237,7 @@ static enum gba_err write_body(struct cli *cli, const struct get_args *args, con
 	bad = ferror(out) != 0;
 	if (args->out != NULL)
 		bad = fclose(out) != 0 || bad;
-	return bad ? ue_fail(&cli->why, GBA_E_IO, "%s: cannot be written", args->out != NULL ? args->out : "output")
+	return bad ? why_fail(&cli->why, GBA_E_IO, "%s: cannot be written", args->out != NULL ? args->out : "output")
 		   : GBA_OK;
 }
 
@@ -376,7 +376,7 @@ static enum gba_err cmd_proxy(struct cli *cli, void *args)
 	int signal_got;
 
 	if (conf.listen == NULL || conf.to == NULL)
-		return ue_fail(&cli->why, GBA_E_SYNTAX, "--listen and --to are needed");
+		return why_fail(&cli->why, GBA_E_SYNTAX, "--listen and --to are needed");
 	conf.max_connections = proxy_args->max_connections;
 	conf.idle_ms = proxy_args->idle * 1000;
 	conf.drain_ms = proxy_args->drain * 1000;

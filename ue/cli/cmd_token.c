@@ -4,7 +4,7 @@
 #include "core/clock.h"
 #include "core/codec.h"
 #include "crypto/hash.h"
-#include "ue/cli/cli.h"
+#include "ue/cli/ue.h"
 #include "ue/client.h"
 
 #define FINGERPRINT_OCTETS 8 /* of SHA-256 of the key: tells keys apart, gives none away */
@@ -34,7 +34,7 @@ static enum gba_err load(struct cli *cli, struct state *state, struct tokens **_
 {
 	enum gba_err err = tokens_load(cli->ctx, state, _tokens);
 
-	return err == GBA_OK ? GBA_OK : ue_fail(&cli->why, err, "token store: %s", gba_strerror(err));
+	return err == GBA_OK ? GBA_OK : why_fail(&cli->why, err, "token store: %s", gba_strerror(err));
 }
 
 static const char *state_text(enum token_state state, time_t expires, time_t now)
@@ -115,10 +115,10 @@ static enum gba_err cmd_show(struct cli *cli, void *args)
 	if (err != GBA_OK)
 		return err;
 	if (profiles->count == 0)
-		return ue_fail(&cli->why, GBA_E_NOT_FOUND, "no profile");
+		return why_fail(&cli->why, GBA_E_NOT_FOUND, "no profile");
 	realm = tokens_realm(tokens, profiles_active(profiles)->name);
 	if (realm == NULL || realm->btid[0] == '\0')
-		return ue_fail(&cli->why, GBA_E_NOT_FOUND, "no token of realm %s", profiles_active(profiles)->name);
+		return why_fail(&cli->why, GBA_E_NOT_FOUND, "no token of realm %s", profiles_active(profiles)->name);
 	cli->result = realm_json(realm, clock_now());
 	cli_put(cli, "impi", json_string(realm->impi));
 	if (realm->tmpi[0] != '\0')
@@ -160,7 +160,7 @@ static enum gba_err usable_btid(struct cli *cli, struct state *state, struct tok
 	if (profiles->count > 0)
 		realm = tokens_usable(tokens, profiles_active(profiles)->name, clock_now());
 	if (realm == NULL)
-		return ue_fail(&cli->why, GBA_E_NOT_FOUND, "no valid token of the active realm: bootstrap first");
+		return why_fail(&cli->why, GBA_E_NOT_FOUND, "no valid token of the active realm: bootstrap first");
 	memcpy(_ref->btid, realm->btid, sizeof(_ref->btid));
 	_ref->expires = realm->expires;
 	return GBA_OK;
@@ -168,7 +168,7 @@ static enum gba_err usable_btid(struct cli *cli, struct state *state, struct tok
 
 static enum gba_err cmd_key(struct cli *cli, void *args)
 {
-	const struct client_conf conf = { .product = CLI_PRODUCT };
+	const struct client_conf conf = { .product = UE_PRODUCT };
 	const struct key_args *key_args = args;
 	uint8_t ua_id[UA_ID_LEN], naf_id[NAF_ID_MAX], key[GBA_KS_NAF_LEN];
 	char naf_id_hex[HEX_LEN(NAF_ID_MAX) + 1];
@@ -181,10 +181,10 @@ static enum gba_err cmd_key(struct cli *cli, void *args)
 
 	memcpy(ua_id, UA_ID_HTTP_DIGEST, UA_ID_LEN);
 	if (key_args->ua_id != NULL && hex_decode(bytes_of(key_args->ua_id), ua_id, UA_ID_LEN) != GBA_OK)
-		return ue_fail(&cli->why, GBA_E_SYNTAX, "--ua-id: ten hex digits");
+		return why_fail(&cli->why, GBA_E_SYNTAX, "--ua-id: ten hex digits");
 	n = naf_id_build(bytes_of(cli->operands[0]), ua_id, naf_id);
 	if (n == 0)
-		return ue_fail(&cli->why, GBA_E_NAF_ID_SYNTAX, "%s: not a host name", cli->operands[0]);
+		return why_fail(&cli->why, GBA_E_NAF_ID_SYNTAX, "%s: not a host name", cli->operands[0]);
 	err = cli_state(cli, false, &state);
 	if (err == GBA_OK)
 		err = usable_btid(cli, state, &ref);

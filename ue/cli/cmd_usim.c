@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/codec.h"
-#include "ue/cli/cli.h"
+#include "ue/cli/ue.h"
 #include "ue/usim/soft_usim.h"
 
 #define USIM_DEFAULT "default"
@@ -88,7 +88,7 @@ struct key_text {
 static enum gba_err take_text(struct cli *cli, char *out, size_t cap, const char *name, struct bytes value)
 {
 	if (value.n == 0 || value.n >= cap)
-		return ue_fail(&cli->why, GBA_E_SYNTAX, "%s: not hex digits of a length that exists", name);
+		return why_fail(&cli->why, GBA_E_SYNTAX, "%s: not hex digits of a length that exists", name);
 	memcpy(out, value.p, value.n);
 	out[value.n] = '\0';
 	return GBA_OK;
@@ -110,7 +110,7 @@ static enum gba_err take_line(struct cli *cli, struct key_text *text, const char
 	if (all.n == 0 || all.p[0] == '#')
 		return GBA_OK;
 	if (!bytes_split(all, '=', &name, &value))
-		return ue_fail(&cli->why, GBA_E_SYNTAX, "key file: a line is not name=HEX");
+		return why_fail(&cli->why, GBA_E_SYNTAX, "key file: a line is not name=HEX");
 	name = trimmed(name);
 	value = trimmed(value);
 	if (bytes_eq_str(name, "k"))
@@ -119,7 +119,7 @@ static enum gba_err take_line(struct cli *cli, struct key_text *text, const char
 		return take_text(cli, text->opc, sizeof(text->opc), "opc", value);
 	if (bytes_eq_str(name, "op") || bytes_eq_str(name, "top"))
 		return take_text(cli, text->op, sizeof(text->op), "op", value);
-	return ue_fail(&cli->why, GBA_E_SYNTAX, "key file: names are k, opc, op");
+	return why_fail(&cli->why, GBA_E_SYNTAX, "key file: names are k, opc, op");
 }
 
 static enum gba_err read_key_file(struct cli *cli, struct key_text *text, const char *path)
@@ -129,7 +129,7 @@ static enum gba_err read_key_file(struct cli *cli, struct key_text *text, const 
 	char line[256];
 
 	if (in == NULL)
-		return ue_fail(&cli->why, gba_err_from_errno(errno), "%s: %s", path, strerror(errno));
+		return why_fail(&cli->why, gba_err_from_errno(errno), "%s: %s", path, strerror(errno));
 	setvbuf(in, NULL, _IONBF, 0); /* no copy of the keys in a buffer of stdio */
 	while (err == GBA_OK && fgets(line, sizeof(line), in) != NULL)
 		err = take_line(cli, text, line);
@@ -152,14 +152,14 @@ static enum gba_err gather_keys(struct cli *cli, const struct create_args *args,
 	if (err == GBA_OK && args->op != NULL)
 		err = take_text(cli, text->op, sizeof(text->op), "--op", bytes_of(args->op));
 	if (err == GBA_OK && (text->k[0] == '\0' || (text->opc[0] == '\0') == (text->op[0] == '\0')))
-		err = ue_fail(&cli->why, GBA_E_SYNTAX, "K and one of OPc, OP are needed: --key-file, or --k and --opc");
+		err = why_fail(&cli->why, GBA_E_SYNTAX, "K and one of OPc, OP are needed: --key-file, or --k and --opc");
 	return err;
 }
 
 static enum gba_err hex_key(struct cli *cli, const char *name, const char *text, uint8_t *out, size_t want)
 {
 	if (hex_decode(bytes_of(text), out, want) != GBA_OK)
-		return ue_fail(&cli->why, GBA_E_SYNTAX, "%s: not %zu hex digits", name, HEX_LEN(want));
+		return why_fail(&cli->why, GBA_E_SYNTAX, "%s: not %zu hex digits", name, HEX_LEN(want));
 	return GBA_OK;
 }
 
@@ -171,7 +171,7 @@ static enum gba_err make_key(struct cli *cli, const struct create_args *args, co
 	enum gba_err err;
 
 	if (strcmp(args->algorithm, "milenage") != 0 && strcmp(args->algorithm, "tuak") != 0)
-		return ue_fail(&cli->why, GBA_E_SYNTAX, "--algorithm: milenage or tuak");
+		return why_fail(&cli->why, GBA_E_SYNTAX, "--algorithm: milenage or tuak");
 	key->alg = args->algorithm[0] == 't' ? AKA_TUAK : AKA_MILENAGE;
 	key->res_len = args->res_len;
 	key->tuak_iterations = args->iterations;
@@ -198,9 +198,9 @@ static enum gba_err set_sqn(struct cli *cli, struct sqn_array *array, const char
 	uint64_t sqn, seq;
 
 	if (hex_decode(bytes_of(text), octets, sizeof(octets)) != GBA_OK)
-		return ue_fail(&cli->why, GBA_E_SYNTAX, "--sqn: twelve hex digits");
+		return why_fail(&cli->why, GBA_E_SYNTAX, "--sqn: twelve hex digits");
 	if (ind != UINT32_MAX && ind >= count)
-		return ue_fail(&cli->why, GBA_E_RANGE, "--ind: this USIM's array has %u elements", count);
+		return why_fail(&cli->why, GBA_E_RANGE, "--ind: this USIM's array has %u elements", count);
 	sqn = sqn_from_octets(octets);
 	seq = sqn >> array->ind_bits;
 	if (ind != UINT32_MAX) {
@@ -217,11 +217,11 @@ static enum gba_err set_identity(struct cli *cli, const struct create_args *args
 	enum gba_err err = GBA_OK;
 
 	if (args->imsi == NULL || !imsi_valid(bytes_of(args->imsi)))
-		return ue_fail(&cli->why, GBA_E_SYNTAX, "--imsi: 6 to 15 digits");
+		return why_fail(&cli->why, GBA_E_SYNTAX, "--imsi: 6 to 15 digits");
 	snprintf(identity->imsi, sizeof(identity->imsi), "%s", args->imsi);
 	identity->gba_u = args->gba_u;
 	if (args->impi != NULL && !impi_valid(bytes_of(args->impi)))
-		return ue_fail(&cli->why, GBA_E_IMPI_SYNTAX, "--impi: not user@realm");
+		return why_fail(&cli->why, GBA_E_IMPI_SYNTAX, "--impi: not user@realm");
 	if (args->impi != NULL)
 		snprintf(identity->impi, sizeof(identity->impi), "%s", args->impi);
 	else
@@ -247,7 +247,7 @@ static enum gba_err create(struct cli *cli, const struct create_args *args, stru
 	if (err == GBA_OK && args->sqn != NULL)
 		err = set_sqn(cli, &data->sqn, args->sqn, UINT32_MAX);
 	if (err == GBA_OK && aka_key_check(&data->key) != GBA_OK)
-		err = ue_fail(&cli->why, GBA_E_RANGE, "the algorithm does not have a RES or K of this length");
+		err = why_fail(&cli->why, GBA_E_RANGE, "the algorithm does not have a RES or K of this length");
 	talloc_free(owner);
 	return err;
 }
@@ -296,9 +296,9 @@ static enum gba_err cmd_create(struct cli *cli, void *args)
 		return err;
 	err = soft_usim_create(state, usim_name(cli), data);
 	if (err == GBA_E_EXISTS)
-		return ue_fail(&cli->why, err, "USIM %s exists already", usim_name(cli));
+		return why_fail(&cli->why, err, "USIM %s exists already", usim_name(cli));
 	if (err != GBA_OK)
-		return ue_fail(&cli->why, err, "USIM %s: %s", usim_name(cli), gba_strerror(err));
+		return why_fail(&cli->why, err, "USIM %s: %s", usim_name(cli), gba_strerror(err));
 	put_usim(cli, usim_name(cli), data);
 	return GBA_OK;
 }
@@ -311,7 +311,7 @@ static enum gba_err load(struct cli *cli, struct state **_state, struct soft_usi
 		return err;
 	err = soft_usim_load(cli->ctx, *_state, usim_name(cli), _data);
 	if (err != GBA_OK)
-		return ue_fail(&cli->why, err, "USIM %s: %s", usim_name(cli), gba_strerror(err));
+		return why_fail(&cli->why, err, "USIM %s: %s", usim_name(cli), gba_strerror(err));
 	return GBA_OK;
 }
 
@@ -344,11 +344,11 @@ static enum gba_err edit_usim(struct soft_usim_data *data, void *arg)
 	struct cli *cli = edit->cli;
 
 	if (args->gba_u != NULL && strcmp(args->gba_u, "on") != 0 && strcmp(args->gba_u, "off") != 0)
-		return ue_fail(&cli->why, GBA_E_SYNTAX, "--gba-u: on or off");
+		return why_fail(&cli->why, GBA_E_SYNTAX, "--gba-u: on or off");
 	if (args->gba_u != NULL)
 		data->identity.gba_u = strcmp(args->gba_u, "on") == 0;
 	if (args->impi != NULL && !impi_valid(bytes_of(args->impi)))
-		return ue_fail(&cli->why, GBA_E_IMPI_SYNTAX, "--impi: not user@realm");
+		return why_fail(&cli->why, GBA_E_IMPI_SYNTAX, "--impi: not user@realm");
 	if (args->impi != NULL)
 		snprintf(data->identity.impi, sizeof(data->identity.impi), "%s", args->impi);
 	return args->sqn != NULL ? set_sqn(cli, &data->sqn, args->sqn, args->ind) : GBA_OK;
@@ -403,7 +403,7 @@ static enum gba_err cmd_remove(struct cli *cli, void *args)
 	if (err == GBA_OK)
 		err = soft_usim_remove(state, usim_name(cli));
 	if (err != GBA_OK)
-		return ue_fail(&cli->why, err, "USIM %s: %s", usim_name(cli), gba_strerror(err));
+		return why_fail(&cli->why, err, "USIM %s: %s", usim_name(cli), gba_strerror(err));
 	cli_put(cli, "removed", json_string(usim_name(cli)));
 	return GBA_OK;
 }

@@ -5,12 +5,26 @@
 
 #include "conf/conf.h"
 #include "core/log.h"
-#include "core/secret.h"
 #include "core/trace.h"
-#include "ue/cli/cli.h"
+#include "ue/cli/ue.h"
 
-const struct cli_cmd *const cli_tables[] = { cmd_session_commands, cmd_usim_commands, cmd_profile_commands,
-					     cmd_token_commands, NULL };
+static const struct cli_cmd other_commands[] = {
+	{ "completion", "", 0, 0, NULL, 0, NULL, cli_completion, "Print completion for bash: source <(gba-ue completion)" },
+	CLI_CMD_END,
+};
+static const struct cli_cmd *const commands[] = { cmd_session_commands, cmd_usim_commands, cmd_profile_commands,
+						  cmd_token_commands, other_commands, NULL };
+
+static const struct cli_opt common_opts[] = {
+	CLI_OPT_TEXT("--state", "DIR", struct ue_cli, state_dir, "State folder (USIMs, profiles, tokens)"),
+	CLI_OPT_FLAG("--json", struct ue_cli, cli.json, "Print the result as one JSON object or array"),
+	CLI_OPT_TEXT("--log-level", "LEVEL", struct ue_cli, log_level,
+		     "Lines below are left out: error, warning, info, debug"),
+	CLI_OPT_TEXT("--log-format", "FORMAT", struct ue_cli, log_format, "text or json"),
+	CLI_OPT_TEXT("--log-file", "FILE", struct ue_cli, log_file, "Append lines here instead of standard error"),
+	CLI_OPT_TEXT("--trace", "FILE", struct ue_cli, trace, "Append the USIM's steps as JSON lines"),
+	CLI_OPT_END,
+};
 
 /* XDG Base Directory: $XDG_STATE_HOME/gba-ue, else ~/.local/state/gba-ue. */
 static const char *default_state(TALLOC_CTX *ctx)
@@ -26,10 +40,10 @@ static const char *default_state(TALLOC_CTX *ctx)
 
 enum gba_err cli_state(struct cli *cli, bool create, struct state **_state)
 {
-	const char *dir = cli->state_dir != NULL ? cli->state_dir : default_state(cli->ctx);
+	const char *given = ((const struct ue_cli *)cli)->state_dir, *dir = given != NULL ? given : default_state(cli->ctx);
 
 	if (dir == NULL)
-		return ue_fail(&cli->why, GBA_E_NOT_FOUND, "no state folder: give --state DIR");
+		return why_fail(&cli->why, GBA_E_NOT_FOUND, "no state folder: give --state DIR");
 	return state_open(cli->ctx, dir, create, _state, &cli->why);
 }
 
@@ -49,39 +63,38 @@ static bool index_of(const char *const *names, const char *name, uint32_t *_inde
 /* A command says itself what went wrong; the proxy has only the log to say it in. */
 static enum gba_err start_log(struct cli *cli, const struct cli_cmd *cmd)
 {
+	const struct ue_cli *ue = (const struct ue_cli *)cli;
 	uint32_t level = strcmp(cmd->words, "proxy") == 0 ? LOG_L_WARNING : LOG_L_ERROR, format = LOG_F_TEXT;
 	enum gba_err err;
 
-	if (cli->log_level != NULL && !index_of(log_level_names, cli->log_level, &level))
-		return ue_fail(&cli->why, GBA_E_SYNTAX, "--log-level: error, warning, info or debug");
-	if (cli->log_format != NULL && !index_of(log_format_names, cli->log_format, &format))
-		return ue_fail(&cli->why, GBA_E_SYNTAX, "--log-format: text or json");
-	err = log_init("ue", (enum log_level)level, (enum log_format)format, cli->log_file);
+	if (ue->log_level != NULL && !index_of(log_level_names, ue->log_level, &level))
+		return why_fail(&cli->why, GBA_E_SYNTAX, "--log-level: error, warning, info or debug");
+	if (ue->log_format != NULL && !index_of(log_format_names, ue->log_format, &format))
+		return why_fail(&cli->why, GBA_E_SYNTAX, "--log-format: text or json");
+	err = log_init("ue", (enum log_level)level, (enum log_format)format, ue->log_file);
 	if (err != GBA_OK)
-		return ue_fail(&cli->why, err, "--log-file %s: %s", cli->log_file, gba_strerror(err));
-	err = trace_open(cli->trace);
-	return err == GBA_OK ? GBA_OK : ue_fail(&cli->why, err, "--trace %s: %s", cli->trace, gba_strerror(err));
+		return why_fail(&cli->why, err, "--log-file %s: %s", ue->log_file, gba_strerror(err));
+	err = trace_open(ue->trace);
+	return err == GBA_OK ? GBA_OK : why_fail(&cli->why, err, "--trace %s: %s", ue->trace, gba_strerror(err));
 }
+
+static const struct cli_program program = {
+	.name = "gba-ue",
+	.title = "The device of 3GPP GBA: bootstrap a USIM, open applications.",
+	.commands = commands,
+	.opts = common_opts,
+	.error_document = true,
+	.prepare = start_log,
+};
 
 int main(int argc, char **argv)
 {
-	struct cli cli = { .exit = -1 };
-	const struct cli_cmd *cmd;
-	enum gba_err err;
-	void *args;
+	struct ue_cli ue = { .cli.program = &program };
 	int status;
 
-	secret_init();
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return CLI_NEGATIVE;
-	cli.ctx = talloc_new(NULL);
-	err = cli_parse(&cli, argc, argv, &cmd, &args);
-	if (err == GBA_OK && cmd != NULL)
-		err = start_log(&cli, cmd);
-	if (err == GBA_OK && cmd != NULL)
-		err = cmd->run(&cli, args);
-	status = cli_finish(&cli, err);
-	talloc_free(cli.ctx);
+	status = cli_main(&ue.cli, argc, argv);
 	trace_close();
 	log_close();
 	curl_global_cleanup();

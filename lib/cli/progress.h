@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** A bar with the time still needed, on standard error, only when that is a terminal. */
-#ifndef GBA_CTL_PROGRESS_H
-#define GBA_CTL_PROGRESS_H
+#ifndef GBA_CLI_PROGRESS_H
+#define GBA_CLI_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** What a command answers: records of named values, written as text, as one JSON object per line, or as CSV (RFC 4180).
  */
-#ifndef GBA_CTL_WRITER_H
-#define GBA_CTL_WRITER_H
+#ifndef GBA_CLI_WRITER_H
+#define GBA_CLI_WRITER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/gba-ctl/writer.h"
+#include "cli/writer.h"
 
 #include <inttypes.h>
 #include <jansson.h>

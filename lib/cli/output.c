@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "cli/cli_priv.h"
 #include "core/clock.h"
-#include "ue/cli/cli.h"
+#include "core/secret.h"
 
 /* Error row to exit status; what is not listed is a plain negative answer. */
 static const struct {
@@ -12,10 +13,12 @@ static const struct {
 	{ GBA_OK, CLI_DONE },
 	{ GBA_E_SYNTAX, CLI_USAGE },
 	{ GBA_E_RANGE, CLI_USAGE },
+	{ GBA_E_CONF, CLI_USAGE },
 	{ GBA_E_IMPI_SYNTAX, CLI_USAGE },
 	{ GBA_E_NAF_ID_SYNTAX, CLI_USAGE },
 	{ GBA_E_NOT_FOUND, CLI_NOT_FOUND },
 	{ GBA_E_BTID_UNKNOWN, CLI_NOT_FOUND },
+	{ GBA_E_IMPI_UNKNOWN, CLI_NOT_FOUND },
 	{ GBA_E_DENIED, CLI_REFUSED },
 	{ GBA_E_NOT_AUTHORIZED, CLI_REFUSED },
 	{ GBA_E_AUTH_SCHEME, CLI_REFUSED },
@@ -26,6 +29,8 @@ static const struct {
 	{ GBA_E_REALM, CLI_UNPROVED },
 	{ GBA_E_CORRUPT, CLI_UNPROVED },
 	{ GBA_E_BUSY, CLI_LATER },
+	{ GBA_E_NOSPACE, CLI_LATER },
+	{ GBA_E_NOMEM, CLI_LATER },
 };
 
 static int exit_of(enum gba_err err)
@@ -117,26 +122,68 @@ static void print_result(const struct cli *cli)
 	}
 }
 
+static void print_error(struct cli *cli, enum gba_err err)
+{
+	if (cli->why.text[0] == '\0')
+		why_fail(&cli->why, err, "%s", gba_strerror(err));
+	fprintf(stderr, "%s: %s\n", cli->program->name, cli->why.text);
+	if (!cli->program->error_document)
+		return;
+	if (json_is_array(cli->result)) {
+		json_decref(cli->result);
+		cli->result = NULL;
+	}
+	cli_put(cli, "error", json_string(gba_err_name(err)));
+	cli_put(cli, "message", json_string(cli->why.text));
+}
+
 int cli_finish(struct cli *cli, enum gba_err err)
 {
-	if (err != GBA_OK) {
-		if (cli->why.text[0] == '\0')
-			ue_fail(&cli->why, err, "%s", gba_strerror(err));
-		fprintf(stderr, "gba-ue: %s\n", cli->why.text);
-		if (json_is_array(cli->result)) {
-			json_decref(cli->result);
-			cli->result = NULL;
-		}
-		cli_put(cli, "error", json_string(gba_err_name(err)));
-		cli_put(cli, "message", json_string(cli->why.text));
-	}
+	bool written;
+
+	if (err != GBA_OK)
+		print_error(cli, err);
 	if (cli->result != NULL && !cli->quiet && (err == GBA_OK || cli->json))
 		print_result(cli);
 	json_decref(cli->result);
 	cli->result = NULL;
-	if (fflush(stdout) != 0 && err == GBA_OK) {
-		fprintf(stderr, "gba-ue: output cannot be written\n");
-		return CLI_NEGATIVE;
+	written = (cli->out == NULL || writer_flush(cli->out)) && fflush(stdout) == 0 && !ferror(stdout);
+	if (!written && err == GBA_OK) {
+		fprintf(stderr, "%s: the answer could not be written\n", cli->program->name);
+		return CLI_LATER;
 	}
 	return cli->exit >= 0 ? cli->exit : exit_of(err);
+}
+
+static enum gba_err run(struct cli *cli, const struct cli_cmd *cmd, void *args)
+{
+	enum gba_err err;
+
+	if (cli->json && cli->csv)
+		return why_fail(&cli->why, GBA_E_SYNTAX, "--json and --csv exclude each other");
+	cli->out = writer_new(cli->ctx, cli->json ? WRITER_JSON : cli->csv ? WRITER_CSV : WRITER_TEXT, stdout);
+	if (cli->out == NULL)
+		return GBA_E_NOMEM;
+	err = cli->program->prepare != NULL ? cli->program->prepare(cli, cmd) : GBA_OK;
+	return err == GBA_OK ? cmd->run(cli, args) : err;
+}
+
+int cli_main(struct cli *cli, int argc, char **argv)
+{
+	const struct cli_cmd *cmd;
+	enum gba_err err;
+	void *args;
+	int status;
+
+	secret_init();
+	cli->exit = -1;
+	cli->ctx = talloc_named_const(NULL, 0, cli->program->name);
+	if (cli->ctx == NULL)
+		return CLI_LATER;
+	err = cli_parse(cli, argc, argv, &cmd, &args);
+	if (err == GBA_OK && cmd != NULL)
+		err = run(cli, cmd, args);
+	status = cli_finish(cli, err);
+	talloc_free(cli->ctx);
+	return status;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ue/why.h"
+#include "core/why.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-enum gba_err ue_fail(struct ue_why *why, enum gba_err err, const char *fmt, ...)
+enum gba_err why_fail(struct why *why, enum gba_err err, const char *fmt, ...)
 {
 	va_list args;
 	char *p;
