@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hss-stub/sub_store.h"
 
+#include "hss-stub/mapping/schema.h"
 #include "store/db.h"
 
 /* id is never reused (AUTOINCREMENT): a subscriber removed and added again is another one to whoever holds a lease. */
@@ -12,6 +13,7 @@ static const struct db_migration migrations[] = {
 	  " guss_time INTEGER NOT NULL, state INTEGER NOT NULL, created INTEGER NOT NULL, changed INTEGER NOT NULL) STRICT;"
 	  "CREATE INDEX subscriber_imsi ON subscriber (imsi) WHERE imsi IS NOT NULL;"
 	  "CREATE TABLE sqn (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT" },
+	{ mapping_schema_1 },
 };
 
 #define COLUMNS                                                                                                        \
@@ -344,6 +346,11 @@ enum gba_err sub_store_set_seq(struct sub_store *store, int64_t id, uint64_t seq
 	db_bind_int(stmt, 2, (int64_t)seq);
 	err = run_on(stmt, id);
 	return err == GBA_OK ? run_on(store->stmt[SQL_BUMP], id) : err;
+}
+
+struct db *sub_store_db(struct sub_store *store)
+{
+	return store->db;
 }
 
 int64_t sub_store_version(struct sub_store *store)

@@ -6,6 +6,7 @@
 
 #include "hss-stub/subscriber.h"
 
+struct db;
 struct sub_store;
 
 /** Open or create (0600). @param _error  on failure: text for the operator, below mem_ctx; errors as db_open */
@@ -45,5 +46,7 @@ enum gba_err sub_store_set_seq(struct sub_store *store, int64_t id, uint64_t seq
 
 /** Changes when another handle has committed (any number of commits: one change). */
 int64_t sub_store_version(struct sub_store *store);
+/** The database below, for tables that stand beside and share transactions. */
+struct db *sub_store_db(struct sub_store *store);
 
 #endif

@@ -46,7 +46,9 @@
 	X(GBA_E_DIGEST_MISMATCH,  "Digest response wrong",               "DIAMETER_UNABLE_TO_COMPLY",                     401) \
 	X(GBA_E_XML,              "malformed XML document",              "DIAMETER_INVALID_AVP_VALUE",                    400) \
 	X(GBA_E_REALM,            "realm is not the node addressed",     "DIAMETER_UNABLE_TO_COMPLY",                     502) \
-	X(GBA_E_SQN_USED_UP,      "no sequence number left for key",     "DIAMETER_UNABLE_TO_COMPLY",                     500)
+	X(GBA_E_SQN_USED_UP,      "no sequence number left for key",     "DIAMETER_UNABLE_TO_COMPLY",                     500) \
+	X(GBA_E_STALE,            "changed meanwhile",                   "DIAMETER_UNABLE_TO_COMPLY",                     412) \
+	X(GBA_E_STATE,            "not possible in this state",          "DIAMETER_UNABLE_TO_COMPLY",                     409)
 
 #define GBA_ERR_ID(id, text, diameter, http) id,
 enum gba_err { GBA_ERRORS(GBA_ERR_ID) GBA_ERR_COUNT };
