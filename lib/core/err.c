@@ -43,7 +43,8 @@ enum gba_err gba_err_from_errno(int errnum)
 	case 0: return GBA_OK;
 	case ENOMEM: return GBA_E_NOMEM;
 	case ENOSPC:
-	case EDQUOT: return GBA_E_NOSPACE;
+	case EDQUOT:
+	case EFBIG: return GBA_E_NOSPACE;
 	case ENOENT: return GBA_E_NOT_FOUND;
 	case EEXIST: return GBA_E_EXISTS;
 	case EACCES:

@@ -62,7 +62,7 @@ const char *gba_err_name(enum gba_err err);
 const char *gba_err_diameter(enum gba_err err);
 /** HTTP status for a client of ours. */
 unsigned int gba_err_http(enum gba_err err);
-/** The row for an errno value: ENOMEM, ENOSPC/EDQUOT, ENOENT, EEXIST, EACCES/EPERM, ETIMEDOUT; others GBA_E_IO. */
+/** The row for an errno value: ENOMEM, ENOSPC/EDQUOT/EFBIG, ENOENT, EEXIST, EACCES/EPERM, ETIMEDOUT; others GBA_E_IO. */
 enum gba_err gba_err_from_errno(int errnum);
 
 #endif

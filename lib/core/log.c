@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/line.h"
 
 #define LINE_MAX_OCTETS 2048
 
@@ -28,45 +29,6 @@ static struct {
 	int fd; /* -1: stderr */
 	bool journal;
 } logger = { .lock = PTHREAD_MUTEX_INITIALIZER, .role = "gba", .level = LOG_L_INFO, .fd = -1 };
-
-/* A line under construction: what does not fit is cut, never overrun. */
-struct line {
-	char text[LINE_MAX_OCTETS];
-	size_t n;
-};
-
-static void put_char(struct line *line, char c)
-{
-	if (line->n < sizeof(line->text) - 2)
-		line->text[line->n++] = c;
-}
-
-static void put_str(struct line *line, const char *s)
-{
-	while (*s != '\0')
-		put_char(line, *s++);
-}
-
-/* Quotes, backslashes and everything that is not printable ASCII become JSON escapes, in both formats. */
-static void put_escaped(struct line *line, struct bytes value)
-{
-	size_t i;
-
-	for (i = 0; i < value.n; i++) {
-		uint8_t c = value.p[i];
-		char esc[8];
-
-		if (c == '"' || c == '\\') {
-			put_char(line, '\\');
-			put_char(line, (char)c);
-		} else if (c < 0x20 || c >= 0x7f) {
-			snprintf(esc, sizeof(esc), "\\u%04x", c);
-			put_str(line, esc);
-		} else {
-			put_char(line, (char)c);
-		}
-	}
-}
 
 static bool needs_quotes(struct bytes value)
 {
@@ -85,14 +47,14 @@ static void put_field(struct line *line, const char *key, struct bytes value)
 
 	if (value.p == NULL)
 		return;
-	put_str(line, json ? (line->n > 1 ? ",\"" : "\"") : " ");
-	put_str(line, key);
-	put_str(line, json ? "\":" : "=");
+	line_str(line, json ? (line->n > 1 ? ",\"" : "\"") : " ");
+	line_str(line, key);
+	line_str(line, json ? "\":" : "=");
 	if (quote)
-		put_char(line, '"');
-	put_escaped(line, value);
+		line_char(line, '"');
+	line_escaped(line, value);
 	if (quote)
-		put_char(line, '"');
+		line_char(line, '"');
 }
 
 static void put_start(struct line *line, enum log_level level, const char *event)
@@ -107,7 +69,7 @@ static void put_start(struct line *line, enum log_level level, const char *event
 	n = strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(stamp + n, sizeof(stamp) - n, ".%03dZ", (int)(tv.tv_usec / 1000));
 	if (logger.format == LOG_F_JSON) {
-		put_char(line, '{');
+		line_char(line, '{');
 		put_field(line, "ts", bytes_of(stamp));
 		put_field(line, "level", bytes_of(log_level_names[level]));
 		put_field(line, "role", bytes_of(logger.role));
@@ -115,14 +77,14 @@ static void put_start(struct line *line, enum log_level level, const char *event
 		return;
 	}
 	if (logger.journal)
-		put_str(line, journal_priority[level]);
+		line_str(line, journal_priority[level]);
 	else
-		put_str(line, stamp), put_char(line, ' ');
-	put_str(line, log_level_names[level]);
-	put_char(line, ' ');
-	put_str(line, logger.role);
-	put_char(line, ' ');
-	put_str(line, event);
+		line_str(line, stamp), line_char(line, ' ');
+	line_str(line, log_level_names[level]);
+	line_char(line, ' ');
+	line_str(line, logger.role);
+	line_char(line, ' ');
+	line_str(line, event);
 }
 
 static void put_about(struct line *line, const struct log_about *about)
@@ -152,8 +114,8 @@ static void write_all(int fd, const char *p, size_t n)
 
 void log_event(enum log_level level, const char *event, const struct log_about *about, const char *fmt, ...)
 {
-	struct line line = { .n = 0 };
-	char message[1024];
+	char text[LINE_MAX_OCTETS], message[1024];
+	struct line line = { .text = text, .cap = sizeof(text) - 2 }; /* room for the end */
 	va_list args;
 	int cancel;
 

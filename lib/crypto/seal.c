@@ -6,7 +6,7 @@
 
 #include "core/clock.h"
 #include "core/secret.h"
-#include "crypto/kek_file.h"
+#include "crypto/key_file.h"
 
 #define NONCE_LEN 12
 #define TAG_LEN	  16
@@ -111,8 +111,8 @@ enum gba_err kek_open(TALLOC_CTX *mem_ctx, const char *path, bool create, struct
 		return GBA_E_NOMEM;
 	pthread_mutex_init(&kek->lock, NULL);
 	talloc_set_destructor(kek, kek_destroy);
-	kek->key = secret_new(kek, KEK_LEN);
-	err = kek->key != NULL ? kek_file_read(path, create, kek->key->p) : GBA_E_NOMEM;
+	kek->key = secret_new(kek, KEY_FILE_LEN);
+	err = kek->key != NULL ? key_file_read(path, create, kek->key->p) : GBA_E_NOMEM;
 	if (err != GBA_OK) {
 		talloc_free(kek);
 		return err;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "crypto/kek_file.h"
+#include "crypto/key_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "core/codec.h"
 #include "core/secret.h"
 
-#define TEXT_LEN HEX_LEN(KEK_LEN)
+#define TEXT_LEN HEX_LEN(KEY_FILE_LEN)
 
 static enum gba_err last_error(void)
 {
@@ -53,7 +53,7 @@ static ssize_t read_all(int fd, char *buf, size_t cap)
 }
 
 /* 64 digits and perhaps the end of a line. */
-static enum gba_err read_text(int fd, uint8_t key[KEK_LEN])
+static enum gba_err read_text(int fd, uint8_t key[KEY_FILE_LEN])
 {
 	char text[TEXT_LEN + 2];
 	ssize_t n = read_all(fd, text, sizeof(text));
@@ -63,12 +63,12 @@ static enum gba_err read_text(int fd, uint8_t key[KEK_LEN])
 		return last_error();
 	if (n == TEXT_LEN + 1 && text[TEXT_LEN] == '\n')
 		n--;
-	err = hex_decode(BYTES(text, n), key, KEK_LEN);
+	err = hex_decode(BYTES(text, n), key, KEY_FILE_LEN);
 	SECRET_WIPE(text);
 	return err;
 }
 
-static enum gba_err read_file(const char *path, uint8_t key[KEK_LEN])
+static enum gba_err read_file(const char *path, uint8_t key[KEY_FILE_LEN])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	enum gba_err err;
@@ -101,7 +101,7 @@ static enum gba_err sync_folder(const char *path)
 static enum gba_err write_key(int fd)
 {
 	char text[TEXT_LEN + 2];
-	uint8_t key[KEK_LEN];
+	uint8_t key[KEY_FILE_LEN];
 	enum gba_err err = GBA_OK;
 	ssize_t put;
 
@@ -142,7 +142,7 @@ static enum gba_err make_file(const char *path)
 	return sync_folder(path);
 }
 
-enum gba_err kek_file_read(const char *path, bool create, uint8_t key[KEK_LEN])
+enum gba_err key_file_read(const char *path, bool create, uint8_t key[KEY_FILE_LEN])
 {
 	enum gba_err err = read_file(path, key);
 

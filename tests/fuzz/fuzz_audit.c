@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lines and signed ends of an audit log: what is accepted must be what we would have written. */
+#include <stdlib.h>
+
+#include "audit/audit_priv.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const uint8_t public[SIGN_PUBLIC_LEN] = { 0xd7, 0x5a };
+	struct bytes in = BYTES(data, size), body;
+	struct audit_end end = { 0 }, before;
+
+	if (audit_line_before(in, &before) == GBA_OK && audit_line_read(in, &end, &body) == GBA_OK && before.seq + 1 != end.seq)
+		abort();
+	end = (struct audit_end){ 0 };
+	if (audit_line_check(in, &end) == GBA_OK && end.seq != 1)
+		abort();
+	if (audit_head_read(in, public, &end) == GBA_OK)
+		abort(); /* nobody has signed anything with this key */
+	return 0;
+}
