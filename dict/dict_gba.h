@@ -1,61 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** The dictionary of Zh, Zn and Zpn (TS 29.109) as tables, and their loader. Depends on freeDiameter alone. */
+/** The dictionary of Zh, Zn and Zpn (TS 29.109). */
 #ifndef GBA_DICT_DICT_GBA_H
 #define GBA_DICT_DICT_GBA_H
 
-#include <freeDiameter/extension.h>
-#include <stdbool.h>
+#include "dict/dict.h"
 
-enum m_bit { M_MUST, M_MUST_NOT, M_MAY };
-
-struct dict_app_row {
-	uint32_t id;
-	const char *name;
-};
-
-struct dict_avp_row {
-	uint32_t code, vendor;
-	const char *name;
-	enum dict_avp_basetype base;
-	enum m_bit m;
-	const char *type; /* derived type; NULL: none */
-};
-
-struct dict_value_row {
-	const char *avp;
-	int32_t value;
-	const char *name;
-};
-
-struct dict_result_row {
-	uint32_t code;
-	const char *name;
-};
-
-struct dict_cmd_row {
-	uint32_t code, app;
-	const char *request, *answer;
-};
-
-/** One AVP of a command's or group's grammar. Left out here: *[AVP], which freeDiameter always allows. */
-struct dict_rule_row {
-	const char *parent; /* command or grouped AVP */
-	uint32_t avp, vendor;
-	enum rule_position position;
-	int min, max; /* -1: what the position says; no limit */
-};
-
-/* Each ends with a row of zeros. */
-extern const struct dict_app_row dict_apps[];
-extern const struct dict_avp_row dict_avps[];
-extern const struct dict_value_row dict_values[];
-extern const struct dict_result_row dict_results[];
-extern const struct dict_cmd_row dict_cmds[];
-extern const struct dict_rule_row dict_rules[];
-
-/** Define in dict what is absent. What exists already must be the same on the wire (code, type): else nothing of use could
- * be exchanged, and the load is refused.
- * @return 0, EEXIST (conflict, logged), or the errno value of freeDiameter */
+/** Errors as dict_tables_load. */
 int dict_gba_load(struct dictionary *dict);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dict/dict_gba.h"
+#include "dict/dict.h"
 
-#define VENDOR_3GPP 10415
+/* What is being loaded: for the log, and to find AVPs by the names of the rows. Loading is freeDiameter's main thread's. */
+static const struct dict_tables *tables;
 
 /* freeDiameter's structs hold char *, and it copies what they point to. */
 static char *text_of(const char *text)
@@ -16,7 +17,7 @@ static char *text_of(const char *text)
 
 static int conflict(const char *what, const char *name, const char *why)
 {
-	LOG_E("dict_gba: %s '%s': %s", what, name, why);
+	LOG_E("%s: %s '%s': %s", tables->extension, what, name, why);
 	return EEXIST;
 }
 
@@ -26,7 +27,7 @@ static int define(struct dictionary *dict, enum dict_object_type type, void *dat
 	int rc = fd_dict_new(dict, type, data, parent, NULL);
 
 	if (rc != 0)
-		LOG_E("dict_gba: '%s': %s", name, strerror(rc));
+		LOG_E("%s: '%s': %s", tables->extension, name, strerror(rc));
 	return rc;
 }
 
@@ -59,7 +60,7 @@ static struct dict_object *avp_of_rows(struct dictionary *dict, const char *name
 {
 	const struct dict_avp_row *row;
 
-	for (row = dict_avps; row->name != NULL; row++) {
+	for (row = tables->avps; row->name != NULL; row++) {
 		if (strcmp(row->name, name) == 0)
 			return avp_find(dict, row->code, row->vendor);
 	}
@@ -68,7 +69,7 @@ static struct dict_object *avp_of_rows(struct dictionary *dict, const char *name
 
 static int load_vendor(struct dictionary *dict, struct dict_object **_vendor)
 {
-	struct dict_vendor_data data = { VENDOR_3GPP, text_of("3GPP") };
+	struct dict_vendor_data data = { tables->vendor, text_of(tables->vendor_name) };
 
 	if (fd_dict_search(dict, DICT_VENDOR, VENDOR_BY_ID, &data.vendor_id, _vendor, ENOENT) == 0)
 		return 0;
@@ -167,7 +168,7 @@ static int load_values(struct dictionary *dict)
 	struct dict_object *type;
 	int rc;
 
-	for (row = dict_values; row->avp != NULL; row++) {
+	for (row = tables->values; row->avp != NULL; row++) {
 		struct dict_enumval_data value = { text_of(row->name), { .i32 = row->value } };
 
 		type = type_of_avp(dict, avp_of_rows(dict, row->avp));
@@ -186,7 +187,7 @@ static int load_results(struct dictionary *dict)
 	int rc;
 
 	type = type_of_avp(dict, avp_find_by_name(dict, "Experimental-Result-Code", 0));
-	for (row = dict_results; type != NULL && row->name != NULL; row++) {
+	for (row = tables->results; type != NULL && row->name != NULL; row++) {
 		struct dict_enumval_data value = { text_of(row->name), { .u32 = row->code } };
 
 		rc = load_value(dict, type, &value);
@@ -243,27 +244,28 @@ static int load_cmds_and_rules(struct dictionary *dict)
 	const struct dict_rule_row *rule;
 	int rc = 0;
 
-	for (cmd = dict_cmds; rc == 0 && cmd->request != NULL; cmd++) {
+	for (cmd = tables->cmds; rc == 0 && cmd->request != NULL; cmd++) {
 		rc = load_cmd(dict, cmd, true);
 		if (rc == 0)
 			rc = load_cmd(dict, cmd, false);
 	}
-	for (rule = dict_rules; rc == 0 && rule->parent != NULL; rule++)
+	for (rule = tables->rules; rc == 0 && rule->parent != NULL; rule++)
 		rc = load_rule(dict, rule);
 	return rc;
 }
 
-int dict_gba_load(struct dictionary *dict)
+int dict_tables_load(struct dictionary *dict, const struct dict_tables *what)
 {
 	const struct dict_app_row *app;
 	const struct dict_avp_row *avp;
 	struct dict_object *vendor;
 	int rc;
 
+	tables = what;
 	rc = load_vendor(dict, &vendor);
-	for (app = dict_apps; rc == 0 && app->name != NULL; app++)
+	for (app = tables->apps; rc == 0 && app->name != NULL; app++)
 		rc = load_app(dict, app, vendor);
-	for (avp = dict_avps; rc == 0 && avp->name != NULL; avp++)
+	for (avp = tables->avps; rc == 0 && avp->name != NULL; avp++)
 		rc = load_avp(dict, avp);
 	if (rc == 0)
 		rc = load_values(dict);

@@ -4,26 +4,26 @@
 
 #include "dia/names.h"
 
-const struct dict_app_row dict_apps[] = {
+static const struct dict_app_row apps[] = {
 	{ 16777220, "3GPP Zn" },
 	{ 16777221, "3GPP Zh" },
 	{ 16777268, "3GPP Zpn" },
 	{ 0, NULL }
 };
 
-const struct dict_avp_row dict_avps[] = {
+static const struct dict_avp_row avps[] = {
 #define AVP_ROW(code, vendor, name, base, m, type) { code, vendor, name, AVP_TYPE_##base, M_##m, type },
 	DIA_AVPS(AVP_ROW)
 	{ 0, 0, NULL, AVP_TYPE_GROUPED, M_MUST, NULL }
 };
 
-const struct dict_value_row dict_values[] = {
+static const struct dict_value_row values[] = {
 #define VALUE_ROW(avp, value, name) { avp, value, name },
 	DIA_ENUM_VALUES(VALUE_ROW)
 	{ NULL, 0, NULL }
 };
 
-const struct dict_result_row dict_results[] = {
+static const struct dict_result_row results[] = {
 #define RESULT_ROW(code, name) { code, name },
 	DIA_RESULTS_3GPP(RESULT_ROW)
 	{ 0, NULL }
@@ -37,7 +37,7 @@ const struct dict_result_row dict_results[] = {
 #define GPR "GBAPush-Info-Request"
 #define GPA "GBAPush-Info-Answer"
 
-const struct dict_cmd_row dict_cmds[] = {
+static const struct dict_cmd_row cmds[] = {
 	{ 303, 16777221, MAR, MAA },
 	{ 310, 16777220, BIR, BIA },
 	{ 312, 16777268, GPR, GPA },
@@ -64,7 +64,7 @@ const struct dict_cmd_row dict_cmds[] = {
 #define BASE_ONE(cmd, avp) { cmd, avp, 0, RULE_REQUIRED, -1, 1 }
 #define BASE_MAY(cmd, avp) { cmd, avp, 0, RULE_OPTIONAL, -1, 1 }
 
-const struct dict_rule_row dict_rules[] = {
+static const struct dict_rule_row rules[] = {
 	/* TS 29.109 4.2 */
 	REQUEST(MAR), BASE_ONE(MAR, 277), BASE_MAY(MAR, 1), MAY(MAR, 601), MAY(MAR, 612), MAY(MAR, 409),
 	ANSWER(MAA),
@@ -84,3 +84,10 @@ const struct dict_rule_row dict_rules[] = {
 	BASE_ONE("SIP-Digest-Authenticate", 110), BASE_ONE("SIP-Digest-Authenticate", 121),
 	{ NULL, 0, 0, RULE_OPTIONAL, 0, 0 }
 };
+
+static const struct dict_tables tables = { "dict_gba", VENDOR, "3GPP", apps, avps, values, results, cmds, rules };
+
+int dict_gba_load(struct dictionary *dict)
+{
+	return dict_tables_load(dict, &tables);
+}

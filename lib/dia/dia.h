@@ -17,11 +17,13 @@
 #define DIA_APP_ZH	16777221
 #define DIA_APP_ZN	16777220
 #define DIA_APP_ZPN	16777268
+#define DIA_BY_NAME	0	   /* for struct dia_cmd: code and application as the dictionary has them */
 #define DIA_NO_ENUM	INT32_MIN  /* an Enumerated or Unsigned member that is absent */
 #define DIA_NO_U32	UINT32_MAX
 #define DIA_NO_TIME	((time_t)0)
 
-enum dia_need { DIA_OPTIONAL, DIA_REQUIRED };
+/** DIA_EXTENSION: optional, and of dict_y3056: without that dictionary the row is as if it were not there. */
+enum dia_need { DIA_OPTIONAL, DIA_REQUIRED, DIA_EXTENSION };
 enum dia_kind { DIA_K_OCTETS, DIA_K_ENUM, DIA_K_U32, DIA_K_TIME, DIA_K_GROUP, DIA_K_OCTETS_LIST, DIA_K_IGNORE };
 
 struct dia_list {
@@ -83,10 +85,11 @@ enum gba_err dia_encode(struct msg *msg, const struct dia_field *fields, const v
  * Auth-Session-State NO_STATE_MAINTAINED, Origin-Host/-Realm, Destination-Realm, Destination-Host when present. */
 struct dia_cmd {
 	const char *request; /* "3GPP-Multimedia-Auth-Request", for the log */
-	uint32_t code, app;
-	struct dict_object *model; /* filled by dia_cmd_resolve */
+	uint32_t code, app;	   /* DIA_BY_NAME both: filled by dia_cmd_resolve */
+	struct dict_object *model; /* filled by dia_cmd_resolve, as what follows */
 	struct dict_object *app_model;
 };
+/** @retval GBA_E_NOT_FOUND  logged; with DIA_BY_NAME not logged: the extension's dictionary is not loaded */
 enum gba_err dia_cmd_resolve(struct dia_cmd *cmd);
 enum gba_err dia_request_new(const struct dia_cmd *cmd, struct bytes dest_realm, struct bytes dest_host, struct msg **_msg);
 
@@ -129,5 +132,10 @@ void dia_serve_stop(struct dia_service *service);
 struct bytes dia_origin_host(struct msg *msg);
 /** Is any connected peer able to serve the application in the realm? For /readyz and for choosing 503 early. */
 bool dia_peer_ready(uint32_t app);
+/** What is known of one peer, by its Diameter identity (no case). */
+enum dia_peer { DIA_PEER_AWAY, DIA_PEER_PLAIN, DIA_PEER_ABLE }; /* not connected; without; with the application, or a relay */
+enum dia_peer dia_peer_of(struct bytes identity, uint32_t app);
+/** The application is one we ask where a peer has it and can do without: /readyz does not wait for it. */
+void dia_app_optional(uint32_t app);
 
 #endif

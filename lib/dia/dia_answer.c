@@ -95,7 +95,7 @@ static void write_session_id(struct dia_writer *w, struct msg *request)
 static void write_common(struct dia_writer *w, uint32_t app)
 {
 	dia_writer_open(w, AVP_VENDOR_SPECIFIC_APPLICATION_ID, 0, M);
-	dia_writer_u32(w, AVP_VENDOR_ID, M, DIA_VENDOR_3GPP);
+	dia_writer_u32(w, AVP_VENDOR_ID, M, dia_vendor_of(app));
 	dia_writer_u32(w, AVP_AUTH_APPLICATION_ID, M, app);
 	dia_writer_close(w);
 	dia_writer_u32(w, AVP_AUTH_SESSION_STATE, M, AUTH_NO_STATE_MAINTAINED);

@@ -27,6 +27,37 @@ static struct dict_object *avp_by_code(uint32_t code, uint32_t vendor)
 	return found;
 }
 
+/* Entered while extensions load, read afterwards. */
+static struct {
+	uint32_t app, vendor;
+} apps[16];
+static size_t app_n;
+
+bool dia_app_enter(uint32_t app, uint32_t vendor)
+{
+	size_t i;
+
+	for (i = 0; i < app_n && apps[i].app != app; i++)
+		;
+	if (i == sizeof(apps) / sizeof(apps[0]))
+		return false;
+	apps[i].app = app;
+	apps[i].vendor = vendor;
+	app_n = i == app_n ? i + 1 : app_n;
+	return true;
+}
+
+uint32_t dia_vendor_of(uint32_t app)
+{
+	size_t i;
+
+	for (i = 0; i < app_n; i++) {
+		if (apps[i].app == app)
+			return apps[i].vendor;
+	}
+	return DIA_VENDOR_3GPP;
+}
+
 struct dict_object *dia_avp_by_name(const char *name)
 {
 	struct dict_object *found = NULL;
@@ -36,7 +67,10 @@ struct dict_object *dia_avp_by_name(const char *name)
 		if (strcmp(named[i].name, name) == 0)
 			return avp_by_code(named[i].code, named[i].vendor);
 	}
-	(void)fd_dict_search(fd_g_config->cnf_dict, DICT_AVP, AVP_BY_NAME, name, &found, 0);
+	if (strncmp(name, "Y3056-", 6) == 0) /* of whatever vendor it was told */
+		(void)fd_dict_search(fd_g_config->cnf_dict, DICT_AVP, AVP_BY_NAME_ALL_VENDORS, name, &found, 0);
+	else
+		(void)fd_dict_search(fd_g_config->cnf_dict, DICT_AVP, AVP_BY_NAME, name, &found, 0);
 	return found;
 }
 
@@ -139,7 +173,7 @@ static enum gba_err add_application(struct msg *msg, uint32_t app)
 
 	err = dia_add_group(msg, dia_base.vendor_specific_application_id, &group);
 	if (err == GBA_OK)
-		err = dia_add_u32(group, dia_base.vendor_id, DIA_VENDOR_3GPP);
+		err = dia_add_u32(group, dia_base.vendor_id, dia_vendor_of(app));
 	if (err == GBA_OK)
 		err = dia_add_u32(group, dia_base.auth_application_id, app);
 	return err;

@@ -36,7 +36,7 @@ static const struct dia_field *row_of(const struct dia_field *fields, const stru
 	const struct dia_field *row;
 
 	for (row = fields; row->avp != NULL; row++) {
-		if (row->code == hdr->avp_code && row->vendor == vendor)
+		if (row->code == hdr->avp_code && row->vendor == vendor && row->model != NULL)
 			return row;
 	}
 	return NULL;

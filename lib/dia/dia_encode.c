@@ -88,6 +88,8 @@ enum gba_err dia_rows_write(struct dia_sink *sink, const struct dia_field *field
 	bool present;
 
 	for (row = fields; row->avp != NULL; row++) {
+		if (row->model == NULL) /* of a dictionary that is not loaded */
+			continue;
 		err = write_row(sink, row, (const uint8_t *)in + row->offset, &present);
 		if (err != GBA_OK)
 			return err;

@@ -46,6 +46,8 @@ static enum gba_err resolve_row(struct dia_field *row)
 	struct dict_avp_data data;
 
 	row->model = dia_avp_by_name(row->avp);
+	if (row->model == NULL && row->need == DIA_EXTENSION)
+		return GBA_OK;
 	if (row->model == NULL || fd_dict_getval(row->model, &data) != 0)
 		return GBA_E_NOT_FOUND;
 	if (!type_fits(row->kind, data.avp_basetype))
@@ -73,23 +75,51 @@ enum gba_err dia_fields_resolve(struct dia_field *fields)
 	return GBA_OK;
 }
 
+/* Codes of an extension are what its dictionary was told. */
+static enum gba_err cmd_by_name(struct dia_cmd *cmd)
+{
+	struct dictionary *dict = fd_g_config->cnf_dict;
+	struct dict_application_data app;
+	struct dict_cmd_data data;
+
+	if (fd_dict_search(dict, DICT_COMMAND, CMD_BY_NAME, cmd->request, &cmd->model, ENOENT) != 0 ||
+	    fd_dict_search(dict, DICT_APPLICATION, APPLICATION_OF_COMMAND, cmd->model, &cmd->app_model, ENOENT) != 0 ||
+	    fd_dict_getval(cmd->model, &data) != 0 || fd_dict_getval(cmd->app_model, &app) != 0)
+		return GBA_E_NOT_FOUND;
+	cmd->code = data.cmd_code;
+	cmd->app = app.application_id;
+	return GBA_OK;
+}
+
+/* Clients advertise what they ask for too: peers choose by common application (RFC 6733 5.3). */
+static enum gba_err advertise(const struct dia_cmd *cmd)
+{
+	struct dict_object *vendor = NULL;
+	struct dict_vendor_data data;
+
+	if (fd_dict_search(fd_g_config->cnf_dict, DICT_VENDOR, VENDOR_OF_APPLICATION, cmd->app_model, &vendor, ENOENT) != 0 ||
+	    fd_dict_getval(vendor, &data) != 0 || !dia_app_enter(cmd->app, data.vendor_id))
+		return GBA_E_NOT_FOUND;
+	return fd_disp_app_support(cmd->app_model, vendor, 1, 0) == 0 ? GBA_OK : GBA_E_NOMEM;
+}
+
 enum gba_err dia_cmd_resolve(struct dia_cmd *cmd)
 {
 	struct dictionary *dict = fd_g_config->cnf_dict;
-	struct dict_object *vendor = NULL;
-	uint32_t vendor_id = DIA_VENDOR_3GPP;
 	enum gba_err err;
 
 	err = dia_base_resolve();
 	if (err != GBA_OK)
 		return err;
+	if (cmd->code == DIA_BY_NAME) {
+		err = cmd_by_name(cmd);
+		return err == GBA_OK ? advertise(cmd) : err;
+	}
 	if (fd_dict_search(dict, DICT_COMMAND, CMD_BY_CODE_R, &cmd->code, &cmd->model, ENOENT) != 0 ||
-	    fd_dict_search(dict, DICT_APPLICATION, APPLICATION_BY_ID, &cmd->app, &cmd->app_model, ENOENT) != 0 ||
-	    fd_dict_search(dict, DICT_VENDOR, VENDOR_BY_ID, &vendor_id, &vendor, ENOENT) != 0) {
+	    fd_dict_search(dict, DICT_APPLICATION, APPLICATION_BY_ID, &cmd->app, &cmd->app_model, ENOENT) != 0) {
 		log_event(LOG_L_ERROR, "dia.dictionary", &(struct log_about){ .result = GBA_E_NOT_FOUND },
 			  "%s (%u) not in the dictionary; is dict_gba.fdx loaded first?", cmd->request, cmd->code);
 		return GBA_E_NOT_FOUND;
 	}
-	/* Clients advertise what they ask for too: peers choose by common application (RFC 6733 5.3). */
-	return fd_disp_app_support(cmd->app_model, vendor, 1, 0) == 0 ? GBA_OK : GBA_E_NOMEM;
+	return advertise(cmd);
 }

@@ -71,6 +71,11 @@ static inline bool dia_is(const struct avp_hdr *hdr, uint32_t code)
 /** First top-level AVP of the base protocol with this code; NULL when absent. */
 struct avp *dia_find(msg_or_avp *parent, uint32_t code);
 
+/** Vendor of an application that dia_cmd_resolve() has entered; 3GPP for any other. */
+uint32_t dia_vendor_of(uint32_t app);
+/** @return false: more applications than one process of ours has */
+bool dia_app_enter(uint32_t app, uint32_t vendor);
+
 /** Append an AVP with a value, a copy of octets. Grouped ones: dia_add_group, then add to what it returns. */
 enum gba_err dia_add_octets(msg_or_avp *parent, struct dict_object *model, struct bytes octets);
 enum gba_err dia_add_u32(msg_or_avp *parent, struct dict_object *model, uint32_t value);

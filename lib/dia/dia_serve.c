@@ -29,13 +29,18 @@ static int service_free(struct dia_service *service)
 	return 0;
 }
 
-/* For /metrics, and for the guard's /readyz: what is served needs no peer to be ready. */
-static void note_served(uint32_t app)
+/* For /metrics, and for the guard's /readyz: what is served, or optional, needs no peer to be ready. */
+static void note(const char *name, const char *help, uint32_t app)
 {
 	char labels[64];
 
 	snprintf(labels, sizeof(labels), "application=\"%u\"", app);
-	metric_set(metric_get("gba_diameter_served", "1 for applications that this process serves", METRIC_GAUGE, labels), 1);
+	metric_set(metric_get(name, help, METRIC_GAUGE, labels), 1);
+}
+
+void dia_app_optional(uint32_t app)
+{
+	note("gba_diameter_optional", "1 for applications that this process asks where a peer has them", app);
 }
 
 enum gba_err dia_serve(TALLOC_CTX *mem_ctx, const struct dia_cmd *cmd, dia_handler handler, void *arg,
@@ -53,7 +58,7 @@ enum gba_err dia_serve(TALLOC_CTX *mem_ctx, const struct dia_cmd *cmd, dia_handl
 		return GBA_E_NOMEM;
 	}
 	talloc_set_destructor(service, service_free);
-	note_served(cmd->app);
+	note("gba_diameter_served", "1 for applications that this process serves", cmd->app);
 	*_service = service;
 	return GBA_OK;
 }
@@ -98,4 +103,22 @@ bool dia_peer_ready(uint32_t app)
 	}
 	pthread_rwlock_unlock(&fd_g_peers_rw);
 	return ready;
+}
+
+enum dia_peer dia_peer_of(struct bytes identity, uint32_t app)
+{
+	enum dia_peer found = DIA_PEER_AWAY;
+	struct fd_list *li;
+
+	if (pthread_rwlock_rdlock(&fd_g_peers_rw) != 0)
+		return DIA_PEER_AWAY;
+	for (li = fd_g_peers.next; found == DIA_PEER_AWAY && li != &fd_g_peers; li = li->next) {
+		struct peer_hdr *peer = (struct peer_hdr *)li->o;
+
+		if (fd_peer_get_state(peer) == STATE_OPEN &&
+		    bytes_eq_nocase(identity, BYTES(peer->info.pi_diamid, peer->info.pi_diamidlen)))
+			found = supports(peer, app) ? DIA_PEER_ABLE : DIA_PEER_PLAIN;
+	}
+	pthread_rwlock_unlock(&fd_g_peers_rw);
+	return found;
 }

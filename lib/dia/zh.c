@@ -26,6 +26,7 @@ struct dia_field zh_mar_fields[] = { /* TS 29.109 4.2 */
 	DIA_OCTETS("Public-Identity",      DIA_OPTIONAL, struct zh_mar, public_identity, ZH_IMPU_MAX),
 	DIA_GROUP ("SIP-Auth-Data-Item",   DIA_OPTIONAL, struct zh_mar, auth,            auth_item_fields),
 	DIA_TIME  ("GUSS-Timestamp",       DIA_OPTIONAL, struct zh_mar, guss_timestamp),
+	DIA_OCTETS("Y3056-Application",    DIA_EXTENSION, struct zh_mar, application,    FQDN_MAX),
 	DIA_IGNORE("SIP-Number-Auth-Items"), /* of the Cx MAR; IMS nodes send it on Zh too */
 	DIA_IGNORE("Supported-Features"),
 	DIA_END
@@ -36,6 +37,7 @@ struct dia_field zh_maa_fields[] = { /* TS 29.109 4.2 */
 	DIA_OCTETS("Public-Identity",      DIA_OPTIONAL, struct zh_maa, public_identity, ZH_IMPU_MAX),
 	DIA_GROUP ("SIP-Auth-Data-Item",   DIA_OPTIONAL, struct zh_maa, auth,            auth_item_fields),
 	DIA_OCTETS("GBA-UserSecSettings",  DIA_OPTIONAL, struct zh_maa, guss,            ZH_GUSS_MAX),
+	DIA_GROUP ("Y3056-Permission",     DIA_EXTENSION, struct zh_maa, permission,     y3056_permission_fields),
 	DIA_IGNORE("SIP-Number-Auth-Items"),
 	DIA_IGNORE("Supported-Features"),
 	DIA_END

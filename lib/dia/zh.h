@@ -6,6 +6,7 @@
 
 #include "core/ident.h"
 #include "dia/dia.h"
+#include "dia/y3056.h"
 
 #define ZH_SCHEME_AKAV1	   "Digest-AKAv1-MD5" /* TS 29.229 6.3.9 */
 #define ZH_SCHEME_DIGEST   "SIP Digest"	      /* GBA_Digest; spelling of TS 29.229 6.3.9 */
@@ -37,12 +38,14 @@ struct zh_mar {
 	struct bytes public_identity;
 	struct zh_auth_item auth;
 	time_t guss_timestamp; /* of the GUSS the BSF holds */
+	struct bytes application; /* host name of the one the UE named: asks for its permission (Y.3056 10.4-3a) */
 };
 
 struct zh_maa {
 	struct bytes user_name, public_identity;
 	struct zh_auth_item auth;
 	struct bytes guss; /* GBA-UserSecSettings: XML, root guss */
+	struct y3056_permission permission; /* of the application asked for */
 };
 
 extern struct dia_field zh_mar_fields[], zh_maa_fields[];

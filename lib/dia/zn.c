@@ -7,6 +7,7 @@ struct dia_field zn_bir_fields[] = { /* TS 29.109 5.2 */
 	DIA_OCTETS("NAF-Id",                    DIA_REQUIRED, struct zn_bir, naf_id,            NAF_ID_MAX),
 	DIA_ENUM  ("GBA_U-Awareness-Indicator", DIA_OPTIONAL, struct zn_bir, gba_u_aware),
 	DIA_OCTETS("Security-Feature-Request",  DIA_OPTIONAL, struct zn_bir, security_features, ZN_FEATURES_MAX),
+	DIA_GROUP ("Y3056-Declaration",         DIA_EXTENSION, struct zn_bir, declaration,      y3056_declaration_fields),
 	DIA_END
 };
 
@@ -19,6 +20,7 @@ struct dia_field zn_bia_fields[] = { /* TS 29.109 5.2 */
 	DIA_OCTETS("GBA-UserSecSettings",       DIA_OPTIONAL, struct zn_bia, uss,               ZN_USS_MAX),
 	DIA_ENUM  ("GBA-Type",                  DIA_OPTIONAL, struct zn_bia, gba_type),
 	DIA_OCTETS("Security-Feature-Response", DIA_OPTIONAL, struct zn_bia, security_features, ZN_FEATURES_MAX),
+	DIA_GROUP ("Y3056-Declaration",         DIA_EXTENSION, struct zn_bia, declaration,      y3056_declaration_fields),
 	DIA_END
 };
 

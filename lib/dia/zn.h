@@ -5,6 +5,7 @@
 
 #include "core/ident.h"
 #include "dia/dia.h"
+#include "dia/y3056.h"
 
 #define ZN_KEY_LEN	  32	 /* [octets] Ks_(ext/int_)NAF, TS 33.220 B.3 */
 #define ZN_GSID_MAX	  32	 /* [values] GAA-Service-Identifiers of one request; our limit */
@@ -21,6 +22,7 @@ struct zn_bir {
 	struct bytes naf_id;   /* NAF-Id: FQDN and Ua security protocol identifier; required */
 	int32_t gba_u_aware;   /* DIA_NO_ENUM when absent: unaware */
 	struct bytes security_features;
+	struct y3056_declaration declaration; /* what the NAF says of itself */
 };
 
 struct zn_bia {
@@ -30,6 +32,7 @@ struct zn_bia {
 	struct bytes uss;	 /* GBA-UserSecSettings: XML, root ussList */
 	int32_t gba_type;	 /* DIA_NO_ENUM when absent: 3G GBA */
 	struct bytes security_features;
+	struct y3056_declaration declaration; /* as it now holds; only where the request had one */
 };
 
 extern struct dia_field zn_bir_fields[], zn_bia_fields[];

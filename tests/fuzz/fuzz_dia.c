@@ -5,9 +5,11 @@
 
 #include "dia/dia_internal.h"
 #include "dia/guard/guard.h"
+#include "dia/y3056.h"
 #include "dia/zh.h"
 #include "dia/zn.h"
 #include "dict/dict_gba.h"
+#include "dict/dict_y3056.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,18 +33,24 @@ static void start(void)
 	fd_g_config->cnf_diamrlm = strdup("lab.test");
 	fd_g_config->cnf_diamrlm_len = strlen(fd_g_config->cnf_diamrlm);
 	must(dict_gba_load(fd_g_config->cnf_dict) == 0);
+	must(dict_y3056_load(fd_g_config->cnf_dict, NULL) == 0 && rpa_resolve() == GBA_OK && rpb_resolve() == GBA_OK);
 	must(zh_resolve() == GBA_OK && zn_resolve() == GBA_OK);
 }
 
 static const struct {
 	struct dia_field *fields;
-	uint32_t code;
+	const struct dia_cmd *cmd;
 	bool request;
 } decoders[] = {
-	{ zh_mar_fields, 303, true },
-	{ zh_maa_fields, 303, false },
-	{ zn_bir_fields, 310, true },
-	{ zn_bia_fields, 310, false },
+	{ zh_mar_fields, &zh_mar_cmd, true },
+	{ zh_maa_fields, &zh_mar_cmd, false },
+	{ zn_bir_fields, &zn_bir_cmd, true },
+	{ zn_bia_fields, &zn_bir_cmd, false },
+	{ rpa_tpr_fields, &rpa_tpr_cmd, true },
+	{ rpa_rnr_fields, &rpa_rnr_cmd, true },
+	{ rpb_pqr_fields, &rpb_pqr_cmd, true },
+	{ rpb_pqa_fields, &rpb_pqr_cmd, false },
+	{ rpb_pnr_fields, &rpb_pnr_cmd, true },
 };
 
 static void answer(struct msg *request, enum gba_err err, const struct dia_failed *failed)
@@ -68,6 +76,11 @@ static bool decode(struct msg *msg, const struct msg_hdr *hdr)
 		struct zh_maa maa;
 		struct zn_bir bir;
 		struct zn_bia bia;
+		struct rpa_tpr tpr;
+		struct rpa_rnr rnr;
+		struct rpb_pqr pqr;
+		struct rpb_pqa pqa;
+		struct rpb_pnr pnr;
 	} out;
 	TALLOC_CTX *ctx = talloc_new(NULL);
 	bool request = (hdr->msg_flags & CMD_FLAG_REQUEST) != 0;
@@ -77,7 +90,7 @@ static bool decode(struct msg *msg, const struct msg_hdr *hdr)
 	size_t i;
 
 	for (i = 0; i < sizeof(decoders) / sizeof(decoders[0]); i++) {
-		if (decoders[i].code != hdr->msg_code || decoders[i].request != request)
+		if (decoders[i].cmd->code != hdr->msg_code || decoders[i].request != request)
 			continue;
 		err = dia_decode(ctx, msg, decoders[i].fields, &out, &failed);
 		if (request)

@@ -293,14 +293,18 @@ void guard_peer_bad_answer(struct guard_peer *peer, const char *why)
 		  "unusable answer: %s (%llu lines left out before)", why, (unsigned long long)left_out);
 }
 
-/* lib/dia notes here what a role of this process serves; the rest of what we advertise, we ask. */
-static bool is_served(uint32_t app)
+/* lib/dia notes here what a role of this process serves, or asks only where a peer has it; the rest of what we advertise, we
+ * need. */
+static bool is_needed(uint32_t app)
 {
 	char labels[64];
 
 	snprintf(labels, sizeof(labels), "application=\"%u\"", app);
 	return metric_value(metric_get("gba_diameter_served", "1 for applications that this process serves",
-				       METRIC_GAUGE, labels)) != 0;
+				       METRIC_GAUGE, labels)) == 0 &&
+	       metric_value(metric_get("gba_diameter_optional",
+				       "1 for applications that this process asks where a peer has them", METRIC_GAUGE,
+				       labels)) == 0;
 }
 
 static bool is_advertised_by(struct peer_hdr *peer, uint32_t app)
@@ -336,7 +340,7 @@ bool guard_peers_ready(void *unused, const char **_missing)
 	for (li = fd_g_config->cnf_apps.next; li != &fd_g_config->cnf_apps; li = li->next) {
 		uint32_t app = ((struct fd_app *)li)->appid;
 
-		if (is_served(app) || is_any_open(app))
+		if (!is_needed(app) || is_any_open(app))
 			continue;
 		*_missing = "no open Diameter peer for an application we ask";
 		return false;

@@ -45,7 +45,7 @@ class Daemon:
     """freeDiameterd with the extensions named: "dict", "guard", "echo" or "echo:delay=400", or the path of another.
     clients may connect to it; servers is {identity: port} of peers it connects to."""
 
-    EXTENSIONS = {"dict": "dict/.libs/dict_gba.fdx", "guard": "lib/dia/guard/.libs/gba_guard.fdx",
+    EXTENSIONS = {"dict": "dict/.libs/dict_gba.fdx", "y3056": "dict/.libs/dict_y3056.fdx", "guard": "lib/dia/guard/.libs/gba_guard.fdx",
                   "echo": "tests/system/dia/.libs/echo.fdx", "asker": "tests/system/dia/.libs/asker.fdx",
                   "newer": "tests/system/dia/.libs/newer_dict.fdx"}
 

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lib/dia without a daemon, for tests that stand outside: "diatool encode" writes messages with every AVP as "name hex"
- * lines; "diatool decode" reads such lines and says what lib/dia makes of each, and how it would answer. */
+/* lib/dia without a daemon, for tests that stand outside: "diatool encode" (for dict_y3056: "diatool y3056 [numbers]") writes
+ * messages with every AVP as "name hex" lines; "diatool decode" reads such lines and says what lib/dia makes of each, and how it would answer. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/codec.h"
 #include "dia/dia_internal.h"
+#include "dia/y3056.h"
 #include "dia/zh.h"
 #include "dia/zn.h"
 #include "dict/dict_gba.h"
+#include "dict/dict_y3056.h"
 
 #define LINE_MAX_CHARS 262144
 
@@ -70,6 +72,9 @@ static struct bytes gsid_values[] = { { (const uint8_t *)"1", 1 }, { (const uint
 #define T_2031	((time_t)1924948800) /* 2030-12-31T12:00:00Z */
 #define T_2040	((time_t)2208988801) /* 2040-01-01T00:00:01Z: the era after 2036 */
 
+#define NO_PERMISSION  (struct y3056_permission){ .present = false }
+#define NO_DECLARATION (struct y3056_declaration){ .present = false }
+
 static struct zh_mar mar;
 static struct zh_maa maa;
 static struct zn_bir bir;
@@ -87,16 +92,51 @@ static void set_values(void)
 				       .authorization = BYTES("XXXXXXXX", 8), .ck = BYTES("CCCCCCCCCCCCCCCC", 16),
 				       .ik = BYTES("IIIIIIIIIIIIIIII", 16), .digest = digest };
 
-	mar = (struct zh_mar){ bytes_of("user@lab.test"), bytes_of("sip:user@lab.test"), resync, T_2031 };
-	maa = (struct zh_maa){ bytes_of("user@lab.test"), bytes_of("sip:user@lab.test"), vector, bytes_of("<guss id=\"x\"/>") };
+	mar = (struct zh_mar){ bytes_of("user@lab.test"), bytes_of("sip:user@lab.test"), resync, T_2031, BYTES_NONE };
+	maa = (struct zh_maa){ bytes_of("user@lab.test"), bytes_of("sip:user@lab.test"), vector, bytes_of("<guss id=\"x\"/>"),
+			       NO_PERMISSION };
 	bir = (struct zn_bir){ { gsid_values, 2 }, bytes_of("I1U8vpY3qJ0hiuZNrke/NQ==@bsf.lab.test"), NAF_ID,
-			       ZN_GBA_U_AWARE, bytes_of("feature") };
+			       ZN_GBA_U_AWARE, bytes_of("feature"), NO_DECLARATION };
 	bia = (struct zn_bia){ bytes_of("user@lab.test"), KEY_A, KEY_B, T_2040, T_2031, bytes_of("<ussList/>"),
-			       ZN_TYPE_2G_GBA, bytes_of("feature") };
+			       ZN_TYPE_2G_GBA, bytes_of("feature"), NO_DECLARATION };
 	gpr = (struct gpr){ bytes_of("user@lab.test"), bytes_of("label"), NAF_ID, bytes_of("P-TID"), bytes_of("feature"), 1, 1,
 			    1, 0, T_2031, { gsid_values, 2 }, resync };
 	gpa = (struct gpa){ bytes_of("user@lab.test"), KEY_A, KEY_B, bytes_of("<ussList/>"), BYTES("\x00GPI", 4),
 			    bytes_of("feature"), T_2040, T_2031, 2 };
+}
+
+static struct zh_mar named_mar;
+static struct zh_maa named_maa;
+static struct zn_bir declared_bir;
+static struct zn_bia declared_bia;
+static struct rpa_tpr tpr;
+static struct rpa_rnr rnr;
+static struct rpb_pqr pqr;
+static struct rpb_pqa pqa;
+static struct rpb_pnr pnr;
+static uint8_t nothing;
+
+static void set_y3056_values(void)
+{
+	static struct bytes digests[] = { { (const uint8_t *)"dddddddddddddddddddddddddddddddd", Y3056_DIGEST_LEN },
+					  { (const uint8_t *)"eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee", Y3056_DIGEST_LEN } };
+	static struct bytes names[] = { { (const uint8_t *)"naf.lab.test", 12 } };
+	struct y3056_permission permission = { true, Y3056_SET, 1000001, T_2031, T_2040, 3, 600, Y3056_SINGLE,
+					       bytes_of("agent.lab.test"), BYTES("\x01\x00\x00\x00\x02\x01\x00\x00\x00\x07", 10) };
+	struct y3056_declaration declaration = { true, Y3056_SINGLE, Y3056_CLEARED, BYTES("\x01\x00\x00\x00\x07", 5),
+						 bytes_of("192.0.2.1:443"), bytes_of("psk-tls") };
+	struct bytes user = bytes_of("user@lab.test"), btid = bytes_of("I1U8vpY3qJ0hiuZNrke/NQ==@bsf.lab.test");
+
+	named_mar = (struct zh_mar){ .user_name = user, .guss_timestamp = T_2031, .application = names[0] };
+	named_maa = (struct zh_maa){ .user_name = user, .permission = permission };
+	declared_bir = (struct zn_bir){ .btid = btid, .naf_id = NAF_ID, .gba_u_aware = DIA_NO_ENUM, .declaration = declaration };
+	declared_bia = (struct zn_bia){ .me_key = KEY_A, .gba_type = DIA_NO_ENUM, .declaration = declaration };
+	tpr = (struct rpa_tpr){ user, NAF_ID, btid, KEY_A, KEY_B, T_2040, T_2031, ZN_TYPE_2G_GBA, bytes_of("<ussList/>"),
+				{ gsid_values, 2 }, Y3056_SINGLE };
+	rnr = (struct rpa_rnr){ { digests, 2 }, { names, 1 }, Y3056_DEVICE_REMOVED };
+	pqr = (struct rpb_pqr){ user, names[0], T_2031 };
+	pqa = (struct rpb_pqa){ user, permission, bytes_of("<guss id=\"x\"/>") };
+	pnr = (struct rpb_pnr){ user, Y3056_OPERATOR_CHANGED, names[0], bytes_of("<guss id=\"x\"/>") };
 }
 
 static const struct command {
@@ -108,8 +148,15 @@ static const struct command {
 	{ "mar", "maa", &zh_mar_cmd, zh_mar_fields, zh_maa_fields, &mar, &maa },
 	{ "bir", "bia", &zn_bir_cmd, zn_bir_fields, zn_bia_fields, &bir, &bia },
 	{ "gpr", "gpa", &gpr_cmd, gpr_fields, gpa_fields, &gpr, &gpa },
+	{ "named_mar", "named_maa", &zh_mar_cmd, zh_mar_fields, zh_maa_fields, &named_mar, &named_maa },
+	{ "declared_bir", "declared_bia", &zn_bir_cmd, zn_bir_fields, zn_bia_fields, &declared_bir, &declared_bia },
+	{ "tpr", "tpa", &rpa_tpr_cmd, rpa_tpr_fields, y3056_no_fields, &tpr, &nothing },
+	{ "rnr", "rna", &rpa_rnr_cmd, rpa_rnr_fields, y3056_no_fields, &rnr, &nothing },
+	{ "pqr", "pqa", &rpb_pqr_cmd, rpb_pqr_fields, rpb_pqa_fields, &pqr, &pqa },
+	{ "pnr", "pna", &rpb_pnr_cmd, rpb_pnr_fields, y3056_no_fields, &pnr, &nothing },
 };
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define COMMANDS	(sizeof(commands) / sizeof(commands[0]))
+#define COMMANDS_3GPP	3
 
 static void must(bool ok, const char *what)
 {
@@ -141,13 +188,15 @@ static void print_answer(const char *name, struct msg *request, const struct dia
 	fd_msg_free(msg);
 }
 
-static void encode_all(void)
+/* [first, last) of the table. */
+static void encode_all(size_t first, size_t last)
 {
 	const struct command *c;
 	struct msg *msg;
 
 	set_values();
-	for (c = commands; c < commands + COMMANDS; c++) {
+	set_y3056_values();
+	for (c = commands + first; c < commands + last; c++) {
 		struct dia_outcome outcome = { GBA_OK, NULL, c->answer_fields, c->answer_in };
 
 		must(dia_request_new(c->cmd, bytes_of("lab.test"), bytes_of("peer.lab.test"), &msg) == GBA_OK, c->request);
@@ -180,6 +229,11 @@ static void decode_line(const char *name, struct bytes octets)
 		struct zn_bia bia;
 		struct gpr gpr;
 		struct gpa gpa;
+		struct rpa_tpr tpr;
+		struct rpa_rnr rnr;
+		struct rpb_pqr pqr;
+		struct rpb_pqa pqa;
+		struct rpb_pnr pnr;
 	} out;
 	TALLOC_CTX *ctx = talloc_new(NULL);
 	uint8_t *copy = malloc(octets.n);
@@ -229,7 +283,7 @@ static void decode_all(void)
 
 int main(int argc, char **argv)
 {
-	must(argc == 2, "usage: diatool encode|errors|decode");
+	must(argc == 2 || argc == 3, "usage: diatool encode|y3056|errors|decode [numbers]");
 	fd_g_debug_lvl = FD_LOG_FATAL; /* the library logs to standard output */
 	must(fd_core_initialize() == 0, "initialize");
 	fd_g_config->cnf_diamid = strdup("us.lab.test");
@@ -237,11 +291,16 @@ int main(int argc, char **argv)
 	fd_g_config->cnf_diamrlm = strdup("lab.test");
 	fd_g_config->cnf_diamrlm_len = strlen(fd_g_config->cnf_diamrlm);
 	must(dict_gba_load(fd_g_config->cnf_dict) == 0, "dictionary");
+	if (strcmp(argv[1], "encode") != 0) /* without: what a plain node is like */
+		must(dict_y3056_load(fd_g_config->cnf_dict, argv[2]) == 0 && rpa_resolve() == GBA_OK &&
+		     rpb_resolve() == GBA_OK, "dictionary of Y.3056");
 	must(zh_resolve() == GBA_OK && zn_resolve() == GBA_OK, "resolve");
 	must(dia_cmd_resolve(&gpr_cmd) == GBA_OK && dia_fields_resolve(gpr_fields) == GBA_OK &&
 	     dia_fields_resolve(gpa_fields) == GBA_OK, "resolve Zpn");
 	if (strcmp(argv[1], "encode") == 0)
-		encode_all();
+		encode_all(0, COMMANDS_3GPP);
+	else if (strcmp(argv[1], "y3056") == 0)
+		encode_all(COMMANDS_3GPP, COMMANDS);
 	else if (strcmp(argv[1], "errors") == 0)
 		encode_errors();
 	else
