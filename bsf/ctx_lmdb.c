@@ -8,7 +8,7 @@
 
 #define READERS_MAX   1024
 #define FORMAT_KEY    "format"
-#define FORMAT_PLAIN  "gba-bsf contexts 1" /* sealed in the meta table: proves format and key at start */
+#define FORMAT_PLAIN  "gba-bsf contexts 2" /* sealed in the meta table: proves format and key at start */
 #define REC_ON_STACK  1024 /* records up to this are unsealed without an allocation */
 
 enum gba_err ctx_lmdb_err(int rc)
@@ -51,6 +51,7 @@ static enum gba_err lmdb_put(struct ctx_store *base, TALLOC_CTX *mem_ctx, const 
 	job->done = done;
 	job->arg = arg;
 	job->err = GBA_OK;
+	job->place = 0;
 	job->sealed_n = n + SEAL_OVERHEAD;
 	ctx_rec_write(ctx, plain);
 	err = seal(store->kek, BYTES(ctx->rand, RAND_LEN), BYTES(plain, n), job->sealed);
@@ -104,61 +105,69 @@ static enum gba_err alive_only(struct ctx *ctx, time_t now, struct ctx **_ctx)
 	return GBA_OK;
 }
 
-static enum gba_err find_in(struct ctx_lmdb *store, TALLOC_CTX *mem_ctx, MDB_txn *txn, const uint8_t *rand, struct ctx **_ctx)
+/* A record is the RAND, then what is sealed. */
+static enum gba_err find_in(struct ctx_lmdb *store, TALLOC_CTX *mem_ctx, MDB_txn *txn, uint64_t place, struct ctx **_ctx)
 {
-	MDB_val key = { RAND_LEN, (void *)rand }, sealed;
+	MDB_val key = { sizeof(place), &place }, value;
+	const uint8_t *rand;
 	int rc;
 
-	rc = mdb_get(txn, store->records, &key, &sealed);
+	rc = mdb_get(txn, store->records, &key, &value);
 	if (rc != 0)
 		return ctx_lmdb_err(rc);
-	return open_record(store, mem_ctx, rand, sealed, _ctx);
+	if (value.mv_size < RAND_LEN)
+		return GBA_E_CORRUPT;
+	rand = value.mv_data;
+	value = (MDB_val){ value.mv_size - RAND_LEN, (uint8_t *)value.mv_data + RAND_LEN };
+	return open_record(store, mem_ctx, rand, value, _ctx);
+}
+
+static enum gba_err find_at(struct ctx_lmdb *store, TALLOC_CTX *mem_ctx, uint64_t place, struct ctx **_ctx)
+{
+	enum gba_err err;
+	MDB_txn *txn;
+	int rc;
+
+	if (place == 0)
+		return GBA_E_BTID_UNKNOWN;
+	rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+	if (rc != 0)
+		return ctx_lmdb_err(rc);
+	err = find_in(store, mem_ctx, txn, place, _ctx);
+	mdb_txn_abort(txn);
+	return err == GBA_E_NOT_FOUND ? GBA_E_BTID_UNKNOWN : err;
 }
 
 static enum gba_err lmdb_find(struct ctx_store *base, TALLOC_CTX *mem_ctx, const uint8_t rand[RAND_LEN], time_t now,
 			      struct ctx **_ctx)
 {
 	struct ctx_lmdb *store = (struct ctx_lmdb *)base;
-	struct ctx *ctx = NULL;
+	struct ctx *ctx;
 	enum gba_err err;
-	MDB_txn *txn;
-	int rc;
 
-	rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
-	if (rc != 0)
-		return ctx_lmdb_err(rc);
-	err = find_in(store, mem_ctx, txn, rand, &ctx);
-	mdb_txn_abort(txn);
+	err = find_at(store, mem_ctx, ctx_index_find(store->by_rand, key_hash(BYTES(rand, RAND_LEN))), &ctx);
 	if (err != GBA_OK)
-		return err == GBA_E_NOT_FOUND ? GBA_E_BTID_UNKNOWN : err;
-	return alive_only(ctx, now, _ctx);
+		return err;
+	if (memcmp(ctx->rand, rand, RAND_LEN) == 0)
+		return alive_only(ctx, now, _ctx);
+	talloc_free(ctx);
+	return GBA_E_BTID_UNKNOWN;
 }
 
 static enum gba_err lmdb_find_tmpi(struct ctx_store *base, TALLOC_CTX *mem_ctx, const uint8_t tmpi[CTX_TMPI_LEN], time_t now,
 				   struct ctx **_ctx)
 {
 	struct ctx_lmdb *store = (struct ctx_lmdb *)base;
-	MDB_val key = { CTX_TMPI_LEN, (void *)tmpi }, owner;
-	struct ctx *ctx = NULL;
-	uint8_t rand[RAND_LEN];
+	struct ctx *ctx;
 	enum gba_err err;
-	MDB_txn *txn;
-	int rc;
 
-	rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
-	if (rc != 0)
-		return ctx_lmdb_err(rc);
-	err = ctx_lmdb_err(mdb_get(txn, store->tmpis, &key, &owner));
-	if (err == GBA_OK && owner.mv_size != RAND_LEN)
-		err = GBA_E_CORRUPT;
-	if (err == GBA_OK) {
-		memcpy(rand, owner.mv_data, RAND_LEN);
-		err = find_in(store, mem_ctx, txn, rand, &ctx);
-	}
-	mdb_txn_abort(txn);
+	err = find_at(store, mem_ctx, ctx_index_find(store->by_tmpi, key_hash(BYTES(tmpi, CTX_TMPI_LEN))), &ctx);
 	if (err != GBA_OK)
-		return err == GBA_E_NOT_FOUND ? GBA_E_BTID_UNKNOWN : err;
-	return alive_only(ctx, now, _ctx);
+		return err;
+	if (memcmp(ctx->tmpi, tmpi, CTX_TMPI_LEN) == 0)
+		return alive_only(ctx, now, _ctx);
+	talloc_free(ctx);
+	return GBA_E_BTID_UNKNOWN;
 }
 
 static uint64_t lmdb_count(struct ctx_store *base)
@@ -183,6 +192,8 @@ static int store_destroy(struct ctx_lmdb *store)
 	ctx_writer_stop(store);
 	if (store->env != NULL)
 		mdb_env_close(store->env);
+	ctx_index_free(store->by_rand);
+	ctx_index_free(store->by_tmpi);
 	return 0;
 }
 
@@ -222,14 +233,52 @@ static int tables_open(struct ctx_lmdb *store, MDB_txn *txn, MDB_dbi *_meta)
 {
 	int rc;
 
-	rc = mdb_dbi_open(txn, "records", MDB_CREATE, &store->records);
-	if (rc == 0)
-		rc = mdb_dbi_open(txn, "tmpis", MDB_CREATE, &store->tmpis);
+	rc = mdb_dbi_open(txn, "contexts", MDB_CREATE | MDB_INTEGERKEY, &store->records);
 	if (rc == 0)
 		rc = mdb_dbi_open(txn, "expiries", MDB_CREATE | MDB_DUPSORT | MDB_DUPFIXED, &store->expiries);
 	if (rc == 0)
 		rc = mdb_dbi_open(txn, "meta", MDB_CREATE, _meta);
 	return rc;
+}
+
+static enum gba_err index_one(struct ctx_lmdb *store, const MDB_val *value)
+{
+	struct expiry_ref ref;
+	uint64_t place;
+	enum gba_err err;
+
+	if (value->mv_size != sizeof(ref))
+		return GBA_E_CORRUPT;
+	memcpy(&ref, value->mv_data, sizeof(ref));
+	place = ctx_ref_order(&ref);
+	if (store->order < place)
+		store->order = place;
+	err = place != 0 ? ctx_index_add(store->by_rand, key_hash(BYTES(ref.rand, RAND_LEN)), place) : GBA_E_CORRUPT;
+	if (err == GBA_OK && !ctx_tmpi_none(ref.tmpi))
+		err = ctx_index_set(store->by_tmpi, key_hash(BYTES(ref.tmpi, CTX_TMPI_LEN)), place);
+	return err == GBA_E_EXISTS ? GBA_OK : err;
+}
+
+/* The expiry index names every context, in few pages. */
+static enum gba_err index_load(struct ctx_lmdb *store, MDB_txn *txn, uint64_t count)
+{
+	enum gba_err err = GBA_OK;
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	int rc;
+
+	store->order = (uint64_t)store->now() * 1000000; /* beyond what an earlier process counted to */
+	store->by_rand = ctx_index_new(count);
+	store->by_tmpi = ctx_index_new(count);
+	if (store->by_rand == NULL || store->by_tmpi == NULL)
+		return GBA_E_NOMEM;
+	rc = mdb_cursor_open(txn, store->expiries, &cursor);
+	if (rc != 0)
+		return ctx_lmdb_err(rc);
+	while (err == GBA_OK && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+		err = index_one(store, &value);
+	mdb_cursor_close(cursor);
+	return err != GBA_OK || rc == MDB_NOTFOUND ? err : ctx_lmdb_err(rc);
 }
 
 static enum gba_err tables_check(struct ctx_lmdb *store)
@@ -246,11 +295,14 @@ static enum gba_err tables_check(struct ctx_lmdb *store)
 	err = ctx_lmdb_err(tables_open(store, txn, &meta));
 	if (err == GBA_OK)
 		err = format_check(store, txn, meta);
+	if (err == GBA_OK)
+		err = ctx_lmdb_err(mdb_stat(txn, store->records, &stat));
+	if (err == GBA_OK)
+		err = index_load(store, txn, stat.ms_entries);
 	if (err != GBA_OK) {
 		mdb_txn_abort(txn);
 		return err;
 	}
-	mdb_stat(txn, store->records, &stat);
 	atomic_store(&store->count, stat.ms_entries);
 	metric_set(store->m_count, (int64_t)stat.ms_entries);
 	return ctx_lmdb_err(mdb_txn_commit(txn));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Bootstrap contexts in LMDB: sealed, found without a lock, written by one thread that commits many at once. */
+/** Bootstrap contexts in LMDB: sealed, many committed at once, one page after the other in their order of arrival. Where each
+ * lies is known in memory by RAND and TMPI (ctx_index.h), and read from the store at start. */
 #ifndef GBA_BSF_CTX_LMDB_H
 #define GBA_BSF_CTX_LMDB_H
 

@@ -7,7 +7,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "bsf/ctx_index.h"
 #include "bsf/ctx_lmdb.h"
+#include "bsf/key_hash.h"
 #include "core/metrics.h"
 
 #define EXPIRY_SLOT_S 60 /* contexts that expire in the same minute are one key */
@@ -15,14 +17,18 @@
 /** One value of the expiry index: what to delete, so that nothing needs to be unsealed for it. Values of one minute are
  * sorted by their order of arrival: they are appended to one full page after the other, instead of touching many. */
 struct expiry_ref {
-	uint8_t order[8], rand[RAND_LEN], tmpi[CTX_TMPI_LEN];
+	uint8_t order[8]; /* big-endian; the key of the record as a number, its place in the indexes */
+	uint8_t rand[RAND_LEN], tmpi[CTX_TMPI_LEN];
 };
+
+#define PURGE_MAX 500 /* contexts removed in one commit: puts wait for it */
 
 /** A put on its way; below the caller's mem_ctx. */
 struct put_job {
 	struct put_job *next;
 	struct expiry_ref ref;
 	uint32_t slot; /* minute in which it can go */
+	uint64_t place; /* where it was put; 0: not yet */
 	ctx_put_done done;
 	void *arg;
 	enum gba_err err;
@@ -33,12 +39,14 @@ struct put_job {
 struct ctx_lmdb {
 	struct ctx_store base;
 	MDB_env *env;
-	MDB_dbi records, tmpis, expiries; /* RAND -> sealed; TMPI octets -> RAND; minute -> expiry_ref, many */
+	MDB_dbi records, expiries; /* order of arrival -> RAND, sealed record; minute -> expiry_ref, many */
+	struct ctx_index *by_rand, *by_tmpi;
 	struct kek *kek;
 	time_t (*now)(void);
 	unsigned int purge_ms;
 	size_t limit_pages;
 	uint64_t order; /* of the last put; the writer's */
+	struct expiry_ref purged[PURGE_MAX]; /* in the commit under way; the writer's */
 	pthread_t writer;
 	bool writer_runs;
 	bool inline_commits; /* a commit costs no wait for the disk: who puts may do it himself */
@@ -61,6 +69,10 @@ enum gba_err ctx_writer_start(struct ctx_lmdb *store);
 void ctx_writer_stop(struct ctx_lmdb *store);
 /** Consumes nothing: the job stays the caller's until its done is called. @retval GBA_E_BUSY, GBA_E_IO */
 enum gba_err ctx_writer_add(struct ctx_lmdb *store, struct put_job *job);
+/** Has the context no TMPI? */
+bool ctx_tmpi_none(const uint8_t tmpi[CTX_TMPI_LEN]);
+/** The order of arrival as a number. */
+uint64_t ctx_ref_order(const struct expiry_ref *ref);
 /** The row for an LMDB return code. */
 enum gba_err ctx_lmdb_err(int rc);
 

@@ -11,10 +11,9 @@
 
 #define QUEUE_MAX   16384 /* jobs; beyond: GBA_E_BUSY */
 #define BATCH_MAX   512	  /* jobs in one commit */
-#define PURGE_MAX   2000  /* contexts removed in one commit */
 #define PURGE_TIGHT 64	  /* the same where pages are scarce: each may need two copied before any is free */
 #define QUIET_US    300	  /* after this long without a commit nothing is gained by collecting */
-#define GATHER_US   500	  /* else so long is waited for more: a commit of many costs little more than one of one */
+#define GATHER_US   1000 /* else so long is waited for more: a commit of many costs little more than one of one */
 #define GATHER_JOBS 64	  /* or until so many have come */
 #define SPARE_PAGES 256	  /* kept free so that expired contexts can be removed from a full store */
 
@@ -84,7 +83,7 @@ static bool has_room(struct ctx_lmdb *store)
 	return pages_used(store) + SPARE_PAGES <= store->limit_pages || pages_free(store) >= SPARE_PAGES;
 }
 
-static bool tmpi_none(const uint8_t tmpi[CTX_TMPI_LEN])
+bool ctx_tmpi_none(const uint8_t tmpi[CTX_TMPI_LEN])
 {
 	static const uint8_t none[CTX_TMPI_LEN];
 
@@ -99,6 +98,26 @@ static void put_number(uint8_t *out, uint64_t value, size_t octets)
 	}
 }
 
+uint64_t ctx_ref_order(const struct expiry_ref *ref)
+{
+	uint64_t order = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(ref->order); i++)
+		order = order << 8 | ref->order[i];
+	return order;
+}
+
+static uint64_t hash_of_rand(const struct expiry_ref *ref)
+{
+	return key_hash(BYTES(ref->rand, RAND_LEN));
+}
+
+static uint64_t hash_of_tmpi(const struct expiry_ref *ref)
+{
+	return key_hash(BYTES(ref->tmpi, CTX_TMPI_LEN));
+}
+
 static MDB_val slot_key(uint32_t slot, uint8_t octets[4])
 {
 	put_number(octets, slot, 4);
@@ -111,7 +130,7 @@ static int put_expiry(struct ctx_lmdb *store, MDB_txn *txn, struct put_job *job)
 	uint8_t octets[4];
 	int rc;
 
-	put_number(job->ref.order, ++store->order, sizeof(job->ref.order));
+	put_number(job->ref.order, job->place, sizeof(job->ref.order));
 	slot = slot_key(job->slot, octets);
 	rc = mdb_put(txn, store->expiries, &slot, &ref, MDB_APPENDDUP);
 	if (rc == MDB_KEYEXIST) /* the clock was put back: this one is not the last in order */
@@ -119,44 +138,58 @@ static int put_expiry(struct ctx_lmdb *store, MDB_txn *txn, struct put_job *job)
 	return rc;
 }
 
+/* In the index first: readers find nothing at its place until the commit, and a RAND that comes twice is seen. */
 static int put_one(struct ctx_lmdb *store, MDB_txn *txn, struct put_job *job)
 {
-	MDB_val rand = { RAND_LEN, job->ref.rand }, value = { job->sealed_n, job->sealed };
-	MDB_val tmpi = { CTX_TMPI_LEN, job->ref.tmpi };
+	uint64_t place = store->order + 1;
+	MDB_val key = { sizeof(place), &place }, value = { RAND_LEN + job->sealed_n, NULL };
 	int rc;
 
-	rc = mdb_put(txn, store->records, &rand, &value, MDB_NOOVERWRITE);
-	if (rc == MDB_KEYEXIST) {
-		job->err = GBA_E_EXISTS;
+	job->err = ctx_index_add(store->by_rand, hash_of_rand(&job->ref), place);
+	if (job->err != GBA_OK)
 		return 0;
-	}
+	job->place = store->order = place;
+	rc = mdb_put(txn, store->records, &key, &value, MDB_APPEND | MDB_RESERVE);
 	if (rc != 0)
 		return rc;
-	if (!tmpi_none(job->ref.tmpi)) {
-		rc = mdb_put(txn, store->tmpis, &tmpi, &rand, 0);
-		if (rc != 0)
-			return rc;
-	}
+	memcpy(value.mv_data, job->ref.rand, RAND_LEN);
+	memcpy((uint8_t *)value.mv_data + RAND_LEN, job->sealed, job->sealed_n);
 	return put_expiry(store, txn, job);
 }
 
-static int remove_one(struct ctx_lmdb *store, MDB_txn *txn, struct expiry_ref *ref)
+/* What is not in the store must not be in the index, and vice versa; a TMPI left out for want of memory costs its UE one more
+ * request. */
+static void index_finish(struct ctx_lmdb *store, const struct put_job *jobs, bool committed)
 {
-	MDB_val rand = { RAND_LEN, ref->rand }, tmpi = { CTX_TMPI_LEN, ref->tmpi }, owner;
+	for (; jobs != NULL; jobs = jobs->next) {
+		if (jobs->place != 0 && !committed)
+			ctx_index_remove(store->by_rand, hash_of_rand(&jobs->ref), jobs->place);
+		else if (jobs->place != 0 && !ctx_tmpi_none(jobs->ref.tmpi))
+			(void)ctx_index_set(store->by_tmpi, hash_of_tmpi(&jobs->ref), jobs->place);
+	}
+}
+
+static int remove_one(struct ctx_lmdb *store, MDB_txn *txn, const struct expiry_ref *ref)
+{
+	uint64_t place = ctx_ref_order(ref);
+	MDB_val key = { sizeof(place), &place };
 	int rc;
 
-	rc = mdb_del(txn, store->records, &rand, NULL);
-	if (rc != 0 && rc != MDB_NOTFOUND)
-		return rc;
-	if (tmpi_none(ref->tmpi))
-		return 0;
-	rc = mdb_get(txn, store->tmpis, &tmpi, &owner);
-	if (rc == 0 && owner.mv_size == RAND_LEN && memcmp(owner.mv_data, ref->rand, RAND_LEN) == 0)
-		rc = mdb_del(txn, store->tmpis, &tmpi, NULL);
+	rc = mdb_del(txn, store->records, &key, NULL);
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* Remove at most max contexts whose minute has passed; *_removed counts them. */
+static void forget_purged(struct ctx_lmdb *store, size_t removed)
+{
+	const struct expiry_ref *ref;
+
+	for (ref = store->purged; ref < store->purged + removed; ref++) {
+		ctx_index_remove(store->by_rand, hash_of_rand(ref), ctx_ref_order(ref));
+		ctx_index_remove(store->by_tmpi, hash_of_tmpi(ref), ctx_ref_order(ref));
+	}
+}
+
+/* Remove at most max (PURGE_MAX) contexts whose minute has passed; *_removed counts them. */
 static int purge_some(struct ctx_lmdb *store, MDB_txn *txn, size_t max, size_t *_removed)
 {
 	uint32_t due = (uint32_t)(store->now() / EXPIRY_SLOT_S);
@@ -171,15 +204,15 @@ static int purge_some(struct ctx_lmdb *store, MDB_txn *txn, size_t max, size_t *
 	if (rc != 0)
 		return rc;
 	while (rc == 0 && *_removed < max) {
-		struct expiry_ref ref;
+		struct expiry_ref *ref = &store->purged[*_removed];
 
 		rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
-		if (rc != 0 || memcmp(key.mv_data, octets, sizeof(octets)) > 0 || value.mv_size != sizeof(ref))
+		if (rc != 0 || memcmp(key.mv_data, octets, sizeof(octets)) > 0 || value.mv_size != sizeof(*ref))
 			break;
-		memcpy(&ref, value.mv_data, sizeof(ref));
+		memcpy(ref, value.mv_data, sizeof(*ref));
 		rc = mdb_cursor_del(cursor, 0);
 		if (rc == 0)
-			rc = remove_one(store, txn, &ref);
+			rc = remove_one(store, txn, ref);
 		++*_removed;
 	}
 	mdb_cursor_close(cursor);
@@ -233,6 +266,7 @@ static void write_batch(struct ctx_lmdb *store, struct put_job *jobs)
 	int rc;
 
 	rc = write_all(store, jobs);
+	index_finish(store, jobs, rc == 0);
 	if (rc != 0)
 		err = write_error(store, rc);
 	else
@@ -263,6 +297,7 @@ static bool purge(struct ctx_lmdb *store)
 		write_error(store, rc);
 		return false;
 	}
+	forget_purged(store, removed);
 	metric_add(store->m_expired, (int64_t)removed);
 	return removed == max;
 }
@@ -384,7 +419,6 @@ enum gba_err ctx_writer_start(struct ctx_lmdb *store)
 	pthread_condattr_t attr;
 
 	store->queue_end = &store->queue;
-	store->order = (uint64_t)store->now() * 1000000; /* beyond what an earlier process counted to */
 	pthread_mutex_init(&store->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bsf/ctx_index.h"
 #include "bsf/ctx_lmdb.h"
 #include "bsf/uss_pack.h"
 #include "common/fixture.h"
@@ -191,7 +192,7 @@ END_TEST
 
 START_TEST(contexts_survive_reopening)
 {
-	struct ctx ctx = make_ctx(5, 1000), *found;
+	struct ctx ctx = make_ctx(5, 1000), other, *found;
 	struct ctx_store *store;
 
 	fresh_dir();
@@ -201,6 +202,13 @@ START_TEST(contexts_survive_reopening)
 	store = open_store(8, CTX_SYNC_FULL);
 	ck_assert_uint_eq(store->ops->count(store), 1);
 	ck_assert_err(find(store, 5, T0, &found), GBA_OK);
+	ck_assert_err(store->ops->find_tmpi(store, test_ctx, ctx.tmpi, T0, &found), GBA_OK);
+	ck_assert_bytes(BYTES(found->rand, RAND_LEN), BYTES(ctx.rand, RAND_LEN), "RAND");
+	ck_assert_err(put(store, &ctx), GBA_E_EXISTS);
+	other = make_ctx(6, 1000); /* arrives after what an earlier process stored, within the same second */
+	ck_assert_err(put(store, &other), GBA_OK);
+	ck_assert_err(find(store, 5, T0, &found), GBA_OK);
+	ck_assert_err(find(store, 6, T0, &found), GBA_OK);
 	store->ops->close(store);
 	remove_dir();
 }
@@ -362,6 +370,46 @@ START_TEST(file_holds_no_key)
 }
 END_TEST
 
+/* ---- index ---- */
+
+#define KEYS 6000
+
+/* Hashes that crowd: few homes, long rows of neighbours, many shards and one. */
+static uint64_t crowded(unsigned int i)
+{
+	return i % 3 == 0 ? i : i % 3 == 1 ? (uint64_t)(i % 40) * 64 * 1024 + (uint64_t)i * 64 * 65536 : (uint64_t)i * 64;
+}
+
+START_TEST(index_agrees_with_a_list)
+{
+	struct ctx_index *index = ctx_index_new(0);
+	static uint64_t places[KEYS];
+	unsigned int i, k;
+
+	memset(places, 0, sizeof(places));
+	srandom(4711);
+	for (i = 1; i <= 20 * KEYS; i++) {
+		k = (unsigned int)random() % KEYS;
+		switch (random() % 4) {
+		case 0: ck_assert_err(ctx_index_set(index, crowded(k), i), GBA_OK); places[k] = i; break;
+		case 1:
+			ck_assert_err(ctx_index_add(index, crowded(k), i), places[k] != 0 ? GBA_E_EXISTS : GBA_OK);
+			places[k] = places[k] != 0 ? places[k] : i;
+			break;
+		case 2:
+			ctx_index_remove(index, crowded(k), places[k]);
+			places[k] = 0;
+			break;
+		default: ctx_index_remove(index, crowded(k), places[k] + 1); /* somebody else's place */
+		}
+		ck_assert_uint_eq(ctx_index_find(index, crowded(k)), places[k]);
+	}
+	for (k = 0; k < KEYS; k++)
+		ck_assert_uint_eq(ctx_index_find(index, crowded(k)), places[k]);
+	ctx_index_free(index);
+}
+END_TEST
+
 /* ---- records ---- */
 
 static const struct {
@@ -449,6 +497,7 @@ int main(void)
 	tcase_add_test(tc, full_store_refuses_and_heals);
 	tcase_add_test(tc, failed_sync_ends_acknowledging);
 	tcase_add_test(tc, other_key_is_refused);
+	tcase_add_test(tc, index_agrees_with_a_list);
 	tcase_add_test(tc, file_holds_no_key);
 	tcase_add_loop_test(tc, damaged_record_is_refused, 0, sizeof(damage_rows) / sizeof(damage_rows[0]));
 	tcase_add_test(tc, uss_list_survives_packing);
