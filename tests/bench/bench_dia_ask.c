@@ -26,7 +26,7 @@ static struct {
 		*auth_app, *auth_state, *result_code;
 	pthread_mutex_t lock; /* all below */
 	struct stats stats;
-	uint64_t sent, warm_until, stop_at;
+	uint64_t sent, warm_until, stop_at, cpu;
 	unsigned int in_flight;
 	size_t request_size, answer_size;
 	uint32_t last_bad; /* a result that was not 2001 */
@@ -167,15 +167,26 @@ static bool peer_open(void)
 	       fd_peer_get_state(peer) == STATE_OPEN;
 }
 
+/* [us] of CPU this process has used. */
+static uint64_t cpu_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
 static void report(void)
 {
 	FILE *out = fopen(ask.conf->out, "w");
-	char more[128];
+	char more[192];
 
 	if (out == NULL)
 		return;
-	snprintf(more, sizeof(more), ", \"request_octets\": %zu, \"answer_octets\": %zu, \"last_bad\": %u", ask.request_size,
-		 ask.answer_size, (unsigned int)ask.last_bad);
+	snprintf(more, sizeof(more),
+		 ", \"request_octets\": %zu, \"answer_octets\": %zu, \"last_bad\": %u, \"sent\": %llu, \"cpu_us\": %llu",
+		 ask.request_size, ask.answer_size, (unsigned int)ask.last_bad, (unsigned long long)ask.sent,
+		 (unsigned long long)(cpu_now() - ask.cpu));
 	pthread_mutex_lock(&ask.lock);
 	stats_print(&ask.stats, out, more);
 	pthread_mutex_unlock(&ask.lock);
@@ -194,6 +205,7 @@ static void *run(void *arg)
 	ask.warm_until = stats_now() + WARM_UP;
 	ask.stop_at = ask.warm_until + ask.conf->seconds * UINT64_C(1000000);
 	ask.in_flight = ask.conf->window;
+	ask.cpu = cpu_now();
 	for (unsigned int i = 0; i < ask.conf->window; i++)
 		send_next(&ask.slots[i]);
 	while (left > 0) {

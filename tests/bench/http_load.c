@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http_load get|ub HOST:PORT [name=value ...]: connections=N seconds=S rate=R (open loop; 0: closed) count=N (stop after so
- * many) host=NAME impi=FORMAT users=N k=HEX opc=HEX tokens=FILE. One line of JSON. */
+/* http_load HOST:PORT [name=value ...]: connections=N seconds=S rate=R (open loop; 0: closed) count=N (stop after so many)
+ * host=NAME impi=FORMAT users=N k=HEX opc=HEX tokens=FILE. One line of JSON. */
 #include "http_load.h"
 
 #include <arpa/inet.h>
@@ -33,12 +33,12 @@ struct conn {
 
 static struct {
 	struct http_conf http;
-	http_script script;
 	struct sockaddr_in to;
 	unsigned int connections, seconds;
 	double rate;
 	uint64_t count, begun, warm_until, stop_at;
 	unsigned int bad_status;
+	uint64_t sent, received; /* [octets] */
 	int epoll;
 	struct conn *conns, *idle;
 	unsigned int busy;
@@ -90,10 +90,11 @@ static void conn_say(struct conn *c, const struct http_response *response, uint6
 {
 	char out[HTTP_ROOM];
 	size_t len = 0;
-	enum http_next next = l.script(&l.http, c->turn, c->i, response, out, &len);
+	enum http_next next = http_script(&l.http, c->turn, c->i, response, out, &len);
 
 	if (next == HTTP_BAD && response != NULL)
 		l.bad_status = response->status;
+	l.sent += len;
 	if (next == HTTP_SEND && send(c->fd, out, len, MSG_NOSIGNAL) == (ssize_t)len)
 		return;
 	finish(c, next == HTTP_DONE, now);
@@ -143,6 +144,7 @@ static void conn_read(struct conn *c)
 	if (n <= 0)
 		return conn_lost(c, now);
 	c->have += (size_t)n;
+	l.received += (size_t)n;
 	n = response_parse(c, &response);
 	if (n < 0)
 		return conn_lost(c, now);
@@ -263,16 +265,15 @@ static void address(char *text)
 
 int main(int argc, char **argv)
 {
-	char more[64];
+	char more[128];
 
-	if (argc < 3) {
-		fprintf(stderr, "usage: http_load get|ub HOST:PORT [name=value ...]\n");
+	if (argc < 2) {
+		fprintf(stderr, "usage: http_load HOST:PORT [name=value ...]\n");
 		return 2;
 	}
 	secret_init();
-	l.script = strcmp(argv[1], "ub") == 0 ? http_script_ub : http_script_get;
-	address(argv[2]);
-	for (int i = 3; i < argc; i++)
+	address(argv[1]);
+	for (int i = 2; i < argc; i++)
 		set(argv[i]);
 	if (l.connections < 1 || l.connections > CONNECTIONS_MAX || l.http.users < 1)
 		die("arguments");
@@ -286,7 +287,8 @@ int main(int argc, char **argv)
 		conn_idle(&l.conns[i]);
 	}
 	run();
-	snprintf(more, sizeof(more), ", \"last_bad\": %u", l.bad_status);
+	snprintf(more, sizeof(more), ", \"last_bad\": %u, \"begun\": %llu, \"octets_out\": %.0f, \"octets_in\": %.0f", l.bad_status,
+		 (unsigned long long)l.begun, (double)l.sent / (double)l.begun, (double)l.received / (double)l.begun);
 	stats_print(&l.stats, stdout, more);
 	return l.stats.good > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

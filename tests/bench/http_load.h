@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** http_load: many keep-alive connections, one thread, closed or open loop. What a connection says is the script's: bare
- * GETs, or whole bootstraps on Ub. */
+/** http_load: many keep-alive connections, one thread, closed or open loop. What a connection says is the script's: a whole
+ * bootstrap on Ub, which is two GETs, after the other. */
 #ifndef GBA_BENCH_HTTP_LOAD_H
 #define GBA_BENCH_HTTP_LOAD_H
 
@@ -31,12 +31,7 @@ enum http_next { HTTP_DONE, HTTP_SEND, HTTP_BAD };
  * @param i     number of the transaction
  * @param response  NULL at turn 0
  * @param out   HTTP_ROOM octets for the next request; *_len its length, written on HTTP_SEND */
-typedef enum http_next (*http_script)(const struct http_conf *conf, unsigned int turn, uint64_t i,
-				      const struct http_response *response, char *out, size_t *_len);
-
-enum http_next http_script_get(const struct http_conf *conf, unsigned int turn, uint64_t i,
-			       const struct http_response *response, char *out, size_t *_len);
-enum http_next http_script_ub(const struct http_conf *conf, unsigned int turn, uint64_t i,
-			      const struct http_response *response, char *out, size_t *_len);
+enum http_next http_script(const struct http_conf *conf, unsigned int turn, uint64_t i, const struct http_response *response,
+			   char *out, size_t *_len);
 
 #endif

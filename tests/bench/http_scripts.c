@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What http_load's connections say: a GET, or Ub as a UE with MILENAGE does it (TS 24.109 clause 4, RFC 3310). The card's
- * check of AUTN is left out: its cost is the UE's, not the BSF's. */
+/* What http_load's connections say: Ub as a UE with MILENAGE does it (TS 24.109 clause 4, RFC 3310). The card's check of AUTN
+ * is left out: its cost is the UE's, not the BSF's, and the floor's challenge would not pass it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,17 +13,6 @@
 #define MD5_HEX	   33
 #define IMPI_ROOM  256
 #define NONCE_ROOM 256
-
-enum http_next http_script_get(const struct http_conf *conf, unsigned int turn, uint64_t i,
-			       const struct http_response *response, char *out, size_t *_len)
-{
-	(void)i;
-	if (turn > 0)
-		return response->status == 200 ? HTTP_DONE : HTTP_BAD;
-	*_len = (size_t)snprintf(out, HTTP_ROOM,
-				 "GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench 3gpp-gba-tmpi\r\nAccept: */*\r\n\r\n", conf->host);
-	return HTTP_SEND;
-}
 
 static void impi_of(const struct http_conf *conf, uint64_t i, char out[IMPI_ROOM])
 {
@@ -140,7 +129,7 @@ static enum http_next bootstrapped(const struct http_conf *conf, uint64_t i, con
 	return HTTP_DONE;
 }
 
-enum http_next http_script_ub(const struct http_conf *conf, unsigned int turn, uint64_t i,
+enum http_next http_script(const struct http_conf *conf, unsigned int turn, uint64_t i,
 			      const struct http_response *response, char *out, size_t *_len)
 {
 	char impi[IMPI_ROOM];

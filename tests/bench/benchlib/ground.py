@@ -61,8 +61,8 @@ class Ground:
     def run_json(self, name, *words, **options):
         return json.loads(self.run(name, *words, **options).splitlines()[-1])
 
-    def serve(self, name, *words):
-        return Served(self, name, words)
+    def serve(self, name, *words, preload=""):
+        return Served(self, name, words, preload)
 
     def new_realm(self, name):
         folder = os.path.join(self.folder, name)
@@ -112,13 +112,16 @@ class Ground:
             return json.load(result)
 
     def ask_floor(self, realm, request, answer, window=128):
-        """Two bare freeDiameterds exchange messages of these sizes."""
+        """Two bare freeDiameterds exchange messages of these sizes. cpu_us: both ends', per exchange, [us]."""
         port = free_port()
         server = self._daemon(realm, "floor", "server.floor.test", "role=serve answer=%d" % answer, port).start()
         try:
             wait_until(lambda: port_open("127.0.0.1", port), 10, "Diameter floor")
-            return self.ask(realm, "client.floor.test", "server.floor.test", "127.0.0.1", port, "floor.test",
-                            "what=floor request=%d answer=%d" % (request, answer), window)
+            watch = Stopwatch(server.pid)
+            result = self.ask(realm, "client.floor.test", "server.floor.test", "127.0.0.1", port, "floor.test",
+                              "what=floor request=%d answer=%d" % (request, answer), window)
+            result["cpu_us"] = (result["cpu_us"] + watch.seconds() * 1e6) / result["sent"]
+            return result
         finally:
             server.stop(20)
 
@@ -126,10 +129,10 @@ class Ground:
 class Served:
     """A floor's server: prints its port, ends with its standard input."""
 
-    def __init__(self, ground, name, words):
+    def __init__(self, ground, name, words, preload):
         self._process = subprocess.Popen([ground.program(name)] + [str(w) for w in words], stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE, text=True, env=ground.environment())
-        self.port = int(self._process.stdout.readline())
+                                         stdout=subprocess.PIPE, text=True, env=dict(ground.environment(), LD_PRELOAD=preload))
+        self.pid, self.port = self._process.pid, int(self._process.stdout.readline())
 
     def __enter__(self):
         return self
@@ -164,6 +167,10 @@ class Stopwatch:
     def __init__(self, pid):
         self._pid, self._cpu, self._start = pid, cpu_seconds(pid), time.monotonic()
 
+    def seconds(self):
+        """[s] of CPU used since the start."""
+        return cpu_seconds(self._pid) - self._cpu
+
     def share(self):
         """Cores kept busy since the start."""
-        return (cpu_seconds(self._pid) - self._cpu) / (time.monotonic() - self._start)
+        return self.seconds() / (time.monotonic() - self._start)

@@ -267,7 +267,7 @@ def test_full_disk(own):
     known, answer = [], None
     filler = open(os.path.join(inside, "filler"), "wb")
     try:
-        filler.write(b"x" * (1 << 20))
+        filler.write(b"x" * (7 << 18))
         filler.flush()
         for i in range(4000):
             try:
