@@ -31,6 +31,7 @@ const struct conf_item hss_conf_items[] = {
 		 "SQLite file of subscribers; made when absent"),
 	CONF_STR("kek-file", HSS_KEK_FILE, 1, 255, NULL, struct hss_conf, kek_file,
 		 "Key that seals K and OPc at rest; made (0600) when absent: keep a copy in a safe place"),
+	CONF_AUDIT(struct hss_conf, audit, "the database's name with .audit"),
 	CONF_STR("metrics-listen", "", 0, 64, http_listen_valid, struct hss_conf, metrics_listen,
 		 "Address and port of /metrics, /livez, /readyz; empty: off"),
 	CONF_U32("sqn-lease", 32, 1, 4096, "SEQs", struct hss_conf, lease_min,
@@ -45,6 +46,12 @@ const struct conf_item hss_conf_items[] = {
 		    "BSFs that may ask; any other is refused with 5402"),
 	CONF_END
 };
+
+const char *hss_conf_audit_log(TALLOC_CTX *mem_ctx, const char *database)
+{
+	return database[0] == '/' || strchr(database, ':') == NULL ? talloc_asprintf(mem_ctx, "%s.audit", database)
+								   : talloc_strdup(mem_ctx, HSS_DATABASE ".audit");
+}
 
 static enum gba_err pair_check(const struct hss_bsf *a, const struct hss_bsf *b, struct conf_error *_error)
 {

@@ -3,6 +3,7 @@
 #ifndef GBA_HSS_CONF_H
 #define GBA_HSS_CONF_H
 
+#include "audit/audit_conf.h"
 #include "conf/conf.h"
 
 /** A BSF that may ask, by the Origin-Host the guard has made sure of. */
@@ -14,6 +15,7 @@ struct hss_bsf {
 
 struct hss_conf {
 	struct conf_common common;
+	struct audit_items audit;
 	const char *database, *kek_file, *metrics_listen;
 	uint32_t lease_min, lease_max; /* [SEQs] */
 	uint32_t queue, cache_mib;
@@ -21,6 +23,8 @@ struct hss_conf {
 };
 
 extern const struct conf_item hss_conf_items[];
+/** The audit log's name when none is given: beside the database, below mem_ctx. NULL: out of memory. */
+const char *hss_conf_audit_log(TALLOC_CTX *mem_ctx, const char *database);
 /** Checks between items (struct hss_conf): lease sizes, identities and INDs given twice. */
 enum gba_err hss_conf_check(const void *conf, struct conf_error *_error);
 

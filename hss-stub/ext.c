@@ -11,6 +11,7 @@ static struct {
 	TALLOC_CTX *root;
 	struct hss_conf *conf;
 	struct auc *auc;
+	struct audit *audit;
 	struct hss_zh *zh;
 	struct http_server *metrics;
 } ext;
@@ -35,6 +36,16 @@ static bool ready(void *arg, const char **_missing)
 	return auc_state(ext.auc) == GBA_OK;
 }
 
+static enum gba_err audit_start(const char **_why)
+{
+	const char *beside = hss_conf_audit_log(ext.root, ext.conf->database);
+
+	*_why = gba_strerror(GBA_E_NOMEM);
+	if (beside == NULL)
+		return GBA_E_NOMEM;
+	return audit_open_items(ext.root, &ext.conf->audit, beside, fd_g_config->cnf_diamid, &ext.audit, _why);
+}
+
 static enum gba_err start(const char *path, struct conf_error *_error)
 {
 	const char *why = "load dict_gba.fdx before hss_stub.fdx";
@@ -46,9 +57,11 @@ static enum gba_err start(const char *path, struct conf_error *_error)
 	err = zh_resolve();
 	if (err == GBA_OK)
 		err = hss_open(ext.root, ext.conf, &ext.auc, &why);
+	if (err == GBA_OK)
+		err = audit_start(&why);
 	if (err == GBA_OK) {
 		why = "Zh cannot be served";
-		err = hss_zh_start(ext.root, ext.conf, ext.auc, &ext.zh);
+		err = hss_zh_start(ext.root, ext.conf, ext.auc, ext.audit, &ext.zh);
 	}
 	if (err == GBA_OK && ext.conf->metrics_listen[0] != '\0')
 		err = http_metrics_start(ext.root, ext.conf->metrics_listen, ready, NULL, &ext.metrics, &why);
@@ -65,6 +78,7 @@ static void stop(void)
 		hss_zh_stop(ext.zh);
 	if (ext.auc != NULL)
 		auc_close(ext.auc);
+	audit_close(ext.audit);
 	talloc_free(ext.root);
 	memset(&ext, 0, sizeof(ext));
 }

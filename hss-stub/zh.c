@@ -12,6 +12,7 @@
 struct hss_zh {
 	const struct hss_conf *conf;
 	struct auc *auc;
+	struct audit *audit;
 	struct dia_service *service;
 	struct metric *seconds, *results[GBA_ERR_COUNT];
 };
@@ -119,12 +120,33 @@ static void note(const struct zh_call *call, enum gba_err err)
 	count(call->zh, err, clock_mono_us() - call->started_us);
 }
 
+/* Key material leaves only when it is on record who got it, and refusals of an authenticated BSF are, too. */
+static enum gba_err audit(const struct zh_call *call, enum gba_err err)
+{
+	struct audit_entry entry = { .act = "zh.vector",
+				     .role = "bsf",
+				     .who = call->bsf,
+				     .object = call->mar.user_name,
+				     .why = bytes_of(call->mar.auth.authorization.p != NULL ? "TS 33.102 6.3.5" : "TS 29.109 4.2"),
+				     .result = err };
+	char corr[CORR_LEN + 1];
+	enum gba_err noted;
+
+	if (err == GBA_OK) {
+		corr_from_rand(call->job->vector.rand, corr);
+		entry.corr = corr;
+	}
+	noted = audit_note(call->zh->audit, &entry);
+	return err == GBA_OK ? noted : err;
+}
+
 static void answer(struct zh_call *call, enum gba_err err)
 {
 	const struct aka_vector *v = &call->job->vector;
 	uint8_t rand_autn[ZH_AUTHENTICATE_LEN];
 	struct zh_maa maa = { .user_name = call->mar.user_name, .public_identity = call->mar.public_identity };
 
+	err = audit(call, err);
 	if (err == GBA_OK) {
 		memcpy(rand_autn, v->rand, AKA_RAND_LEN);
 		memcpy(rand_autn + AKA_RAND_LEN, v->autn, AKA_AUTN_LEN);
@@ -216,7 +238,8 @@ static void on_mar(struct msg *request, void *arg)
 		ask(call, ind);
 }
 
-enum gba_err hss_zh_start(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct auc *auc, struct hss_zh **_zh)
+enum gba_err hss_zh_start(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct auc *auc, struct audit *audit,
+			  struct hss_zh **_zh)
 {
 	struct hss_zh *zh = talloc_zero(mem_ctx, struct hss_zh);
 	enum gba_err err;
@@ -225,6 +248,7 @@ enum gba_err hss_zh_start(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, stru
 		return GBA_E_NOMEM;
 	zh->conf = conf;
 	zh->auc = auc;
+	zh->audit = audit;
 	zh->seconds = metric_get("gba_hss_zh_duration_seconds", "From a Multimedia-Auth-Request to its answer.",
 				 METRIC_HISTOGRAM, "");
 	err = dia_serve(zh, &zh_mar_cmd, on_mar, zh, &zh->service);

@@ -7,8 +7,9 @@
 
 struct hss_zh;
 
-/** Start serving. conf and auc must outlive it; zh_resolve() has been called. */
-enum gba_err hss_zh_start(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct auc *auc, struct hss_zh **_zh);
+/** Start serving. conf, auc and audit (NULL: no log kept) must outlive it; zh_resolve() has been called. */
+enum gba_err hss_zh_start(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct auc *auc, struct audit *audit,
+			  struct hss_zh **_zh);
 /** No new requests; those with the AuC are answered when it closes. Free zh after that. */
 void hss_zh_stop(struct hss_zh *zh);
 

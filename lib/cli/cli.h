@@ -114,6 +114,8 @@ struct cli_program {
 	bool error_document;		       /* --json: a failure is a document, too: "error", "message" */
 	/** Before the command runs: log, configuration. May be NULL. */
 	enum gba_err (*prepare)(struct cli *cli, const struct cli_cmd *cmd);
+	/** After it, with what became of it. @return what is reported. May be NULL. */
+	enum gba_err (*finished)(struct cli *cli, const struct cli_cmd *cmd, enum gba_err err);
 };
 
 /** Parse, run, print. cli: zero but for what the common options have as defaults; program set.

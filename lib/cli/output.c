@@ -22,7 +22,7 @@ static const struct {
 	{ GBA_E_DENIED, CLI_REFUSED },
 	{ GBA_E_NOT_AUTHORIZED, CLI_REFUSED },
 	{ GBA_E_AUTH_SCHEME, CLI_REFUSED },
-	{ GBA_E_UNREACHABLE, CLI_UNREACHABLE },
+	{ GBA_E_UNREACHABLE, CLI_UNREACHABLE }, { GBA_E_IO, CLI_UNREACHABLE },
 	{ GBA_E_TIMEOUT, CLI_UNREACHABLE },
 	{ GBA_E_AKA_MAC, CLI_UNPROVED },
 	{ GBA_E_DIGEST_MISMATCH, CLI_UNPROVED },
@@ -165,7 +165,10 @@ static enum gba_err run(struct cli *cli, const struct cli_cmd *cmd, void *args)
 	if (cli->out == NULL)
 		return GBA_E_NOMEM;
 	err = cli->program->prepare != NULL ? cli->program->prepare(cli, cmd) : GBA_OK;
-	return err == GBA_OK ? cmd->run(cli, args) : err;
+	if (err != GBA_OK)
+		return err;
+	err = cmd->run(cli, args);
+	return cli->program->finished != NULL ? cli->program->finished(cli, cmd, err) : err;
 }
 
 int cli_main(struct cli *cli, int argc, char **argv)

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "audit/audit_conf.h"
 #include "cli/cli.h"
 #include "core/bytes.h"
 
@@ -14,11 +15,20 @@ struct ctl {
 	struct cli cli; /* first: rows know only this */
 	const char *config;
 	const char *db, *kek;	     /* paths in force */
+	const char *reason;	     /* --why */
+	struct audit_items audit;    /* in force; .log absolute, "none": off */
+	struct audit *audit_log;     /* open once a command has begun to change something */
+	const struct cli_cmd *cmd;   /* the one that runs */
 	const struct sub_args *args; /* of a subscriber command */
 };
 
 /** Tables of commands. */
-extern const struct cli_cmd ctl_subscriber_commands[];
+extern const struct cli_cmd ctl_subscriber_commands[], ctl_audit_commands[];
+
+/** Note that the command begins: whoever opens a store to change it, or to show keys, calls this first. What becomes of the
+ * command is then noted at its end. @retval GBA_OK, or why the log cannot be written: then nothing must be done */
+enum gba_err ctl_audit_begin(struct ctl *ctl);
+enum gba_err ctl_audit_end(struct ctl *ctl, enum gba_err err);
 
 /** An error of the libraries, told as "what: text". GBA_OK is no error. @return err */
 enum gba_err ctl_fail_err(struct ctl *ctl, enum gba_err err, const char *what);

@@ -11,6 +11,7 @@ static const struct cli_opt common_opts[] = {
 			    "Take the paths from this hss.conf (default " HSS_CONF " if it exists)"),
 	CLI_OPT_TEXT("--db", "FILE", struct ctl, db, "Database of subscribers (default " HSS_DATABASE ")"),
 	CLI_OPT_TEXT("--kek", "FILE", struct ctl, kek, "Key that seals keys (default " HSS_KEK_FILE ")"),
+	CLI_OPT_TEXT("--why", "TEXT", struct ctl, reason, "Reason, for the audit log"),
 	CLI_OPT_LETTER('j', "--json", struct ctl, cli.json, "Answer as JSON, one object per line"),
 	CLI_OPT_FLAG("--csv", struct ctl, cli.csv, "Answer as CSV"),
 	CLI_OPT_END,
@@ -20,7 +21,7 @@ static const struct cli_cmd other_commands[] = {
 	{ "completion", "", 0, 0, NULL, 0, NULL, cli_completion, "Print completion for bash: source <(gba-ctl completion)" },
 	CLI_CMD_END,
 };
-static const struct cli_cmd *const commands[] = { ctl_subscriber_commands, other_commands, NULL };
+static const struct cli_cmd *const commands[] = { ctl_subscriber_commands, ctl_audit_commands, other_commands, NULL };
 
 enum gba_err ctl_fail_err(struct ctl *ctl, enum gba_err err, const char *what)
 {
@@ -28,14 +29,13 @@ enum gba_err ctl_fail_err(struct ctl *ctl, enum gba_err err, const char *what)
 }
 
 /* The command line goes before the configuration, that before what is built in. */
-static enum gba_err find_paths(struct cli *cli, const struct cli_cmd *cmd)
+static enum gba_err find_paths(struct cli *cli)
 {
 	struct ctl *ctl = (struct ctl *)cli;
 	struct hss_conf *conf = talloc_zero(cli->ctx, struct hss_conf);
 	const char *path = ctl->config, *db = HSS_DATABASE, *kek = HSS_KEK_FILE;
 	struct conf_error error = { "out of memory" };
 
-	(void)cmd;
 	if (path == NULL && access(HSS_CONF, R_OK) == 0 && (ctl->db == NULL || ctl->kek == NULL))
 		path = HSS_CONF;
 	if (path != NULL) {
@@ -43,10 +43,28 @@ static enum gba_err find_paths(struct cli *cli, const struct cli_cmd *cmd)
 			return why_fail(&cli->why, GBA_E_CONF, "%s", error.text);
 		db = conf->database;
 		kek = conf->kek_file;
+		ctl->audit = conf->audit;
 	}
 	ctl->db = ctl->db != NULL ? ctl->db : db;
 	ctl->kek = ctl->kek != NULL ? ctl->kek : kek;
+	if (path == NULL)
+		ctl->audit = (struct audit_items){ "", "", AUDIT_ROTATE_MIB };
+	ctl->audit.log = audit_items_path(cli->ctx, &ctl->audit, hss_conf_audit_log(cli->ctx, ctl->db));
+	if (ctl->audit.log == NULL)
+		ctl->audit.log = "none";
 	return GBA_OK;
+}
+
+static enum gba_err prepare(struct cli *cli, const struct cli_cmd *cmd)
+{
+	((struct ctl *)cli)->cmd = cmd;
+	return find_paths(cli);
+}
+
+static enum gba_err finished(struct cli *cli, const struct cli_cmd *cmd, enum gba_err err)
+{
+	(void)cmd;
+	return ctl_audit_end((struct ctl *)cli, err);
 }
 
 static const struct cli_program program = {
@@ -54,7 +72,8 @@ static const struct cli_program program = {
 	.title = "The operator's tool of gba-suite.",
 	.commands = commands,
 	.opts = common_opts,
-	.prepare = find_paths,
+	.prepare = prepare,
+	.finished = finished,
 };
 
 int main(int argc, char **argv)

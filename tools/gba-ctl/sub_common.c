@@ -17,6 +17,11 @@ enum gba_err sub_files_open(struct ctl *ctl, enum sub_open how, bool with_keys, 
 	if (how != SUB_CREATE && access(ctl->db, F_OK) != 0)
 		return why_fail(&ctl->cli.why, GBA_E_UNREACHABLE, "%s: %s", ctl->db, strerror(errno));
 	err = sub_store_open(ctl->cli.ctx, ctl->db, &_files->store, &error);
+	if (err == GBA_OK && !ctl->args->dry_run && (how != SUB_READ || with_keys)) {
+		err = ctl_audit_begin(ctl);
+		if (err != GBA_OK)
+			return err;
+	}
 	if (err == GBA_OK && with_keys)
 		err = hss_kek_open(ctl->cli.ctx, _files->store, ctl->kek, &_files->kek, &error);
 	if (err == GBA_OK)

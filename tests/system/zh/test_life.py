@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """hss_stub.fdx through crashes, a full disk, a busy database, and what it refuses to start with."""
+import json
 import os
 import sqlite3
 import subprocess
@@ -39,6 +40,10 @@ def test_no_sqn_twice_over_kill_9(fresh):
             asking.join(20)
     assert len(seen) > 20
     assert len(set(seen)) == len(seen)
+    # Each of them is on record, with who got it: the log goes on over every kill.
+    assert json.loads(node.ctl("audit", "verify", "--json"))["last"] > len(seen)
+    given = [json.loads(line) for line in node.ctl("audit", "show", "--json", "--act", "zh.vector", "--who", BSF).splitlines()]
+    assert all(sum(a["object"] == name for a in given) >= sum(name == s for s, _ in seen) for name in names)
 
 
 def _quiet(function, *args):
