@@ -232,6 +232,11 @@ class Connection:
         return data
 
     # messages ----------------------------------------------------------------------------------------------------
+    def expect(self, message):
+        """The queue that the answer to a request sent by send_raw() will come into; its hop-by-hop id is set."""
+        with self._lock:
+            return self._waiting.setdefault(message.hbh, queue.Queue())
+
     def send(self, message):
         """Send a request; its answer is what wait() returns for it."""
         message.hbh = message.hbh or next(self._ids) & 0xFFFFFFFF

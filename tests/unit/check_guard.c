@@ -48,6 +48,49 @@ START_TEST(digests_tell_requests_apart)
 }
 END_TEST
 
+/* A note: code 2 of vendor fffff6ba; code, vendor and flags of the AVP that did not fit. */
+#define NOTE(length, code, vendor, flags) "00000002" "80" length "fffff6ba" code vendor flags "000000"
+#define WORD "00000000"
+
+static const struct {
+	const char *name, *octets, *mended; /* mended NULL: left alone */
+} mend_rows[] = {
+	{ "all fit", HEAD("c0") HBH_A E2E SID OH BTID, NULL },
+	{ "no AVP", HEAD("c0") HBH_A E2E, NULL },
+	{ "no whole header", HEAD("c0") HBH_A, NULL },
+	{ "P bit clear: CER, DWR, DPR", HEAD("80") HBH_A E2E SID "0000010840000fff" WORD WORD WORD WORD, NULL },
+	{ "too long, room behind", HEAD("c0") HBH_A E2E SID "0000010840000fff" WORD WORD WORD WORD WORD,
+	  HEAD("c0") HBH_A E2E SID NOTE("00001c", "00000108", WORD, "40") WORD },
+	{ "too long, just room", HEAD("c0") HBH_A E2E SID "0000010840000019" WORD WORD WORD WORD,
+	  HEAD("c0") HBH_A E2E SID NOTE("000018", "00000108", WORD, "40") },
+	{ "the AVP before goes for room", HEAD("c0") HBH_A E2E SID OH "00000191c000000d000028af",
+	  HEAD("c0") HBH_A E2E SID NOTE("000018", "00000191", "000028af", "c0") },
+	{ "an answer", HEAD("40") HBH_A E2E SID OH "0000010c40000fff" WORD,
+	  HEAD("40") HBH_A E2E SID NOTE("000018", "0000010c", WORD, "40") },
+	{ "shorter than its head", HEAD("c0") HBH_A E2E SID OH "00000191c000000b000028af",
+	  HEAD("c0") HBH_A E2E SID NOTE("000018", "00000191", "000028af", "c0") },
+	{ "head without flags", HEAD("c0") HBH_A E2E SID OH OH "00000191",
+	  HEAD("c0") HBH_A E2E SID NOTE("00001c", "00000191", WORD, "00") WORD },
+	{ "an octet left over", HEAD("c0") HBH_A E2E SID OH OH "47",
+	  HEAD("c0") HBH_A E2E SID NOTE("000019", "47000000", WORD, "00") "00" },
+	{ "no room at all", HEAD("c0") HBH_A E2E "0000010840000fff" WORD WORD WORD, NULL },
+};
+
+START_TEST(avps_that_do_not_fit_become_notes)
+{
+	struct bytes before = fixture_hex(mend_rows[_i].octets);
+	struct bytes want = mend_rows[_i].mended != NULL ? fixture_hex(mend_rows[_i].mended) : before;
+	uint8_t *octets = malloc(before.n + 1);
+
+	memcpy(octets, before.p, before.n);
+	octets[before.n] = 0xa5;
+	ck_assert_int_eq(guard_raw_mend(octets, before.n), mend_rows[_i].mended != NULL);
+	ck_assert_msg(bytes_eq(BYTES(octets, before.n), want), "%s", mend_rows[_i].name);
+	ck_assert_int_eq(octets[before.n], 0xa5);
+	free(octets);
+}
+END_TEST
+
 static const struct {
 	const char *name, *octets;
 } no_digest_rows[] = {
@@ -219,6 +262,7 @@ int main(void)
 	Suite *suite = suite_create("guard");
 	TCase *tc = fixture_tcase("guard");
 
+	tcase_add_loop_test(tc, avps_that_do_not_fit_become_notes, 0, COUNT(mend_rows));
 	tcase_add_loop_test(tc, digests_tell_requests_apart, 0, COUNT(digest_rows));
 	tcase_add_loop_test(tc, what_is_no_request_has_no_digest, 0, COUNT(no_digest_rows));
 	tcase_add_loop_test(tc, values_are_masked, 0, COUNT(mask_rows));

@@ -7,7 +7,7 @@ static struct {
 	TALLOC_CTX *ctx;
 	struct guard_conf conf;
 	struct fd_hook_data_hdl *data;
-	struct fd_hook_hdl *hooks[4];
+	struct fd_hook_hdl *hooks[5];
 	struct http_server *metrics;
 } ext;
 
@@ -16,6 +16,16 @@ static void on_nothing(enum fd_hook_type type, struct msg *msg, struct peer_hdr 
 		       struct fd_hook_permsgdata *data, void *regdata)
 {
 	(void)type, (void)msg, (void)peer, (void)other, (void)data, (void)regdata;
+}
+
+/* In the connection's thread, before anybody has read the octets. */
+static void on_octets(enum fd_hook_type type, struct msg *msg, struct peer_hdr *peer, void *other,
+		      struct fd_hook_permsgdata *data, void *regdata)
+{
+	struct fd_cnx_rcvdata *received = other;
+
+	(void)type, (void)msg, (void)peer, (void)data, (void)regdata;
+	(void)guard_raw_mend(received->buffer, received->length);
 }
 
 /* In the peer's thread, which alone owns the message. peer is NULL for a CER. */
@@ -38,6 +48,17 @@ static void on_received(enum fd_hook_type type, struct msg *msg, struct peer_hdr
 	}
 }
 
+/* RFC 6733 6.2: as in the request; the framework's own error answers never have it. */
+static void copy_p_bit(struct msg *answer, struct msg_hdr *hdr)
+{
+	struct msg_hdr *request_hdr;
+	struct msg *request = NULL;
+
+	if (fd_msg_answ_getq(answer, &request) != 0 || request == NULL || fd_msg_hdr(request, &request_hdr) != 0)
+		return;
+	hdr->msg_flags = (uint8_t)((hdr->msg_flags & ~CMD_FLAG_PROXIABLE) | (request_hdr->msg_flags & CMD_FLAG_PROXIABLE));
+}
+
 /* About to be sent, complete: keep the answer for retransmissions of its request. */
 static void on_sending(enum fd_hook_type type, struct msg *msg, struct peer_hdr *peer, void *other,
 		       struct fd_hook_permsgdata *data, void *regdata)
@@ -48,7 +69,11 @@ static void on_sending(enum fd_hook_type type, struct msg *msg, struct peer_hdr 
 	size_t n;
 
 	(void)type, (void)other, (void)data, (void)regdata;
-	if (fd_msg_hdr(msg, &hdr) != 0 || hdr->msg_appl == 0)
+	if (fd_msg_hdr(msg, &hdr) != 0)
+		return;
+	if (!(hdr->msg_flags & CMD_FLAG_REQUEST))
+		copy_p_bit(msg, hdr);
+	if (hdr->msg_appl == 0)
 		return;
 	guard_peer_counted(peer != NULL ? guard_peer_of(peer) : NULL, (hdr->msg_flags & CMD_FLAG_REQUEST) != 0, true);
 	if (hdr->msg_flags & CMD_FLAG_REQUEST)
@@ -83,8 +108,8 @@ static void on_connected(enum fd_hook_type type, struct msg *msg, struct peer_hd
 
 static int register_hooks(void)
 {
-	const uint32_t told_nobody = HOOK_MASK(HOOK_DATA_RECEIVED, HOOK_MESSAGE_LOCAL, HOOK_MESSAGE_SENT,
-					       HOOK_MESSAGE_ROUTING_LOCAL, HOOK_MESSAGE_ROUTING_FORWARD);
+	const uint32_t told_nobody = HOOK_MASK(HOOK_MESSAGE_LOCAL, HOOK_MESSAGE_SENT, HOOK_MESSAGE_ROUTING_LOCAL,
+					       HOOK_MESSAGE_ROUTING_FORWARD);
 	int rc;
 
 	rc = fd_hook_data_register(sizeof(struct fd_hook_permsgdata), NULL, NULL, &ext.data);
@@ -96,6 +121,8 @@ static int register_hooks(void)
 		rc = fd_hook_register(HOOK_MASK(HOOK_PEER_CONNECT_SUCCESS), on_connected, NULL, NULL, &ext.hooks[2]);
 	if (rc == 0)
 		rc = fd_hook_register(told_nobody, on_nothing, NULL, NULL, &ext.hooks[3]);
+	if (rc == 0)
+		rc = fd_hook_register(HOOK_MASK(HOOK_DATA_RECEIVED), on_octets, NULL, NULL, &ext.hooks[4]);
 	return rc;
 }
 

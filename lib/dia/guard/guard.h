@@ -86,6 +86,31 @@ bool guard_peer_impostor(const struct guard_peer *peer);
 /** Does the certificate of the connection name the peer it says it is? True without TLS. */
 bool guard_cert_names(const struct peer_hdr *peer);
 
+/* Octets ------------------------------------------------------------------------------------------------------------ */
+/* Neither number is assigned; what peers send under this vendor is removed. */
+#define GUARD_VENDOR	  0xfffff6bau
+#define GUARD_CARRIER_AVP 1u
+#define GUARD_NOTE_AVP	  2u
+
+struct guard_avp_head {
+	uint32_t code, vendor;
+	uint8_t flags;
+};
+/** An AVP in the octets of a message. */
+struct guard_raw_avp {
+	struct guard_avp_head head;
+	uint32_t len; /* [octets] head and value */
+	struct bytes value;
+	size_t padded; /* [octets] to the next one */
+};
+/** The first AVP of in. False: its length does not fit. */
+bool guard_raw_read(struct bytes in, struct guard_raw_avp *avp);
+/** A received message (not CER, DWR, DPR) with an AVP whose length does not fit: a note of it takes that place, so that the
+ * framework can parse the message. In the connection's thread. @return changed */
+bool guard_raw_mend(uint8_t *octets, size_t n);
+/** Is avp such a note? A peer that forges one gets refused, no more. @param _head  of the AVP that did not fit */
+bool guard_raw_noted(struct avp *avp, const struct avp_hdr *hdr, struct guard_avp_head *_head);
+
 /* Refusals ---------------------------------------------------------------------------------------------------------- */
 /** Why a request goes no further. Travels inside the request, on the normal path, to a dispatch thread which answers:
  * error answers that the routing threads make themselves end the daemon when the peer has just gone. */
@@ -94,6 +119,8 @@ struct guard_refusal {
 	const char *why;	    /* static: Error-Message and log */
 	uint32_t failed;	    /* AVP code for Failed-AVP; 0: none */
 	struct bytes failed_value;  /* absent: an example */
+	struct guard_avp_head failed_head; /* with only_head: any AVP, zeros for its value */
+	bool only_head;
 	uint64_t entry;
 };
 enum gba_err guard_refuse_start(void);
@@ -108,6 +135,8 @@ bool guard_is_marker(const struct avp_hdr *hdr);
 /* The framework's own error answers -------------------------------------------------------------------------------- */
 /** Put the offending AVP of the request in place of the zeros that the framework has put into Failed-AVP. */
 void guard_mend_failed_avp(struct msg *error);
+/** Any octets under any head, in a Failed-AVP: an octet string of ours that takes another's name. */
+enum gba_err guard_add_raw(struct avp *failed, const struct guard_avp_head *head, struct bytes octets);
 /** The dictionary's object of an octet string of ours. */
 struct dict_object *guard_octets_model(void);
 

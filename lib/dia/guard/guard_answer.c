@@ -23,18 +23,24 @@ static void replace(struct msg *msg, struct msg_hdr *hdr, const struct msg_hdr *
 	hdr->msg_flags |= CMD_FLAG_ERROR; /* the generic grammar holds for it */
 }
 
-static void remove_carriers(struct msg *msg)
+/* True: an AVP of the answer had a length that does not fit. */
+static bool remove_carriers(struct msg *msg)
 {
 	struct avp *avp = NULL, *next;
+	struct guard_avp_head head;
 	struct avp_hdr *hdr;
+	bool broken = false;
 
 	(void)fd_msg_browse(msg, MSG_BRW_FIRST_CHILD, &avp, NULL);
 	for (; avp != NULL; avp = next) {
 		next = NULL;
 		(void)fd_msg_browse(avp, MSG_BRW_NEXT, &next, NULL);
-		if (fd_msg_avp_hdr(avp, &hdr) == 0 && guard_is_marker(hdr))
-			fd_msg_free(avp);
+		if (fd_msg_avp_hdr(avp, &hdr) != 0 || !guard_is_marker(hdr))
+			continue;
+		broken |= guard_raw_noted(avp, hdr, &head);
+		fd_msg_free(avp);
 	}
+	return broken;
 }
 
 void guard_answer(struct msg *msg, struct guard_peer *peer)
@@ -43,17 +49,20 @@ void guard_answer(struct msg *msg, struct guard_peer *peer)
 	struct msg *request = NULL;
 	struct fd_pei pei = { 0 };
 	const char *why;
+	bool broken;
 
 	if (fd_msg_hdr(msg, &hdr) != 0 || fd_msg_answ_getq(msg, &request) != 0 || request == NULL ||
 	    fd_msg_hdr(request, &request_hdr) != 0)
 		return;
-	remove_carriers(msg);
+	broken = remove_carriers(msg);
 	if (guard_peer_impostor(peer) && request_hdr->msg_appl != 0) {
 		why = "from a connection with another's certificate";
 	} else if (hdr->msg_code != request_hdr->msg_code || hdr->msg_appl != request_hdr->msg_appl) {
 		why = "another command or application than asked";
 	} else if (request_hdr->msg_appl == 0) { /* watchdogs and the like: the peer's state machine checks them safely */
 		return;
+	} else if (broken) {
+		why = "invalid length of an AVP";
 	} else if (fd_msg_parse_rules(msg, fd_g_config->cnf_dict, &pei) == 0) {
 		return;
 	} else {

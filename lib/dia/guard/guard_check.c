@@ -26,6 +26,7 @@ enum {
 	AUTHORIZATION_REJECTED = 5003,
 	INVALID_AVP_VALUE = 5004,
 	MISSING_AVP = 5005,
+	INVALID_AVP_LENGTH = 5014,
 };
 
 static struct {
@@ -37,7 +38,8 @@ static struct {
 struct routing {
 	struct avp *realm_avp;
 	struct bytes realm, host, origin_host, session_id, user_name;
-	bool own_record, has_session_id, bad_session_id, bad_proxy_info;
+	struct guard_avp_head broken; /* the AVP whose length does not fit */
+	bool own_record, has_session_id, bad_session_id, bad_proxy_info, is_broken;
 };
 
 enum gba_err guard_check_start(const struct guard_conf *conf)
@@ -155,9 +157,10 @@ static void read_routing(struct msg *msg, struct routing *r)
 		(void)fd_msg_browse(avp, MSG_BRW_NEXT, &next, NULL);
 		if (fd_msg_avp_hdr(avp, &hdr) != 0)
 			continue;
-		if (guard_is_marker(hdr))
+		if (guard_is_marker(hdr)) {
+			r->is_broken |= guard_raw_noted(avp, hdr, &r->broken);
 			fd_msg_free(avp);
-		else if (!(hdr->avp_flags & AVP_FLAG_VENDOR))
+		} else if (!(hdr->avp_flags & AVP_FLAG_VENDOR))
 			read_avp(avp, hdr, r);
 	}
 }
@@ -178,6 +181,8 @@ static struct guard_refusal judge_routing(const struct msg_hdr *hdr, const struc
 		REFUSE(INVALID_HDR_BITS, "R and E bits set");
 	if (!serves_application(hdr->msg_appl))
 		REFUSE(APPLICATION_UNSUPPORTED, "application not supported");
+	if (r->is_broken)
+		REFUSE(INVALID_AVP_LENGTH, "invalid length of an AVP", .failed_head = r->broken, .only_head = true);
 	if (r->own_record)
 		REFUSE(LOOP_DETECTED, "loop detected");
 	if (r->bad_session_id)
@@ -266,7 +271,7 @@ void guard_request(struct msg *msg, struct guard_peer *peer, struct fd_hook_perm
 		return;
 	has_digest = data != NULL && digest_of(msg, digest);
 	read_routing(msg, &r);
-	if (is_for_others(&r) && !r.bad_session_id && !r.bad_proxy_info)
+	if (is_for_others(&r) && !r.bad_session_id && !r.bad_proxy_info && !r.is_broken)
 		return;
 	refusal = judge_routing(hdr, &r);
 	if (refusal.result == 0)

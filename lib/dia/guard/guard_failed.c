@@ -10,53 +10,15 @@
 #define OCCURS_TOO_MANY_TIMES 5009
 #define RESULT_CODE   268
 
-/* An AVP in the octets of a message. */
-struct raw_avp {
-	uint32_t code, vendor, len;
-	uint8_t flags;
-	struct bytes value;
-	size_t padded;
-};
-
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static bool read_raw(struct bytes in, struct raw_avp *avp)
-{
-	size_t head = 8;
-
-	if (in.n < head)
-		return false;
-	avp->code = be32(in.p);
-	avp->flags = in.p[4];
-	avp->len = be32(in.p + 4) & 0xffffff;
-	avp->vendor = 0;
-	if (avp->flags & AVP_FLAG_VENDOR) {
-		if (in.n < 12)
-			return false;
-		avp->vendor = be32(in.p + 8);
-		head = 12;
-	}
-	if (avp->len < head || avp->len > in.n)
-		return false;
-	avp->value = BYTES(in.p + head, avp->len - head);
-	avp->padded = (avp->len + 3) & ~(size_t)3;
-	if (avp->padded > in.n)
-		avp->padded = in.n;
-	return true;
-}
-
 /* The AVP meant: the last of its kind when there were too many, else the first of that length. */
-static bool find_raw(struct bytes avps, const struct avp_hdr *hdr, bool last, struct raw_avp *_found)
+static bool find_raw(struct bytes avps, const struct avp_hdr *hdr, bool last, struct guard_raw_avp *_found)
 {
 	uint32_t vendor = hdr->avp_flags & AVP_FLAG_VENDOR ? hdr->avp_vendor : 0;
-	struct raw_avp avp;
+	struct guard_raw_avp avp;
 	bool found = false;
 
-	for (; read_raw(avps, &avp); avps = BYTES(avps.p + avp.padded, avps.n - avp.padded)) {
-		if (avp.code != hdr->avp_code || avp.vendor != vendor || (!last && (found || avp.len != hdr->avp_len)))
+	for (; guard_raw_read(avps, &avp); avps = BYTES(avps.p + avp.padded, avps.n - avp.padded)) {
+		if (avp.head.code != hdr->avp_code || avp.head.vendor != vendor || (!last && (found || avp.len != hdr->avp_len)))
 			continue;
 		*_found = avp;
 		found = true;
@@ -88,31 +50,30 @@ static bool is_too_many(struct msg *error)
 	       hdr->avp_value->u32 == OCCURS_TOO_MANY_TIMES;
 }
 
-/* Any octets under any head: an octet string of ours that takes another's name. */
-static void put_raw(struct avp *failed, struct avp *instead_of, const struct raw_avp *raw)
+enum gba_err guard_add_raw(struct avp *failed, const struct guard_avp_head *head, struct bytes octets)
 {
-	union avp_value value = { .os = { .data = (uint8_t *)(uintptr_t)raw->value.p, .len = raw->value.n } }; /* copied */
+	union avp_value value = { .os = { .data = (uint8_t *)(uintptr_t)octets.p, .len = octets.n } }; /* copied */
 	struct avp_hdr *hdr;
 	struct avp *avp;
 
 	if (fd_msg_avp_new(guard_octets_model(), 0, &avp) != 0)
-		return;
+		return GBA_E_NOMEM;
 	if (fd_msg_avp_setvalue(avp, &value) != 0 || fd_msg_avp_hdr(avp, &hdr) != 0 ||
 	    fd_msg_avp_add(failed, MSG_BRW_LAST_CHILD, avp) != 0) {
 		fd_msg_free(avp);
-		return;
+		return GBA_E_NOMEM;
 	}
-	hdr->avp_code = raw->code;
-	hdr->avp_vendor = raw->vendor;
-	hdr->avp_flags = raw->flags;
-	fd_msg_free(instead_of);
+	hdr->avp_code = head->code;
+	hdr->avp_vendor = head->vendor;
+	hdr->avp_flags = head->flags;
+	return GBA_OK;
 }
 
 void guard_mend_failed_avp(struct msg *error)
 {
 	struct avp *failed = child_of(error, FAILED_AVP), *copy = NULL;
 	struct msg *request = NULL;
-	struct raw_avp raw;
+	struct guard_raw_avp raw;
 	struct avp_hdr *hdr;
 	uint8_t *octets;
 	size_t n;
@@ -121,7 +82,8 @@ void guard_mend_failed_avp(struct msg *error)
 	    fd_msg_avp_hdr(copy, &hdr) != 0 || fd_msg_answ_getq(error, &request) != 0 || request == NULL ||
 	    fd_msg_bufferize(request, &octets, &n) != 0)
 		return;
-	if (find_raw(BYTES(octets + HEADER_LEN, n - HEADER_LEN), hdr, is_too_many(error), &raw))
-		put_raw(failed, copy, &raw);
+	if (find_raw(BYTES(octets + HEADER_LEN, n - HEADER_LEN), hdr, is_too_many(error), &raw) &&
+	    guard_add_raw(failed, &raw.head, raw.value) == GBA_OK)
+		fd_msg_free(copy);
 	free(octets);
 }

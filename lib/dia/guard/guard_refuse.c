@@ -2,10 +2,7 @@
 /* Refused requests, and retransmissions: carried to a dispatch thread by a command and an AVP of our own. */
 #include "dia/guard/guard.h"
 
-/* Neither number is assigned; both are removed from what peers send. */
 #define CARRIER_CODE   16777215u   /* command codes 0xfffffe and 0xffffff are for experiments (RFC 6733 11.2.1) */
-#define CARRIER_VENDOR 0xfffff6bau
-#define CARRIER_AVP    1u
 
 #define SESSION_ID	  263
 #define PROXY_INFO	  284
@@ -18,7 +15,8 @@ struct carried {
 	uint32_t result, app, code, failed;
 	uint64_t entry;
 	const char *why; /* static */
-	bool has_failed_value;
+	struct guard_avp_head failed_head;
+	bool has_failed_value, only_head;
 	uint32_t session_id_len, failed_len;
 };
 
@@ -77,7 +75,7 @@ struct dict_object *guard_octets_model(void)
 
 bool guard_is_marker(const struct avp_hdr *hdr)
 {
-	return (hdr->avp_flags & AVP_FLAG_VENDOR) && hdr->avp_vendor == CARRIER_VENDOR;
+	return (hdr->avp_flags & AVP_FLAG_VENDOR) && hdr->avp_vendor == GUARD_VENDOR;
 }
 
 /* Diverting ----------------------------------------------------------------------------------------------------------- */
@@ -124,9 +122,19 @@ static uint32_t any_application(void)
 
 static uint8_t *pack(const struct guard_refusal *refusal, const struct msg_hdr *hdr, struct bytes session_id, size_t *_n)
 {
-	struct carried head = { refusal->result, hdr->msg_appl, hdr->msg_code, refusal->failed, refusal->entry, refusal->why,
-				refusal->failed_value.p != NULL, (uint32_t)session_id.n,
-				(uint32_t)refusal->failed_value.n };
+	struct carried head = {
+		.result = refusal->result,
+		.app = hdr->msg_appl,
+		.code = hdr->msg_code,
+		.failed = refusal->failed,
+		.entry = refusal->entry,
+		.why = refusal->why,
+		.failed_head = refusal->failed_head,
+		.has_failed_value = refusal->failed_value.p != NULL,
+		.only_head = refusal->only_head,
+		.session_id_len = (uint32_t)session_id.n,
+		.failed_len = (uint32_t)refusal->failed_value.n,
+	};
 	uint8_t *packed;
 
 	*_n = sizeof(head) + session_id.n + refusal->failed_value.n;
@@ -195,6 +203,37 @@ static enum gba_err add_failed(struct msg *answer, uint32_t code, bool has_value
 	return add_octets(group, MSG_BRW_LAST_CHILD, model, has_value ? value : BYTES(zero, sizeof(zero)));
 }
 
+/* Least length of a value of this type; an octet string and a group may be empty. */
+static size_t least_value(const struct guard_avp_head *head)
+{
+	struct dict_avp_request by = { .avp_vendor = head->vendor, .avp_code = head->code };
+	struct dict_object *model = NULL;
+	struct dict_avp_data data;
+
+	if (fd_dict_search(fd_g_config->cnf_dict, DICT_AVP, AVP_BY_CODE_AND_VENDOR, &by, &model, 0) != 0 || model == NULL ||
+	    fd_dict_getval(model, &data) != 0)
+		return 0;
+	switch (data.avp_basetype) {
+	case AVP_TYPE_INTEGER32:
+	case AVP_TYPE_UNSIGNED32:
+	case AVP_TYPE_FLOAT32: return 4;
+	case AVP_TYPE_INTEGER64:
+	case AVP_TYPE_UNSIGNED64:
+	case AVP_TYPE_FLOAT64: return 8;
+	default: return 0;
+	}
+}
+
+/* Of an AVP whose length does not fit: its head, and zeros (RFC 6733 7.1.5). */
+static enum gba_err add_failed_head(struct msg *answer, const struct guard_avp_head *head)
+{
+	static const uint8_t zeros[8] = { 0 };
+	struct avp *group;
+	enum gba_err err = add_group(answer, carrier.failed_avp, &group);
+
+	return err == GBA_OK ? guard_add_raw(group, head, BYTES(zeros, least_value(head))) : err;
+}
+
 static enum gba_err add_result(struct msg *answer, uint32_t result, const char *why)
 {
 	union avp_value value = { .u32 = result };
@@ -234,7 +273,9 @@ static struct msg *refusal_answer(struct msg *request, const struct carried *hea
 	(void)add_result(answer, head->result, head->why);
 	if (head->session_id_len > 0)
 		(void)add_octets(answer, MSG_BRW_FIRST_CHILD, carrier.session_id, session_id);
-	if (head->failed != 0)
+	if (head->only_head)
+		(void)add_failed_head(answer, &head->failed_head);
+	else if (head->failed != 0)
 		(void)add_failed(answer, head->failed, head->has_failed_value, failed);
 	return answer;
 }
@@ -302,11 +343,13 @@ static int on_carrier(struct msg **msg, struct avp *avp, struct session *sess, v
 static int define_carrier(void)
 {
 	struct dictionary *dict = fd_g_config->cnf_dict;
-	char vendor_name[] = "gba guard", avp_name[] = "Gba-Guard-Carrier", cmd_name[] = "Gba-Guard-Carrier-Request",
-	     answer_name[] = "Gba-Guard-Carrier-Answer";
-	struct dict_vendor_data vendor = { CARRIER_VENDOR, vendor_name };
-	struct dict_avp_data avp = { CARRIER_AVP,     CARRIER_VENDOR,  avp_name,
-				     AVP_FLAG_VENDOR, AVP_FLAG_VENDOR, AVP_TYPE_OCTETSTRING };
+	char vendor_name[] = "gba guard", avp_name[] = "Gba-Guard-Carrier", note_name[] = "Gba-Guard-Note";
+	char cmd_name[] = "Gba-Guard-Carrier-Request", answer_name[] = "Gba-Guard-Carrier-Answer";
+	struct dict_vendor_data vendor = { GUARD_VENDOR, vendor_name };
+	struct dict_avp_data avp = { GUARD_CARRIER_AVP, GUARD_VENDOR,	 avp_name,
+				     AVP_FLAG_VENDOR,	AVP_FLAG_VENDOR, AVP_TYPE_OCTETSTRING };
+	struct dict_avp_data note = { GUARD_NOTE_AVP,  GUARD_VENDOR,	note_name,
+				      AVP_FLAG_VENDOR, AVP_FLAG_VENDOR, AVP_TYPE_OCTETSTRING };
 	struct dict_cmd_data command = { CARRIER_CODE, cmd_name, CMD_FLAG_REQUEST, CMD_FLAG_REQUEST };
 	struct dict_cmd_data answer = { CARRIER_CODE, answer_name, CMD_FLAG_REQUEST, 0 };
 	int rc;
@@ -314,6 +357,8 @@ static int define_carrier(void)
 	rc = fd_dict_new(dict, DICT_VENDOR, &vendor, NULL, NULL);
 	if (rc == 0)
 		rc = fd_dict_new(dict, DICT_AVP, &avp, NULL, &carrier.avp);
+	if (rc == 0)
+		rc = fd_dict_new(dict, DICT_AVP, &note, NULL, NULL);
 	if (rc == 0)
 		rc = fd_dict_new(dict, DICT_COMMAND, &command, NULL, &carrier.command);
 	if (rc == 0)

@@ -25,6 +25,15 @@ def with_avp(message, code, *avps):
     return message
 
 
+def wrong_length(octets, code, length):
+    """The message's octets with another length in the head of its first AVP of this code."""
+    out, at = bytearray(octets), 20
+    while int.from_bytes(out[at:at + 4], "big") != code:
+        at += int.from_bytes(out[at + 5:at + 8], "big") + 3 & ~3
+    out[at + 5:at + 8] = length.to_bytes(3, "big")
+    return bytes(out)
+
+
 def connect_again(one, host="naf.lab.test"):
     """A connection as soon as the daemon knows that the last one of this peer is gone."""
     for _ in range(100):

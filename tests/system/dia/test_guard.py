@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 from conftest import Daemon, free_port, wait_for
-from stack import BARE, STACK, bir, connect_again, served, with_avp
+from stack import BARE, STACK, bir, connect_again, served, with_avp, wrong_length
 
 from peers import diameter as d
 
@@ -249,7 +249,7 @@ def test_refused_as_specified(connected, stack, case):
     assert (answer.code, answer.app, answer.hbh, answer.e2e) == (message.code, message.app, message.hbh, message.e2e)
     if e_bit is not None:
         assert answer.flags & d.E == e_bit
-    assert not answer.flags & d.R
+    assert not answer.flags & d.R and answer.flags & d.P  # RFC 6733 6.2
     assert answer.find(264).text() == "bsf.lab.test" and answer.find(296).text() == "lab.test"
     assert answer.find(d.PROXY_INFO) is not None
     assert not [a for a in answer.avps if a.vendor == 0xFFFFF6BA]
@@ -261,6 +261,58 @@ def test_refused_as_specified(connected, stack, case):
     if code == 5005:
         assert [set(a.value()) for a in answer.failed()] in ([{0}], [set()])
     assert stack.alive() and served(connected)
+
+
+# RFC 6733 7.1.5: Failed-AVP has the head of the AVP whose length does not fit, and zeros of its type's least length. -------
+def cut(octets, n):
+    """The message's octets less the last n."""
+    return octets[:1] + (len(octets) - n).to_bytes(3, "big") + octets[4:-n]
+
+
+WRONG_LENGTHS = {
+    "beyond the message": (lambda o: wrong_length(o, 402, 0xFFFFFF), d.tgpp(402, b"")),
+    "a word beyond the message": (lambda o: wrong_length(o, 407, 20), d.tgpp(407, 0)),
+    "an octet beyond the message": (lambda o: wrong_length(o, 407, 17), d.tgpp(407, 0)),
+    "of a number of the base protocol": (lambda o: wrong_length(o, 277, 4000), d.u32(277, 0)),
+    "of a group": (lambda o: wrong_length(o, 260, 4000), d.Avp(260, b"")),
+    "of the first AVP": (lambda o: wrong_length(o, 263, 0xFFFFFF), d.Avp(263, b"")),
+    "of an unknown AVP": (lambda o: o[:1] + (len(o) + 12).to_bytes(3, "big") + o[4:] + struct.pack("!III", 4711, 13, 0),
+                          d.Avp(4711, b"", flags=0)),
+    "below its head": (lambda o: wrong_length(o, 401, 11), d.tgpp(401, b"")),
+    "below any head": (lambda o: wrong_length(o, 264, 7), d.Avp(264, b"")),
+    "of zero": (lambda o: wrong_length(o, 296, 0), d.Avp(296, b"")),
+    "head without its vendor": (lambda o: cut(o, 8), d.Avp(407, b"", 0, flags=d.V | d.M)),
+    "head of four octets": (lambda o: cut(o, 12), d.Avp(407, b"", flags=0)),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_LENGTHS)
+def test_an_avp_whose_length_does_not_fit(connected, stack, case):
+    spoil, failed = WRONG_LENGTHS[case]
+    before, message = len(stack.log()), bir(connected, gba_u_aware=1)
+    assert message.avps[-1].code == 407
+    first, second = bir(connected), bir(connected)
+    connected.send(first)
+    message.hbh, message.e2e = first.hbh + 0x10000000, first.e2e ^ 0x55555555
+    answers = connected.expect(message)
+    connected.send_raw(spoil(message.encode()))
+    connected.send(second)
+    answer = answers.get(timeout=15)
+    assert answer.result() == (0, 5014) and not answer.flags & (d.R | d.E) and answer.flags & d.P
+    assert (answer.code, answer.app, answer.e2e) == (310, d.ZN, message.e2e)
+    assert answer.find(264).text() == "bsf.lab.test" and answer.find(296).text() == "lab.test"
+    if case != "of the first AVP":
+        assert answer.find(263).value() == message.find(263).value()
+    assert [(a.code, a.vendor, a.flags) for a in answer.failed()] == [(failed.code, failed.vendor, failed.flags)]
+    assert answer.failed()[0].value() == failed.value()
+    assert [connected.wait(m, 15).result() for m in (first, second)] == [(0, 2001)] * 2  # the connection goes on
+    assert wait_for(lambda: "invalid length of an AVP" in stack.log()[before:], 15)
+
+
+def test_the_bare_daemon_closes_the_connection_instead(daemon):
+    with daemon(BARE).client() as peer:
+        peer.send_raw(wrong_length(bir(peer).encode(), 402, 0xFFFFFF))
+        assert peer.closed.wait(15)
 
 
 @pytest.mark.parametrize("case,says", [("no NAF-Id", "'NAF-Id'"), ("two B-TIDs", "'Transaction-Identifier'"), ("unknown AVP with M", ""),

@@ -8,6 +8,7 @@ import pytest
 from conftest import free_port, wait_for
 
 from peers import diameter as d
+from stack import wrong_length
 
 OUTCOME = re.compile(r"outcome (\d+): (\w+) vendor=(\d+) code=(\d+) answer=(\w+)")
 
@@ -73,6 +74,8 @@ UNUSABLE = {
     "result of three octets": lambda c, m: m.answer(c.origin(), [d.Avp(268, b"\1\2\3")]),
     "our own Origin-Host": lambda c, m: m.answer(("naf.lab.test", "lab.test"), [d.result(2001)]),
     "nothing": lambda c, m: d.Message(m.code, m.app, [], d.P, m.hbh, m.e2e),
+    "an AVP longer than the answer": lambda c, m: wrong_length(bia(c, m, d.tgpp(405, b"k" * 32)).encode(), 405, 0xFFFFFF),
+    "an AVP shorter than its head": lambda c, m: wrong_length(bia(c, m, d.tgpp(405, b"k" * 32)).encode(), 405, 11),
     "carrier of the guard alone": lambda c, m: d.Message(m.code, m.app, [d.Avp(1, b"x" * 64, 0xFFFFF6BA)], d.P, m.hbh, m.e2e),
 }
 
