@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ue/client.h"
+#include "ue/client_priv.h"
 
 #include <stdio.h>
 
@@ -8,13 +8,7 @@
 #include "core/trace.h"
 #include "ue/usim/soft_usim.h"
 
-#define BOOTSTRAP_WAIT_MS (2 * UB_TIMEOUT_MS) /* for a run of another thread or process */
 #define RETRY_AFTER_LIMIT 3600                /* [s] nobody is kept from asking for longer */
-
-struct client {
-	struct state *state;
-	struct client_conf conf;
-};
 
 struct client *client_new(TALLOC_CTX *mem_ctx, struct state *state, const struct client_conf *conf)
 {
@@ -28,15 +22,6 @@ struct client *client_new(TALLOC_CTX *mem_ctx, struct state *state, const struct
 		client->conf.now = clock_now;
 	return client;
 }
-
-/* What one call needs of the folder, below its own context. */
-struct view {
-	struct client *client;
-	struct profiles *profiles;
-	const struct profile *profile;
-	struct tokens *tokens;
-	time_t now;
-};
 
 static enum gba_err view_profile(struct client *client, struct view **_view, struct why *why)
 {
@@ -62,8 +47,9 @@ static enum gba_err view_profile(struct client *client, struct view **_view, str
 }
 
 /* One transaction on the token store. */
-static enum gba_err with_tokens(struct view *view, enum gba_err (*change)(struct view *view, void *arg, bool *_changed),
-				void *arg, struct why *why)
+enum gba_err client_with_tokens(struct view *view,
+				enum gba_err (*change)(struct view *view, void *arg, bool *_changed), void *arg,
+				struct why *why)
 {
 	enum gba_err err, saved = GBA_OK;
 	bool changed = false;
@@ -87,14 +73,6 @@ static enum gba_err with_tokens(struct view *view, enum gba_err (*change)(struct
 	return err;
 }
 
-struct wanted {
-	struct bytes naf;
-	const char *refused;
-	struct client_run *run;
-	char tmpi[GBA_TMPI_MAX];
-	time_t not_before;
-};
-
 static void fill_run(const struct token_realm *realm, struct client_run *run)
 {
 	snprintf(run->profile, sizeof(run->profile), "%s", realm->profile);
@@ -105,7 +83,7 @@ static void fill_run(const struct token_realm *realm, struct client_run *run)
 }
 
 /* A stored token that will do; GBA_E_NOT_FOUND: bootstrap. */
-static enum gba_err find_token(struct view *view, void *arg, bool *_changed)
+enum gba_err client_find_token(struct view *view, void *arg, bool *_changed)
 {
 	struct wanted *wanted = arg;
 	struct token_realm *realm;
@@ -230,7 +208,7 @@ static enum gba_err run_ub(struct view *view, struct wanted *wanted, struct toke
 }
 
 /* The 10.4 flow, under the bootstrap lock. */
-static enum gba_err bootstrap(struct view *view, struct wanted *wanted, struct why *why)
+enum gba_err client_run_ub(struct view *view, struct wanted *wanted, struct why *why)
 {
 	struct outcome outcome = { .wanted = wanted };
 	struct token_realm *realm = &outcome.realm;
@@ -249,7 +227,7 @@ static enum gba_err bootstrap(struct view *view, struct wanted *wanted, struct w
 		if (!result.tmpi_refused)
 			memcpy(realm->tmpi, wanted->tmpi, sizeof(realm->tmpi));
 		if (result.retry_after > 0 || result.tmpi_refused)
-			with_tokens(view, keep_failure, &outcome, NULL);
+			client_with_tokens(view, keep_failure, &outcome, NULL);
 		return err;
 	}
 	memcpy(realm->btid, result.btid, sizeof(realm->btid));
@@ -258,7 +236,7 @@ static enum gba_err bootstrap(struct view *view, struct wanted *wanted, struct w
 	realm->expires = result.expires;
 	realm->in_usim = result.in_usim;
 	realm->ks = result.ks;
-	err = with_tokens(view, keep_token, &outcome, why);
+	err = client_with_tokens(view, keep_token, &outcome, why);
 	if (err != GBA_OK)
 		return err;
 	trace_token(&result);
@@ -270,7 +248,7 @@ static enum gba_err bootstrap(struct view *view, struct wanted *wanted, struct w
 /* Bootstrap unless somebody else did while we waited for our turn. */
 static enum gba_err in_turn(struct view *view, struct wanted *wanted, bool force, struct why *why)
 {
-	enum gba_err err = with_tokens(view, find_token, wanted, why);
+	enum gba_err err = client_with_tokens(view, client_find_token, wanted, why);
 
 	if (err != GBA_E_NOT_FOUND && !(err == GBA_OK && force))
 		return err;
@@ -279,7 +257,7 @@ static enum gba_err in_turn(struct view *view, struct wanted *wanted, bool force
 		return why_fail(why, GBA_E_BUSY, "BSF asked to be left alone for another %u s",
 			       wanted->run->retry_after);
 	}
-	return bootstrap(view, wanted, why);
+	return client_bootstrap_changing(view, wanted, why);
 }
 
 /* The profile is read under the lock: a switch of realm waits for the end of a run, and the next run sees the new one.
@@ -290,7 +268,7 @@ static enum gba_err bootstrap_in_turn(struct client *client, struct wanted *want
 	enum gba_err err;
 	int turn;
 
-	err = state_lock(client->state, "bootstrap", BOOTSTRAP_WAIT_MS, &turn);
+	err = state_lock(client->state, "bootstrap", CLIENT_LOCK_WAIT_MS, &turn);
 	if (err != GBA_OK)
 		return why_fail(why, err, "another bootstrapping does not end");
 	err = view_profile(client, &view, why);
@@ -316,7 +294,7 @@ enum gba_err client_bootstrap(struct client *client, struct bytes naf, const cha
 	err = view_profile(client, &view, why);
 	if (err != GBA_OK)
 		return err;
-	err = with_tokens(view, find_token, &wanted, why);
+	err = client_with_tokens(view, client_find_token, &wanted, why);
 	talloc_free(view);
 	if (err == GBA_E_NOT_FOUND || (err == GBA_OK && force))
 		return bootstrap_in_turn(client, &wanted, force, why);
@@ -377,7 +355,7 @@ static enum gba_err source_key(void *arg, const struct token_ref *token, struct 
 	err = view_profile(arg, &view, NULL);
 	if (err != GBA_OK)
 		return err;
-	err = with_tokens(view, derive, &wanted, NULL);
+	err = client_with_tokens(view, derive, &wanted, NULL);
 	talloc_free(view);
 	return err;
 }
@@ -404,7 +382,7 @@ static enum gba_err source_end(void *arg, struct bytes naf, const struct token_r
 	err = view_profile(arg, &view, NULL);
 	if (err != GBA_OK)
 		return err;
-	err = with_tokens(view, end_token, &ending, NULL);
+	err = client_with_tokens(view, end_token, &ending, NULL);
 	talloc_free(view);
 	return err;
 }
@@ -432,7 +410,7 @@ struct token_source client_source(struct client *client)
 }
 
 /* Tokens first: a crash in between leaves the old realm active without a token, never two realms with one. */
-static enum gba_err switch_locked(struct state *state, const char *name, struct why *why)
+enum gba_err client_switch_locked(struct state *state, const char *name, struct why *why)
 {
 	TALLOC_CTX *tmp = talloc_new(NULL);
 	struct profiles *profiles;
@@ -465,13 +443,13 @@ enum gba_err client_switch(struct state *state, const char *profile, struct why 
 	enum gba_err err;
 	int turn, lock;
 
-	err = state_lock(state, "bootstrap", BOOTSTRAP_WAIT_MS,
+	err = state_lock(state, "bootstrap", CLIENT_LOCK_WAIT_MS,
 			 &turn); /* a run in progress would store under the old realm */
 	if (err != GBA_OK)
 		return why_fail(why, err, "a bootstrapping does not end");
 	err = tokens_lock(state, &lock);
 	if (err == GBA_OK) {
-		err = switch_locked(state, profile, why);
+		err = client_switch_locked(state, profile, why);
 		state_unlock(lock);
 	}
 	state_unlock(turn);

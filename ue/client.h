@@ -8,6 +8,8 @@
 #include "ue/token_source.h"
 #include "ue/ub.h"
 
+#define CLIENT_LOCK_WAIT_MS (2 * UB_TIMEOUT_MS) /* for a run of another thread or process */
+
 struct client_conf {
 	const char *product;           /* User-Agent on Ub */
 	unsigned int timeout_ms;       /* of a bootstrapping run; 0: UB_TIMEOUT_MS */
@@ -44,5 +46,18 @@ struct token_source client_source(struct client *client);
 /** Make another realm the active one; tokens of the others are retired (Y.3056 9.3-8, 9.3-9). @retval GBA_E_NOT_FOUND
  */
 enum gba_err client_switch(struct state *state, const char *profile, struct why *why);
+
+/** A key update (Y.3056 10.6) and the profile that goes with it. Texts: "" when not set. */
+struct client_update {
+	struct bytes message;
+	const char *profile; /* name of the new realm's */
+	const char *url, *connect, *ca_file;
+	bool again; /* the USIM may have taken it already: make the profile good */
+};
+/** Let the USIM of the active profile take it, and add the new realm's profile. The next bootstrapping tries the new
+ * realm first. @return all of soft_usim_update(), profiles_add() */
+enum gba_err client_update(struct client *client, const struct client_update *ask, struct why *why);
+/** Has the active profile's USIM keys of two operators? */
+bool client_changing(struct client *client);
 
 #endif

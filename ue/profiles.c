@@ -18,7 +18,7 @@ static const struct text_row {
 	}
 	TEXT("name", name, true),        TEXT("bsf", bsf, true),          TEXT("url", url, false),
 	TEXT("connect", connect, false), TEXT("ca-file", ca_file, false), TEXT("usim", usim, true),
-	TEXT("impi", impi, false),
+	TEXT("impi", impi, false),       TEXT("replaces", replaces, false),
 #undef TEXT
 };
 #define TEXT_ROWS (sizeof(text_rows) / sizeof(text_rows[0]))
@@ -106,6 +106,8 @@ enum gba_err profile_check(const struct profile *profile, struct why *why)
 		return why_fail(why, GBA_E_SYNTAX, "USIM name: 1 to 31 letters, digits, '-', '_', '.'");
 	if (profile->impi[0] != '\0' && !impi_valid(bytes_of(profile->impi)))
 		return why_fail(why, GBA_E_IMPI_SYNTAX, "IMPI: not user@realm");
+	if (profile->replaces[0] != '\0' && !state_name_valid(bytes_of(profile->replaces)))
+		return why_fail(why, GBA_E_SYNTAX, "profile replaced: 1 to 31 letters, digits, '-', '_', '.'");
 	return GBA_OK;
 }
 

@@ -21,6 +21,7 @@ struct profile {
 	char ca_file[PROFILE_URL_MAX + 1]; /* PEM: trust for https URLs; not set: the system's */
 	char usim[STATE_NAME_MAX + 1];     /* whose keys */
 	char impi[IMPI_MAX + 1];           /* not set: the USIM's */
+	char replaces[STATE_NAME_MAX + 1]; /* profile of the operator being left (Y.3056 10.6), until that is final */
 	bool announce;                     /* tell the BSF which application the token is wanted for (Y.3056 10.4-1a) */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file "tokens", opened. */
-#include "ue/record.h"
+#include "core/record.h"
 #include "ue/token.h"
 
 #define MAGIC  0x47555454U /* "GUTT" */

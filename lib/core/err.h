@@ -48,7 +48,10 @@
 	X(GBA_E_REALM,            "realm is not the node addressed",     "DIAMETER_UNABLE_TO_COMPLY",                     502) \
 	X(GBA_E_SQN_USED_UP,      "no sequence number left for key",     "DIAMETER_UNABLE_TO_COMPLY",                     500) \
 	X(GBA_E_STALE,            "changed meanwhile",                   "DIAMETER_UNABLE_TO_COMPLY",                     412) \
-	X(GBA_E_STATE,            "not possible in this state",          "DIAMETER_UNABLE_TO_COMPLY",                     409)
+	X(GBA_E_STATE,            "not possible in this state",          "DIAMETER_UNABLE_TO_COMPLY",                     409) \
+	X(GBA_E_SIGNATURE,        "not from the operator trusted",       "DIAMETER_ERROR_NOT_AUTHORIZED",                 403) \
+	X(GBA_E_REPLAY,           "older than what is known",            "DIAMETER_UNABLE_TO_COMPLY",                     409) \
+	X(GBA_E_KYC,              "user or device not verified",         "DIAMETER_ERROR_NOT_AUTHORIZED",                 403)
 
 #define GBA_ERR_ID(id, text, diameter, http) id,
 enum gba_err { GBA_ERRORS(GBA_ERR_ID) GBA_ERR_COUNT };

@@ -272,9 +272,9 @@ END_TEST
 
 static enum gba_err ahead(struct soft_usim_data *data, void *arg)
 {
-	data->sqn.seq[0] = 0x1000 >> 5;
+	data->active.sqn.seq[0] = 0x1000 >> 5;
 	(void)arg;
-	data->sqn.seq[1] = 1;
+	data->active.sqn.seq[1] = 1;
 	return GBA_OK;
 }
 

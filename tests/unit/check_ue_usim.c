@@ -94,7 +94,7 @@ static enum gba_err put_sqn(struct soft_usim_data *data, void *arg)
 	size_t i;
 
 	for (i = 0; i < 32; i++)
-		data->sqn.seq[i] = (sqn >> 5) - (i == (sqn & 31) || sqn >> 5 == 0 ? 0 : 1);
+		data->active.sqn.seq[i] = (sqn >> 5) - (i == (sqn & 31) || sqn >> 5 == 0 ? 0 : 1);
 	return GBA_OK;
 }
 
@@ -133,9 +133,9 @@ START_TEST(a_challenge_is_taken_once)
 	ck_assert_err(authenticate(usim, USIM_3G, EX_RAND, EX_AUTN, &reply), GBA_OK);
 	ck_assert_err(authenticate(usim, USIM_3G, EX_RAND, EX_AUTN, &reply), GBA_E_AKA_SYNC);
 	ck_assert_err(soft_usim_load(test_ctx, state, "default", &data), GBA_OK);
-	ck_assert_uint_eq(data->sqn.seq[1], 1); /* SQN 0x21: SEQ 1, IND 1 */
-	ck_assert_uint_eq(data->sqn.seq[0], 0);
-	ck_assert_uint_eq(sqn_array_highest(&data->sqn), 0x21);
+	ck_assert_uint_eq(data->active.sqn.seq[1], 1); /* SQN 0x21: SEQ 1, IND 1 */
+	ck_assert_uint_eq(data->active.sqn.seq[0], 0);
+	ck_assert_uint_eq(sqn_array_highest(&data->active.sqn), 0x21);
 	/* the same SEQ under another IND has not been seen: SQN 0x22 and its MAC by an independent implementation */
 	ck_assert_err(authenticate(usim, USIM_3G, EX_RAND, EX_AUTN_IND2, &reply), GBA_OK);
 	ck_assert_err(authenticate(usim, USIM_3G, EX_RAND, EX_AUTN_IND2, &reply), GBA_E_AKA_SYNC);
@@ -151,12 +151,12 @@ START_TEST(tuak_card)
 	struct usim_reply reply;
 	struct usim usim;
 
-	data->key = (struct aka_key){ .alg = AKA_TUAK, .k_len = 16, .res_len = 4, .tuak_iterations = 1 };
-	memset(data->key.k, 0xab, 16);
-	memcpy(data->key.opc, fixture_hex("bd04d9530e87513c5d837ac2ad954623a8e2330c115305a73eb45d1f40cccbff").p, 32);
-	sqn_array_init(&data->sqn, SQN_IND_BITS_DEFAULT);
-	strcpy(data->identity.imsi, EX_IMSI);
-	strcpy(data->identity.impi, EX_IMPI);
+	data->active.key = (struct aka_key){ .alg = AKA_TUAK, .k_len = 16, .res_len = 4, .tuak_iterations = 1 };
+	memset(data->active.key.k, 0xab, 16);
+	memcpy(data->active.key.opc, fixture_hex("bd04d9530e87513c5d837ac2ad954623a8e2330c115305a73eb45d1f40cccbff").p, 32);
+	sqn_array_init(&data->active.sqn, SQN_IND_BITS_DEFAULT);
+	strcpy(data->active.identity.imsi, EX_IMSI);
+	strcpy(data->active.identity.impi, EX_IMPI);
 	ck_assert_err(soft_usim_create(state, "tuak", data), GBA_OK);
 	ck_assert_err(soft_usim_open(test_ctx, state, "tuak", &usim), GBA_OK);
 	ck_assert_err(authenticate(usim, USIM_3G, "42424242424242424242424242424242", TUAK_AUTN, &reply), GBA_OK);

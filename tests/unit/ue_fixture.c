@@ -48,16 +48,16 @@ struct usim ue_fixture_usim(struct state *state, bool gba_u)
 	struct soft_usim_data *data = soft_usim_data_new(test_ctx, &owner);
 	struct usim usim;
 
-	data->key.alg = AKA_MILENAGE;
-	data->key.k_len = 16;
-	data->key.res_len = 8;
-	data->key.tuak_iterations = 1;
-	memcpy(data->key.k, fixture_hex("465b5ce8b199b49faa5f0a2ee238a6bc").p, 16);
-	memcpy(data->key.opc, fixture_hex("cd63cb71954a9f4e48a5994e37a02baf").p, 16);
-	sqn_array_init(&data->sqn, SQN_IND_BITS_DEFAULT);
-	strcpy(data->identity.imsi, EX_IMSI);
-	strcpy(data->identity.impi, EX_IMPI);
-	data->identity.gba_u = gba_u;
+	data->active.key.alg = AKA_MILENAGE;
+	data->active.key.k_len = 16;
+	data->active.key.res_len = 8;
+	data->active.key.tuak_iterations = 1;
+	memcpy(data->active.key.k, fixture_hex("465b5ce8b199b49faa5f0a2ee238a6bc").p, 16);
+	memcpy(data->active.key.opc, fixture_hex("cd63cb71954a9f4e48a5994e37a02baf").p, 16);
+	sqn_array_init(&data->active.sqn, SQN_IND_BITS_DEFAULT);
+	strcpy(data->active.identity.imsi, EX_IMSI);
+	strcpy(data->active.identity.impi, EX_IMPI);
+	data->active.identity.gba_u = gba_u;
 	ck_assert_err(soft_usim_create(state, "default", data), GBA_OK);
 	talloc_free(owner);
 	ck_assert_err(soft_usim_open(test_ctx, state, "default", &usim), GBA_OK);

@@ -4,14 +4,30 @@
 
 #include "core/codec.h"
 #include "ue/cli/ue.h"
+#include "ue/usim/device_cert.h"
 #include "ue/usim/soft_usim.h"
 
 #define USIM_DEFAULT "default"
+
+/* What lets a card change its operator (Y.3056 10.6). */
+struct operator_args {
+	const char *name, *transfer_key, *anchor, *certificate, *private_key;
+};
+
+#define OPERATOR_OPTS(st)                                                                                              \
+	CLI_OPT_TEXT("--operator", "REALM", st, provider.name, "Operator the card is with, by its Diameter realm"),    \
+		CLI_OPT_TEXT("--transfer-key-file", "FILE", st, provider.transfer_key,                                 \
+			     "64 hex digits: what opens key updates; \"-\": standard input"),                          \
+		CLI_OPT_TEXT("--anchor", "HEX", st, provider.anchor, "Operator's public key: what signs updates"),     \
+		CLI_OPT_TEXT("--certificate", "FILE", st, provider.certificate,                                        \
+			     "Device certificate (PEM) for asymmetric bootstrapping"),                                 \
+		CLI_OPT_TEXT("--private-key", "FILE", st, provider.private_key, "Its private key (PEM)")
 
 struct create_args {
 	const char *imsi, *impi, *k, *op, *opc, *key_file, *algorithm, *sqn;
 	uint32_t mnc_digits, res_len, iterations, ind_bits;
 	bool gba_u;
+	struct operator_args provider;
 };
 
 static const struct cli_opt create_opts[] = {
@@ -33,6 +49,7 @@ static const struct cli_opt create_opts[] = {
 	CLI_OPT_TEXT("--sqn", "HEX", struct create_args, sqn,
 		     "Highest SQN already accepted, twelve digits; 0 otherwise"),
 	CLI_OPT_FLAG("--gba-u", struct create_args, gba_u, "The card does GBA_U: Ks never leaves it"),
+	OPERATOR_OPTS(struct create_args),
 	CLI_OPT_END,
 };
 
@@ -48,6 +65,7 @@ static const struct cli_opt show_opts[] = {
 struct set_args {
 	const char *sqn, *impi, *gba_u;
 	uint32_t ind; /* UINT32_MAX: all */
+	struct operator_args provider;
 };
 
 static const struct cli_opt set_opts[] = {
@@ -56,6 +74,7 @@ static const struct cli_opt set_opts[] = {
 	CLI_OPT_NUMBER("--ind", "N", 0, 255, struct set_args, ind, "With --sqn: this element of the array only"),
 	CLI_OPT_TEXT("--impi", "IMPI", struct set_args, impi, "Private identity"),
 	CLI_OPT_TEXT("--gba-u", "on|off", struct set_args, gba_u, "GBA_U capability"),
+	OPERATOR_OPTS(struct set_args),
 	CLI_OPT_END,
 };
 
@@ -229,6 +248,58 @@ static enum gba_err set_identity(struct cli *cli, const struct create_args *args
 	return err;
 }
 
+static enum gba_err read_transfer_key(struct cli *cli, const char *path, struct soft_usim_slot *slot)
+{
+	FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	char line[128] = "";
+	enum gba_err err;
+
+	if (in == NULL)
+		return why_fail(&cli->why, gba_err_from_errno(errno), "%s: %s", path, strerror(errno));
+	setvbuf(in, NULL, _IONBF, 0);
+	if (fgets(line, sizeof(line), in) == NULL)
+		line[0] = '\0';
+	if (in != stdin)
+		fclose(in);
+	err = hex_decode(trimmed(bytes_of(line)), slot->transfer_key, TRANSFER_KEY_LEN);
+	SECRET_WIPE(line);
+	if (err != GBA_OK)
+		return why_fail(&cli->why, err, "%s: not 64 hex digits", path);
+	slot->has_transfer_key = true;
+	return GBA_OK;
+}
+
+static enum gba_err set_anchor(struct cli *cli, const char *text, struct soft_usim_data *data)
+{
+	uint8_t public[OP_PUBLIC_LEN];
+
+	if (hex_decode(bytes_of(text), data->anchor, OP_SIGN_LEN) != GBA_OK) {
+		if (hex_decode(bytes_of(text), public, OP_PUBLIC_LEN) != GBA_OK)
+			return why_fail(&cli->why, GBA_E_SYNTAX, "--anchor: 64 or 128 hex digits");
+		memcpy(data->anchor, public, OP_SIGN_LEN);
+	}
+	data->has_anchor = true;
+	return GBA_OK;
+}
+
+static enum gba_err set_operator(struct cli *cli, const struct operator_args *op, struct soft_usim_data *data)
+{
+	struct soft_usim_slot *slot = &data->active;
+	enum gba_err err = GBA_OK;
+
+	if (op->name != NULL && !fqdn_valid(bytes_of(op->name)))
+		return why_fail(&cli->why, GBA_E_SYNTAX, "--operator: not a realm");
+	if (op->name != NULL)
+		snprintf(slot->operator, sizeof(slot->operator), "%s", op->name);
+	if (op->transfer_key != NULL)
+		err = read_transfer_key(cli, op->transfer_key, slot);
+	if (err == GBA_OK && op->anchor != NULL)
+		err = set_anchor(cli, op->anchor, data);
+	if (err == GBA_OK && (op->certificate != NULL || op->private_key != NULL))
+		err = device_cert_read(op->certificate, op->private_key, data, &cli->why);
+	return err;
+}
+
 static enum gba_err create(struct cli *cli, const struct create_args *args, struct soft_usim_data *data)
 {
 	struct secret *owner = secret_new(cli->ctx, sizeof(struct key_text));
@@ -238,15 +309,17 @@ static enum gba_err create(struct cli *cli, const struct create_args *args, stru
 	if (owner == NULL)
 		return GBA_E_NOMEM;
 	text = (struct key_text *)(void *)owner->p;
-	sqn_array_init(&data->sqn, args->ind_bits);
-	err = set_identity(cli, args, &data->identity);
+	sqn_array_init(&data->active.sqn, args->ind_bits);
+	err = set_identity(cli, args, &data->active.identity);
 	if (err == GBA_OK)
 		err = gather_keys(cli, args, text);
 	if (err == GBA_OK)
-		err = make_key(cli, args, text, &data->key);
+		err = make_key(cli, args, text, &data->active.key);
 	if (err == GBA_OK && args->sqn != NULL)
-		err = set_sqn(cli, &data->sqn, args->sqn, UINT32_MAX);
-	if (err == GBA_OK && aka_key_check(&data->key) != GBA_OK)
+		err = set_sqn(cli, &data->active.sqn, args->sqn, UINT32_MAX);
+	if (err == GBA_OK)
+		err = set_operator(cli, &args->provider, data);
+	if (err == GBA_OK && aka_key_check(&data->active.key) != GBA_OK)
 		err = why_fail(&cli->why, GBA_E_RANGE, "the algorithm does not have a RES or K of this length");
 	talloc_free(owner);
 	return err;
@@ -266,15 +339,27 @@ static void put_usim(struct cli *cli, const char *name, const struct soft_usim_d
 	uint8_t sqn[AKA_SQN_LEN];
 
 	cli_put(cli, "usim", json_string(name));
-	cli_put(cli, "imsi", json_string(data->identity.imsi));
-	cli_put(cli, "impi", json_string(data->identity.impi));
-	cli_put(cli, "algorithm", json_string(data->key.alg == AKA_TUAK ? "tuak" : "milenage"));
-	cli_put(cli, "k-bits", json_integer((json_int_t)data->key.k_len * 8));
-	cli_put(cli, "res-len", json_integer((json_int_t)data->key.res_len));
-	cli_put(cli, "ind-bits", json_integer((json_int_t)data->sqn.ind_bits));
-	sqn_to_octets(sqn_array_highest(&data->sqn), sqn);
+	cli_put(cli, "imsi", json_string(data->active.identity.imsi));
+	cli_put(cli, "impi", json_string(data->active.identity.impi));
+	cli_put(cli, "algorithm", json_string(data->active.key.alg == AKA_TUAK ? "tuak" : "milenage"));
+	cli_put(cli, "k-bits", json_integer((json_int_t)data->active.key.k_len * 8));
+	cli_put(cli, "res-len", json_integer((json_int_t)data->active.key.res_len));
+	cli_put(cli, "ind-bits", json_integer((json_int_t)data->active.sqn.ind_bits));
+	sqn_to_octets(sqn_array_highest(&data->active.sqn), sqn);
 	put_hex(cli, "sqn-ms", sqn, sizeof(sqn));
-	cli_put(cli, "gba-u", json_boolean(data->identity.gba_u));
+	cli_put(cli, "gba-u", json_boolean(data->active.identity.gba_u));
+	if (data->active.operator[0] != '\0') {
+		cli_put(cli, "operator", json_string(data->active.operator));
+		cli_put(cli, "counter", json_integer((json_int_t)data->active.counter));
+	}
+	if (data->has_pending) {
+		cli_put(cli, "pending-operator", json_string(data->pending.operator));
+		cli_put(cli, "pending-impi", json_string(data->pending.identity.impi));
+	}
+	if (data->has_anchor)
+		put_hex(cli, "anchor", data->anchor, sizeof(data->anchor));
+	if (data->cert_n > 0)
+		cli_put(cli, "certificate", json_boolean(true));
 	if (data->btid[0] != '\0') {
 		cli_put(cli, "btid", json_string(data->btid));
 		cli_put(cli, "expires", cli_time(data->expires));
@@ -326,8 +411,8 @@ static enum gba_err cmd_show(struct cli *cli, void *args)
 		return err;
 	put_usim(cli, usim_name(cli), data);
 	if (show->reveal) {
-		put_hex(cli, "k", data->key.k, data->key.k_len);
-		put_hex(cli, "opc", data->key.opc, data->key.alg == AKA_TUAK ? 32 : 16);
+		put_hex(cli, "k", data->active.key.k, data->active.key.k_len);
+		put_hex(cli, "opc", data->active.key.opc, data->active.key.alg == AKA_TUAK ? 32 : 16);
 	}
 	return GBA_OK;
 }
@@ -346,12 +431,14 @@ static enum gba_err edit_usim(struct soft_usim_data *data, void *arg)
 	if (args->gba_u != NULL && strcmp(args->gba_u, "on") != 0 && strcmp(args->gba_u, "off") != 0)
 		return why_fail(&cli->why, GBA_E_SYNTAX, "--gba-u: on or off");
 	if (args->gba_u != NULL)
-		data->identity.gba_u = strcmp(args->gba_u, "on") == 0;
+		data->active.identity.gba_u = strcmp(args->gba_u, "on") == 0;
 	if (args->impi != NULL && !impi_valid(bytes_of(args->impi)))
 		return why_fail(&cli->why, GBA_E_IMPI_SYNTAX, "--impi: not user@realm");
 	if (args->impi != NULL)
-		snprintf(data->identity.impi, sizeof(data->identity.impi), "%s", args->impi);
-	return args->sqn != NULL ? set_sqn(cli, &data->sqn, args->sqn, args->ind) : GBA_OK;
+		snprintf(data->active.identity.impi, sizeof(data->active.identity.impi), "%s", args->impi);
+	if (set_operator(cli, &args->provider, data) != GBA_OK)
+		return GBA_E_SYNTAX;
+	return args->sqn != NULL ? set_sqn(cli, &data->active.sqn, args->sqn, args->ind) : GBA_OK;
 }
 
 static enum gba_err cmd_set(struct cli *cli, void *args)

@@ -75,11 +75,11 @@ enum gba_err soft_usim_create(struct state *state, const char *name, const struc
 	enum gba_err err;
 	int lock;
 
-	if (!state_name_valid(bytes_of(name)) || !imsi_valid(bytes_of(data->identity.imsi)))
+	if (!state_name_valid(bytes_of(name)) || !imsi_valid(bytes_of(data->active.identity.imsi)))
 		return GBA_E_RANGE;
-	if (!impi_valid(bytes_of(data->identity.impi)))
+	if (!impi_valid(bytes_of(data->active.identity.impi)))
 		return GBA_E_IMPI_SYNTAX;
-	err = aka_key_check(&data->key);
+	err = aka_key_check(&data->active.key);
 	if (err != GBA_OK)
 		return err;
 	file_name(name, file);
@@ -136,7 +136,7 @@ static enum gba_err card_identity(void *card, struct usim_identity *_identity)
 		return GBA_E_NOMEM;
 	err = load(usim->state, usim->name, data);
 	if (err == GBA_OK)
-		*_identity = data->identity;
+		*_identity = data->active.identity;
 	talloc_free(owner);
 	return err;
 }
@@ -150,7 +150,7 @@ struct authenticate {
 };
 
 /* TS 33.102 6.3.3: MAC, then SQN; GBA_U first undoes MAC* (TS 33.220 5.3.2). */
-static enum gba_err check_challenge(struct soft_usim_data *data, struct authenticate *auth)
+static enum gba_err check_challenge(struct soft_usim_slot *slot, struct authenticate *auth)
 {
 	uint8_t ck[AKA_CK_LEN], ik[AKA_IK_LEN], mask[AKA_MAC_LEN];
 	bool gba = auth->context == USIM_GBA;
@@ -158,20 +158,42 @@ static enum gba_err check_challenge(struct soft_usim_data *data, struct authenti
 	uint64_t sqn;
 
 	if (gba) {
-		aka_ck_ik(&data->key, auth->rand, ck, ik);
+		aka_ck_ik(&slot->key, auth->rand, ck, ik);
 		gba_u_mac_mask(ik, mask);
 		SECRET_WIPE(ck);
 		SECRET_WIPE(ik);
 	}
-	err = aka_challenge_check(&data->key, auth->rand, auth->autn, gba ? mask : NULL, &auth->vector, &sqn);
+	err = aka_challenge_check(&slot->key, auth->rand, auth->autn, gba ? mask : NULL, &auth->vector, &sqn);
 	if (gba)
 		SECRET_WIPE(mask);
 	if (err != GBA_OK)
 		return err;
-	err = sqn_accept(&data->sqn, sqn);
+	err = sqn_accept(&slot->sqn, sqn);
 	if (err == GBA_E_AKA_SYNC &&
-	    aka_auts_make(&data->key, auth->rand, sqn_array_highest(&data->sqn), auth->auts) != GBA_OK)
+	    aka_auts_make(&slot->key, auth->rand, sqn_array_highest(&slot->sqn), auth->auts) != GBA_OK)
 		return GBA_E_INTERNAL;
+	return err;
+}
+
+/* The new operator has its first token: its slot becomes the only one, the old keys are gone (Y.3056 10.6.1-4). */
+static void promote(struct soft_usim_data *data)
+{
+	data->active = data->pending;
+	data->has_pending = false;
+	SECRET_WIPE(data->pending);
+	memset(data->pending_bsf, 0, sizeof(data->pending_bsf));
+}
+
+/* Whose challenge it is the MAC tells: the two slots have different keys. The AMF is covered by it, too. */
+static enum gba_err check_slots(struct soft_usim_data *data, struct authenticate *auth)
+{
+	enum gba_err err = check_challenge(&data->active, auth);
+
+	if (err != GBA_E_AKA_MAC || !data->has_pending)
+		return err;
+	err = check_challenge(&data->pending, auth);
+	if (err == GBA_OK && (auth->autn[AKA_SQN_LEN + 1] & CHANGE_AMF_FINAL) != 0)
+		promote(data);
 	return err;
 }
 
@@ -180,9 +202,9 @@ static enum gba_err edit_authenticate(struct soft_usim_data *data, void *arg)
 	struct authenticate *auth = arg;
 	enum gba_err err;
 
-	if (auth->context == USIM_GBA && !data->identity.gba_u)
+	if (auth->context == USIM_GBA && !data->active.identity.gba_u)
 		return GBA_E_UNSUPPORTED;
-	err = check_challenge(data, auth);
+	err = check_slots(data, auth);
 	if (err != GBA_OK || auth->context != USIM_GBA)
 		return err;
 	gba_ks(auth->vector.ck, auth->vector.ik, data->ks);
@@ -284,11 +306,33 @@ static enum gba_err card_gba_naf(void *card, struct bytes btid, struct bytes imp
 	return err;
 }
 
+static enum gba_err card_pending(void *card, struct usim_pending *_pending)
+{
+	struct soft_usim *usim = card;
+	struct soft_usim_data *data;
+	struct secret *owner;
+	enum gba_err err;
+
+	data = soft_usim_data_new(NULL, &owner);
+	if (data == NULL)
+		return GBA_E_NOMEM;
+	err = load(usim->state, usim->name, data);
+	if (err == GBA_OK && !data->has_pending)
+		err = GBA_E_NOT_FOUND;
+	if (err == GBA_OK) {
+		memcpy(_pending->impi, data->pending.identity.impi, sizeof(_pending->impi));
+		memcpy(_pending->bsf, data->pending_bsf, sizeof(_pending->bsf));
+	}
+	talloc_free(owner);
+	return err;
+}
+
 static const struct usim_ops soft_usim_ops = {
 	.identity = card_identity,
 	.authenticate = card_authenticate,
 	.gba_bind = card_gba_bind,
 	.gba_naf = card_gba_naf,
+	.pending = card_pending,
 };
 
 enum gba_err soft_usim_open(TALLOC_CTX *mem_ctx, struct state *state, const char *name, struct usim *_usim)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ue/record.h"
+#include "core/record.h"
 #include "ue/usim/soft_usim.h"
 
 #define MAGIC  0x47555349U /* "GUSI" */
-#define FORMAT 1
+#define FORMAT_PLAIN  1
+#define FORMAT_CHANGE 2
 
 struct soft_usim_data *soft_usim_data_new(TALLOC_CTX *mem_ctx, struct secret **_owner)
 {
@@ -36,17 +37,54 @@ static void put_sqn(struct record_out *out, const struct sqn_array *sqn)
 		record_put(out, sqn->seq[i], 6);
 }
 
+static void put_identity(struct record_out *out, const struct usim_identity *identity)
+{
+	record_put_field(out, bytes_of(identity->imsi));
+	record_put_field(out, bytes_of(identity->impi));
+	record_put(out, identity->gba_u, 1);
+}
+
+/* What format 2 adds to a slot. */
+static void put_operator(struct record_out *out, const struct soft_usim_slot *slot)
+{
+	record_put_field(out, bytes_of(slot->operator));
+	record_put_field(out, BYTES(slot->transfer_key, slot->has_transfer_key ? TRANSFER_KEY_LEN : 0));
+	record_put(out, slot->counter, 8);
+}
+
+static void put_change(struct record_out *out, const struct soft_usim_data *data)
+{
+	put_operator(out, &data->active);
+	record_put(out, data->has_pending, 1);
+	if (data->has_pending) {
+		put_key(out, &data->pending.key);
+		put_sqn(out, &data->pending.sqn);
+		put_identity(out, &data->pending.identity);
+		put_operator(out, &data->pending);
+		record_put_field(out, bytes_of(data->pending_bsf));
+	}
+	record_put_field(out, BYTES(data->anchor, data->has_anchor ? OP_SIGN_LEN : 0));
+	record_put_field(out, BYTES(data->cert, data->cert_n));
+	record_put_field(out, BYTES(data->pkey, data->pkey_n));
+}
+
+/* A card that takes no part in changes of operator is written as it always was. */
+static bool is_plain(const struct soft_usim_data *data)
+{
+	return data->active.operator[0] == '\0' && !data->active.has_transfer_key && !data->has_pending &&
+	       !data->has_anchor && data->cert_n == 0 && data->pkey_n == 0;
+}
+
 size_t soft_usim_encode(const struct soft_usim_data *data, uint8_t *out, size_t cap)
 {
 	struct record_out rec = { .p = out, .cap = cap };
+	bool plain = is_plain(data);
 
 	record_put(&rec, MAGIC, 4);
-	record_put(&rec, FORMAT, 1);
-	put_key(&rec, &data->key);
-	put_sqn(&rec, &data->sqn);
-	record_put_field(&rec, bytes_of(data->identity.imsi));
-	record_put_field(&rec, bytes_of(data->identity.impi));
-	record_put(&rec, data->identity.gba_u, 1);
+	record_put(&rec, plain ? FORMAT_PLAIN : FORMAT_CHANGE, 1);
+	put_key(&rec, &data->active.key);
+	put_sqn(&rec, &data->active.sqn);
+	put_identity(&rec, &data->active.identity);
 	record_put(&rec, data->has_ks, 1);
 	if (data->has_ks) {
 		record_put_field(&rec, BYTES(data->ks, GBA_KS_LEN));
@@ -54,6 +92,8 @@ size_t soft_usim_encode(const struct soft_usim_data *data, uint8_t *out, size_t 
 		record_put_field(&rec, bytes_of(data->btid));
 		record_put(&rec, (uint64_t)data->expires, 8);
 	}
+	if (!plain)
+		put_change(&rec, data);
 	return rec.bad ? 0 : rec.n;
 }
 
@@ -118,24 +158,86 @@ static uint64_t get_flag(struct record_in *in)
 	return flag;
 }
 
+static void get_identity(struct record_in *in, struct usim_identity *identity)
+{
+	record_get_text(in, identity->imsi, sizeof(identity->imsi));
+	record_get_text(in, identity->impi, sizeof(identity->impi));
+	identity->gba_u = get_flag(in) == 1;
+	if (!in->bad && (!imsi_valid(bytes_of(identity->imsi)) || !impi_valid(bytes_of(identity->impi))))
+		in->bad = true;
+}
+
+static void get_operator(struct record_in *in, struct soft_usim_slot *slot)
+{
+	struct bytes key;
+
+	record_get_text(in, slot->operator, sizeof(slot->operator));
+	key = record_get_field(in, TRANSFER_KEY_LEN);
+	slot->has_transfer_key = key.n == TRANSFER_KEY_LEN;
+	if (slot->has_transfer_key)
+		memcpy(slot->transfer_key, key.p, TRANSFER_KEY_LEN);
+	slot->counter = record_get(in, 8);
+	if ((key.n != 0 && !slot->has_transfer_key) ||
+	    (slot->operator[0] != '\0' && !fqdn_valid(bytes_of(slot->operator))))
+		in->bad = true;
+}
+
+static void get_pending(struct record_in *in, struct soft_usim_data *data)
+{
+	get_key(in, &data->pending.key);
+	get_sqn(in, &data->pending.sqn);
+	get_identity(in, &data->pending.identity);
+	get_operator(in, &data->pending);
+	record_get_text(in, data->pending_bsf, sizeof(data->pending_bsf));
+	if (!in->bad && !fqdn_valid(bytes_of(data->pending_bsf)))
+		in->bad = true;
+}
+
+static size_t get_der(struct record_in *in, uint8_t *out, size_t max)
+{
+	struct bytes field = record_get_field(in, max);
+
+	if (field.n > 0)
+		memcpy(out, field.p, field.n);
+	return field.n;
+}
+
+static void get_change(struct record_in *in, struct soft_usim_data *data)
+{
+	struct bytes anchor;
+
+	get_operator(in, &data->active);
+	data->has_pending = get_flag(in) == 1;
+	if (data->has_pending)
+		get_pending(in, data);
+	anchor = record_get_field(in, OP_SIGN_LEN);
+	data->has_anchor = anchor.n == OP_SIGN_LEN;
+	if (data->has_anchor)
+		memcpy(data->anchor, anchor.p, OP_SIGN_LEN);
+	data->cert_n = get_der(in, data->cert, sizeof(data->cert));
+	data->pkey_n = get_der(in, data->pkey, sizeof(data->pkey));
+	if ((anchor.n != 0 && !data->has_anchor) || is_plain(data))
+		in->bad = true;
+}
+
 enum gba_err soft_usim_decode(struct bytes plain, struct soft_usim_data *data)
 {
 	struct record_in in = { .rest = plain };
+	uint64_t format;
 
 	memset(data, 0, sizeof(*data));
-	if (record_get(&in, 4) != MAGIC || record_get(&in, 1) != FORMAT)
+	if (record_get(&in, 4) != MAGIC)
 		return GBA_E_CORRUPT;
-	get_key(&in, &data->key);
-	get_sqn(&in, &data->sqn);
-	record_get_text(&in, data->identity.imsi, sizeof(data->identity.imsi));
-	record_get_text(&in, data->identity.impi, sizeof(data->identity.impi));
-	data->identity.gba_u = get_flag(&in) == 1;
+	format = record_get(&in, 1);
+	if (format != FORMAT_PLAIN && format != FORMAT_CHANGE)
+		return GBA_E_CORRUPT;
+	get_key(&in, &data->active.key);
+	get_sqn(&in, &data->active.sqn);
+	get_identity(&in, &data->active.identity);
 	data->has_ks = get_flag(&in) == 1;
 	if (data->has_ks)
 		get_ks(&in, data);
-	if (in.bad || in.rest.n != 0)
-		return GBA_E_CORRUPT;
-	if (!imsi_valid(bytes_of(data->identity.imsi)) || !impi_valid(bytes_of(data->identity.impi)))
-		return GBA_E_CORRUPT;
-	return GBA_OK;
+	if (format == FORMAT_CHANGE && !in.bad)
+		get_change(&in, data);
+	return in.bad || in.rest.n != 0 ? GBA_E_CORRUPT : GBA_OK;
 }

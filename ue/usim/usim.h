@@ -31,6 +31,11 @@ enum usim_context {
 	USIM_GBA, /* P2 = 84, tag DD, bootstrapping: RES only; Ks and RAND replace those of an earlier run */
 };
 
+/** A change of operator under way: the new operator's keys are in the card beside the old ones. */
+struct usim_pending {
+	char impi[IMPI_MAX + 1], bsf[FQDN_MAX + 1]; /* in the new realm */
+};
+
 struct usim_ops {
 	/** @retval GBA_E_CORRUPT, GBA_E_IO, ... the card cannot be used */
 	enum gba_err (*identity)(void *card, struct usim_identity *_identity);
@@ -47,6 +52,9 @@ struct usim_ops {
 	 * @retval GBA_E_BTID_UNKNOWN  Ks inside belongs to another run, or there is none */
 	enum gba_err (*gba_naf)(void *card, struct bytes btid, struct bytes impi, struct bytes naf_id,
 				uint8_t ks_ext_naf[GBA_KS_NAF_LEN]);
+	/** @retval GBA_E_NOT_FOUND  no change under way, or it is final: identity() is the new one then. NULL: a card
+	 * that knows one operator */
+	enum gba_err (*pending)(void *card, struct usim_pending *_pending);
 };
 
 /** Copied by value; `card` belongs to whoever made it. Calls may come from any thread. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Octets of the files in the state folder: fixed-width integers, big endian, and fields with a 16-bit length before
+/** Octets of our own files and messages: fixed-width integers, big endian, and fields with a 16-bit length before
  * them. Reading past the end or writing past the room makes the cursor bad for good; ask once, at the end. */
-#ifndef GBA_UE_RECORD_H
-#define GBA_UE_RECORD_H
+#ifndef GBA_CORE_RECORD_H
+#define GBA_CORE_RECORD_H
 
 #include <stdbool.h>
 

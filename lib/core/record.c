@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ue/record.h"
+#include "core/record.h"
 
 #define FIELD_MAX 0xffff
 
