@@ -9,6 +9,8 @@
 #include "hss-stub/auc_cache.h"
 #include "hss-stub/auc_store.h"
 
+#define STORE_PATIENCE_MS 3000 /* longer than it waits for another writer; askers on Zh have given up before */
+
 /* What a vector is made of, copied out of an entry under the lock: views into the buffers beside them. */
 struct ticket {
 	struct subscriber sub;
@@ -263,6 +265,7 @@ enum gba_err auc_open(TALLOC_CTX *mem_ctx, const struct auc_conf *conf, struct a
 	if (auc->cache != NULL && auc->thread_ctx != NULL)
 		err = sub_store_open(auc->thread_ctx, conf->db_path, &auc->store, _error);
 	if (err == GBA_OK) {
+		sub_store_patience(auc->store, STORE_PATIENCE_MS);
 		auc->version = sub_store_version(auc->store);
 		err = start(auc);
 	}

@@ -288,7 +288,7 @@ static enum gba_err transaction(struct auc *auc, struct auc_job *batch, struct a
 		return err;
 	}
 	start = clock_mono_us();
-	err = sub_store_commit(auc->store);
+	err = sub_store_commit_leases(auc->store);
 	metric_observe_us(auc->metrics.commit_us, clock_mono_us() - start);
 	return err;
 }
@@ -348,5 +348,6 @@ void auc_store_batch(struct auc *auc, struct auc_job *batch)
 	pthread_mutex_unlock(&auc->lock);
 	if (err != GBA_OK)
 		log_event_limited(60, LOG_L_ERROR, "auc.store", (&(struct log_about){ .result = err }),
-				  "subscriber store cannot commit: requests are answered with 3004 until it can");
+				  "subscriber store cannot commit: requests are answered with 3004 until it can: %s",
+				  sub_store_error(auc->store));
 }

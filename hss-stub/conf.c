@@ -27,8 +27,8 @@ static const struct conf_item bsf_items[] = {
 
 const struct conf_item hss_conf_items[] = {
 	CONF_COMMON(struct hss_conf, common),
-	CONF_STR("database", HSS_DATABASE, 1, 255, NULL, struct hss_conf, database,
-		 "SQLite file of subscribers; made when absent"),
+	CONF_STR("database", HSS_DATABASE, 1, 1000, NULL, struct hss_conf, database,
+		 "SQLite file of subscribers, made when absent; or PostgreSQL: postgresql://... or postgres:service=..."),
 	CONF_STR("kek-file", HSS_KEK_FILE, 1, 255, NULL, struct hss_conf, kek_file,
 		 "Key that seals K and OPc at rest; made (0600) when absent: keep a copy in a safe place"),
 	CONF_AUDIT(struct hss_conf, audit, "the database's name with .audit"),

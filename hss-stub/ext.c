@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hss_stub.fdx: load and unload. */
 #include "core/log.h"
+#include "core/mask.h"
 #include "core/secret.h"
 #include "core/trace.h"
 #include "dia/zh.h"
@@ -87,6 +88,7 @@ static int hss_entry(char *conffile)
 {
 	struct conf_error error = { "out of memory" };
 	enum gba_err err = GBA_E_CONF;
+	char shown[MASK_MAX];
 
 	secret_init();
 	ext.root = talloc_named_const(NULL, 0, "hss-stub");
@@ -95,7 +97,7 @@ static int hss_entry(char *conffile)
 	else if (ext.root != NULL)
 		err = start(conffile, &error);
 	if (err == GBA_OK) {
-		log_event(LOG_L_INFO, "hss.start", NULL, "serving %s to %zu BSFs", ext.conf->database,
+		log_event(LOG_L_INFO, "hss.start", NULL, "serving %s to %zu BSFs", mask_password(ext.conf->database, shown),
 			  ext.conf->bsfs.n);
 		return 0;
 	}

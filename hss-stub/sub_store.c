@@ -49,6 +49,7 @@ _Static_assert(sizeof(sql_text) / sizeof(sql_text[0]) == SQL_ID_COUNT, "one text
 
 struct sub_store {
 	struct db *db;
+	bool moved; /* the transaction set an SQN: leases others gave are void */
 	struct db_stmt *stmt[SQL_ID_COUNT];
 };
 
@@ -85,12 +86,18 @@ enum gba_err sub_store_open(TALLOC_CTX *mem_ctx, const char *path, struct sub_st
 
 enum gba_err sub_store_begin(struct sub_store *store)
 {
+	store->moved = false;
 	return db_begin(store->db);
 }
 
 enum gba_err sub_store_commit(struct sub_store *store)
 {
 	return db_commit(store->db);
+}
+
+enum gba_err sub_store_commit_leases(struct sub_store *store)
+{
+	return store->moved ? db_commit(store->db) : db_commit_quiet(store->db);
 }
 
 void sub_store_rollback(struct sub_store *store)
@@ -343,6 +350,7 @@ enum gba_err sub_store_set_seq(struct sub_store *store, int64_t id, uint64_t seq
 	struct db_stmt *stmt = store->stmt[SQL_SET_SEQ];
 	enum gba_err err;
 
+	store->moved = true;
 	db_bind_int(stmt, 2, (int64_t)seq);
 	err = run_on(stmt, id);
 	return err == GBA_OK ? run_on(store->stmt[SQL_BUMP], id) : err;
@@ -356,4 +364,14 @@ struct db *sub_store_db(struct sub_store *store)
 int64_t sub_store_version(struct sub_store *store)
 {
 	return db_data_version(store->db);
+}
+
+void sub_store_patience(struct sub_store *store, unsigned int ms)
+{
+	db_patience(store->db, ms);
+}
+
+const char *sub_store_error(struct sub_store *store)
+{
+	return db_error(store->db);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** The file of subscribers. One handle per thread; several processes (hss-stub, gba-ctl) may have the file open: what
- * one commits the other sees. SQN stands in a narrow table of its own, since it alone is written all the time. */
+/** The database of subscribers, a file or a schema on a server. One handle per thread; several processes (hss-stubs,
+ * gba-ctl) may have it open: what one commits the others see. SQN stands in a narrow table of its own, since it alone is
+ * written all the time. */
 #ifndef GBA_HSS_SUB_STORE_H
 #define GBA_HSS_SUB_STORE_H
 
@@ -9,12 +10,17 @@
 struct db;
 struct sub_store;
 
-/** Open or create (0600). @param _error  on failure: text for the operator, below mem_ctx; errors as db_open */
+/** Open or create (a file 0600).
+ * @param path    as for db_open
+ * @param _error  on failure: text for the operator, below mem_ctx; errors as db_open */
 enum gba_err sub_store_open(TALLOC_CTX *mem_ctx, const char *path, struct sub_store **_store, const char **_error);
 
 /** Changes are made between begin and commit and are one; commit is durable on GBA_OK, else nothing stands. */
 enum gba_err sub_store_begin(struct sub_store *store);
 enum gba_err sub_store_commit(struct sub_store *store);
+/** The same for a transaction that did nothing but lease and set SEQs: leases are nobody else's business, so other handles'
+ * sub_store_version need not move. */
+enum gba_err sub_store_commit_leases(struct sub_store *store);
 void sub_store_rollback(struct sub_store *store);
 
 /** @param impi  any case of realm  @retval GBA_E_IMPI_UNKNOWN  @retval GBA_E_IMPI_SYNTAX */
@@ -44,9 +50,12 @@ enum gba_err sub_store_seq(struct sub_store *store, int64_t id, uint64_t *_seq);
 /** Set the highest used SEQ; the record's revision moves on, so that leases given before are void. */
 enum gba_err sub_store_set_seq(struct sub_store *store, int64_t id, uint64_t seq);
 
-/** Changes when another handle has committed (any number of commits: one change). */
+/** Changes when another handle has committed (any number of commits: one change; leases need not count). */
 int64_t sub_store_version(struct sub_store *store);
 /** The database below, for tables that stand beside and share transactions. */
 struct db *sub_store_db(struct sub_store *store);
+/** db_patience() and db_error() of the database below. */
+void sub_store_patience(struct sub_store *store, unsigned int ms);
+const char *sub_store_error(struct sub_store *store);
 
 #endif

@@ -49,7 +49,7 @@ install_packages() {
 configure_tree() {
 	local dir=$1 stamp
 	shift
-	stamp=$( (cd "$top" && cat configure.ac m4/warnings.m4 m4/sanitizer.m4 m4/freediameter.m4 Makefile.am \
+	stamp=$( (cd "$top" && cat configure.ac m4/warnings.m4 m4/sanitizer.m4 m4/freediameter.m4 m4/servers.m4 Makefile.am \
 		$(find . -name Makefile.inc -not -path './build*' | sort)); echo "$*" )
 	stamp=$(printf '%s' "$stamp" | sha256sum)
 	mkdir -p "$dir"

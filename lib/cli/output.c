@@ -32,6 +32,7 @@ static const struct {
 	{ GBA_E_CORRUPT, CLI_UNPROVED },
 	{ GBA_E_BUSY, CLI_LATER },
 	{ GBA_E_NOSPACE, CLI_LATER },
+	{ GBA_E_UNCERTAIN, CLI_LATER },
 	{ GBA_E_NOMEM, CLI_LATER },
 };
 

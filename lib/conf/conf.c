@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "core/mask.h"
+
 /* One load in progress. */
 struct loader {
 	TALLOC_CTX *mem_ctx;
@@ -65,12 +67,14 @@ static enum gba_err store_u32(struct loader *ld, const struct origin *at, const 
 static enum gba_err check_text(struct loader *ld, const struct origin *at, const struct conf_item *item, const char *text)
 {
 	size_t n = strlen(text);
+	char shown[MASK_MAX];
 
+	mask_password(text, shown);
 	if (n < item->min || n > item->max)
-		return fail(ld, at, "\"%.60s\" has %zu characters (allowed %" PRIu32 "..%" PRIu32 ")", text, n, item->min,
+		return fail(ld, at, "\"%.60s\" has %zu characters (allowed %" PRIu32 "..%" PRIu32 ")", shown, n, item->min,
 			    item->max);
 	if (item->valid != NULL && n > 0 && !item->valid(bytes_of(text)))
-		return fail(ld, at, "\"%.60s\" is not valid: %s", text, item->help);
+		return fail(ld, at, "\"%.60s\" is not valid: %s", shown, item->help);
 	return GBA_OK;
 }
 
@@ -392,12 +396,13 @@ static void dump_value(FILE *out, const struct conf_item *item, const void *valu
 {
 	const struct conf_strlist *list = value;
 	const struct conf_groups *groups = value;
+	char shown[MASK_MAX];
 	size_t i;
 
 	switch (item->type) {
 	case CONF_T_U32: fprintf(out, "%" PRIu32, *(const uint32_t *)value); break;
 	case CONF_T_BOOL: fputs(*(const bool *)value ? "true" : "false", out); break;
-	case CONF_T_STR: dump_text(out, *(const char *const *)value); break;
+	case CONF_T_STR: dump_text(out, mask_password(*(const char *const *)value, shown)); break;
 	case CONF_T_ENUM: dump_text(out, item->names[*(const uint32_t *)value]); break;
 	case CONF_T_STRLIST:
 		fputs("[", out);

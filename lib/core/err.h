@@ -15,6 +15,7 @@
 	X(GBA_E_BUSY,             "too busy",                            "DIAMETER_TOO_BUSY",                             503) \
 	X(GBA_E_TIMEOUT,          "no answer in time",                   "DIAMETER_TOO_BUSY",                             503) \
 	X(GBA_E_UNREACHABLE,      "peer unreachable",                    "DIAMETER_TOO_BUSY",                             503) \
+	X(GBA_E_UNCERTAIN,        "outcome of the commit unknown",       "DIAMETER_TOO_BUSY",                             503) \
 	X(GBA_E_PEER,             "unusable answer from peer",           "DIAMETER_UNABLE_TO_COMPLY",                     502) \
 	X(GBA_E_NOT_FOUND,        "not found",                           "DIAMETER_UNABLE_TO_COMPLY",                     404) \
 	X(GBA_E_EXISTS,           "exists already",                      "DIAMETER_UNABLE_TO_COMPLY",                     409) \

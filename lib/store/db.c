@@ -1,9 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/db_priv.h"
 
+#include <string.h>
+
+#include "core/mask.h"
+
+#ifndef HAVE_POSTGRESQL
+enum gba_err db_pg_open(TALLOC_CTX *mem_ctx, const char *url, const struct db_migration *steps, size_t count, struct db **_db,
+			const char **_error)
+{
+	char label[MASK_MAX];
+
+	(void)steps, (void)count, (void)_db;
+	*_error = talloc_asprintf(mem_ctx, "%s: built without PostgreSQL", mask_password(url, label));
+	return GBA_E_UNSUPPORTED;
+}
+#endif
+
+bool db_is_server(const char *database)
+{
+	return strncmp(database, "postgres:", 9) == 0 || strncmp(database, "postgresql://", 13) == 0;
+}
+
 enum gba_err db_open(TALLOC_CTX *mem_ctx, const char *path, const struct db_migration *steps, size_t count, struct db **_db,
 		     const char **_error)
 {
+	if (db_is_server(path))
+		return db_pg_open(mem_ctx, path, steps, count, _db, _error);
 	return db_sqlite_open(mem_ctx, path, steps, count, _db, _error);
 }
 
@@ -64,7 +87,12 @@ enum gba_err db_begin(struct db *db)
 
 enum gba_err db_commit(struct db *db)
 {
-	return db->ops->commit(db);
+	return db->ops->commit(db, false);
+}
+
+enum gba_err db_commit_quiet(struct db *db)
+{
+	return db->ops->commit(db, true);
 }
 
 void db_rollback(struct db *db)
@@ -75,4 +103,15 @@ void db_rollback(struct db *db)
 int64_t db_data_version(struct db *db)
 {
 	return db->ops->data_version(db);
+}
+
+void db_patience(struct db *db, unsigned int ms)
+{
+	if (db->ops->patience != NULL)
+		db->ops->patience(db, ms);
+}
+
+const char *db_error(struct db *db)
+{
+	return db->ops->error(db);
 }

@@ -28,13 +28,18 @@ struct db_migration {
 	const char *sql;
 };
 
-/** Open, create (0600) and migrate, all in one transaction. A file of a newer version is refused.
- * @param _error  on failure: text for the operator, below mem_ctx
- * @retval GBA_E_UNSUPPORTED  written by a newer version
- * @retval GBA_E_NOT_FOUND, GBA_E_DENIED, GBA_E_CORRUPT, GBA_E_NOSPACE, GBA_E_IO, GBA_E_BUSY */
+/** Open, create (0600) and migrate, all in one transaction. What a newer version wrote is refused, and a server that would
+ * acknowledge what it can lose.
+ * @param path    a file, or postgresql://..., or postgres: followed by libpq's keywords (postgres:service=gba)
+ * @param _error  on failure: text for the operator, below mem_ctx, without the password
+ * @retval GBA_E_UNSUPPORTED  written by a newer version; or built without PostgreSQL
+ * @retval GBA_E_CONF         connection string; the server's fsync or synchronous_commit
+ * @retval GBA_E_NOT_FOUND, GBA_E_DENIED, GBA_E_CORRUPT, GBA_E_NOSPACE, GBA_E_IO, GBA_E_BUSY, GBA_E_UNREACHABLE */
 enum gba_err db_open(TALLOC_CTX *mem_ctx, const char *path, const struct db_migration *steps, size_t count, struct db **_db,
 		     const char **_error);
-/** Prepared once, reused; belongs to db. */
+/** Does the text name a server, not a file? Show it with mask_password(). */
+bool db_is_server(const char *database);
+/** Prepared once, reused; belongs to db. On a server it outlives connections. */
 enum gba_err db_prepare(struct db *db, const char *sql, struct db_stmt **_stmt);
 
 void db_bind_int(struct db_stmt *stmt, int index, int64_t value);	 /* index from 1 */
@@ -44,17 +49,28 @@ void db_bind_blob(struct db_stmt *stmt, int index, struct bytes value);
  * @param _row  true: a row stands, read it with db_col_*; false: done, statement reset */
 enum gba_err db_step(struct db_stmt *stmt, bool *_row);
 /** Run a statement that gives no row; reset after. @param _changed  rows changed; may be NULL
- * @retval GBA_E_EXISTS  a unique constraint  @retval GBA_E_NOSPACE, GBA_E_IO, GBA_E_BUSY */
+ * @retval GBA_E_EXISTS  a unique constraint  @retval GBA_E_NOSPACE, GBA_E_IO, GBA_E_BUSY
+ * @retval GBA_E_UNREACHABLE, GBA_E_TIMEOUT  the server; the next call tries to connect again, with a back-off */
 enum gba_err db_run(struct db_stmt *stmt, int *_changed);
 void db_reset(struct db_stmt *stmt);
 int64_t db_col_int(struct db_stmt *stmt, int column);		/* column from 0 */
 struct bytes db_col_text(struct db_stmt *stmt, int column);	/* view until the next step; NULL: absent */
 struct bytes db_col_blob(struct db_stmt *stmt, int column);
 
-enum gba_err db_begin(struct db *db); /* takes the write lock at once */
-enum gba_err db_commit(struct db *db); /* durable on GBA_OK; else rolled back */
+/** One writer at a time for the whole database: what is read from here to the commit does not change.
+ * @retval GBA_E_BUSY  another writer takes longer than two seconds  @retval GBA_E_UNREACHABLE, GBA_E_TIMEOUT */
+enum gba_err db_begin(struct db *db);
+/** Durable on GBA_OK; else rolled back, also when the connection was lost meanwhile.
+ * @retval GBA_E_UNCERTAIN  the connection was lost at the commit, and the server could not be asked what became of it */
+enum gba_err db_commit(struct db *db);
+/** The same for changes nobody keeps a copy of: others' db_data_version may stay. */
+enum gba_err db_commit_quiet(struct db *db);
 void db_rollback(struct db *db);
-/** Changes when another connection has committed. */
+/** Changes when another connection has committed; -1 while nothing is known. On a server this asks it. */
 int64_t db_data_version(struct db *db);
+/** [ms] Give up a server that has not answered for this long (30 s at first). */
+void db_patience(struct db *db, unsigned int ms);
+/** What the last failure was, for the operator; valid until the next call. No values, no password. */
+const char *db_error(struct db *db);
 
 #endif

@@ -17,9 +17,11 @@ struct db_ops {
 	struct bytes (*col_text)(struct db_stmt *stmt, int column);
 	struct bytes (*col_blob)(struct db_stmt *stmt, int column);
 	enum gba_err (*begin)(struct db *db);
-	enum gba_err (*commit)(struct db *db);
+	enum gba_err (*commit)(struct db *db, bool quiet);
 	void (*rollback)(struct db *db);
 	int64_t (*data_version)(struct db *db);
+	void (*patience)(struct db *db, unsigned int ms); /* NULL: nothing to wait for */
+	const char *(*error)(struct db *db);
 };
 
 /** First member of every implementation's own. */
@@ -32,5 +34,7 @@ struct db_stmt {
 
 enum gba_err db_sqlite_open(TALLOC_CTX *mem_ctx, const char *path, const struct db_migration *steps, size_t count,
 			    struct db **_db, const char **_error);
+enum gba_err db_pg_open(TALLOC_CTX *mem_ctx, const char *url, const struct db_migration *steps, size_t count, struct db **_db,
+			const char **_error);
 
 #endif

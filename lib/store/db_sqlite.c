@@ -336,10 +336,11 @@ static void sq_rollback(struct db *base)
 		sq_run(db->rollback, NULL);
 }
 
-static enum gba_err sq_commit(struct db *base)
+static enum gba_err sq_commit(struct db *base, bool quiet)
 {
 	enum gba_err err = sq_run(((struct sq_db *)base)->commit, NULL);
 
+	(void)quiet; /* SQLite counts every commit */
 	if (err != GBA_OK)
 		sq_rollback(base);
 	return err;
@@ -357,6 +358,11 @@ static int64_t sq_data_version(struct db *base)
 	return version;
 }
 
+static const char *sq_error(struct db *base)
+{
+	return sqlite3_errmsg(((struct sq_db *)base)->handle);
+}
+
 static const struct db_ops sqlite_ops = {
 	.prepare = sq_prepare,
 	.bind_int = sq_bind_int,
@@ -372,6 +378,7 @@ static const struct db_ops sqlite_ops = {
 	.commit = sq_commit,
 	.rollback = sq_rollback,
 	.data_version = sq_data_version,
+	.error = sq_error,
 };
 
 enum gba_err db_sqlite_open(TALLOC_CTX *mem_ctx, const char *path, const struct db_migration *steps, size_t count,

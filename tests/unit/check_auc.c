@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/fixture.h"
+#include "common/pg_server.h"
 #include "core/clock.h"
 #include "hss-stub/auc.h"
 #include "hss-stub/sub_store.h"
@@ -17,7 +18,7 @@
 #define IMPI_A "001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
 #define IMPI_B "001010000000002@ims.mnc001.mcc001.3gppnetwork.org"
 
-static char folder[64], db[96], kek_path[96];
+static char folder[64], db[400], kek_path[96]; /* db: a file, or the connection string of a schema */
 static struct kek *kek;
 static struct auc *auc;
 static struct sub_store *store; /* stands for another program with the file open */
@@ -36,6 +37,12 @@ static void folder_make(void)
 	snprintf(kek_path, sizeof(kek_path), "%s/hss.kek", folder);
 	ck_assert_err(kek_open(test_ctx, kek_path, true, &kek), GBA_OK);
 	auc = NULL;
+}
+
+static void schema_make(void)
+{
+	folder_make();
+	snprintf(db, sizeof(db), "%s", pg_server_schema("auc"));
 }
 
 static void folder_remove(void)
@@ -581,16 +588,72 @@ START_TEST(no_sqn_leaves_twice_over_kills)
 }
 END_TEST
 
+static pid_t crash_node(void)
+{
+	pid_t child = fork();
+
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		talloc_disable_null_tracking();
+		crash_child();
+	}
+	return child;
+}
+
+/* Until so many more have left. */
+static void wait_issued(size_t more)
+{
+	off_t until = lseek(journal, 0, SEEK_END) + (off_t)(more * sizeof(struct issued));
+	int steps = 0;
+
+	while (lseek(journal, 0, SEEK_END) < until && steps++ < 6000)
+		usleep(5000);
+	ck_assert_int_ge(lseek(journal, 0, SEEK_END), until);
+}
+
+/* Two nodes on one database, killed in turn while both serve the same subscribers; on a server its sessions are ended too. */
+START_TEST(two_nodes_never_repeat_an_sqn)
+{
+	char path[128], impi[32];
+	int round, status;
+	pid_t node[2];
+
+	store_open();
+	for (round = 0; round < CRASH_SUBSCRIBERS; round++) {
+		snprintf(impi, sizeof(impi), "u%d@example.com", round);
+		add_plain(impi, 0);
+	}
+	talloc_free(store);
+	snprintf(path, sizeof(path), "%s/journal", folder);
+	journal = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	node[0] = crash_node();
+	node[1] = crash_node();
+	for (round = 0; round < 6; round++) {
+		wait_issued(100);
+		if (_i == 1 && round % 2 == 1) {
+			pg_server_cut();
+			wait_issued(100);
+		}
+		kill(node[round % 2], SIGKILL);
+		ck_assert_int_eq(waitpid(node[round % 2], &status, 0), node[round % 2]);
+		ck_assert(WIFSIGNALED(status)); /* it did not end by itself */
+		node[round % 2] = crash_node();
+	}
+	wait_issued(100);
+	for (round = 0; round < 2; round++) {
+		kill(node[round], SIGKILL);
+		waitpid(node[round], &status, 0);
+	}
+	close(journal);
+	assert_none_twice(path);
+	unlink(path);
+}
+END_TEST
+
 #define ROWS(table) (int)(sizeof(table) / sizeof((table)[0]))
 
-int main(void)
+static void both_add(TCase *tc, int server)
 {
-	Suite *suite = suite_create("auc");
-	TCase *tc = fixture_tcase("auc");
-
-	tcase_add_checked_fixture(tc, folder_make, folder_remove);
-	tcase_add_loop_test(tc, vectors_are_those_of_35208, 0, ROWS(milenage_rows));
-	tcase_add_test(tc, tuak_vector_is_that_of_35233);
 	tcase_add_loop_test(tc, resynchronises_as_33102_says, 0, ROWS(resync_rows));
 	tcase_add_test(tc, resync_drops_what_was_leased_below);
 	tcase_add_test(tc, refuses_with_the_row_of_the_reason);
@@ -601,8 +664,29 @@ int main(void)
 	tcase_add_test(tc, guss_goes_out_unless_the_asker_has_it);
 	tcase_add_test(tc, keys_are_bound_to_their_subscriber);
 	tcase_add_test(tc, small_cache_forgets_but_never_repeats);
-	tcase_add_test(tc, full_store_is_not_ignorance);
-	tcase_add_test(tc, no_sqn_leaves_twice_over_kills);
-	suite_add_tcase(suite, tc);
-	return fixture_run(suite);
+	tcase_add_loop_test(tc, two_nodes_never_repeat_an_sqn, server, server + 1);
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("auc");
+	TCase *file = fixture_tcase("auc"), *server = fixture_tcase("auc on PostgreSQL");
+	int failed;
+
+	tcase_add_checked_fixture(file, folder_make, folder_remove);
+	tcase_add_loop_test(file, vectors_are_those_of_35208, 0, ROWS(milenage_rows));
+	tcase_add_test(file, tuak_vector_is_that_of_35233);
+	both_add(file, 0);
+	tcase_add_test(file, full_store_is_not_ignorance);
+	tcase_add_test(file, no_sqn_leaves_twice_over_kills);
+	suite_add_tcase(suite, file);
+	tcase_add_checked_fixture(server, schema_make, folder_remove);
+	both_add(server, 1);
+	if (pg_server_start())
+		suite_add_tcase(suite, server);
+	else
+		printf("no PostgreSQL server here: its half is left out\n");
+	failed = fixture_run(suite);
+	pg_server_stop();
+	return failed;
 }

@@ -9,13 +9,16 @@
 #include <unistd.h>
 
 #include "common/fixture.h"
+#include "common/pg_server.h"
+#include "core/mask.h"
 #include "store/db.h"
+#include "store/db_dialect.h"
 
 static const struct db_migration steps[] = {
 	{ "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT UNIQUE, body BLOB) STRICT" },
 	{ "ALTER TABLE t ADD COLUMN extra INTEGER; CREATE INDEX t_extra ON t (extra)" },
 };
-static char folder[] = "/tmp/check_store.XXXXXX", path[64];
+static char folder[] = "/tmp/check_store.XXXXXX", path[400]; /* path: a file, or the connection string of a schema */
 
 static void folder_make(void)
 {
@@ -27,7 +30,7 @@ static void folder_make(void)
 static void folder_remove(void)
 {
 	static const char *const tails[] = { "", "-wal", "-shm" };
-	char name[96];
+	char name[420];
 	size_t i;
 
 	for (i = 0; i < 3; i++) {
@@ -35,6 +38,11 @@ static void folder_remove(void)
 		unlink(name);
 	}
 	rmdir(folder);
+}
+
+static void schema_make(void)
+{
+	snprintf(path, sizeof(path), "%s", pg_server_schema("store"));
 }
 
 static struct db *open_steps(size_t count)
@@ -281,23 +289,330 @@ START_TEST(no_space_is_clear_and_loses_nothing)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("store");
-	TCase *tc = fixture_tcase("db");
 
-	tcase_add_checked_fixture(tc, folder_make, folder_remove);
-	tcase_add_test(tc, file_is_private);
+/* What callers on SQLite do without a thought: look for a record by adding it. */
+START_TEST(failed_insert_leaves_the_transaction)
+{
+	struct db *db = open_steps(1);
+
+	ck_assert_err(insert(db, 1, "a", BYTES_NONE), GBA_OK);
+	ck_assert_err(db_begin(db), GBA_OK);
+	ck_assert_err(insert(db, 2, "b", BYTES_NONE), GBA_OK);
+	ck_assert_err(insert(db, 3, "a", BYTES_NONE), GBA_E_EXISTS);
+	ck_assert_err(insert(db, 4, "d", BYTES_NONE), GBA_OK);
+	ck_assert_err(db_commit(db), GBA_OK);
+	ck_assert_int_eq(count_rows(db), 3);
+}
+END_TEST
+
+START_TEST(ids_are_made_and_never_reused)
+{
+	static const struct db_migration own[] = {
+		{ "CREATE TABLE n (id INTEGER PRIMARY KEY AUTOINCREMENT, word TEXT NOT NULL) STRICT" }
+	};
+	const char *error = "";
+	struct db_stmt *add;
+	struct db *db = NULL;
+	bool row = false;
+	int64_t ids[3];
+	int i, changed;
+
+	ck_assert_msg(db_open(test_ctx, path, own, 1, &db, &error) == GBA_OK, "%s", error);
+	add = prepared(db, "INSERT INTO n (word) VALUES (?1) RETURNING id");
+	for (i = 0; i < 3; i++) {
+		db_bind_text(add, 1, bytes_of("w"));
+		ck_assert_err(db_step(add, &row), GBA_OK);
+		ck_assert(row);
+		ids[i] = db_col_int(add, 0);
+		db_reset(add);
+		ck_assert_err(db_run(prepared(db, "DELETE FROM n WHERE word = 'w'"), &changed), GBA_OK);
+		ck_assert_int_eq(changed, 1);
+	}
+	ck_assert_int_lt(ids[0], ids[1]);
+	ck_assert_int_lt(ids[1], ids[2]);
+	add = prepared(db, "SELECT sum(id), sum(-id), min(id) IS NULL, 3 = 3 FROM (SELECT ?1 + 0 AS id UNION SELECT 70001) AS x");
+	db_bind_int(add, 1, 123456789);
+	ck_assert_err(db_step(add, &row), GBA_OK);
+	ck_assert_int_eq(db_col_int(add, 0), 123526790);
+	ck_assert_int_eq(db_col_int(add, 1), -123526790);
+	ck_assert_int_eq(db_col_int(add, 2), 0);
+	ck_assert_int_eq(db_col_int(add, 3), 1);
+}
+END_TEST
+
+/* Paging by text needs one order everywhere: that of the octets. */
+START_TEST(texts_are_in_the_order_of_their_octets)
+{
+	static const char *const words[] = { "_", "a", "B", "\xc3\xa9", "z", "-" };
+	static const char *const sorted[] = { "-", "B", "_", "a", "z", "\xc3\xa9" };
+	struct db *db = open_steps(1);
+	struct db_stmt *list;
+	bool row = false;
+	size_t i;
+
+	for (i = 0; i < 6; i++)
+		ck_assert_err(insert(db, (int64_t)i, words[i], BYTES_NONE), GBA_OK);
+	list = prepared(db, "SELECT name FROM t ORDER BY name");
+	for (i = 0; i < 6; i++) {
+		ck_assert_err(db_step(list, &row), GBA_OK);
+		ck_assert_msg(bytes_eq_str(db_col_text(list, 0), sorted[i]), "place %zu", i);
+	}
+}
+END_TEST
+
+/* ---- PostgreSQL alone ---- */
+
+static const struct {
+	const char *sql, *schema, *statement;
+} dialect_rows[] = {
+	{ "a = ?1 AND b = ?12", "a = $1 AND b = $12", "a = $1 AND b = $12" },
+	{ "VALUES (?, ?)", "VALUES ($1, $2)", "VALUES ($1, $2)" },
+	{ "x = '?1 INTEGER' -- ?2 BLOB\n /* TEXT ?3 */ \"STRICT\"", "x = '?1 INTEGER' -- ?2 BLOB\n /* TEXT ?3 */ \"STRICT\"",
+	  "x = '?1 INTEGER' -- ?2 BLOB\n /* TEXT ?3 */ \"STRICT\"" },
+	{ "x = 'it''s ?' AND y = ?1", "x = 'it''s ?' AND y = $1", "x = 'it''s ?' AND y = $1" },
+	{ "id INTEGER  PRIMARY\n KEY AUTOINCREMENT", "id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+	  "id INTEGER  PRIMARY\n KEY AUTOINCREMENT" },
+	{ "id INTEGER PRIMARY KEY, b blob, t TEXT) STRICT", "id BIGINT PRIMARY KEY, b BYTEA, t TEXT COLLATE \"C\") ",
+	  "id INTEGER PRIMARY KEY, b blob, t TEXT) STRICT" },
+	{ "texts INTEGERS my_blob restricted", "texts INTEGERS my_blob restricted", "texts INTEGERS my_blob restricted" },
+	{ "unfinished 'text ?1", "unfinished 'text ?1", "unfinished 'text ?1" },
+};
+START_TEST(dialect_is_translated)
+{
+	ck_assert_str_eq(db_dialect_pg(test_ctx, dialect_rows[_i].sql, true), dialect_rows[_i].schema);
+	ck_assert_str_eq(db_dialect_pg(test_ctx, dialect_rows[_i].sql, false), dialect_rows[_i].statement);
+}
+END_TEST
+
+static const struct {
+	const char *sql;
+	bool writes;
+} verb_rows[] = {
+	{ "SELECT 1", false },
+	{ " select update FROM t", false },
+	{ "INSERT INTO t VALUES (1)", true },
+	{ "WITH x AS (SELECT 'DELETE') SELECT * FROM x", false },
+	{ "WITH x AS (DELETE FROM t RETURNING id) SELECT * FROM x", true },
+	{ "UPDATE t SET a = 1", true },
+	{ "CREATE TABLE t (a)", true },
+};
+START_TEST(what_writes_is_known)
+{
+	ck_assert_msg(db_dialect_writes(verb_rows[_i].sql) == verb_rows[_i].writes, "%s", verb_rows[_i].sql);
+}
+END_TEST
+
+static const struct {
+	const char *text, *shown;
+} mask_rows[] = {
+	{ "/var/lib/gba/hss.db", "/var/lib/gba/hss.db" },
+	{ "postgresql://gba@db.example/gba", "postgresql://gba@db.example/gba" },
+	{ "postgresql://gba:s3cret@db.example:5433/gba?sslmode=require", "postgresql://gba:***@db.example:5433/gba?sslmode=require" },
+	{ "postgresql://gba:s3/c:r@t?x@db.example/gba", "postgresql://gba:***@db.example/gba" },
+	{ "postgresql://db.example/gba?user=u&password=s3cret&sslpassword=t0p&x=1",
+	  "postgresql://db.example/gba?user=u&password=***&sslpassword=***&x=1" },
+	{ "postgres:host=a password=s3cret dbname=b", "postgres:host=a password=*** dbname=b" },
+	{ "postgres:host=a PASSWORD = 's3 \\' cret' dbname=b", "postgres:host=a PASSWORD = *** dbname=b" },
+	{ "postgres:service=gba", "postgres:service=gba" },
+	{ "rediss://:s3cret@cache:6380", "rediss://:***@cache:6380" },
+	{ "postgres:password='s3cret", "postgres:password=***" },
+};
+START_TEST(passwords_are_not_shown)
+{
+	char out[MASK_MAX], *longer;
+
+	ck_assert_str_eq(mask_password(mask_rows[_i].text, out), mask_rows[_i].shown);
+	longer = talloc_asprintf(test_ctx, "%*s%s", 2 * MASK_MAX, "", mask_rows[_i].text);
+	ck_assert_uint_eq(strlen(mask_password(longer, out)), MASK_MAX - 1);
+}
+END_TEST
+
+static const struct {
+	const char *setting, *want;
+} unsafe_rows[] = {
+	{ "synchronous_commit = off", "synchronous_commit is off" },
+	{ "synchronous_commit = local", "synchronous_commit is local" },
+	{ "synchronous_commit = on", NULL },
+	{ "synchronous_commit = remote_apply", NULL },
+};
+START_TEST(server_that_may_lose_commits_is_refused)
+{
+	const char *error = "";
+	struct db *db = NULL;
+	char sql[96];
+	enum gba_err err;
+
+	snprintf(sql, sizeof(sql), "ALTER ROLE gba SET %s", unsafe_rows[_i].setting);
+	pg_server_sql(sql);
+	err = db_open(test_ctx, path, steps, 1, &db, &error);
+	pg_server_sql("ALTER ROLE gba RESET synchronous_commit");
+	ck_assert_err(err, unsafe_rows[_i].want != NULL ? GBA_E_CONF : GBA_OK);
+	ck_assert_msg(err == GBA_OK || strstr(error, unsafe_rows[_i].want) != NULL, "%s", error);
+}
+END_TEST
+
+START_TEST(what_cannot_be_reached_says_so)
+{
+	static const struct {
+		const char *url, *want;
+		enum gba_err err;
+	} rows[] = {
+		{ "postgres:host=/nonexistent password=s3cret connect_timeout=2", "No such file", GBA_E_UNREACHABLE },
+		{ "postgresql://gba:s3cret@127.0.0.1:1/gba", "refused", GBA_E_UNREACHABLE },
+		{ "postgresql://gba:s3cret@[::1/gba", "not a connection string", GBA_E_CONF },
+		{ "postgres:nonsense=1 password=s3cret", "not a connection string", GBA_E_CONF },
+	};
+	const char *error = "";
+	struct db *db = NULL;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ck_assert_err(db_open(test_ctx, rows[i].url, steps, 1, &db, &error), rows[i].err);
+		ck_assert_msg(strstr(error, rows[i].want) != NULL, "%s", error);
+		ck_assert_ptr_null(strstr(error, "s3cret"));
+	}
+}
+END_TEST
+
+START_TEST(lost_connections_are_survived)
+{
+	struct db *db = open_steps(1);
+	struct db_stmt *add = prepared(db, "INSERT INTO t (id, name) VALUES (?1, ?2)");
+	int64_t before = db_data_version(db);
+	int changed = 0;
+
+	pg_server_cut(); /* while idle: nobody notices */
+	db_bind_int(add, 1, 1);
+	db_bind_text(add, 2, bytes_of("one"));
+	ck_assert_err(db_run(add, &changed), GBA_OK);
+	ck_assert_int_eq(changed, 1);
+	pg_server_cut();
+	ck_assert_int_eq(count_rows(db), 1);
+	pg_server_cut(); /* in a transaction: it fails as a whole, whatever is tried in it */
+	ck_assert_err(db_begin(db), GBA_OK);
+	ck_assert_err(insert(db, 2, "two", BYTES_NONE), GBA_OK);
+	pg_server_cut();
+	ck_assert(db_run(add, NULL) == GBA_E_UNREACHABLE && db_run(add, NULL) == GBA_E_UNREACHABLE);
+	ck_assert_err(db_commit(db), GBA_E_UNREACHABLE);
+	ck_assert_int_eq(count_rows(db), 1);
+	ck_assert_err(db_begin(db), GBA_OK);
+	ck_assert_err(insert(db, 2, "two", BYTES_NONE), GBA_OK);
+	pg_server_cut(); /* before COMMIT went out */
+	ck_assert_err(db_commit(db), GBA_E_UNREACHABLE);
+	ck_assert_int_eq(count_rows(db), 1);
+	ck_assert_int_ge(db_data_version(db), before);
+}
+END_TEST
+
+/* COMMIT takes this long [s]; the caller waits less. */
+static void slow_commit(const char *seconds)
+{
+	char sql[400];
+
+	snprintf(sql, sizeof(sql),
+		 "SET search_path = store; CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql AS"
+		 " 'BEGIN PERFORM pg_sleep(%s); RETURN NULL; END';"
+		 "CREATE CONSTRAINT TRIGGER nap AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+		 " EXECUTE FUNCTION nap()", seconds);
+	pg_server_sql(sql);
+}
+
+START_TEST(interrupted_commit_is_looked_up)
+{
+	struct db *db = open_steps(1);
+
+	slow_commit("3");
+	db_patience(db, 2500);
+	ck_assert_err(db_begin(db), GBA_OK);
+	ck_assert_err(insert(db, 1, "one", BYTES_NONE), GBA_OK);
+	ck_assert_err(db_commit(db), GBA_OK); /* given up after 2.5 s, found committed after 3 */
+	db_patience(db, 30000);
+	ck_assert_int_eq(count_rows(db), 1);
+}
+END_TEST
+
+START_TEST(commit_that_nobody_can_tell_about_is_uncertain)
+{
+	struct db *db = open_steps(1);
+
+	slow_commit("20");
+	ck_assert_err(db_begin(db), GBA_OK);
+	ck_assert_err(insert(db, 1, "one", BYTES_NONE), GBA_OK);
+	db_patience(db, 500);
+	ck_assert_err(db_commit(db), GBA_E_UNCERTAIN);
+	ck_assert_msg(strstr(db_error(db), "outcome is not known") != NULL, "%s", db_error(db));
+	pg_server_cut();
+}
+END_TEST
+
+START_TEST(quiet_commits_are_not_told)
+{
+	struct db *db = open_steps(1), *other = open_steps(1);
+	int64_t before = db_data_version(db);
+
+	ck_assert_err(db_begin(other), GBA_OK);
+	ck_assert_err(insert(other, 1, "a", BYTES_NONE), GBA_OK);
+	ck_assert_err(db_commit_quiet(other), GBA_OK);
+	ck_assert_int_eq(db_data_version(db), before);
+	ck_assert_err(insert(db, 2, "own", BYTES_NONE), GBA_OK); /* one's own are no news either */
+	ck_assert_int_eq(db_data_version(db), before);
+	ck_assert_err(insert(other, 3, "c", BYTES_NONE), GBA_OK);
+	ck_assert_int_ne(db_data_version(db), before);
+}
+END_TEST
+
+static void both_add(TCase *tc)
+{
 	tcase_add_test(tc, values_come_back);
 	tcase_add_test(tc, unique_is_told_apart_from_other_errors);
 	tcase_add_test(tc, migrates_once_and_keeps_rows);
 	tcase_add_test(tc, newer_file_is_refused);
 	tcase_add_test(tc, failed_migration_leaves_old_version);
-	tcase_add_test(tc, foreign_file_is_refused);
 	tcase_add_test(tc, rollback_undoes_and_version_tells_others);
 	tcase_add_test(tc, second_writer_is_busy_then_goes_on);
 	tcase_add_test(tc, committed_rows_survive_kill);
+	tcase_add_test(tc, failed_insert_leaves_the_transaction);
+	tcase_add_test(tc, ids_are_made_and_never_reused);
+	tcase_add_test(tc, texts_are_in_the_order_of_their_octets);
+}
+
+#define ROWS(table) (int)(sizeof(table) / sizeof((table)[0]))
+
+static TCase *server_case(void)
+{
+	TCase *tc = fixture_tcase("postgresql");
+
+	tcase_add_checked_fixture(tc, schema_make, NULL);
+	both_add(tc);
+	tcase_add_loop_test(tc, server_that_may_lose_commits_is_refused, 0, ROWS(unsafe_rows));
+	tcase_add_test(tc, what_cannot_be_reached_says_so);
+	tcase_add_test(tc, lost_connections_are_survived);
+	tcase_add_test(tc, interrupted_commit_is_looked_up);
+	tcase_add_test(tc, commit_that_nobody_can_tell_about_is_uncertain);
+	tcase_add_test(tc, quiet_commits_are_not_told);
+	return tc;
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("store");
+	TCase *tc = fixture_tcase("db");
+	int failed;
+
+	tcase_add_loop_test(tc, dialect_is_translated, 0, ROWS(dialect_rows));
+	tcase_add_loop_test(tc, what_writes_is_known, 0, ROWS(verb_rows));
+	tcase_add_loop_test(tc, passwords_are_not_shown, 0, ROWS(mask_rows));
+	tcase_add_checked_fixture(tc, folder_make, folder_remove);
+	both_add(tc);
+	tcase_add_test(tc, file_is_private);
+	tcase_add_test(tc, foreign_file_is_refused);
 	tcase_add_test(tc, no_space_is_clear_and_loses_nothing);
 	suite_add_tcase(suite, tc);
-	return fixture_run(suite);
+	if (pg_server_start())
+		suite_add_tcase(suite, server_case());
+	else
+		printf("no PostgreSQL server here: its half is left out\n");
+	failed = fixture_run(suite);
+	pg_server_stop();
+	return failed;
 }

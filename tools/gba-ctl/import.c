@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "store/db.h"
 #include "tools/gba-ctl/fields.h"
 
 #define BATCH          1000 /* rows per commit */
@@ -381,7 +382,7 @@ static enum gba_err options_read(struct import *imp)
 
 static enum gba_err files_open(struct import *imp)
 {
-	if (imp->dry_run && access(imp->ctl->db, F_OK) != 0)
+	if (imp->dry_run && !db_is_server(imp->ctl->db) && access(imp->ctl->db, F_OK) != 0)
 		return GBA_OK; /* nothing is made by a dry run */
 	return sub_files_open(imp->ctl, imp->dry_run ? SUB_READ : SUB_CREATE, true, &imp->files);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <unistd.h>
 
+#include "core/mask.h"
 #include "hss-stub/hss.h"
 #include "tools/gba-ctl/ctl.h"
 
@@ -9,7 +10,7 @@
 static const struct cli_opt common_opts[] = {
 	CLI_OPT_LETTER_TEXT('c', "--config", "FILE", struct ctl, config,
 			    "Take the paths from this hss.conf (default " HSS_CONF " if it exists)"),
-	CLI_OPT_TEXT("--db", "FILE", struct ctl, db, "Database of subscribers (default " HSS_DATABASE ")"),
+	CLI_OPT_TEXT("--db", "FILE", struct ctl, db, "Database of subscribers, or postgres:... (default " HSS_DATABASE ")"),
 	CLI_OPT_TEXT("--kek", "FILE", struct ctl, kek, "Key that seals keys (default " HSS_KEK_FILE ")"),
 	CLI_OPT_TEXT("--why", "TEXT", struct ctl, reason, "Reason, for the audit log"),
 	CLI_OPT_LETTER('j', "--json", struct ctl, cli.json, "Answer as JSON, one object per line"),
@@ -25,7 +26,11 @@ static const struct cli_cmd *const commands[] = { ctl_subscriber_commands, ctl_a
 
 enum gba_err ctl_fail_err(struct ctl *ctl, enum gba_err err, const char *what)
 {
-	return err == GBA_OK ? GBA_OK : why_fail(&ctl->cli.why, err, "%s: %s", what, gba_strerror(err));
+	char shown[MASK_MAX];
+
+	if (err == GBA_OK)
+		return GBA_OK;
+	return why_fail(&ctl->cli.why, err, "%s: %s", mask_password(what, shown), gba_strerror(err)); /* what: or a database */
 }
 
 /* The command line goes before the configuration, that before what is built in. */

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/db.h"
+
 #define KEY_LINE_MAX 256 /* [characters] */
 
 enum gba_err sub_files_open(struct ctl *ctl, enum sub_open how, bool with_keys, struct sub_files *_files)
@@ -14,7 +16,7 @@ enum gba_err sub_files_open(struct ctl *ctl, enum sub_open how, bool with_keys, 
 	enum gba_err err;
 
 	memset(_files, 0, sizeof(*_files));
-	if (how != SUB_CREATE && access(ctl->db, F_OK) != 0)
+	if (how != SUB_CREATE && !db_is_server(ctl->db) && access(ctl->db, F_OK) != 0)
 		return why_fail(&ctl->cli.why, GBA_E_UNREACHABLE, "%s: %s", ctl->db, strerror(errno));
 	err = sub_store_open(ctl->cli.ctx, ctl->db, &_files->store, &error);
 	if (err == GBA_OK && !ctl->args->dry_run && (how != SUB_READ || with_keys)) {
@@ -26,7 +28,8 @@ enum gba_err sub_files_open(struct ctl *ctl, enum sub_open how, bool with_keys, 
 		err = hss_kek_open(ctl->cli.ctx, _files->store, ctl->kek, &_files->kek, &error);
 	if (err == GBA_OK)
 		return GBA_OK;
-	if (err == GBA_E_NOT_FOUND || err == GBA_E_UNSUPPORTED || err == GBA_E_INTERNAL || err == GBA_E_IO)
+	if (err == GBA_E_NOT_FOUND || err == GBA_E_UNSUPPORTED || err == GBA_E_INTERNAL || err == GBA_E_IO ||
+	    (err == GBA_E_CONF && _files->store == NULL))
 		return why_fail(&ctl->cli.why, GBA_E_UNREACHABLE, "%s", error); /* no file, or none of ours */
 	return ctl_fail_err(ctl, err, error);
 }

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "store/db_pg_priv.h"
+
+#define BACKOFF_MIN_MS 50
+#define BACKOFF_MAX_MS 2000
+
+/* Ours end by themselves when our end is gone, whatever the machine's settings: a transaction that nobody finishes would
+ * keep all other writers out. */
+#define SESSION                                                                                                               \
+	"SET lock_timeout = " PG_LOCK_MS "; SET idle_in_transaction_session_timeout = 15000; SET tcp_keepalives_idle = 5;"     \
+	" SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2; SET tcp_user_timeout = 10000;"                        \
+	" SET default_transaction_isolation = 'read committed'; SET standard_conforming_strings = on"
+
+/* SQLSTATEs (PostgreSQL appendix A): the longest prefix that fits decides. */
+static const struct {
+	const char *state;
+	enum gba_err err;
+} states[] = {
+	{ "08", GBA_E_UNREACHABLE },	/* connection */
+	{ "22", GBA_E_RANGE },		/* data */
+	{ "23", GBA_E_RANGE },		/* constraints ... */
+	{ "23505", GBA_E_EXISTS },	/* ... unique */
+	{ "25006", GBA_E_DENIED },	/* read-only transaction */
+	{ "25", GBA_E_INTERNAL },	/* transaction state */
+	{ "28", GBA_E_DENIED },		/* authorization */
+	{ "3D", GBA_E_NOT_FOUND },	/* no such database */
+	{ "40", GBA_E_BUSY },		/* serialization failure, deadlock */
+	{ "42", GBA_E_INTERNAL },	/* syntax, names */
+	{ "42501", GBA_E_DENIED },	/* privilege */
+	{ "53100", GBA_E_NOSPACE },
+	{ "53200", GBA_E_NOMEM },
+	{ "53", GBA_E_BUSY },		/* connections */
+	{ "55P03", GBA_E_BUSY },	/* lock_timeout */
+	{ "57014", GBA_E_BUSY },	/* cancelled */
+	{ "57P", GBA_E_UNREACHABLE },	/* the server ends or starts */
+	{ "XX001", GBA_E_CORRUPT },
+	{ "XX002", GBA_E_CORRUPT },
+};
+
+void pg_say(struct pg_db *db, const char *fmt, ...)
+{
+	va_list args;
+	char *end;
+
+	va_start(args, fmt);
+	vsnprintf(db->error, sizeof(db->error), fmt, args);
+	va_end(args);
+	for (end = db->error; *end != '\0'; end++) { /* libpq's texts have lines */
+		if ((unsigned char)*end < ' ')
+			*end = ' ';
+	}
+	while (end > db->error && end[-1] == ' ')
+		*--end = '\0';
+}
+
+static enum gba_err state_err(const char *state)
+{
+	enum gba_err err = GBA_E_IO;
+	size_t i, n, best = 0;
+
+	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		n = strlen(states[i].state);
+		if (n > best && strncmp(state, states[i].state, n) == 0) {
+			best = n;
+			err = states[i].err;
+		}
+	}
+	return err;
+}
+
+/* The primary message only: details quote values of the row. */
+static enum gba_err result_err(struct pg_db *db, const PGresult *res)
+{
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+
+	pg_say(db, "%s", text != NULL ? text : PQerrorMessage(db->conn));
+	if (state != NULL)
+		return state_err(state);
+	return PQstatus(db->conn) == CONNECTION_BAD ? GBA_E_UNREACHABLE : GBA_E_IO;
+}
+
+bool pg_link_lost(const struct pg_db *db)
+{
+	return db->conn == NULL || PQstatus(db->conn) == CONNECTION_BAD;
+}
+
+void pg_link_drop(struct pg_db *db)
+{
+	PQfinish(db->conn);
+	db->conn = NULL;
+	if (db->tx == PG_TX_OPEN)
+		db->tx = PG_TX_LOST;
+}
+
+/* Wait until a result can be had without waiting; what was sent goes out on the way. */
+static enum gba_err result_wait(struct pg_db *db, uint64_t deadline)
+{
+	struct pollfd fd = { .fd = PQsocket(db->conn) };
+	uint64_t now;
+	int unsent;
+
+	for (;;) {
+		unsent = PQflush(db->conn);
+		if (unsent < 0 || PQstatus(db->conn) == CONNECTION_BAD)
+			return GBA_OK; /* PQgetResult tells */
+		if (PQisBusy(db->conn) == 0)
+			return GBA_OK;
+		now = clock_mono_ms();
+		if (now >= deadline) {
+			pg_say(db, "no answer for %u ms", db->patience_ms);
+			return GBA_E_TIMEOUT;
+		}
+		fd.events = (short)(POLLIN | (unsent > 0 ? POLLOUT : 0));
+		if (poll(&fd, 1, (int)(deadline - now)) > 0 && PQconsumeInput(db->conn) == 0)
+			return GBA_OK;
+	}
+}
+
+/* One result into what was had so far. True: it was the last one of a pipeline. */
+static bool result_take(struct pg_db *db, PGresult *res, enum gba_err *_err, PGresult **_rows)
+{
+	ExecStatusType status = PQresultStatus(res);
+
+	if (status == PGRES_TUPLES_OK || (status == PGRES_COMMAND_OK && (PQcmdTuples(res)[0] != '\0' || PQnparams(res) > 0))) {
+		PQclear(*_rows);
+		*_rows = res;
+		return false;
+	}
+	if (*_err == GBA_OK && (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE))
+		*_err = result_err(db, res);
+	PQclear(res);
+	return status == PGRES_PIPELINE_SYNC;
+}
+
+enum gba_err pg_collect(struct pg_db *db, bool pipeline, PGresult **_rows)
+{
+	uint64_t deadline = clock_mono_ms() + db->patience_ms;
+	enum gba_err err = GBA_OK, waited = GBA_OK;
+	PGresult *res, *rows = NULL;
+	bool last = false;
+
+	while (!last) {
+		waited = result_wait(db, deadline);
+		if (waited != GBA_OK)
+			break;
+		res = PQgetResult(db->conn);
+		if (res != NULL)
+			last = result_take(db, res, &err, &rows) && pipeline;
+		else /* ends each command in a pipeline */
+			last = !pipeline || PQstatus(db->conn) == CONNECTION_BAD;
+	}
+	if (waited != GBA_OK || PQstatus(db->conn) == CONNECTION_BAD) {
+		err = waited != GBA_OK ? waited : GBA_E_UNREACHABLE;
+		pg_link_drop(db);
+	}
+	if (err == GBA_OK && _rows != NULL)
+		*_rows = rows;
+	else
+		PQclear(rows);
+	return err;
+}
+
+enum gba_err pg_exec(struct pg_db *db, const char *sql, PGresult **_rows)
+{
+	if (db->conn == NULL)
+		return GBA_E_UNREACHABLE;
+	if (PQsendQuery(db->conn, sql) == 0) {
+		pg_say(db, "%s", PQerrorMessage(db->conn));
+		pg_link_drop(db);
+		return GBA_E_UNREACHABLE;
+	}
+	return pg_collect(db, false, _rows);
+}
+
+enum gba_err pg_value(struct pg_db *db, const char *sql, char *out, size_t cap)
+{
+	PGresult *rows = NULL;
+	enum gba_err err;
+
+	err = pg_exec(db, sql, &rows);
+	if (err == GBA_OK && (rows == NULL || PQntuples(rows) != 1 || PQgetisnull(rows, 0, 0)))
+		err = GBA_E_NOT_FOUND;
+	if (err == GBA_OK)
+		snprintf(out, cap, "%s", PQgetvalue(rows, 0, 0));
+	PQclear(rows);
+	return err;
+}
+
+/* What makes a committed write survive loss of power is the server's to do: be sure that it does. */
+static enum gba_err durable_check(struct pg_db *db)
+{
+	char value[32] = "";
+	enum gba_err err;
+
+	err = pg_value(db, "SHOW fsync", value, sizeof(value));
+	if (err == GBA_OK && strcmp(value, "on") != 0) {
+		pg_say(db, "the server has fsync = %s: a commit would not survive loss of power", value);
+		return GBA_E_CONF;
+	}
+	if (err == GBA_OK)
+		err = pg_value(db, "SHOW synchronous_commit", value, sizeof(value));
+	if (err == GBA_OK && strcmp(value, "on") != 0 && strcmp(value, "remote_apply") != 0) {
+		pg_say(db, "synchronous_commit is %s for this role: on or remote_apply is needed, or an SQN could be used twice",
+		       value);
+		return GBA_E_CONF;
+	}
+	return err;
+}
+
+static enum gba_err connect_err(struct pg_db *db)
+{
+	const char *text = PQerrorMessage(db->conn);
+
+	pg_say(db, "%s", text);
+	if (strstr(text, "does not exist") != NULL && strstr(text, "database") != NULL)
+		return GBA_E_NOT_FOUND;
+	return strstr(text, "authentication failed") != NULL || strstr(text, "pg_hba.conf") != NULL ? GBA_E_DENIED
+												  : GBA_E_UNREACHABLE;
+}
+
+/* What stands before dbname can be given in the connection string, what stands after it cannot. */
+static enum gba_err connect_once(struct pg_db *db)
+{
+	const char *const words[] = { "connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
+				      "tcp_user_timeout", "target_session_attrs", "fallback_application_name", "dbname",
+				      "client_encoding", NULL };
+	const char *const values[] = { "2", "5", "5", "2", "10000", "read-write", "gba-suite", db->conninfo, "UTF8", NULL };
+	enum gba_err err;
+
+	db->conn = PQconnectdbParams(words, values, 1);
+	if (db->conn == NULL)
+		return GBA_E_NOMEM;
+	if (PQstatus(db->conn) != CONNECTION_OK) {
+		err = connect_err(db);
+		pg_link_drop(db);
+		return err;
+	}
+	PQsetnonblocking(db->conn, 1);
+	err = pg_exec(db, SESSION, NULL);
+	if (err == GBA_OK)
+		err = durable_check(db);
+	if (err != GBA_OK)
+		pg_link_drop(db);
+	return err;
+}
+
+enum gba_err pg_link(struct pg_db *db)
+{
+	if (!pg_link_lost(db))
+		return GBA_OK;
+	pg_link_drop(db);
+	if (clock_mono_ms() < db->retry_at)
+		return db->why;
+	db->why = connect_once(db);
+	if (db->why == GBA_OK) {
+		db->generation++;
+		db->backoff_ms = 0;
+		db->retry_at = 0;
+		return GBA_OK;
+	}
+	db->backoff_ms = db->backoff_ms == 0 ? BACKOFF_MIN_MS : db->backoff_ms * 2;
+	if (db->backoff_ms > BACKOFF_MAX_MS)
+		db->backoff_ms = BACKOFF_MAX_MS;
+	db->retry_at = clock_mono_ms() + db->backoff_ms;
+	return db->why;
+}

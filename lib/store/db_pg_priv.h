@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** What the two halves of the PostgreSQL store share: db_pg_link.c keeps a connection, db_pg.c runs statements. */
+#ifndef GBA_STORE_DB_PG_PRIV_H
+#define GBA_STORE_DB_PG_PRIV_H
+
+#include <libpq-fe.h>
+
+#include "store/db_priv.h"
+
+#define PG_PATIENCE_MS 30000 /* a server that has not answered for this long is given up */
+#define PG_LOCK_MS     "2000" /* wait for another writer: longer than any batch of ours */
+#define PG_XID_CHARS   24
+
+enum pg_tx { PG_TX_NONE, PG_TX_OPEN, PG_TX_LOST }; /* lost: with its connection; every statement fails until its end */
+
+struct pg_db {
+	struct db base;
+	PGconn *conn; /* NULL: none */
+	char *conninfo;
+	uint32_t generation;  /* of the connection: statements are prepared anew in each */
+	unsigned int serial;  /* of the last statement */
+	unsigned int patience_ms, backoff_ms;
+	uint64_t retry_at; /* [ms, monotonic] not before */
+	enum gba_err why;  /* of the last failed attempt to connect */
+	enum pg_tx tx;
+	char xid[PG_XID_CHARS]; /* of the transaction */
+	int64_t seen, reported; /* data version of the database; what callers were told */
+	char error[256];
+};
+
+/** See to it that there is a connection. Within the back-off after a failed attempt the same error is returned at once.
+ * @retval GBA_E_UNREACHABLE, GBA_E_DENIED, GBA_E_NOT_FOUND (no such database), GBA_E_CONF (see db->error) */
+enum gba_err pg_link(struct pg_db *db);
+/** Gone since the last use? */
+bool pg_link_lost(const struct pg_db *db);
+/** Close it; a transaction is lost with it. */
+void pg_link_drop(struct pg_db *db);
+/** Read what the server answers to what was sent, flushing that first.
+ * @param pipeline  up to the end of the pipeline, else up to the last result
+ * @param _rows     the last result with rows, a count of them or a description; NULL: none. Caller clears it. May be NULL
+ * @return the first error; db->error has its text. GBA_E_TIMEOUT, GBA_E_UNREACHABLE: the connection was dropped */
+enum gba_err pg_collect(struct pg_db *db, bool pipeline, PGresult **_rows);
+/** Send plain SQL, collect. @param _rows  as pg_collect */
+enum gba_err pg_exec(struct pg_db *db, const char *sql, PGresult **_rows);
+/** One text value of one row. @retval GBA_E_NOT_FOUND  no row, or NULL */
+enum gba_err pg_value(struct pg_db *db, const char *sql, char *out, size_t cap);
+/** The text for the operator. */
+void pg_say(struct pg_db *db, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
