@@ -5,6 +5,7 @@
 
 #include "bsf/ctx.h"
 #include "bsf/guss_cache.h"
+#include "bsf/permit.h"
 #include "crypto/aka.h"
 #include "http/digest.h"
 
@@ -18,6 +19,7 @@ struct challenge {
 	enum digest_alg algorithm;
 	enum ctx_type type;
 	struct guss_kept *guss; /* the holder's reference; never NULL in a valid challenge */
+	struct permit *permit;	/* the same; NULL: no application was named, or the HSS is a plain one */
 };
 /** What only the right UE knows, and what it opens. The holder wipes it. */
 struct challenge_secret {

@@ -7,6 +7,7 @@
 #include "http/server.h"
 
 static const char *const digest_names[] = { "akav1", "akav2", NULL };
+static const char *const unknown_names[] = { "deny", "allow", NULL };
 static const char *const sync_names[] = { "full", "process", NULL }; /* as enum ctx_sync */
 
 static bool path_valid(struct bytes path)
@@ -50,6 +51,23 @@ static bool gsid_pattern(struct bytes text)
 	return text.n > 0 && text.n <= 9;
 }
 
+/* Goes into XML and to UEs as it is: no blanks, nothing to escape. */
+static bool word_valid(struct bytes text)
+{
+	size_t i;
+
+	for (i = 0; i < text.n; i++) {
+		if (text.p[i] <= ' ' || text.p[i] > '~' || strchr("<>&\"'", text.p[i]) != NULL)
+			return false;
+	}
+	return true;
+}
+
+static bool url_valid(struct bytes text)
+{
+	return word_valid(text) && (text.n == 0 || (text.n > 8 && memcmp(text.p, "https://", 8) == 0));
+}
+
 static const struct conf_item listen_items[] = {
 	CONF_STR("listen", NULL, 3, 263, http_listen_valid, struct bsf_listen, listen, "Address and port, such as \"192.0.2.10:80\" or \"[2001:db8::10]:443\""),
 	CONF_STR("tls-cert", "", 0, 255, NULL, struct bsf_listen, cert, "PEM file with the certificate chain; empty: plain HTTP"),
@@ -72,6 +90,10 @@ static const struct conf_item naf_items[] = {
 	CONF_STRLIST("gsids", "", 1, 9, gsid_pattern, struct bsf_naf, gsids, "Services whose settings it may ask for; \"*\": any"),
 	CONF_BOOL("impi-allowed", false, struct bsf_naf, impi_allowed, "May it learn the private identity?"),
 	CONF_BOOL("uss-required", false, struct bsf_naf, uss_required, "Give a key only to users with settings for a service it asked for"),
+	CONF_BOOL("permission-required", false, struct bsf_naf, permission_required, "Give a key only to users whose settings have one of its gsids, asked for or not (Y.3056 10.4-3c)"),
+	CONF_BOOL("single", false, struct bsf_naf, single, "A B-TID it has a key of serves no other application (Y.3056 9.6.1)"),
+	CONF_BOOL("declarations", false, struct bsf_naf, declarations, "Take what its applications declare of themselves, where it narrows what stands here (Y.3056 9.6.1)"),
+	CONF_U32("key-lifetime", 0, 0, 31536000, "s", struct bsf_naf, key_lifetime, "Longest lifetime of its keys; 0: that of the Ks"),
 	CONF_BOOL("allow-2g", true, struct bsf_naf, allow_2g, "Give keys that rest on 2G GBA"),
 	CONF_END
 };
@@ -103,6 +125,9 @@ const struct conf_item bsf_conf_items[] = {
 	CONF_U32("zh-in-flight", 1024, 1, 65536, "", struct bsf_conf, zh_in_flight, "Questions to HSSs at a time; beyond, UEs get 503"),
 	CONF_U32("guss-cache", 10000, 0, 10000000, "", struct bsf_conf, guss_cache, "Users whose security settings are kept"),
 	CONF_GROUPS("nafs", "", 0, 4096, naf_items, struct bsf_naf, struct bsf_conf, nafs, "NAFs that may ask on Zn, and for what"),
+	CONF_ENUM("permission-unknown", "deny", unknown_names, struct bsf_conf, permission_unknown, "A UE names an application, and neither the HSS nor the user's settings say whether it is permitted"),
+	CONF_STR("realm-profile", "", 0, 255, url_valid, struct bsf_conf, realm_profile, "URL of the realm's profile, told to UEs that name an application; empty: not told"),
+	CONF_STR("token-format", "", 0, 64, word_valid, struct bsf_conf, token_format, "Format of tokens in this realm, told with it; empty: not told"),
 	CONF_STR("store-dir", GBA_LOCALSTATEDIR "/bsf", 1, 255, NULL, struct bsf_conf, store_dir, "Folder of the bootstrap contexts"),
 	CONF_U32("store-max", 4096, 4, 1048576, "MiB", struct bsf_conf, store_max, "Size to which the contexts may grow"),
 	CONF_ENUM("store-sync", "full", sync_names, struct bsf_conf, store_sync, "What a context that was acknowledged survives: loss of power, or only the end of the process"),
@@ -132,8 +157,8 @@ enum gba_err bsf_conf_check(const void *conf, struct conf_error *_error)
 			return conf_error(_error, "nafs", n->identity, "identity occurs twice");
 		if (n->fqdns.n == 0)
 			return conf_error(_error, "nafs", n->identity, "needs at least one name in fqdns");
-		if (n->uss_required && n->gsids.n == 0)
-			return conf_error(_error, "nafs", n->identity, "uss-required needs gsids");
+		if ((n->uss_required || n->permission_required) && n->gsids.n == 0)
+			return conf_error(_error, "nafs", n->identity, "uss-required and permission-required need gsids");
 	}
 	if (c->gba_2g && c->digest == BSF_DIGEST_AKAV2)
 		return conf_error(_error, "gba-2g", "true", "2G GBA is defined for digest akav1 only (TS 33.220 Annex I)");
@@ -212,6 +237,15 @@ bool bsf_naf_gsid(const struct bsf_naf *naf, uint32_t gsid)
 
 	for (i = 0; i < naf->gsids.n; i++) {
 		if (naf->gsids.v[i][0] == '*' || strtoul(naf->gsids.v[i], NULL, 10) == gsid)
+			return true;
+	}
+	return false;
+}
+
+bool bsf_conf_any_single(const struct bsf_conf *conf)
+{
+	for (EACH(struct bsf_naf, n, conf->nafs)) {
+		if (n->single || n->declarations)
 			return true;
 	}
 	return false;

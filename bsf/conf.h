@@ -6,6 +6,7 @@
 #include "conf/conf.h"
 #include "core/ident.h"
 
+enum bsf_unknown { BSF_UNKNOWN_DENY, BSF_UNKNOWN_ALLOW, BSF_UNKNOWN_COUNT };
 enum bsf_digest { BSF_DIGEST_AKAV1, BSF_DIGEST_AKAV2, BSF_DIGEST_COUNT };
 
 /** One address Ub is served on. */
@@ -24,7 +25,8 @@ struct bsf_naf {
 	struct conf_strlist ua_protocols;   /* Ua security protocol identifiers, 10 hex digits or fewer and '*'; empty: any */
 	const char *naf_group;		    /* "": none */
 	struct conf_strlist gsids;	    /* GSIDs it may ask for; "*": any */
-	bool impi_allowed, uss_required, allow_2g;
+	bool impi_allowed, uss_required, allow_2g, permission_required, single, declarations;
+	uint32_t key_lifetime; /* [s] 0: as long as the Ks */
 };
 
 struct bsf_conf {
@@ -42,6 +44,8 @@ struct bsf_conf {
 	struct conf_groups hss; /* struct bsf_hss */
 	uint32_t zh_timeout, zh_in_flight, guss_cache;
 	struct conf_groups nafs; /* struct bsf_naf */
+	uint32_t permission_unknown; /* enum bsf_unknown */
+	const char *realm_profile, *token_format;
 	const char *store_dir, *kek_file;
 	uint32_t store_max, store_sync;
 	const char *metrics_listen;
@@ -58,6 +62,8 @@ const struct bsf_hss *bsf_conf_hss(const struct bsf_conf *conf, struct bytes imp
 bool bsf_conf_sim_only(const struct bsf_conf *conf, struct bytes impi);
 /** The NAF with this Diameter identity (no case); NULL: not one of ours. */
 const struct bsf_naf *bsf_conf_naf(const struct bsf_conf *conf, struct bytes identity);
+/** Can a B-TID serve one application alone, by the NAF's row or its declarations? */
+bool bsf_conf_any_single(const struct bsf_conf *conf);
 /** May the NAF use this name, this protocol; may it ask for this GSID? */
 bool bsf_naf_fqdn(const struct bsf_naf *naf, struct bytes fqdn);
 bool bsf_naf_protocol(const struct bsf_naf *naf, const uint8_t ua_id[UA_ID_LEN]);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bsf/ctx.h"
 
-#include "core/secret.h"
+#include <ctype.h>
 
-/* Record: version, type, uicc, tmpi(8), created(8), expires(8), ks(32), length of IMPI, IMPI, length of USS list(2), list. */
-#define REC_VERSION 1
+#include "core/secret.h"
+#include "crypto/hash.h"
+
+/* Record: version, type, uicc, tmpi(8), owner(8), created(8), expires(8), ks(32), length of IMPI, IMPI, length of USS list(2),
+ * list. */
+#define REC_VERSION 2
 
 static uint8_t *put_number(uint8_t *out, uint64_t value, size_t octets)
 {
@@ -38,7 +42,8 @@ void ctx_rec_write(const struct ctx *ctx, uint8_t *out)
 	*out++ = (uint8_t)ctx->type;
 	*out++ = (uint8_t)ctx->uicc;
 	memcpy(out, ctx->tmpi, CTX_TMPI_LEN);
-	out = put_number(out + CTX_TMPI_LEN, (uint64_t)ctx->created, 8);
+	memcpy(out + CTX_TMPI_LEN, ctx->owner, CTX_OWNER_LEN);
+	out = put_number(out + CTX_TMPI_LEN + CTX_OWNER_LEN, (uint64_t)ctx->created, 8);
 	out = put_number(out, (uint64_t)ctx->expires, 8);
 	memcpy(out, ctx->ks, GBA_KS_LEN);
 	out += GBA_KS_LEN;
@@ -54,7 +59,8 @@ enum gba_err ctx_rec_read(const uint8_t rand[RAND_LEN], struct bytes rec, struct
 	const uint8_t *p = rec.p;
 	size_t impi_n, uss_n;
 
-	if (rec.n < CTX_REC_FIXED || rec.n > CTX_REC_MAX || p[0] != REC_VERSION || p[1] > CTX_2G_GBA || p[2] > GUSS_UICC_GBA_U)
+	if (rec.n < CTX_REC_FIXED || rec.n > CTX_REC_MAX || p[0] != REC_VERSION ||
+	    (p[1] > CTX_2G_GBA && p[1] != CTX_CLAIM) || p[2] > GUSS_UICC_GBA_U)
 		return GBA_E_CORRUPT;
 	impi_n = p[CTX_REC_FIXED - 3];
 	if (impi_n == 0 || impi_n > IMPI_MAX || rec.n < CTX_REC_FIXED + impi_n)
@@ -66,9 +72,10 @@ enum gba_err ctx_rec_read(const uint8_t rand[RAND_LEN], struct bytes rec, struct
 	_ctx->type = (enum ctx_type)p[1];
 	_ctx->uicc = (enum guss_uicc)p[2];
 	memcpy(_ctx->tmpi, p + 3, CTX_TMPI_LEN);
-	_ctx->created = (time_t)get_number(p + 11, 8);
-	_ctx->expires = (time_t)get_number(p + 19, 8);
-	memcpy(_ctx->ks, p + 27, GBA_KS_LEN);
+	memcpy(_ctx->owner, p + 11, CTX_OWNER_LEN);
+	_ctx->created = (time_t)get_number(p + 19, 8);
+	_ctx->expires = (time_t)get_number(p + 27, 8);
+	memcpy(_ctx->ks, p + 35, GBA_KS_LEN);
 	_ctx->impi = BYTES(p + CTX_REC_FIXED - 2, impi_n);
 	_ctx->uss = BYTES(p + CTX_REC_FIXED + impi_n, uss_n);
 	return GBA_OK;
@@ -106,4 +113,40 @@ enum gba_err ctx_tmpi_index(struct bytes tmpi, uint8_t out[CTX_TMPI_LEN])
 		return GBA_E_SYNTAX;
 	memcpy(out, temp, CTX_TMPI_LEN);
 	return GBA_OK;
+}
+
+void ctx_owner(struct bytes fqdn, uint8_t out[CTX_OWNER_LEN])
+{
+	uint8_t lower[FQDN_MAX], digest[HASH_MAX];
+	struct bytes piece = { lower, fqdn.n < FQDN_MAX ? fqdn.n : FQDN_MAX };
+	size_t i;
+
+	for (i = 0; i < piece.n; i++)
+		lower[i] = (uint8_t)tolower(fqdn.p[i]);
+	hash_pieces(HASH_SHA256, &piece, 1, digest);
+	memcpy(out, digest, CTX_OWNER_LEN);
+	out[0] |= 1; /* never none */
+}
+
+bool ctx_owner_none(const uint8_t owner[CTX_OWNER_LEN])
+{
+	static const uint8_t none[CTX_OWNER_LEN];
+
+	return memcmp(owner, none, CTX_OWNER_LEN) == 0;
+}
+
+void ctx_claim(const struct ctx *ctx, const uint8_t owner[CTX_OWNER_LEN], struct ctx *_claim)
+{
+	struct bytes pieces[] = { bytes_of("claim"), BYTES(ctx->rand, RAND_LEN) };
+	uint8_t digest[HASH_MAX];
+
+	memset(_claim, 0, sizeof(*_claim));
+	hash_pieces(HASH_SHA256, pieces, 2, digest);
+	memcpy(_claim->rand, digest, RAND_LEN);
+	memcpy(_claim->owner, owner, CTX_OWNER_LEN);
+	_claim->type = CTX_CLAIM;
+	_claim->created = ctx->created;
+	_claim->expires = ctx->expires;
+	_claim->impi = ctx->impi; /* goes with the user's contexts */
+	_claim->uss = BYTES("", 0);
 }

@@ -11,17 +11,23 @@
 #include "xml/guss.h"
 
 #define CTX_TMPI_LEN  8	    /* [octets] of a TMPI that index it; all zero: the context has none */
+#define CTX_OWNER_LEN 8	    /* [octets] of the application that owns a context; all zero: it serves any */
 #define CTX_USS_MAX   16384 /* [octets] packed USS list */
-#define CTX_REC_FIXED 62    /* [octets] of a record beside IMPI and USS list */
+#define CTX_REC_FIXED 70    /* [octets] of a record beside IMPI and USS list */
 #define CTX_REC_MAX   (CTX_REC_FIXED + IMPI_MAX + CTX_USS_MAX)
 
 /** Values are those of the GBA-Type AVP (TS 29.109 6.3.1.11). */
-enum ctx_type { CTX_3G_GBA = 0, CTX_2G_GBA = 1 };
+enum ctx_type {
+	CTX_3G_GBA = 0,
+	CTX_2G_GBA = 1,
+	CTX_CLAIM = 255 /* no context: says who owns one (ctx_claim) */
+};
 
 struct ctx {
 	uint8_t rand[RAND_LEN]; /* also the left part of the B-TID */
 	uint8_t ks[GBA_KS_LEN];
 	uint8_t tmpi[CTX_TMPI_LEN];
+	uint8_t owner[CTX_OWNER_LEN]; /* ctx_owner() of the only application it serves (Y.3056 9.6.1) */
 	enum ctx_type type;
 	enum guss_uicc uicc;
 	time_t created, expires; /* [s since epoch] */
@@ -38,6 +44,12 @@ void ctx_rec_write(const struct ctx *ctx, uint8_t *out);
 enum gba_err ctx_rec_read(const uint8_t rand[RAND_LEN], struct bytes rec, struct ctx *_ctx);
 /** One chunk below mem_ctx with all that ctx views, wiped when freed. NULL: out of memory. */
 struct ctx *ctx_dup(TALLOC_CTX *mem_ctx, const struct ctx *ctx);
+
+/** The mark of an application, by its host name (no case). */
+void ctx_owner(struct bytes fqdn, uint8_t out[CTX_OWNER_LEN]);
+bool ctx_owner_none(const uint8_t owner[CTX_OWNER_LEN]);
+/** A record beside ctx that says who owns it, to be put: of two claims for one context the store keeps the first. Views ctx. */
+void ctx_claim(const struct ctx *ctx, const uint8_t owner[CTX_OWNER_LEN], struct ctx *_claim);
 
 /** The first CTX_TMPI_LEN octets a TMPI's left part stands for. @retval GBA_E_SYNTAX  no TMPI */
 enum gba_err ctx_tmpi_index(struct bytes tmpi, uint8_t out[CTX_TMPI_LEN]);

@@ -2,15 +2,20 @@
 /* bsf.fdx: load and unload. */
 #include "bsf/glue.h"
 #include "bsf/node.h"
+#include "bsf/rpb.h"
 #include "core/log.h"
 #include "core/secret.h"
 #include "dia/zh.h"
 #include "dia/zn.h"
 
+#define DECLARATIONS_MAX 4096 /* applications that declare something of themselves */
+
 static struct {
 	TALLOC_CTX *root;
 	struct bsf_conf *conf;
 	struct hss *zh;
+	struct agents *agents;
+	struct declared *declared;
 	struct node *node;
 	struct bsf_zn *zn;
 } ext;
@@ -34,6 +39,10 @@ static enum gba_err diameter_resolve(struct conf_error *_error)
 
 	if (err == GBA_OK)
 		err = zn_resolve();
+	if (err == GBA_OK)
+		err = bsf_rpb_resolve();
+	if (err == GBA_OK)
+		err = bsf_rpa_new(ext.root, ext.conf, &ext.agents);
 	if (err != GBA_OK)
 		snprintf(_error->text, sizeof(_error->text), "dictionary: load dict_gba.fdx before bsf.fdx");
 	return err;
@@ -51,9 +60,12 @@ static enum gba_err start(const char *path, struct conf_error *_error)
 	if (err != GBA_OK)
 		return err;
 	ext.zh = bsf_zh_new(ext.root, ext.conf);
-	err = ext.zh != NULL ? node_start(ext.root, ext.conf, ext.zh, &ext.node, &why) : GBA_E_NOMEM;
+	ext.declared = declared_new(ext.root, DECLARATIONS_MAX);
+	err = ext.zh != NULL && ext.declared != NULL ? GBA_OK : GBA_E_NOMEM;
+	if (err == GBA_OK)
+		err = node_start(ext.root, ext.conf, ext.zh, ext.agents, &ext.node, &why);
 	if (err == GBA_OK) {
-		parts = (struct grant_parts){ ext.conf, node_store(ext.node) };
+		parts = (struct grant_parts){ ext.conf, node_store(ext.node), ext.declared, bsf_conf_any_single(ext.conf) };
 		why = "Zn cannot be served";
 		err = bsf_zn_start(ext.root, &parts, &ext.zn);
 	}

@@ -3,11 +3,15 @@
 #ifndef GBA_BSF_GLUE_H
 #define GBA_BSF_GLUE_H
 
+#include "bsf/agents.h"
 #include "bsf/grant.h"
 #include "bsf/hss.h"
 
 /** Zh client over the table hss of conf. NULL: out of memory. */
 struct hss *bsf_zh_new(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf);
+
+/** The agents, over RPA. *_agents NULL: dict_y3056 is not loaded, so there is no such thing. */
+enum gba_err bsf_rpa_new(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct agents **_agents);
 
 struct bsf_zn;
 /** Serve BIRs from now on. parts' members live until bsf_zn_stop(). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bsf/grant.h"
 
+#include "bsf/permit.h"
 #include "bsf/uss_pack.h"
 #include "core/secret.h"
 
@@ -44,18 +45,15 @@ static enum gba_err gsids_allowed(TALLOC_CTX *mem_ctx, const struct bsf_naf *naf
 	return GBA_OK;
 }
 
-static enum gba_err uss_select(TALLOC_CTX *mem_ctx, const struct bsf_naf *naf, const struct grant_request *request,
+static enum gba_err uss_select(TALLOC_CTX *mem_ctx, const struct bsf_naf *naf, const uint32_t *gsids, size_t count,
 			       const struct ctx *ctx, struct bytes *_uss)
 {
 	struct guss *all, chosen;
-	uint32_t *gsids;
 	enum gba_err err;
-	size_t count;
 	char *xml;
 
-	err = gsids_allowed(mem_ctx, naf, request, &gsids, &count);
-	if (err != GBA_OK || count == 0 || ctx->uss.n == 0)
-		return err;
+	if (count == 0 || ctx->uss.n == 0)
+		return GBA_OK;
 	err = uss_unpack(mem_ctx, ctx->uss, &all);
 	if (err != GBA_OK)
 		return err;
@@ -67,6 +65,17 @@ static enum gba_err uss_select(TALLOC_CTX *mem_ctx, const struct bsf_naf *naf, c
 		return GBA_E_NOMEM;
 	*_uss = bytes_of(xml);
 	return GBA_OK;
+}
+
+static enum gba_err uss_asked(TALLOC_CTX *mem_ctx, const struct bsf_naf *naf, const struct grant_request *request,
+			      const struct ctx *ctx, struct bytes *_uss)
+{
+	enum gba_err err;
+	uint32_t *gsids;
+	size_t count;
+
+	err = gsids_allowed(mem_ctx, naf, request, &gsids, &count);
+	return err == GBA_OK ? uss_select(mem_ctx, naf, gsids, count, ctx, _uss) : err;
 }
 
 static void keys_derive(const struct ctx *ctx, const struct naf_id *id, bool gba_u_aware, struct grant *grant)
@@ -96,31 +105,164 @@ static enum gba_err naf_check(const struct bsf_conf *conf, const struct grant_re
 	return GBA_OK;
 }
 
+static time_t expiry_of(const struct ctx *ctx, uint32_t lifetime)
+{
+	time_t own = ctx->created + (time_t)lifetime;
+
+	return lifetime != 0 && own < ctx->expires ? own : ctx->expires;
+}
+
+/* May this NAF have a key of this context under this name, whatever it asks beside? */
+static enum gba_err context_check(const struct bsf_naf *naf, struct bytes fqdn, const struct ctx *ctx)
+{
+	uint8_t owner[CTX_OWNER_LEN];
+
+	if (ctx->type == CTX_CLAIM)
+		return GBA_E_BTID_UNKNOWN;
+	if (ctx->type == CTX_2G_GBA && !naf->allow_2g)
+		return GBA_E_NOT_AUTHORIZED;
+	if (naf->permission_required && permit_by_uss(naf, ctx->uss) != PERMIT_USS_SET)
+		return GBA_E_NOT_AUTHORIZED;
+	ctx_owner(fqdn, owner);
+	if (!ctx_owner_none(ctx->owner) && memcmp(ctx->owner, owner, CTX_OWNER_LEN) != 0)
+		return GBA_E_NOT_AUTHORIZED;
+	return GBA_OK;
+}
+
+static enum gba_err grant_new(TALLOC_CTX *mem_ctx, const struct bsf_naf *naf, const struct naf_id *id, const struct ctx *ctx,
+			      bool gba_u_aware, struct grant **_grant)
+{
+	struct grant *grant = talloc_zero(mem_ctx, struct grant);
+
+	if (grant == NULL)
+		return GBA_E_NOMEM;
+	secret_guard_chunk(grant);
+	keys_derive(ctx, id, gba_u_aware, grant);
+	grant->created = ctx->created;
+	grant->expires = expiry_of(ctx, naf->key_lifetime);
+	grant->type = ctx->type;
+	grant->impi = naf->impi_allowed ? ctx->impi : BYTES_NONE; /* ctx is below mem_ctx, as the grant is */
+	*_grant = grant;
+	return GBA_OK;
+}
+
 static enum gba_err grant_make(TALLOC_CTX *mem_ctx, const struct bsf_naf *naf, const struct grant_request *request,
 			       const struct naf_id *id, const struct ctx *ctx, struct grant **_grant)
 {
 	struct bytes uss = BYTES_NONE;
-	struct grant *grant;
 	enum gba_err err;
 
-	if (ctx->type == CTX_2G_GBA && !naf->allow_2g)
-		return GBA_E_NOT_AUTHORIZED;
-	err = uss_select(mem_ctx, naf, request, ctx, &uss);
+	err = context_check(naf, id->fqdn, ctx);
+	if (err == GBA_OK)
+		err = uss_asked(mem_ctx, naf, request, ctx, &uss);
 	if (err != GBA_OK)
 		return err;
 	if (naf->uss_required && uss.p == NULL)
 		return GBA_E_NOT_AUTHORIZED;
-	grant = talloc_zero(mem_ctx, struct grant);
-	if (grant == NULL)
-		return GBA_E_NOMEM;
-	secret_guard_chunk(grant);
-	keys_derive(ctx, id, request->gba_u_aware, grant);
-	grant->created = ctx->created;
-	grant->expires = ctx->expires;
-	grant->type = ctx->type;
-	grant->impi = naf->impi_allowed ? ctx->impi : BYTES_NONE; /* ctx is below mem_ctx, as the grant is */
-	grant->uss = uss;
+	err = grant_new(mem_ctx, naf, id, ctx, request->gba_u_aware, _grant);
+	if (err == GBA_OK)
+		(*_grant)->uss = uss;
+	return err;
+}
+
+enum gba_err grant_for_push(TALLOC_CTX *mem_ctx, const struct grant_push *what, const uint8_t ua_id[UA_ID_LEN],
+			    struct grant **_grant)
+{
+	struct naf_id id = { .fqdn = what->fqdn };
+	struct grant *grant;
+	enum gba_err err;
+
+	memcpy(id.ua_id, ua_id, UA_ID_LEN);
+	if (!bsf_naf_fqdn(what->naf, id.fqdn) || !bsf_naf_protocol(what->naf, ua_id))
+		return GBA_E_NOT_AUTHORIZED;
+	err = context_check(what->naf, id.fqdn, what->ctx);
+	if (err == GBA_OK)
+		err = grant_new(mem_ctx, what->naf, &id, what->ctx, true, &grant);
+	if (err == GBA_OK)
+		err = uss_select(grant, what->naf, what->gsids, what->gsid_n, what->ctx, &grant->uss);
+	if (err != GBA_OK)
+		return err;
+	if (what->naf->uss_required && grant->uss.p == NULL)
+		return GBA_E_NOT_AUTHORIZED;
+	if (what->lifetime != 0 && what->ctx->created + (time_t)what->lifetime < grant->expires)
+		grant->expires = what->ctx->created + (time_t)what->lifetime;
+	if (grant->impi.p != NULL) { /* ctx goes before the push does */
+		grant->impi.p = talloc_memdup(grant, grant->impi.p, grant->impi.n);
+		if (grant->impi.p == NULL)
+			return GBA_E_NOMEM;
+	}
 	*_grant = grant;
+	return GBA_OK;
+}
+
+/* ---- one application alone ---- */
+
+static enum gba_err claim_check(TALLOC_CTX *mem_ctx, const struct grant_parts *parts, const struct ctx *claim, time_t now,
+				bool *_stands)
+{
+	struct ctx *found;
+	enum gba_err err;
+
+	*_stands = false;
+	err = parts->store->ops->find(parts->store, mem_ctx, claim->rand, now, &found);
+	if (err != GBA_OK)
+		return err == GBA_E_BTID_UNKNOWN ? GBA_OK : err;
+	*_stands = true;
+	return memcmp(found->owner, claim->owner, CTX_OWNER_LEN) == 0 ? GBA_OK : GBA_E_NOT_AUTHORIZED;
+}
+
+/* Somebody else's B-TID? Ours from now on, if it is to be? */
+static enum gba_err owner_check(TALLOC_CTX *mem_ctx, const struct grant_parts *parts, const struct ctx *ctx,
+				const struct naf_id *id, bool single, time_t now, struct grant *grant)
+{
+	struct ctx *claim = talloc_zero(mem_ctx, struct ctx);
+	uint8_t owner[CTX_OWNER_LEN];
+	enum gba_err err;
+	bool stands;
+
+	if (claim == NULL)
+		return GBA_E_NOMEM;
+	ctx_owner(id->fqdn, owner);
+	ctx_claim(ctx, owner, claim);
+	err = claim_check(mem_ctx, parts, claim, now, &stands);
+	if (err == GBA_OK && single && !stands)
+		grant->claim = claim;
+	return err;
+}
+
+enum gba_err grant_claimed(TALLOC_CTX *mem_ctx, const struct grant_parts *parts, const struct grant *grant, time_t now)
+{
+	bool stands;
+
+	return claim_check(mem_ctx, parts, grant->claim, now, &stands);
+}
+
+/* ---- declarations ---- */
+
+static enum gba_err declaration_check(const struct grant_parts *parts, const struct bsf_naf *naf,
+				      const struct grant_request *request, const struct naf_id *id, struct declaration *_now)
+{
+	if (request->words != NULL)
+		(void)declared_take(parts->declared, naf, id->fqdn, request->words, _now);
+	else
+		declared_find(parts->declared, naf, id->fqdn, _now);
+	return _now->cleared || !declaration_has_ua(_now, id->ua_id) ? GBA_E_NOT_AUTHORIZED : GBA_OK;
+}
+
+static enum gba_err decide(TALLOC_CTX *mem_ctx, const struct grant_parts *parts, const struct grant_request *request,
+			   const struct bsf_naf *naf, const struct naf_id *id, const struct ctx *ctx, struct grant **_grant)
+{
+	struct declaration declaration = { .single = naf->single };
+	enum gba_err err = GBA_OK;
+
+	if (naf->declarations)
+		err = declaration_check(parts, naf, request, id, &declaration);
+	if (err == GBA_OK)
+		err = grant_make(mem_ctx, naf, request, id, ctx, _grant);
+	if (err != GBA_OK)
+		return err;
+	(*_grant)->declared = naf->declarations && request->words != NULL;
+	(*_grant)->declaration = declaration;
 	return GBA_OK;
 }
 
@@ -146,7 +288,9 @@ enum gba_err grant_decide(TALLOC_CTX *mem_ctx, const struct grant_parts *parts, 
 	if (!bytes_eq_nocase(domain, bytes_of(parts->conf->name)))
 		return GBA_E_BTID_UNKNOWN;
 	err = store->ops->find(store, mem_ctx, rand, now, &ctx);
-	if (err != GBA_OK)
+	if (err == GBA_OK)
+		err = decide(mem_ctx, parts, request, naf, &id, ctx, _grant);
+	if (err != GBA_OK || !parts->any_single)
 		return err;
-	return grant_make(mem_ctx, naf, request, &id, ctx, _grant);
+	return owner_check(mem_ctx, parts, ctx, &id, (*_grant)->declaration.single, now, *_grant);
 }

@@ -15,12 +15,23 @@ struct hss_question {
 	struct bytes impi;
 	struct bytes resync;   /* RAND || AUTS; absent: a vector, please */
 	time_t guss_timestamp; /* of the GUSS we hold; 0: none */
+	struct bytes application; /* host name in lower case: is it permitted to the user? absent: not asked */
+	bool permission_only;	  /* no vector: only ask where permits() */
+};
+
+/** What the mapping function says of a user and an application (Y.3056 10.4-3b). */
+struct hss_permission {
+	bool set, single;
+	time_t from, until;	   /* [s since epoch] 0: open */
+	uint32_t lifetime;	   /* [s] 0: not said */
+	struct bytes push_peer, ua_ids; /* absent: none; five octets each */
 };
 
 /** Views that live while the done callback runs; all absent unless err is GBA_OK. */
 struct hss_answer {
 	struct bytes user_name, scheme, authenticate, authorization, ck, ik;
 	struct bytes guss; /* XML; absent: the user has none, or ours is the newest */
+	const struct hss_permission *permission; /* NULL: not asked for, or a plain HSS */
 };
 /** Called once, from a thread of the HSS client; must not block. err: GBA_OK, GBA_E_IMPI_UNKNOWN, GBA_E_NOT_AUTHORIZED,
  * GBA_E_AUTS (resynchronisation refused), GBA_E_TIMEOUT, GBA_E_UNREACHABLE, GBA_E_BUSY, GBA_E_PEER. */
@@ -31,6 +42,8 @@ struct hss {
 	enum gba_err (*ask)(struct hss *hss, const struct hss_question *question, hss_done done, void *arg);
 	/** Is a peer there that can answer? */
 	bool (*ready)(struct hss *hss);
+	/** Does the HSS of this user answer questions for permissions? NULL: never. */
+	bool (*permits)(struct hss *hss, struct bytes impi);
 };
 
 /** The row for a result of Zh. vendor 0: Result-Code, else Experimental-Result-Code.

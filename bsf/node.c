@@ -14,6 +14,7 @@
 struct node {
 	const struct bsf_conf *conf;
 	struct hss *hss;
+	struct agents *agents;
 	struct kek *kek;
 	struct ctx_store *store;
 	struct ub *ub;
@@ -126,7 +127,7 @@ static enum gba_err listeners_start(TALLOC_CTX *mem_ctx, struct node *node, cons
 
 static enum gba_err parts_start(TALLOC_CTX *mem_ctx, struct node *node, const char **_error)
 {
-	struct ub_parts parts = { .conf = node->conf, .hss = node->hss };
+	struct ub_parts parts = { .conf = node->conf, .hss = node->hss, .agents = node->agents };
 	enum gba_err err;
 
 	err = store_start(mem_ctx, node, _error);
@@ -143,8 +144,8 @@ static enum gba_err parts_start(TALLOC_CTX *mem_ctx, struct node *node, const ch
 	return err == GBA_OK ? listeners_start(mem_ctx, node, _error) : err;
 }
 
-enum gba_err node_start(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct hss *hss, struct node **_node,
-			const char **_error)
+enum gba_err node_start(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct hss *hss,
+			struct agents *agents, struct node **_node, const char **_error)
 {
 	struct node *node = talloc_zero(mem_ctx, struct node);
 	enum gba_err err;
@@ -154,6 +155,7 @@ enum gba_err node_start(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct
 		return GBA_E_NOMEM;
 	node->conf = conf;
 	node->hss = hss;
+	node->agents = agents;
 	err = parts_start(mem_ctx, node, _error);
 	if (err != GBA_OK) {
 		node_stop(node);
@@ -166,6 +168,11 @@ enum gba_err node_start(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct
 struct ctx_store *node_store(struct node *node)
 {
 	return node->store;
+}
+
+struct ub *node_ub(struct node *node)
+{
+	return node->ub;
 }
 
 void node_drain(struct node *node)

@@ -3,18 +3,22 @@
 #ifndef GBA_BSF_NODE_H
 #define GBA_BSF_NODE_H
 
+#include "bsf/agents.h"
 #include "bsf/conf.h"
 #include "bsf/ctx_store.h"
 #include "bsf/hss.h"
 
 struct node;
+struct ub;
 
 /** @param conf    lives longer
  * @param hss     lives longer; NULL members are not allowed
+ * @param agents  lives longer; NULL: none takes tokens
  * @param _error  text for the operator below mem_ctx, on failure */
-enum gba_err node_start(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct hss *hss, struct node **_node,
-			const char **_error);
+enum gba_err node_start(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct hss *hss,
+			struct agents *agents, struct node **_node, const char **_error);
 struct ctx_store *node_store(struct node *node);
+struct ub *node_ub(struct node *node);
 /** Take no new requests on Ub; what waits for an HSS is still answered when that ends. */
 void node_drain(struct node *node);
 /** After node_drain() and when no question to an HSS is open: commit, stop listening, free. */

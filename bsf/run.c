@@ -265,6 +265,7 @@ static void on_right(struct runs *runs, struct answer *a, uint64_t now_ms, struc
 	_outcome->verdict = RUN_PROVED;
 	_outcome->challenge = run->challenges[a->i].pub;
 	guss_kept_ref(_outcome->challenge.guss);
+	permit_ref(_outcome->challenge.permit);
 	_outcome->secret = *run_secret(a->shard, run, a->i);
 	for (i = 0; i < RUN_CHALLENGES; i++) /* the others were made before or beside it: the UE has moved on */
 		run_challenge_clear(a->shard, run, i);

@@ -49,7 +49,7 @@ struct run_outcome {
 	bool stale;
 	bool resyncing;
 	uint8_t resync[RAND_LEN + AKA_AUTS_LEN];
-	struct challenge challenge; /* RUN_CHALLENGE (no reference held), RUN_PROVED (caller unrefs .guss) */
+	struct challenge challenge; /* RUN_CHALLENGE (no reference held), RUN_PROVED (caller unrefs .guss, .permit) */
 	struct challenge_secret secret; /* RUN_PROVED; the caller wipes it */
 };
 
@@ -66,7 +66,7 @@ void run_first(struct runs *runs, const struct run_leg *leg, struct run_waiter *
 void run_answer(struct runs *runs, const struct run_leg *leg, const struct digest_auth *auth, struct digest_calc *calc,
 		struct run_waiter *waiter, struct run_outcome *_outcome);
 /** The HSS has answered the question of a RUN_ASK.
- * @param challenge  GBA_OK: the reference to its guss moves into the table
+ * @param challenge  GBA_OK: the references to its guss and permit move into the table
  * @return the waiters, oldest first; each gets 401 with this challenge or the refusal of err */
 struct run_waiter *run_settle(struct runs *runs, struct bytes impi, enum gba_err err, const struct challenge *challenge,
 			      const struct challenge_secret *secret, uint64_t now_ms);

@@ -162,6 +162,7 @@ void run_challenge_clear(struct run_shard *shard, struct run *run, unsigned int 
 	if (run->challenges[i].pub.guss == NULL)
 		return;
 	guss_kept_unref(run->challenges[i].pub.guss);
+	permit_unref(run->challenges[i].pub.permit);
 	memset(&run->challenges[i], 0, sizeof(run->challenges[i]));
 	secret_wipe(run_secret(shard, run, i), sizeof(struct challenge_secret));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bsf/ub.h"
 
+#include "bsf/push.h"
 #include "bsf/ub_priv.h"
 #include "core/clock.h"
 #include "core/secret.h"
@@ -144,6 +145,21 @@ static enum gba_err header_read(struct ub_op *op)
 	return op->first ? GBA_OK : answer_check(op);
 }
 
+/* A hint, and outside the digest: it can only lead to a refusal. */
+static enum gba_err application_read(struct ub_op *op)
+{
+	struct bytes header = http_req_header(op->req, UB_APP_HEADER);
+	struct application *application;
+
+	if (header.p == NULL)
+		return GBA_OK;
+	application = talloc(op, struct application);
+	if (application == NULL)
+		return GBA_E_NOMEM;
+	op->application = application;
+	return application_parse(header, application);
+}
+
 static enum gba_err request_read(struct ub_op *op)
 {
 	enum gba_err err;
@@ -153,6 +169,8 @@ static enum gba_err request_read(struct ub_op *op)
 	if (atomic_load(&op->ub->stopping))
 		return GBA_E_BUSY;
 	err = header_read(op);
+	if (err == GBA_OK)
+		err = application_read(op);
 	if (err != GBA_OK)
 		return err;
 	err = user_resolve(op);
@@ -173,6 +191,8 @@ struct ask {
 	struct guss_kept *held; /* the GUSS whose timestamp was sent */
 	uint64_t started_us;
 	bool resync;
+	unsigned int notices;
+	char application[FQDN_MAX + 1]; /* "": none was named */
 	struct bytes impi;
 	uint8_t impi_octets[IMPI_MAX];
 };
@@ -226,6 +246,8 @@ static enum gba_err challenge_make(struct ask *ask, const struct hss_answer *ans
 			rand_bytes(ks_input, sizeof(ks_input));
 		}
 		boot_challenge(&how, &vector, guss, ks_input, _challenge, _secret);
+		if (answer->permission != NULL && ask->application[0] != '\0') /* out of memory: asked for again */
+			_challenge->permit = permit_new(ask->application, answer->permission, ask->notices);
 	}
 	SECRET_WIPE(vector);
 	return err;
@@ -281,6 +303,11 @@ static enum gba_err ask_hss(struct ub_op *op, const struct run_outcome *outcome)
 	ask->held = guss_cache_get(ub->guss, op->impi);
 	if (ask->held != NULL)
 		question.guss_timestamp = ask->held->stamp - 1; /* the HSS's clock may show the second we received it in */
+	if (op->application != NULL) {
+		strcpy(ask->application, op->application->fqdn);
+		ask->notices = atomic_load(&ub->notices);
+		question.application = bytes_of(ask->application);
+	}
 	if (outcome->resyncing)
 		question.resync = BYTES(outcome->resync, sizeof(outcome->resync));
 	metric_set(ub->m_asking, (int64_t)atomic_fetch_add(&ub->asking, 1) + 1);
@@ -312,20 +339,42 @@ static void on_stored(void *arg, enum gba_err err)
 {
 	struct ub_op *op = arg;
 
+	if (err == GBA_OK && op->pushes != NULL) /* first: the agent should have it before the UE comes */
+		push_send(op->pushes, op->ub->agents, op->btid, op->corr);
 	if (err == GBA_OK)
 		ub_reply_done(op);
 	else
 		ub_reply_refuse(op, err, 0);
 }
 
-static time_t lifetime_of(const struct bsf_conf *conf, const struct guss_kept *guss)
+static time_t shorter(time_t seconds, uint32_t limit)
 {
-	return guss->life_time != 0 && guss->life_time < conf->key_lifetime ? guss->life_time : conf->key_lifetime;
+	return limit != 0 && (time_t)limit < seconds ? (time_t)limit : seconds;
+}
+
+/* A Ks that serves one application alone lives no longer than its tokens. */
+static time_t lifetime_of(const struct bsf_conf *conf, const struct challenge *challenge, bool single)
+{
+	time_t seconds = shorter(conf->key_lifetime, challenge->guss->life_time);
+
+	return single && challenge->permit != NULL ? shorter(seconds, challenge->permit->lifetime) : seconds;
+}
+
+/* A token for the named application alone, as the permission or the NAF's own row has it (Y.3056 9.6.1)? */
+static bool serves_one(const struct ub_op *op, const struct permit *permit)
+{
+	const struct bsf_naf *naf;
+
+	if (op->application == NULL)
+		return false;
+	naf = permit_naf(op->ub->conf, op->application->fqdn);
+	return (permit != NULL && permit->single) || (naf != NULL && naf->single);
 }
 
 static void ctx_fill(struct ub_op *op, const struct run_outcome *outcome, struct ctx *_ctx)
 {
 	const struct challenge *challenge = &outcome->challenge;
+	bool single = serves_one(op, challenge->permit);
 	char tmpi[GBA_TMPI_MAX];
 
 	memset(_ctx, 0, sizeof(*_ctx));
@@ -334,9 +383,11 @@ static void ctx_fill(struct ub_op *op, const struct run_outcome *outcome, struct
 	_ctx->type = challenge->type;
 	_ctx->uicc = challenge->type == CTX_2G_GBA ? GUSS_UICC_GBA : challenge->guss->uicc;
 	_ctx->created = clock_now();
-	_ctx->expires = _ctx->created + lifetime_of(op->ub->conf, challenge->guss);
+	_ctx->expires = _ctx->created + lifetime_of(op->ub->conf, challenge, single);
 	_ctx->impi = op->impi;
 	_ctx->uss = challenge->guss->uss;
+	if (single)
+		ctx_owner(bytes_of(op->application->fqdn), _ctx->owner);
 	if (op->ub->conf->tmpi && op->tmpi_wanted) {
 		gba_tmpi(_ctx->ks, _ctx->rand, _ctx->impi, bytes_of(op->ub->conf->name), tmpi);
 		ctx_tmpi_index(bytes_of(tmpi), _ctx->tmpi);
@@ -344,7 +395,7 @@ static void ctx_fill(struct ub_op *op, const struct run_outcome *outcome, struct
 }
 
 /* 200 goes out when the context is stored, so that the B-TID of every 200 can be asked for. */
-static void on_proved(struct ub_op *op, struct run_outcome *outcome)
+void ub_token_make(struct ub_op *op, struct run_outcome *outcome)
 {
 	struct ctx_store *store = op->ub->store;
 	struct ctx ctx;
@@ -354,13 +405,24 @@ static void on_proved(struct ub_op *op, struct run_outcome *outcome)
 	corr_from_rand(ctx.rand, op->corr);
 	btid_format(ctx.rand, bytes_of(op->ub->conf->name), op->btid);
 	err = ub_reply_prepare(op, &outcome->secret, ctx.expires);
+	if (err == GBA_OK && op->application != NULL)
+		op->pushes = push_prepare(op, op->ub->conf, op->ub->agents, outcome->challenge.permit, op->application, &ctx);
 	if (err == GBA_OK)
 		err = store->ops->put(store, op, &ctx, on_stored, op);
 	guss_kept_unref(outcome->challenge.guss);
+	permit_unref(outcome->challenge.permit);
 	SECRET_WIPE(outcome->secret);
 	SECRET_WIPE(ctx);
 	if (err != GBA_OK)
 		ub_reply_refuse(op, err, 0);
+}
+
+static void on_proved(struct ub_op *op, struct run_outcome *outcome)
+{
+	if (op->application == NULL)
+		ub_token_make(op, outcome);
+	else
+		ub_permit_check(op, outcome);
 }
 
 /* ---- one request ---- */
@@ -436,6 +498,7 @@ struct ub *ub_new(TALLOC_CTX *mem_ctx, const struct ub_parts *parts)
 	ub->conf = conf;
 	ub->store = parts->store;
 	ub->hss = parts->hss;
+	ub->agents = parts->agents;
 	ub->how_3g = (struct boot_how){ CTX_3G_GBA, conf->digest == BSF_DIGEST_AKAV2 ? DIGEST_AKAV2_MD5 : DIGEST_AKAV1_MD5 };
 	ub->guss = guss_cache_new(ub, conf->guss_cache);
 	ub->runs = runs_new(ub, &run_conf);
@@ -444,12 +507,18 @@ struct ub *ub_new(TALLOC_CTX *mem_ctx, const struct ub_parts *parts)
 		return NULL;
 	}
 	ub_metrics_make(ub);
+	ub_permit_metrics(ub);
 	return ub;
 }
 
 void ub_stop(struct ub *ub)
 {
 	atomic_store(&ub->stopping, true);
+}
+
+void ub_noticed(struct ub *ub)
+{
+	atomic_fetch_add(&ub->notices, 1);
 }
 
 void ub_tick(struct ub *ub)

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "bsf/agents.h"
 #include "bsf/conf.h"
 #include "bsf/ctx_store.h"
 #include "bsf/hss.h"
@@ -18,6 +19,7 @@ struct ub_parts {
 	const struct bsf_conf *conf;
 	struct ctx_store *store;
 	struct hss *hss;
+	struct agents *agents; /* NULL: none takes tokens */
 };
 
 struct ub;
@@ -30,6 +32,8 @@ void ub_handle(struct http_req *req, void *ub);
 void ub_refused(void *ub, const char *source, unsigned int status, const char *reason);
 /** From now on requests get 503; answers still awaited arrive by themselves. */
 void ub_stop(struct ub *ub);
+/** What the hss said of permissions before this moment may have changed. From any thread. */
+void ub_noticed(struct ub *ub);
 /** Forget what is too old; call every second. */
 void ub_tick(struct ub *ub);
 bool ub_secrets_locked(const struct ub *ub);

@@ -7,18 +7,25 @@
 #include "core/log.h"
 
 #define UB_CODES 12
+#define UB_APP_HEADER "Y3056-Application" /* the application the token is wanted for, Y.3056 10.4-1a */
+
+/** Who said whether an application is permitted. */
+enum permit_source { PERMIT_WITH_VECTOR, PERMIT_ASKED, PERMIT_SETTINGS, PERMIT_POLICY, PERMIT_SOURCES };
 
 struct ub {
 	const struct bsf_conf *conf;
 	struct ctx_store *store;
 	struct hss *hss;
+	struct agents *agents; /* may be NULL */
 	struct guss_cache *guss;
 	struct runs *runs;
 	struct boot_how how_3g;
 	atomic_uint asking; /* questions to HSSs under way */
 	atomic_bool stopping;
+	atomic_uint notices;	      /* of the hss, so far */
 	struct metric *m_seconds, *m_runs, *m_asking, *m_boots, *m_zh_seconds;
 	struct metric *m_codes[UB_CODES];
+	struct metric *m_permissions[PERMIT_SOURCES][2];
 };
 
 /** One request on its way; below its http_req. */
@@ -31,6 +38,8 @@ struct ub_op {
 	bool tmpi_wanted;	      /* the UE can use a TMPI */
 	struct digest_auth auth;
 	struct bytes impi, source;
+	struct application *application; /* NULL: none named */
+	struct push_set *pushes;	 /* NULL: nothing to push */
 	char corr[CORR_LEN + 1];      /* "" until a RAND is known */
 	char btid[BTID_MAX + 1];
 	char *body, *info, expires[32];
@@ -48,6 +57,12 @@ void ub_reply_refuse(struct ub_op *op, enum gba_err err, unsigned int retry_s);
 void ub_reply_method(struct ub_op *op);
 /** A source without its port. */
 struct bytes ub_address(const char *source);
+/** The user has proved itself; refuse, or go on to ub_token_make(), perhaps later and in another thread. Takes what outcome
+ * refers to. */
+void ub_permit_check(struct ub_op *op, struct run_outcome *outcome);
+void ub_permit_metrics(struct ub *ub);
+/** Make the token, store it, answer 200. Takes what outcome refers to. */
+void ub_token_make(struct ub_op *op, struct run_outcome *outcome);
 /** All of a digest_calc but the password, from the request. */
 struct digest_calc ub_calc(const struct ub_op *op);
 void ub_metrics_make(struct ub *ub);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "bsf/glue.h"
+#include "bsf/rpb.h"
 #include "core/clock.h"
 #include "core/metrics.h"
 
@@ -31,8 +32,8 @@ struct zh_call {
 	hss_done done;
 	void *arg;
 	time_t guss_timestamp;
-	struct bytes impi, resync;
-	uint8_t impi_octets[IMPI_MAX], resync_octets[ZH_RESYNC_LEN];
+	struct bytes impi, resync, application;
+	uint8_t impi_octets[IMPI_MAX], resync_octets[ZH_RESYNC_LEN], application_octets[FQDN_MAX];
 };
 
 static void call_finish(struct zh_call *call, enum gba_err err, const struct hss_answer *answer)
@@ -46,6 +47,7 @@ static void call_finish(struct zh_call *call, enum gba_err err, const struct hss
 
 static void answer_read(struct zh_call *call, struct msg *msg)
 {
+	struct hss_permission permission;
 	struct dia_failed failed;
 	struct hss_answer answer;
 	struct zh_maa maa;
@@ -59,6 +61,10 @@ static void answer_read(struct zh_call *call, struct msg *msg)
 	answer = (struct hss_answer){ .user_name = maa.user_name, .scheme = maa.auth.scheme, .authenticate = maa.auth.authenticate,
 				      .authorization = maa.auth.authorization, .ck = maa.auth.ck, .ik = maa.auth.ik,
 				      .guss = maa.guss };
+	if (maa.permission.present && call->application.p != NULL) {
+		permission = bsf_rpb_permission(&maa.permission);
+		answer.permission = &permission;
+	}
 	call_finish(call, GBA_OK, &answer);
 }
 
@@ -92,7 +98,8 @@ static void on_maa(void *arg, enum gba_err err, struct msg *msg)
 
 static enum gba_err call_send(struct zh_call *call)
 {
-	struct zh_mar mar = { .user_name = call->impi, .guss_timestamp = call->guss_timestamp };
+	struct zh_mar mar = { .user_name = call->impi, .guss_timestamp = call->guss_timestamp,
+			      .application = call->application };
 	struct bytes host = call->row->hosts.n > 0 ? bytes_of(call->row->hosts.v[call->host]) : BYTES_NONE;
 	struct msg *msg;
 	enum gba_err err;
@@ -138,6 +145,8 @@ static enum gba_err zh_ask(struct hss *base, const struct hss_question *question
 		return GBA_E_IMPI_UNKNOWN; /* of no realm of ours */
 	if (question->impi.n > IMPI_MAX || question->resync.n > ZH_RESYNC_LEN)
 		return GBA_E_INTERNAL;
+	if (question->permission_only)
+		return bsf_rpb_ask(zh->conf, row, question, done, arg);
 	call = talloc_zero(NULL, struct zh_call);
 	if (call == NULL)
 		return GBA_E_NOMEM;
@@ -150,6 +159,11 @@ static enum gba_err zh_ask(struct hss *base, const struct hss_question *question
 	call->guss_timestamp = question->guss_timestamp;
 	memcpy(call->impi_octets, question->impi.p, question->impi.n);
 	call->impi = BYTES(call->impi_octets, question->impi.n);
+	/* With the vector it costs nothing more; a plain HSS is not sent what it does not know. */
+	if (question->application.n > 0 && question->application.n <= FQDN_MAX && bsf_rpb_able(row)) {
+		memcpy(call->application_octets, question->application.p, question->application.n);
+		call->application = BYTES(call->application_octets, question->application.n);
+	}
 	if (question->resync.p != NULL) {
 		memcpy(call->resync_octets, question->resync.p, question->resync.n);
 		call->resync = BYTES(call->resync_octets, question->resync.n);
@@ -158,6 +172,11 @@ static enum gba_err zh_ask(struct hss *base, const struct hss_question *question
 	if (err != GBA_OK)
 		talloc_free(call);
 	return err;
+}
+
+static bool zh_permits(struct hss *base, struct bytes impi)
+{
+	return bsf_rpb_able(bsf_conf_hss(((struct zh *)base)->conf, impi));
 }
 
 static bool zh_ready(struct hss *base)
@@ -175,7 +194,7 @@ struct hss *bsf_zh_new(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf)
 
 	if (zh == NULL)
 		return NULL;
-	zh->base = (struct hss){ .ask = zh_ask, .ready = zh_ready };
+	zh->base = (struct hss){ .ask = zh_ask, .ready = zh_ready, .permits = zh_permits };
 	zh->conf = conf;
 	zh->m_ok = metric_get(name, help, METRIC_COUNTER, "outcome=\"ok\"");
 	zh->m_refused = metric_get(name, help, METRIC_COUNTER, "outcome=\"refused\"");

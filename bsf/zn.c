@@ -15,10 +15,14 @@ struct bsf_zn {
 	struct metric *m_seconds, *m_results[GBA_ERR_COUNT];
 };
 
-/** One request on its way. */
+/** One request on its way: root of all it needs; the keys are wiped by their destructors. */
 struct zn_call {
+	struct bsf_zn *zn;
 	struct msg *msg;
 	struct zn_bir bir;
+	struct zn_bia bia;
+	struct dia_failed failed;
+	struct grant *grant;
 	struct bytes naf;
 	uint64_t started_us, seen_at;
 	char corr[CORR_LEN + 1];
@@ -35,6 +39,21 @@ static void failed_find(struct zn_call *call, enum gba_err err, struct dia_faile
 		_failed->avp = dia_avp_of(call->msg, zn_bir_fields, offsetof(struct zn_bir, gsids));
 }
 
+/* What now holds of what the NAF has declared (Y.3056 9.6.1-3). */
+static struct y3056_declaration declaration_of(const struct grant *grant)
+{
+	const struct declaration *now = &grant->declaration;
+
+	return (struct y3056_declaration){
+		.present = grant->declared,
+		.token_use = now->single ? Y3056_SINGLE : Y3056_MULTIPLE,
+		.flag = now->cleared ? Y3056_CLEARED : Y3056_SET,
+		.ua_protocols = now->ua_n > 0 ? BYTES(now->ua_ids, now->ua_n * UA_ID_LEN) : BYTES_NONE,
+		.address = now->address[0] != '\0' ? bytes_of(now->address) : BYTES_NONE,
+		.mechanisms = now->mechanisms[0] != '\0' ? bytes_of(now->mechanisms) : BYTES_NONE,
+	};
+}
+
 static void bia_fill(const struct grant *grant, struct zn_bia *_bia)
 {
 	*_bia = (struct zn_bia){
@@ -45,6 +64,7 @@ static void bia_fill(const struct grant *grant, struct zn_bia *_bia)
 		.created = grant->created,
 		.uss = grant->uss,
 		.gba_type = grant->type == CTX_2G_GBA ? ZN_TYPE_2G_GBA : ZN_TYPE_3G_GBA,
+		.declaration = declaration_of(grant),
 	};
 }
 
@@ -73,51 +93,95 @@ static void log_decision(const struct zn_call *call, enum gba_err err)
 	log_event(LOG_L_INFO, "zn.bir", &about, "%s", err == GBA_OK ? "key given" : "no key");
 }
 
-static enum gba_err decide(TALLOC_CTX *mem_ctx, struct bsf_zn *zn, struct zn_call *call, struct zn_bia *_bia,
-			   struct dia_failed *_failed)
+static struct declared_words words_of(const struct y3056_declaration *said)
+{
+	return (struct declared_words){
+		.single = said->token_use == DIA_NO_ENUM ? -1 : said->token_use == Y3056_SINGLE,
+		.cleared = said->flag == DIA_NO_ENUM ? -1 : said->flag == Y3056_CLEARED,
+		.ua_ids = said->ua_protocols,
+		.address = said->address,
+		.mechanisms = said->mechanisms,
+	};
+}
+
+static enum gba_err decide(struct zn_call *call)
 {
 	struct grant_request request;
-	struct grant *grant;
+	struct declared_words words;
 	enum gba_err err;
 
-	err = dia_decode(mem_ctx, call->msg, zn_bir_fields, &call->bir, _failed);
+	err = dia_decode(call, call->msg, zn_bir_fields, &call->bir, &call->failed);
 	if (err != GBA_OK)
 		return err;
 	if (call->bir.gba_u_aware != DIA_NO_ENUM && call->bir.gba_u_aware != ZN_GBA_U_UNAWARE &&
 	    call->bir.gba_u_aware != ZN_GBA_U_AWARE) {
-		_failed->avp = dia_avp_of(call->msg, zn_bir_fields, offsetof(struct zn_bir, gba_u_aware));
+		call->failed.avp = dia_avp_of(call->msg, zn_bir_fields, offsetof(struct zn_bir, gba_u_aware));
 		return GBA_E_AVP_VALUE;
 	}
 	request = (struct grant_request){ .naf = call->naf, .btid = call->bir.btid, .naf_id = call->bir.naf_id,
 					  .gsids = call->bir.gsids.v, .gsid_n = call->bir.gsids.n,
 					  .gba_u_aware = call->bir.gba_u_aware == ZN_GBA_U_AWARE };
-	err = grant_decide(mem_ctx, &zn->parts, &request, clock_now(), &grant, call->corr);
-	if (err != GBA_OK) {
-		failed_find(call, err, _failed);
-		return err;
+	if (call->bir.declaration.present) {
+		words = words_of(&call->bir.declaration);
+		request.words = &words;
 	}
-	bia_fill(grant, _bia);
-	return GBA_OK;
+	err = grant_decide(call, &call->zn->parts, &request, clock_now(), &call->grant, call->corr);
+	if (err != GBA_OK)
+		failed_find(call, err, &call->failed);
+	return err;
+}
+
+static void answer(struct zn_call *call, enum gba_err err)
+{
+	struct bsf_zn *zn = call->zn;
+	uint64_t started_us = call->started_us;
+
+	if (err == GBA_OK)
+		bia_fill(call->grant, &call->bia);
+	log_decision(call, err); /* before the answer goes: the views end with the request */
+	trace_both(call, err);
+	dia_answer_send(&call->msg, err, &call->failed, zn_bia_fields, &call->bia);
+	talloc_free(call);
+	metric_add(zn->m_results[err], 1);
+	metric_observe_us(zn->m_seconds, clock_mono_us() - started_us);
+}
+
+/* The key goes when it is on record that the B-TID is this application's alone. */
+static void on_claimed(void *arg, enum gba_err err)
+{
+	struct zn_call *call = arg;
+
+	if (err == GBA_E_EXISTS)
+		err = grant_claimed(call, &call->zn->parts, call->grant, clock_now());
+	answer(call, err);
 }
 
 static void on_bir(struct msg *msg, void *arg)
 {
-	struct zn_call call = { .msg = msg, .naf = dia_origin_host(msg), .started_us = clock_mono_us(),
-				.seen_at = trace_on() ? trace_now() : 0 };
-	struct dia_failed failed = { NULL, NULL, NULL };
-	TALLOC_CTX *mem_ctx = talloc_new(NULL);
+	struct zn_call *call = talloc_zero(NULL, struct zn_call);
 	struct bsf_zn *zn = arg;
-	struct zn_bia bia = { .gba_type = DIA_NO_ENUM };
-	enum gba_err err = GBA_E_NOMEM;
+	struct ctx_store *store = zn->parts.store;
+	enum gba_err err;
 
-	if (mem_ctx != NULL)
-		err = decide(mem_ctx, zn, &call, &bia, &failed);
-	log_decision(&call, err); /* before the answer goes: the views end with the request */
-	trace_both(&call, err);
-	dia_answer_send(&msg, err, &failed, zn_bia_fields, &bia);
-	talloc_free(mem_ctx); /* the keys are wiped by their destructors */
-	metric_add(zn->m_results[err], 1);
-	metric_observe_us(zn->m_seconds, clock_mono_us() - call.started_us);
+	if (call == NULL) {
+		dia_answer_send(&msg, GBA_E_NOMEM, NULL, NULL, NULL);
+		metric_add(zn->m_results[GBA_E_NOMEM], 1);
+		return;
+	}
+	call->zn = zn;
+	call->msg = msg;
+	call->naf = dia_origin_host(msg);
+	call->started_us = clock_mono_us();
+	call->seen_at = trace_on() ? trace_now() : 0;
+	call->bia.gba_type = DIA_NO_ENUM;
+	err = decide(call);
+	if (err != GBA_OK || call->grant->claim == NULL) {
+		answer(call, err);
+		return;
+	}
+	err = store->ops->put(store, call, call->grant->claim, on_claimed, call);
+	if (err != GBA_OK)
+		answer(call, err);
 }
 
 static void metrics_make(struct bsf_zn *zn)

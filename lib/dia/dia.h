@@ -135,6 +135,8 @@ bool dia_peer_ready(uint32_t app);
 /** What is known of one peer, by its Diameter identity (no case). */
 enum dia_peer { DIA_PEER_AWAY, DIA_PEER_PLAIN, DIA_PEER_ABLE }; /* not connected; without; with the application, or a relay */
 enum dia_peer dia_peer_of(struct bytes identity, uint32_t app);
+/** Realm of a connected peer, as it said in its CER; a copy below mem_ctx. Not connected or out of memory: *_realm stays. */
+void dia_peer_realm(struct bytes identity, TALLOC_CTX *mem_ctx, struct bytes *_realm);
 /** The application is one we ask where a peer has it and can do without: /readyz does not wait for it. */
 void dia_app_optional(uint32_t app);
 

@@ -105,20 +105,49 @@ bool dia_peer_ready(uint32_t app)
 	return ready;
 }
 
-enum dia_peer dia_peer_of(struct bytes identity, uint32_t app)
+/* The open peer of this identity; fd_g_peers_rw is held. NULL: none. */
+static struct peer_hdr *open_peer(struct bytes identity)
 {
-	enum dia_peer found = DIA_PEER_AWAY;
 	struct fd_list *li;
 
-	if (pthread_rwlock_rdlock(&fd_g_peers_rw) != 0)
-		return DIA_PEER_AWAY;
-	for (li = fd_g_peers.next; found == DIA_PEER_AWAY && li != &fd_g_peers; li = li->next) {
+	for (li = fd_g_peers.next; li != &fd_g_peers; li = li->next) {
 		struct peer_hdr *peer = (struct peer_hdr *)li->o;
 
 		if (fd_peer_get_state(peer) == STATE_OPEN &&
 		    bytes_eq_nocase(identity, BYTES(peer->info.pi_diamid, peer->info.pi_diamidlen)))
-			found = supports(peer, app) ? DIA_PEER_ABLE : DIA_PEER_PLAIN;
+			return peer;
 	}
+	return NULL;
+}
+
+enum dia_peer dia_peer_of(struct bytes identity, uint32_t app)
+{
+	struct peer_hdr *peer;
+	enum dia_peer found = DIA_PEER_AWAY;
+
+	if (pthread_rwlock_rdlock(&fd_g_peers_rw) != 0)
+		return DIA_PEER_AWAY;
+	peer = open_peer(identity);
+	if (peer != NULL)
+		found = supports(peer, app) ? DIA_PEER_ABLE : DIA_PEER_PLAIN;
 	pthread_rwlock_unlock(&fd_g_peers_rw);
 	return found;
+}
+
+void dia_peer_realm(struct bytes identity, TALLOC_CTX *mem_ctx, struct bytes *_realm)
+{
+	struct peer_hdr *peer;
+	uint8_t *copy = NULL;
+	size_t n = 0;
+
+	if (pthread_rwlock_rdlock(&fd_g_peers_rw) != 0)
+		return;
+	peer = open_peer(identity);
+	if (peer != NULL && peer->info.runtime.pir_realm != NULL) {
+		n = peer->info.runtime.pir_realmlen;
+		copy = talloc_memdup(mem_ctx, peer->info.runtime.pir_realm, n);
+	}
+	pthread_rwlock_unlock(&fd_g_peers_rw);
+	if (copy != NULL)
+		*_realm = BYTES(copy, n);
 }

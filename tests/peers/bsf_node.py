@@ -44,11 +44,11 @@ class FakeHss:
     """Answers MARs with random vectors and remembers them: vectors[rand] = (impi, autn, xres, ck, ik). behave may be replaced:
     it gets the connection and the MAR and returns a Message, octets, or None (silence)."""
 
-    def __init__(self, address, host=HSS, realm=OPERATOR):
+    def __init__(self, address, host=HSS, realm=OPERATOR, apps=(d.ZH,)):
         self.vectors, self.asked, self.resyncs = {}, [], []
         self.guss, self.delay = {}, 0
         self.behave = self.vector
-        self.server = d.Server(host, realm, [d.ZH], self._on, address)
+        self.server = d.Server(host, realm, list(apps), self._on, address)
 
     def _on(self, conn, mar):
         if mar.code != d.MAR:
@@ -97,10 +97,12 @@ class FakeHss:
 class Node:
     """The BSF and its surroundings; `extra` goes into bsf.conf."""
 
-    def __init__(self, folder, extra="", nafs=None, naf_peers=(AGENT,), hosts=None, hss=True, env=None, wrap=(), start=True):
+    def __init__(self, folder, extra="", nafs=None, naf_peers=(AGENT,), hosts=None, hss=True, env=None, wrap=(), start=True,
+                 y3056=False, make_hss=None):
         self.realm = Realm(str(folder), tree=Tree(os.environ.get("GBA_BUILD") or os.path.join(TOP, "build")), tls=False)
         self.extra, self.nafs, self.naf_peers, self.hosts, self.wrap = extra, nafs, naf_peers, hosts, wrap
         self.realm.extra_env = env or {}
+        self.y3056, self.make_hss = y3056, make_hss or FakeHss
         self.nafs_connected = {}
         self.ub_more = ""  # another listener of Ub, as bsf.conf has it
         self.hss = self.start_hss() if hss else None
@@ -108,16 +110,17 @@ class Node:
             self.start()
 
     def start_hss(self, node="hss", host=HSS):
-        self.hss = FakeHss((self.realm.address(node), 3868), host)
+        self.hss = self.make_hss((self.realm.address(node), 3868), host)
         return self.hss
 
     def start(self, ready=None):
         r = self.realm
         address = r.address("bsf")
         peers = self.hosts or [(HSS, r.address("hss"))]
+        more = {"Zh": ', "4294901762"', "Zn": ', "4294901761"'} if self.y3056 else {}
         rows = [(h, "Zh") for h, _ in peers] + [(n, "Zn") for n in self.naf_peers]
         guard = r._write("bsf.guard.conf", "listen = [ %s ];\npeers = (\n%s\n);\n" % (q(address), ",\n".join(
-            "  { identity = %s; applications = [ %s ]; }" % (q(h), q(app)) for h, app in rows)))
+            "  { identity = %s; applications = [ %s%s ]; }" % (q(h), q(app), more.get(app, "")) for h, app in rows)))
         conf = r.bsf_conf(extra=self.extra, nafs=self.nafs)
         text = open(conf, encoding="utf-8").read().replace(q(address + ":80"), "%s" % q("%s:%d" % self.address))
         if self.ub_more:
@@ -126,7 +129,8 @@ class Node:
             hosts = ", ".join(q(h) for h, _ in self.hosts)
             text = text.replace("destination-realm = %s;" % q(OPERATOR), "destination-realm = %s; hosts = [ %s ];" % (q(OPERATOR), hosts))
         open(conf, "w", encoding="utf-8").write(text)
-        daemon = r.daemon_conf("bsf", BSF_DIAMETER, OPERATOR, [("dict_gba", ""), ("gba_guard", guard), ("bsf", conf)],
+        daemon = r.daemon_conf("bsf", BSF_DIAMETER, OPERATOR,
+                               [("dict_gba", "")] + [("dict_y3056", "")] * self.y3056 + [("gba_guard", guard), ("bsf", conf)],
                                peers + [(n, None) for n in self.naf_peers])
         if self.wrap:
             self._start_wrapped(daemon)
@@ -175,11 +179,11 @@ class Node:
         """A UE that can only begin."""
         return Ub(self.address, impi, lambda rand, autn: b"", realm=BSF)
 
-    def naf(self, host=AGENT, realm=ASP, apps=(d.ZN,)):
+    def naf(self, host=AGENT, realm=ASP, apps=(d.ZN,), on_request=None):
         """The connection of this NAF, made when there is none; `with` leaves it open: a peer that comes back after an abrupt
         end has to exchange watchdogs first (RFC 3539)."""
         if host not in self.nafs_connected or self.nafs_connected[host].closed.is_set():
-            self.nafs_connected[host] = d.Client((self.realm.address("bsf"), 3868), host, realm, list(apps))
+            self.nafs_connected[host] = d.Client((self.realm.address("bsf"), 3868), host, realm, list(apps), on_request)
         return contextlib.nullcontext(self.nafs_connected[host])
 
     def bir(self, naf, btid, fqdn=NAF, ua=HTTP_DIGEST, **kw):

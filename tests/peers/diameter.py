@@ -15,7 +15,7 @@ import struct
 import threading
 import time
 
-TGPP = 10415
+TGPP, Y3056 = 10415, 32473
 ZN, ZH, ZPN, RELAY = 16777220, 16777221, 16777268, 0xFFFFFFFF
 CER, DWR, DPR, MAR, BIR, GPR = 257, 280, 282, 303, 310, 312
 R, P, E, T = 0x80, 0x40, 0x20, 0x10  # command flags
@@ -158,7 +158,9 @@ class Message:
 
 
 def vendor_app(app):
-    return Avp(VENDOR_APP, [u32(VENDOR_ID, TGPP), u32(AUTH_APP, app)])
+    """dict_y3056's applications are of its own vendor."""
+    vendor = Y3056 if 4294901760 < app < RELAY else TGPP
+    return Avp(VENDOR_APP, [u32(VENDOR_ID, vendor), u32(AUTH_APP, app)])
 
 
 def result(code):

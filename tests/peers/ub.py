@@ -104,10 +104,11 @@ def authorization(fields):
 
 
 class Ub:
-    def __init__(self, address, impi, res, realm=None, source=None, tmpi=False, **http):
+    def __init__(self, address, impi, res, realm=None, source=None, tmpi=False, application=None, **http):
         self.address, self.impi, self.res, self.realm, self.source, self.http = address, impi, res, realm, source, http
         self.agent = "test-ue/1 3gpp-gba" + (" 3gpp-gba-tmpi" if tmpi else "")
         self.conn = None
+        self.more = [("Y3056-Application", application)] if application else []
         self.auts = None  # (rand, autn) -> octets, or None: accept
 
     def connect(self):
@@ -122,7 +123,7 @@ class Ub:
 
     def get(self, header, extra=()):
         return (self.conn or self.connect()).request("/", [("User-Agent", self.agent), ("Accept", "*/*"),
-                                                           ("Authorization", header)] + list(extra))
+                                                           ("Authorization", header)] + self.more + list(extra))
 
     def first(self, **changes):
         fields = dict(username=self.impi, realm=self.realm or "bsf.lab.test", nonce="", uri="/", response="")

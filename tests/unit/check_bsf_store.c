@@ -418,10 +418,10 @@ static const struct {
 	uint8_t to;
 	long n; /* change of length */
 } damage_rows[] = {
-	{ "version", 0, 2, 0 },	     { "type", 1, 7, 0 },	 { "uicc", 2, 9, 0 },
-	{ "no IMPI", 59, 0, 0 },     { "IMPI longer", 59, 60, 0 }, { "IMPI shorter", 59, 1, 0 },
-	{ "cut", 0, 1, -1 },	     { "longer", 0, 1, 1 },	 { "nothing", 0, 1, -1000 },
-	{ "only the fixed part", 0, 1, -49 },
+	{ "version", 0, 1, 0 },	     { "type", 1, 7, 0 },	 { "uicc", 2, 9, 0 },
+	{ "no IMPI", 67, 0, 0 },     { "IMPI longer", 67, 60, 0 }, { "IMPI shorter", 67, 1, 0 },
+	{ "cut", 0, 2, -1 },	     { "longer", 0, 2, 1 },	 { "nothing", 0, 2, -1000 },
+	{ "only the fixed part", 0, 2, -49 },
 };
 
 START_TEST(damaged_record_is_refused)

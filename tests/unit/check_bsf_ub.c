@@ -35,7 +35,7 @@ static void start(void)
 	fake_hss_init(&hss);
 	hss.known = IMPI_A;
 	fake_store_init(&store);
-	ub = ub_new(test_ctx, &(struct ub_parts){ &conf, &store.base, &hss.base });
+	ub = ub_new(test_ctx, &(struct ub_parts){ &conf, &store.base, &hss.base, NULL });
 	ck_assert_ptr_nonnull(ub);
 }
 
@@ -692,7 +692,7 @@ START_TEST(akav2_by_configuration)
 	conf.name = NULL;
 	start();
 	conf.digest = BSF_DIGEST_AKAV2;
-	ub = ub_new(test_ctx, &(struct ub_parts){ &conf, &store.base, &hss.base });
+	ub = ub_new(test_ctx, &(struct ub_parts){ &conf, &store.base, &hss.base, NULL });
 	a = good_answer(HERE);
 	a.response = "2f899e8013ddba7ae6d5e22161ed6e5e";
 	a.algorithm = "AKAv2-MD5";

@@ -142,7 +142,7 @@ static const struct zn_row rows[] = {
 
 static enum gba_err ask(const struct zn_row *row, struct grant **_grant)
 {
-	struct grant_parts parts = { &conf, &store.base };
+	struct grant_parts parts = { .conf = &conf, .store = &store.base };
 	struct grant_request request = { .naf = bytes_of(row->naf), .btid = bytes_of(row->btid), .naf_id = row->naf_id,
 					 .gba_u_aware = row->aware };
 	struct bytes gsids[4];

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RPB towards the hss beside Zh (Y.3056 10.4-3a): Permission-Query where no vector is asked for. */
+#include "bsf/glue.h"
+#include "bsf/rpb.h"
+#include "core/clock.h"
+
+struct rpb_call {
+	hss_done done;
+	void *arg;
+};
+
+static bool loaded;
+
+enum gba_err bsf_rpb_resolve(void)
+{
+	enum gba_err err = rpb_resolve();
+
+	loaded = err == GBA_OK;
+	if (loaded)
+		dia_app_optional(rpb_pqr_cmd.app);
+	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
+}
+
+/* The first host of the row that shows RPB; behind a relay, the first at all. */
+static bool host_choose(const struct bsf_hss *row, struct bytes *_host)
+{
+	bool unknown = false;
+	size_t i;
+
+	*_host = BYTES_NONE;
+	for (i = 0; i < row->hosts.n; i++) {
+		enum dia_peer is = dia_peer_of(bytes_of(row->hosts.v[i]), rpb_pqr_cmd.app);
+
+		if (is == DIA_PEER_ABLE) {
+			*_host = bytes_of(row->hosts.v[i]);
+			return true;
+		}
+		unknown |= is == DIA_PEER_AWAY;
+	}
+	return (row->hosts.n == 0 || unknown) && dia_peer_ready(rpb_pqr_cmd.app);
+}
+
+bool bsf_rpb_able(const struct bsf_hss *row)
+{
+	struct bytes host;
+
+	return loaded && row != NULL && host_choose(row, &host);
+}
+
+struct hss_permission bsf_rpb_permission(const struct y3056_permission *said)
+{
+	return (struct hss_permission){
+		.set = said->flag == Y3056_SET,
+		.single = said->token_use == Y3056_SINGLE,
+		.from = said->from,
+		.until = said->until,
+		.lifetime = said->lifetime != DIA_NO_U32 ? said->lifetime : 0,
+		.push_peer = said->push_peer,
+		.ua_ids = said->ua_protocols,
+	};
+}
+
+static void on_pqa(void *arg, enum gba_err err, struct msg *msg)
+{
+	struct rpb_call *call = arg;
+	struct hss_permission permission;
+	struct hss_answer answer = { .permission = &permission };
+	struct dia_failed failed;
+	struct dia_result result;
+	struct rpb_pqa pqa;
+
+	if (err == GBA_OK)
+		err = dia_answer_result(msg, &result);
+	if (err == GBA_OK)
+		err = hss_result(result.vendor, result.code, false);
+	if (err == GBA_OK)
+		err = dia_decode(call, msg, rpb_pqa_fields, &pqa, &failed) == GBA_OK ? GBA_OK : GBA_E_PEER;
+	if (err == GBA_OK)
+		permission = bsf_rpb_permission(&pqa.permission);
+	call->done(call->arg, err, err == GBA_OK ? &answer : NULL);
+	talloc_free(call);
+}
+
+enum gba_err bsf_rpb_ask(const struct bsf_conf *conf, const struct bsf_hss *row, const struct hss_question *question,
+			 hss_done done, void *arg)
+{
+	struct rpb_pqr pqr = { .user_name = question->impi, .application = question->application };
+	struct rpb_call *call;
+	struct bytes host;
+	enum gba_err err;
+	struct msg *msg;
+
+	if (!loaded || !host_choose(row, &host))
+		return GBA_E_UNREACHABLE;
+	err = dia_request_new(&rpb_pqr_cmd, bytes_of(row->realm), host, &msg);
+	if (err != GBA_OK)
+		return err;
+	err = dia_encode(msg, rpb_pqr_fields, &pqr);
+	call = err == GBA_OK ? talloc_zero(NULL, struct rpb_call) : NULL;
+	if (call == NULL) {
+		fd_msg_free(msg);
+		return err == GBA_OK ? GBA_E_NOMEM : err;
+	}
+	call->done = done;
+	call->arg = arg;
+	err = dia_request_send(&msg, conf->zh_timeout, on_pqa, call);
+	if (err != GBA_OK)
+		talloc_free(call);
+	return err;
+}
