@@ -49,7 +49,7 @@ void mapping_rollback(struct mapping *m);
  * @retval GBA_E_STATE     not now: user not registered, device without authentication, realm not set up, ... */
 enum gba_err mapping_add(struct mapping *m, struct mapping_call *call, enum record_kind_id kind, json_t *values,
 			 struct record **_rec);
-/** Change the members given. @param rev  the revision the caller has seen; 0: any
+/** Change the members given. @param old  as the caller has seen it: kind, id and rev count; rev 0: any
  * @retval GBA_E_STALE  changed meanwhile; others as add */
 enum gba_err mapping_set(struct mapping *m, struct mapping_call *call, const struct record *old, json_t *values,
 			 struct record **_rec);

@@ -14,7 +14,8 @@ const char mapping_schema_1[] =
 	" authenticated INTEGER NOT NULL, credential BLOB) STRICT;"
 	"CREATE TABLE users" HEAD
 	" account TEXT NOT NULL UNIQUE, verification INTEGER NOT NULL, name TEXT, address BLOB, document_kind INTEGER NOT NULL,"
-	" document_number BLOB, document_country BLOB, level INTEGER NOT NULL, verifier TEXT, verified INTEGER NOT NULL, email TEXT,"
+	" document_number BLOB, document_country BLOB, level INTEGER NOT NULL, verifier TEXT,"
+	" verified INTEGER NOT NULL, email TEXT,"
 	" notice_url TEXT, notice_drop TEXT, state INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX users_verification ON users (verification);"
 	"CREATE TABLE user_identity" HEAD
@@ -34,7 +35,8 @@ const char mapping_schema_1[] =
 	"CREATE TABLE application" HEAD
 	" asp INTEGER NOT NULL, type INTEGER NOT NULL, identity TEXT NOT NULL, naf_fqdn TEXT NOT NULL UNIQUE, name TEXT NOT NULL,"
 	" description TEXT, developer TEXT, ua_ids TEXT, gsid INTEGER NOT NULL UNIQUE, gaa_type INTEGER NOT NULL, naf_group TEXT,"
-	" token_use INTEGER NOT NULL, token_lifetime INTEGER NOT NULL, security_degree INTEGER NOT NULL, min_level INTEGER NOT NULL,"
+	" token_use INTEGER NOT NULL, token_lifetime INTEGER NOT NULL, security_degree INTEGER NOT NULL,"
+	" min_level INTEGER NOT NULL,"
 	" attributes TEXT, push_peer TEXT, published INTEGER NOT NULL, state INTEGER NOT NULL, UNIQUE (type, identity)) STRICT;"
 	"CREATE INDEX application_asp ON application (asp);"
 	"CREATE TABLE credential" HEAD
@@ -62,11 +64,14 @@ const char mapping_schema_1[] =
 	"CREATE INDEX request_pseudonym ON request (pseudonym);"
 	"CREATE INDEX request_state ON request (state);"
 	"CREATE TABLE realm" HEAD
-	" realm TEXT NOT NULL UNIQUE, name TEXT NOT NULL, bsf_identity TEXT NOT NULL, bsf_url TEXT NOT NULL, hss_identity TEXT NOT NULL,"
-	" api_url TEXT, alias_domain TEXT NOT NULL, ua_ids TEXT, token_format TEXT, token_lifetime INTEGER NOT NULL, algorithms TEXT,"
+	" realm TEXT NOT NULL UNIQUE, name TEXT NOT NULL, bsf_identity TEXT NOT NULL, bsf_url TEXT NOT NULL,"
+	" hss_identity TEXT NOT NULL,"
+	" api_url TEXT, alias_domain TEXT NOT NULL, ua_ids TEXT, token_format TEXT,"
+	" token_lifetime INTEGER NOT NULL, algorithms TEXT,"
 	" asp_procedure TEXT, device_procedure TEXT, registered_only INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE notice" HEAD
-	" owner_type INTEGER NOT NULL, owner INTEGER NOT NULL, event INTEGER NOT NULL, about_kind TEXT NOT NULL, about INTEGER NOT NULL,"
+	" owner_type INTEGER NOT NULL, owner INTEGER NOT NULL, event INTEGER NOT NULL,"
+	" about_kind TEXT NOT NULL, about INTEGER NOT NULL,"
 	" body TEXT NOT NULL, tries INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX notice_owner ON notice (owner_type, owner);"
 	"CREATE TABLE history (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, record INTEGER NOT NULL,"

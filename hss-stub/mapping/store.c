@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The SQL of a record, made from its kind's table. */
+#include <stdio.h>
+
+#include "hss-stub/mapping/idrule.h"
+#include "hss-stub/mapping/mapping_priv.h"
+
+#include "core/ident.h"
+
+#define HEAD_COLUMNS 4 /* id, rev, created, changed */
+
+enum gba_err mapping_stmt(struct mapping *m, const char *sql, struct db_stmt **_stmt)
+{
+	enum gba_err err;
+	size_t i;
+
+	for (i = 0; i < m->statements; i++) {
+		if (m->statement[i].sql == sql || strcmp(m->statement[i].sql, sql) == 0) {
+			*_stmt = m->statement[i].stmt;
+			return GBA_OK;
+		}
+	}
+	if (m->statements == STATEMENTS_MAX)
+		return GBA_E_INTERNAL; /* texts come from tables: their number is bounded */
+	err = db_prepare(m->db, sql, _stmt);
+	if (err != GBA_OK)
+		return err;
+	m->statement[i].sql = talloc_strdup(m, sql);
+	m->statement[i].stmt = *_stmt;
+	if (m->statement[i].sql == NULL)
+		return GBA_E_NOMEM;
+	m->statements++;
+	return GBA_OK;
+}
+
+enum gba_err mapping_int(struct db_stmt *stmt, int64_t *_value)
+{
+	enum gba_err err;
+	bool row = false;
+
+	err = db_step(stmt, &row);
+	if (err == GBA_OK && row)
+		*_value = db_col_int(stmt, 0);
+	db_reset(stmt);
+	return err == GBA_OK && !row ? GBA_E_NOT_FOUND : err;
+}
+
+char *record_columns(TALLOC_CTX *ctx, const struct record_kind *kind)
+{
+	char *text = talloc_strdup(ctx, "id, rev, created, changed");
+	size_t i;
+
+	for (i = 0; i < kind->count; i++) {
+		if (field_stored(&kind->fields[i]))
+			text = talloc_asprintf_append(text, ", %s", kind->fields[i].name);
+	}
+	return text;
+}
+
+char *record_scope(TALLOC_CTX *ctx, const struct record_kind *kind, enum actor_role role, int number)
+{
+	const char *scope = kind->scope[role];
+	char *text;
+
+	if (scope == NULL)
+		return NULL;
+	for (text = talloc_strdup(ctx, ""); *scope != '\0'; scope++) {
+		if (*scope == '@')
+			text = talloc_asprintf_append(text, "?%d", number);
+		else
+			text = talloc_strndup_append(text, scope, 1);
+	}
+	return text;
+}
+
+/* What a sealed value is bound to: moved to another record or member it does not open. */
+static struct bytes seal_about(const struct record *rec, const struct field *field, char about[96])
+{
+	snprintf(about, 96, "%s/%lld/%s", rec->kind->name, (long long)rec->id, field->name);
+	return bytes_of(about);
+}
+
+static enum gba_err value_unseal(struct mapping *m, struct record *rec, const struct field *field, struct bytes sealed,
+				 struct bytes *_clear)
+{
+	char about[96];
+	uint8_t *clear;
+	enum gba_err err;
+
+	*_clear = BYTES_NONE;
+	if (sealed.p == NULL)
+		return GBA_OK;
+	if (sealed.n < SEAL_OVERHEAD)
+		return GBA_E_CORRUPT;
+	clear = talloc_zero_size(rec, sealed.n - SEAL_OVERHEAD + 1);
+	if (clear == NULL)
+		return GBA_E_NOMEM;
+	secret_guard_chunk(clear);
+	err = unseal(m->kek, seal_about(rec, field, about), sealed, clear);
+	if (err == GBA_OK)
+		*_clear = BYTES(clear, sealed.n - SEAL_OVERHEAD);
+	return err;
+}
+
+static enum gba_err value_read(struct mapping *m, struct record *rec, const struct field *field, struct db_stmt *row,
+			       int column)
+{
+	struct value *value = &rec->v[field - rec->kind->fields];
+	size_t words = 0;
+
+	switch (field->type) {
+	case FIELD_TEXT:
+	case FIELD_LIST: return mapping_keep(rec, db_col_text(row, column), &value->t);
+	case FIELD_SEALED: return value_unseal(m, rec, field, db_col_blob(row, column), &value->t);
+	case FIELD_WORD:
+		while (field->words[words] != NULL)
+			words++;
+		value->n = db_col_int(row, column);
+		return value->n >= 0 && value->n < (int64_t)words ? GBA_OK : GBA_E_CORRUPT;
+	default: value->n = db_col_int(row, column); return GBA_OK;
+	}
+}
+
+/* NAF_Id of an application: host name and the first of its Ua protocols (TS 33.220 4.5.2). */
+static enum gba_err derive_naf_id(struct record *rec)
+{
+	struct bytes ua = rec->v[APPLICATION_UA_IDS].t;
+	uint8_t ua_id[UA_ID_LEN], id[NAF_ID_MAX];
+	size_t n = 0;
+	char *hex;
+
+	if (ua.n >= HEX_LEN(UA_ID_LEN) && hex_decode(BYTES(ua.p, HEX_LEN(UA_ID_LEN)), ua_id, UA_ID_LEN) == GBA_OK)
+		n = naf_id_build(rec->v[APPLICATION_NAF_FQDN].t, ua_id, id);
+	hex = talloc_size(rec, HEX_LEN(NAF_ID_MAX) + 1);
+	if (hex == NULL)
+		return GBA_E_NOMEM;
+	hex_encode(BYTES(id, n), hex);
+	rec->v[APPLICATION_NAF_ID].t = bytes_of(hex);
+	return GBA_OK;
+}
+
+enum gba_err record_row(struct mapping *m, TALLOC_CTX *mem_ctx, const struct record_kind *kind, struct db_stmt *row,
+			struct record **_rec)
+{
+	struct record *rec = talloc_zero(mem_ctx, struct record);
+	enum gba_err err = GBA_OK;
+	int column = HEAD_COLUMNS;
+	size_t i;
+
+	if (rec == NULL)
+		return GBA_E_NOMEM;
+	rec->kind = kind;
+	rec->id = db_col_int(row, 0);
+	rec->rev = db_col_int(row, 1);
+	rec->created = (time_t)db_col_int(row, 2);
+	rec->changed = (time_t)db_col_int(row, 3);
+	for (i = 0; err == GBA_OK && i < kind->count; i++) {
+		if (field_stored(&kind->fields[i]))
+			err = value_read(m, rec, &kind->fields[i], row, column++);
+	}
+	if (err == GBA_OK && kind->id == KIND_APPLICATION)
+		err = derive_naf_id(rec);
+	if (err != GBA_OK) {
+		talloc_free(rec);
+		return err;
+	}
+	*_rec = rec;
+	return GBA_OK;
+}
+
+enum gba_err record_load(struct mapping *m, TALLOC_CTX *mem_ctx, enum record_kind_id kind, int64_t id,
+			 struct record **_rec)
+{
+	TALLOC_CTX *tmp = talloc_new(mem_ctx);
+	struct db_stmt *stmt = NULL;
+	enum gba_err err;
+	bool row = false;
+
+	err = mapping_stmt(m,
+			   talloc_asprintf(tmp, "SELECT %s FROM %s WHERE id = ?1",
+					   record_columns(tmp, &record_kinds[kind]), record_kinds[kind].table),
+			   &stmt);
+	talloc_free(tmp);
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, id);
+	err = db_step(stmt, &row);
+	if (err == GBA_OK)
+		err = row ? record_row(m, mem_ctx, &record_kinds[kind], stmt, _rec) : GBA_E_NOT_FOUND;
+	db_reset(stmt);
+	return err;
+}
+
+static enum gba_err bind_sealed(struct mapping *m, struct db_stmt *stmt, int number, const struct record *rec,
+				const struct field *field)
+{
+	struct bytes clear = rec->v[field - rec->kind->fields].t;
+	char about[96];
+	uint8_t *sealed;
+	enum gba_err err;
+
+	if (clear.p == NULL || rec->id == 0) { /* bound to the id: sealed once it is known */
+		db_bind_blob(stmt, number, BYTES_NONE);
+		return GBA_OK;
+	}
+	sealed = talloc_size(m, clear.n + SEAL_OVERHEAD);
+	err = sealed != NULL ? seal(m->kek, seal_about(rec, field, about), clear, sealed) : GBA_E_NOMEM;
+	if (err == GBA_OK)
+		db_bind_blob(stmt, number, BYTES(sealed, clear.n + SEAL_OVERHEAD));
+	talloc_free(sealed);
+	return err;
+}
+
+/* The members from parameter `number` on. */
+static enum gba_err bind_values(struct mapping *m, struct db_stmt *stmt, int number, const struct record *rec)
+{
+	enum gba_err err = GBA_OK;
+	const struct field *field;
+	size_t i;
+
+	for (i = 0; err == GBA_OK && i < rec->kind->count; i++) {
+		field = &rec->kind->fields[i];
+		if (!field_stored(field))
+			continue;
+		if (field->type == FIELD_SEALED)
+			err = bind_sealed(m, stmt, number, rec, field);
+		else if (field->type == FIELD_TEXT || field->type == FIELD_LIST)
+			db_bind_text(stmt, number, rec->v[i].t);
+		else
+			db_bind_int(stmt, number, rec->v[i].n);
+		number++;
+	}
+	return err;
+}
+
+static enum gba_err insert_stmt(struct mapping *m, const struct record_kind *kind, struct db_stmt **_stmt)
+{
+	TALLOC_CTX *tmp = talloc_new(m);
+	char *names = talloc_strdup(tmp, "rev, created, changed"), *marks = talloc_strdup(tmp, "1, ?1, ?1");
+	enum gba_err err;
+	int number = 2;
+	size_t i;
+
+	for (i = 0; i < kind->count; i++) {
+		if (!field_stored(&kind->fields[i]))
+			continue;
+		names = talloc_asprintf_append(names, ", %s", kind->fields[i].name);
+		marks = talloc_asprintf_append(marks, ", ?%d", number++);
+	}
+	err = mapping_stmt(
+		m, talloc_asprintf(tmp, "INSERT INTO %s (%s) VALUES (%s) RETURNING id", kind->table, names, marks),
+		_stmt);
+	talloc_free(tmp);
+	return err;
+}
+
+static enum gba_err update_stmt(struct mapping *m, const struct record_kind *kind, struct db_stmt **_stmt)
+{
+	TALLOC_CTX *tmp = talloc_new(m);
+	char *sets = talloc_strdup(tmp, "rev = ?2, changed = ?3");
+	enum gba_err err;
+	int number = 4;
+	size_t i;
+
+	for (i = 0; i < kind->count; i++) {
+		if (field_stored(&kind->fields[i]))
+			sets = talloc_asprintf_append(sets, ", %s = ?%d", kind->fields[i].name, number++);
+	}
+	err = mapping_stmt(m, talloc_asprintf(tmp, "UPDATE %s SET %s WHERE id = ?1", kind->table, sets), _stmt);
+	talloc_free(tmp);
+	return err;
+}
+
+static enum gba_err update_row(struct mapping *m, const struct record *now)
+{
+	struct db_stmt *stmt = NULL;
+	enum gba_err err;
+	int changed = 0;
+
+	err = update_stmt(m, now->kind, &stmt);
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, now->id);
+	db_bind_int(stmt, 2, now->rev);
+	db_bind_int(stmt, 3, now->changed);
+	err = bind_values(m, stmt, 4, now);
+	if (err != GBA_OK) {
+		db_reset(stmt);
+		return err;
+	}
+	err = db_run(stmt, &changed);
+	return err == GBA_OK && changed == 0 ? GBA_E_NOT_FOUND : err;
+}
+
+static bool has_sealed(const struct record *rec)
+{
+	size_t i;
+
+	for (i = 0; i < rec->kind->count; i++) {
+		if (rec->kind->fields[i].type == FIELD_SEALED && rec->v[i].t.p != NULL)
+			return true;
+	}
+	return false;
+}
+
+static enum gba_err history_add(struct mapping *m, struct mapping_call *call, const struct record *old,
+				const struct record *now, const char *act)
+{
+	const struct record *rec = now != NULL ? now : old;
+	struct db_stmt *stmt = NULL;
+	char *diff;
+	enum gba_err err;
+
+	err = mapping_stmt(
+		m, "INSERT INTO history (kind, record, rev, at, who, act, change) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+		&stmt);
+	if (err != GBA_OK)
+		return err;
+	diff = record_diff(call->mem_ctx, old, now);
+	if (diff == NULL)
+		return GBA_E_NOMEM;
+	db_bind_int(stmt, 1, rec->kind->id);
+	db_bind_int(stmt, 2, rec->id);
+	db_bind_int(stmt, 3, rec->rev);
+	db_bind_int(stmt, 4, call->now);
+	db_bind_text(stmt, 5, bytes_of(call->actor->name));
+	db_bind_text(stmt, 6, bytes_of(act));
+	db_bind_text(stmt, 7, bytes_of(diff));
+	err = db_run(stmt, NULL);
+	talloc_free(diff);
+	return err;
+}
+
+enum gba_err record_insert(struct mapping *m, struct mapping_call *call, struct record *now, const char *act)
+{
+	struct db_stmt *stmt = NULL;
+	int64_t id = 0;
+	enum gba_err err;
+
+	err = insert_stmt(m, now->kind, &stmt);
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, call->now);
+	err = bind_values(m, stmt, 2, now);
+	if (err == GBA_OK)
+		err = mapping_int(stmt, &id);
+	if (err == GBA_E_EXISTS)
+		return mapping_refuse(call, err, NULL, "such a %s exists already", now->kind->name);
+	if (err != GBA_OK)
+		return err;
+	m->written = true;
+	now->id = id;
+	now->rev = 1;
+	now->created = now->changed = call->now;
+	if (has_sealed(now))
+		err = update_row(m, now);
+	if (err == GBA_OK && now->kind->id == KIND_APPLICATION)
+		err = derive_naf_id(now);
+	return err == GBA_OK ? history_add(m, call, NULL, now, act) : err;
+}
+
+enum gba_err record_update(struct mapping *m, struct mapping_call *call, const struct record *old, struct record *now,
+			   const char *act)
+{
+	enum gba_err err;
+
+	now->rev = old->rev + 1;
+	now->changed = call->now;
+	m->written = true;
+	err = update_row(m, now);
+	if (err == GBA_E_EXISTS)
+		return mapping_refuse(call, err, NULL, "such a %s exists already", now->kind->name);
+	if (err == GBA_OK && now->kind->id == KIND_APPLICATION)
+		err = derive_naf_id(now);
+	return err == GBA_OK ? history_add(m, call, old, now, act) : err;
+}
+
+enum gba_err record_delete(struct mapping *m, struct mapping_call *call, const struct record *old, const char *act)
+{
+	TALLOC_CTX *tmp = talloc_new(m);
+	struct db_stmt *stmt = NULL;
+	enum gba_err err;
+
+	err = mapping_stmt(m, talloc_asprintf(tmp, "DELETE FROM %s WHERE id = ?1", old->kind->table), &stmt);
+	talloc_free(tmp);
+	if (err != GBA_OK)
+		return err;
+	m->written = true;
+	db_bind_int(stmt, 1, old->id);
+	err = db_run(stmt, NULL);
+	return err == GBA_OK ? history_add(m, call, old, NULL, act) : err;
+}

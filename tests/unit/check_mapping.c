@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check_mapping.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "store/db.h"
+
+struct mapping *map;
+struct mapping_call call;
+char mapping_db[96];
+static char folder[64];
+static struct kek *kek;
+static TALLOC_CTX *bed;
+
+const struct actor admin = { ACTOR_ADMIN, 0, "admin:alice" }, node = { ACTOR_SYSTEM, 0, "system" };
+const struct actor asp_one = { ACTOR_ASP, 1, "asp:1" }, asp_two = { ACTOR_ASP, 2, "asp:2" };
+const struct actor user_one = { ACTOR_SUBSCRIBER, 1, "user:1" }, user_two = { ACTOR_SUBSCRIBER, 2, "user:2" };
+
+static void subscriber_add(const char *impi)
+{
+	struct subscriber_keys keys = { .k_len = 16, .k = { 1, 2, 3 } };
+	struct sub_store *subs = mapping_subscribers(map);
+	struct subscriber sub;
+
+	subscriber_init(&sub);
+	sub.impi = bytes_of(impi);
+	ck_assert_err(subscriber_seal(bed, kek, &sub, &keys), GBA_OK);
+	ck_assert_err(sub_store_begin(subs), GBA_OK);
+	ck_assert_err(sub_store_add(subs, &sub, NOW - 1000), GBA_OK);
+	ck_assert_err(sub_store_commit(subs), GBA_OK);
+}
+
+void bed_open(void)
+{
+	const char *error = "";
+	char path[96];
+
+	strcpy(folder, "/tmp/check_mapping.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(mapping_db, sizeof(mapping_db), "%s/hss.db", folder);
+	snprintf(path, sizeof(path), "%s/hss.kek", folder);
+	bed = talloc_new(test_ctx);
+	ck_assert_err(kek_open(bed, path, true, &kek), GBA_OK);
+	ck_assert_msg(mapping_open(bed, mapping_db, kek, &map, &error) == GBA_OK, "%s", error);
+	call = (struct mapping_call){ .actor = &admin, .now = NOW, .mem_ctx = bed };
+	subscriber_add(IMPI_A);
+	subscriber_add(IMPI_B);
+	subscriber_add(IMPI_C);
+}
+
+void bed_close(void)
+{
+	struct dirent *entry;
+	char path[512];
+	DIR *dir;
+
+	talloc_free(bed);
+	dir = opendir(folder);
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		unlink(path);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	rmdir(folder);
+}
+
+static json_t *json_of(const char *text)
+{
+	char *copy = talloc_strdup(bed, text), *at;
+	json_error_t error;
+	json_t *json;
+
+	for (at = copy; *at != '\0'; at++)
+		*at = *at == '\'' ? '"' : *at;
+	json = json_loads(copy, 0, &error);
+	ck_assert_msg(json != NULL, "%s: %s", text, error.text);
+	return json;
+}
+
+#define CHECKED(err, want, json) \
+	ck_assert_msg((err) == (want), "%s: got %s (%s: %s), want %s", json, gba_err_name(err), call.field, call.why, gba_err_name(want))
+
+int64_t add_as(const struct actor *actor, enum record_kind_id kind, const char *text, enum gba_err want)
+{
+	json_t *json = json_of(text);
+	struct record *rec = NULL;
+	enum gba_err err;
+
+	call.actor = actor;
+	err = mapping_add(map, &call, kind, json, &rec);
+	json_decref(json);
+	CHECKED(err, want, text);
+	ck_assert(err == GBA_OK || call.why[0] != '\0');
+	return err == GBA_OK ? rec->id : 0;
+}
+
+void set_as(const struct actor *actor, enum record_kind_id kind, int64_t id, const char *text, enum gba_err want)
+{
+	struct record seen = { .kind = &record_kinds[kind], .id = id };
+	json_t *json = json_of(text);
+	enum gba_err err;
+
+	call.actor = actor;
+	err = mapping_set(map, &call, &seen, json, NULL);
+	json_decref(json);
+	CHECKED(err, want, text);
+}
+
+void remove_as(const struct actor *actor, enum record_kind_id kind, int64_t id, enum gba_err want)
+{
+	struct record seen = { .kind = &record_kinds[kind], .id = id };
+	enum gba_err err;
+
+	call.actor = actor;
+	err = mapping_remove(map, &call, &seen);
+	CHECKED(err, want, record_kinds[kind].name);
+}
+
+void do_as(const struct actor *actor, enum record_kind_id kind, int64_t id, const char *verb, const char *text, enum gba_err want)
+{
+	struct record seen = { .kind = &record_kinds[kind], .id = id };
+	json_t *json = json_of(text);
+	enum gba_err err;
+
+	call.actor = actor;
+	err = mapping_do(map, &call, &seen, verb, json, NULL);
+	json_decref(json);
+	CHECKED(err, want, verb);
+}
+
+struct record *get_as(const struct actor *actor, enum record_kind_id kind, int64_t id)
+{
+	struct record *rec = NULL;
+
+	call.actor = actor;
+	return mapping_get(map, &call, kind, id, &rec) == GBA_OK ? rec : NULL;
+}
+
+size_t count_as(const struct actor *actor, enum record_kind_id kind)
+{
+	struct mapping_query query = { .kind = kind, .limit = 100 };
+	struct mapping_page *page = NULL;
+
+	call.actor = actor;
+	ck_assert_err(mapping_list(map, &call, &query, &page), GBA_OK);
+	return page->count;
+}
+
+enum gba_err asked(const char *impi, const char *fqdn, struct grant **_grant)
+{
+	return grant_find(map, bed, bytes_of(impi), bytes_of(fqdn), call.now, _grant);
+}
+
+struct bytes guss_of(const char *impi)
+{
+	struct subscriber *sub = NULL;
+
+	ck_assert_err(sub_store_find(mapping_subscribers(map), bed, bytes_of(impi), &sub), GBA_OK);
+	return sub->guss;
+}
+
+void bed_populate(void)
+{
+	add_as(&admin, KIND_REALM, "{'realm':'example.net','name':'Example','bsf_identity':'bsf.example.net','bsf_url':'http://bsf.example.net/',"
+	       "'hss_identity':'hss.example.net','alias_domain':'apps.example.net'}", GBA_OK);
+	add_as(&admin, KIND_VERIFICATION, "{'reference':'case-1','name':'Asha Rao','address':'1 Lake Road','document_kind':'passport',"
+	       "'document_number':'Z1234567','document_country':'IN','level':2,'verifier':'desk 4'}", GBA_OK);
+	add_as(&admin, KIND_VERIFICATION, "{'reference':'case-2','name':'Ben Okoro','level':1,'verifier':'desk 4'}", GBA_OK);
+	add_as(&admin, KIND_USER, "{'account':'asha','verification':1,'email':'asha@example.net'}", GBA_OK);
+	add_as(&admin, KIND_USER, "{'account':'ben','verification':2}", GBA_OK);
+	add_as(&admin, KIND_AUTHENTICATION, "{'reference':'dev-1','identities':['imei:490154203237518','mac:00-1B-63-84-45-E6'],"
+	       "'method':'imei-check','authenticator':'eir.example.net'}", GBA_OK);
+	add_as(&admin, KIND_AUTHENTICATION, "{'reference':'dev-2','identities':['imei:356938035643809'],'method':'aka',"
+	       "'authenticator':'hss.example.net'}", GBA_OK);
+	add_as(&admin, KIND_DEVICE, "{'impi':'" IMPI_A "','custodian':1,'authentication':1}", GBA_OK);
+	add_as(&admin, KIND_DEVICE, "{'impi':'" IMPI_B "','custodian':2,'authentication':2}", GBA_OK);
+	add_as(&admin, KIND_ASP, "{'type':'cin','identity':'L17110MH1973PLC019786','name':'Meters Ltd'}", GBA_OK);
+	add_as(&admin, KIND_ASP, "{'type':'llpin','identity':'AAA-1234','name':'Locks LLP'}", GBA_OK);
+	add_as(&asp_one, KIND_APPLICATION, "{'asp':1,'type':'fqdn','identity':'App.example.com','name':'Meter','published':true,"
+	       "'attributes':['name','level'],'min_level':1}", GBA_OK);
+	add_as(&asp_two, KIND_APPLICATION, "{'asp':2,'type':'fqdn','identity':'app.example.org','name':'Lock','min_level':2}", GBA_OK);
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("mapping");
+
+	suite_add_tcase(suite, mapping_rules_tcase());
+	suite_add_tcase(suite, mapping_flow_tcase());
+	return fixture_run(suite);
+}
