@@ -81,17 +81,17 @@ struct gs1_ai {
 	bool component;  /* text of '#', '-', '/', digits, capital letters (CPID) */
 };
 static const struct gs1_ai gs1_ais[] = {
-  /* AI      digits text component */
-	{"00",    18, 0,  false}, /* SSCC */
-	{ "01",   14, 0,  false}, /* GTIN */
-	{ "10",   0,  20, false}, /* batch */
-	{ "21",   0,  20, false}, /* serial */
-	{ "414",  13, 0,  false}, /* GLN of a location */
-	{ "417",  13, 0,  false}, /* GLN of a party */
-	{ "8003", 14, 16, false}, /* GRAI: 0, GTIN-13 with check digit, serial */
-	{ "8004", 0,  30, false}, /* GIAI */
-	{ "8010", 0,  30, true }, /* CPID */
-	{ "8018", 18, 0,  false}, /* GSRN */
+	/* AI      digits text component */
+	{ "00",    18,    0,   false }, /* SSCC */
+	{ "01",    14,    0,   false }, /* GTIN */
+	{ "10",    0,     20,  false }, /* batch */
+	{ "21",    0,     20,  false }, /* serial */
+	{ "414",   13,    0,   false }, /* GLN of a location */
+	{ "417",   13,    0,   false }, /* GLN of a party */
+	{ "8003",  14,    16,  false }, /* GRAI: 0, GTIN-13 with check digit, serial */
+	{ "8004",  0,     30,  false }, /* GIAI */
+	{ "8010",  0,     30,  true },	/* CPID */
+	{ "8018",  18,    0,   false }, /* GSRN */
 };
 
 static bool gs1_char(uint8_t c, bool component)
