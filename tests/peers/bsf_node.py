@@ -8,17 +8,16 @@ import hmac
 import os
 import sys
 import threading
-import time
-import urllib.request
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tools"))
 
 from lab.realm import AGENT, ASP, BSF, BSF_DIAMETER, HSS, IMPI_REALM, NAF, OPERATOR, Realm, Tree, q  # noqa: E402
-from lab.process import port_open, wait_until  # noqa: E402
+from lab.process import port_open  # noqa: E402
 
 from . import diameter as d  # noqa: E402
 from .ub import Ub  # noqa: E402
+from .waiting import page, until  # noqa: E402
 
 UB_PORT = 8080  # needs no privilege
 HTTP_DIGEST = b"\1\0\0\0\2"
@@ -136,9 +135,9 @@ class Node:
             self._start_wrapped(daemon)
         else:
             r.start_daemon("bsf", daemon, UB_PORT)
-        wait_until(lambda: port_open(address, 3868), 10, "the BSF listens for NAFs")
+        assert until(lambda: port_open(address, 3868)), "the BSF does not listen for NAFs\n" + self.process.log_text()
         if self.hss is not None if ready is None else ready:
-            wait_until(self.ready, 15, "the BSF sees its HSS")
+            assert until(self.ready), "the BSF does not see its HSS\n" + self.log()
 
     def _start_wrapped(self, daemon):
         from lab.process import Process
@@ -147,15 +146,11 @@ class Node:
                           env=dict(r.tree.environment(), **r.extra_env))
         r.start_process("bsf", process, r.address("bsf"), UB_PORT)
 
-    def _get(self, page):
-        with urllib.request.urlopen("http://%s:9100/%s" % (self.realm.address("bsf"), page), timeout=3) as answer:
-            return answer.status, answer.read().decode()
+    def _get(self, name):
+        return page("http://%s:9100/%s" % (self.realm.address("bsf"), name))
 
     def ready(self):
-        try:
-            return self._get("readyz")[0] == 200
-        except OSError:
-            return False
+        return self._get("readyz")[0] == 200
 
     def metric(self, name):
         """Value of a metric, 0 when it is not there."""
@@ -209,7 +204,7 @@ class Node:
 
     def stop_daemon(self):
         self.nafs_connected.clear()
-        return self.realm.nodes.pop("bsf").stop(25)
+        return self.realm.nodes.pop("bsf").stop(60)
 
     def close(self):
         self.realm.stop()
@@ -226,12 +221,3 @@ class Node:
 def rss_kib(pid):
     with open("/proc/%d/status" % pid, encoding="ascii") as text:
         return next(int(line.split()[1]) for line in text if line.startswith("VmRSS"))
-
-
-def until(condition, seconds, step=0.05):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(step)
-    return bool(condition())

@@ -15,6 +15,8 @@ import struct
 import threading
 import time
 
+from .waiting import PATIENCE
+
 TGPP, Y3056 = 10415, 32473
 ZN, ZH, ZPN, RELAY = 16777220, 16777221, 16777268, 0xFFFFFFFF
 CER, DWR, DPR, MAR, BIR, GPR = 257, 280, 282, 303, 310, 312
@@ -248,14 +250,14 @@ class Connection:
         self.send_raw(message.encode())
         return message
 
-    def wait(self, message, timeout=5):
+    def wait(self, message, timeout=PATIENCE):
         """The answer; None when none came in time."""
         try:
             return self._waiting[message.hbh].get(timeout=timeout)
         except queue.Empty:
             return None
 
-    def request(self, message, timeout=5):
+    def request(self, message, timeout=PATIENCE):
         return self.wait(self.send(message), timeout)
 
     def _run(self):
@@ -320,7 +322,7 @@ class Connection:
 class Client(Connection):
     """Connect and exchange capabilities. cea holds the answer; tls is an ssl.SSLContext."""
 
-    def __init__(self, address, host, realm, apps, on_request=None, tls=None, timeout=10, server_hostname=None):
+    def __init__(self, address, host, realm, apps, on_request=None, tls=None, timeout=PATIENCE, server_hostname=None):
         sock = socket.create_connection(address, timeout=timeout)
         if tls is not None:
             sock = tls.wrap_socket(sock, server_hostname=server_hostname)
@@ -378,7 +380,7 @@ class Server:
         self.connected.set()
         peer._run()
 
-    def wait_connected(self, timeout=10):
+    def wait_connected(self, timeout=PATIENCE):
         return self.connected.wait(timeout)
 
     def close(self, abrupt=True):

@@ -69,7 +69,7 @@ class User:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 20
+    timeout = 60
 
     def log_message(self, *args):
         pass

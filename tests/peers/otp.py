@@ -64,7 +64,7 @@ class Server:
     def close(self):
         self._process.stdin.close()
         try:
-            self._process.wait(10)
+            self._process.wait(30)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -78,7 +78,7 @@ class Server:
         self.close()
 
 
-def ask(mode, peer, timeout=60, **options):
+def ask(mode, peer, timeout=120, **options):
     """One MAR ("mar") or BIR ("bir") to (host, port): the decoded answer, or {"error": ...}."""
     options.setdefault("dest_realm", options["realm"])
     run = subprocess.run(_arguments(mode, dict(options, connect=_address(peer))), stdin=subprocess.DEVNULL,
@@ -90,4 +90,4 @@ def ask(mode, peer, timeout=60, **options):
 
 def load(mode, peer, window, seconds, **options):
     """Rate of good answers and their delays, with `window` requests always in flight."""
-    return ask(mode, peer, timeout=seconds + 60, window=window, seconds=seconds, **options)
+    return ask(mode, peer, timeout=seconds + 120, window=window, seconds=seconds, **options)

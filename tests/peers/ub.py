@@ -13,6 +13,8 @@ import re
 import socket
 import time
 
+from .waiting import PATIENCE
+
 
 class Refused(Exception):
     def __init__(self, answer):
@@ -34,7 +36,7 @@ class Answer:
 class Http:
     """One keep-alive connection, octets in and out; source binds the local address."""
 
-    def __init__(self, address, source=None, timeout=10, tls=None, server_hostname=None):
+    def __init__(self, address, source=None, timeout=PATIENCE, tls=None, server_hostname=None):
         self.sock = socket.create_connection(address, timeout=timeout, source_address=(source, 0) if source else None)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:

@@ -2,6 +2,7 @@
 """Processes of a laboratory: each dies with us, each is ended by its own pid, each leaves its log in the state folder."""
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -92,11 +93,23 @@ def port_open(address, port):
         return False
 
 
+_reserved = []
+
+
 def free_port(address="127.0.0.1"):
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
+    """A port for a server still to be started. It lies below the ports the kernel gives away by itself, and an abstract socket
+    with its number keeps other laboratories off it until this process ends: nobody takes it in between."""
+    while True:
+        port = random.randrange(15000, 32000)
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind("\0gba-port-%d" % port)
+            with socket.socket() as probe:
+                probe.bind((address, port))
+            _reserved.append(claim)
+            return port
+        except OSError:
+            claim.close()
 
 
 class LoopbackBlock:

@@ -200,7 +200,7 @@ class Realm:
         except OSError:
             return False
 
-    def wait_connected(self, nodes=("bsf", "agent"), timeout=20):
+    def wait_connected(self, nodes=("bsf", "agent"), timeout=60):
         """Until the Diameter connections these nodes need are up."""
         for node in nodes:
             wait_until(lambda: self.ready(node), timeout, "%s is ready" % node)
@@ -232,7 +232,7 @@ class Realm:
                           env=dict(self.tree.environment(), **self.extra_env))
         return self.start_process(node, process, address or self.address(node), ready_port)
 
-    def start_process(self, node, process, address, port, timeout=20):
+    def start_process(self, node, process, address, port, timeout=60):
         self.nodes[node] = process.start()
 
         def up():

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where things are, and what every test of this folder starts: diatool, and freeDiameterd on free loopback ports."""
 import os
-import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-sys.path.insert(0, os.path.join(TOP, "tests"))
+sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "tools")]
 
+from lab.process import free_port, port_open  # noqa: E402
 from peers import diameter as d  # noqa: E402
+from peers.waiting import PATIENCE, until  # noqa: E402
 
 BUILD = os.environ.get("GBA_BUILD", os.path.join(TOP, "build"))
 
@@ -25,7 +25,7 @@ def built(path):
 
 def run_diatool(mode, lines=""):
     """(name, rest) of each line diatool prints."""
-    out = subprocess.run([built("tests/system/dia/diatool"), mode], input=lines, capture_output=True, text=True, timeout=60)
+    out = subprocess.run([built("tests/system/dia/diatool"), mode], input=lines, capture_output=True, text=True, timeout=120)
     assert out.returncode == 0, out.stderr
     return [tuple(line.split(" ", 1)) for line in out.stdout.splitlines()]
 
@@ -63,7 +63,7 @@ class Daemon:
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                                             env=dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/usr/bin",
                                                      **(environment or {})))
-        wait_for(lambda: not self.alive() or connects(self.port), 60 if VALGRIND else 15)
+        until(lambda: not self.alive() or port_open("127.0.0.1", self.port), 2 * PATIENCE)
         if not self.alive():
             raise RuntimeError(f"freeDiameterd ended with {self.process.returncode}:\n{self.log()[-3000:]}")
 
@@ -88,16 +88,16 @@ class Daemon:
         with open(self.log_path, encoding="utf-8", errors="replace") as log:
             return log.read()
 
-    def ended_within(self, seconds):
-        """Did the daemon end by itself?"""
-        return wait_for(lambda: not self.alive(), seconds)
+    def ended(self):
+        """Does the daemon end by itself?"""
+        return until(lambda: not self.alive())
 
     def stop(self):
         """End it as an operator does; True when it ended cleanly."""
         if self.alive():
             self.process.terminate()
         try:
-            self.process.wait(60 if VALGRIND else 25)
+            self.process.wait(2 * PATIENCE)
             assert not VALGRIND or "==    at 0x" not in self.log(), self.log()
             return self.process.returncode == 0
         except subprocess.TimeoutExpired:
@@ -113,28 +113,6 @@ class Daemon:
 
     def client(self, host="naf.lab.test", realm="lab.test", apps=(d.ZN,), **kw):
         return d.Client(("127.0.0.1", self.port), host, realm, list(apps), **kw)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
-def connects(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    except OSError:
-        return False
-
-
-def wait_for(condition, seconds, step=0.05):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(step)
-    return bool(condition())
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the guard share: the daemons they start and the request they send."""
-import time
-
 from peers import diameter as d
+from peers.waiting import PATIENCE, until
 
 STACK, BARE = ["guard", "dict", "echo"], ["dict", "echo"]
 BTID, NAF_ID = b"I1U8vpY3qJ0hiuZNrke/NQ==@bsf.lab.test", b"naf.lab.test\1\0\0\0\2"
@@ -12,10 +11,16 @@ def bir(peer, **kw):
     return d.bir(peer, BTID, NAF_ID, **kw)
 
 
-def served(peer):
+def served(peer, seconds=PATIENCE):
     """The next ordinary request is served."""
-    answer = peer.request(bir(peer))
+    answer = peer.request(bir(peer), seconds)
     return answer is not None and answer.result() == (0, 2001)
+
+
+def served_again(peer):
+    """Requests are served again: a peer that comes back after an abrupt end exchanges three watchdogs first (RFC 3539), a daemon
+    that was flooded works off what it has."""
+    return until(lambda: served(peer, 1))
 
 
 def with_avp(message, code, *avps):
@@ -36,9 +41,12 @@ def wrong_length(octets, code, length):
 
 def connect_again(one, host="naf.lab.test"):
     """A connection as soon as the daemon knows that the last one of this peer is gone."""
-    for _ in range(100):
+    def connected():
         try:
             return one.client(host)
         except ConnectionError:
-            time.sleep(0.05)
-    raise AssertionError("no connection")
+            return None
+
+    peer = until(connected)
+    assert peer, "no connection"
+    return peer

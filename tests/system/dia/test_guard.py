@@ -2,16 +2,17 @@
 """gba_guard.fdx on a live daemon, each fault with it and without it: F1 NUL in Session-Id, F2 silent connections, F3 the
 wildcard listener, F4 requests executed twice, F5 keys in the stack's log; and who may ask what."""
 import os
+import select
 import socket
 import struct
 import time
-import urllib.request
 
 import pytest
-from conftest import Daemon, free_port, wait_for
-from stack import BARE, STACK, bir, connect_again, served, with_avp, wrong_length
+from conftest import Daemon, free_port
+from stack import BARE, STACK, bir, connect_again, served, served_again, with_avp, wrong_length
 
 from peers import diameter as d
+from peers.waiting import PATIENCE, metrics_have, page, until
 
 # F1 --------------------------------------------------------------------------------------------------------------------
 NUL_ID = b"naf.lab.test;1\x00;2"
@@ -22,7 +23,7 @@ def test_nul_in_session_id_ends_the_bare_daemon(daemon):
     with one.client() as peer:
         assert served(peer)
         peer.send(with_avp(bir(peer), 263, d.text(263, NUL_ID)))
-        assert one.ended_within(20)
+        assert one.ended()
 
 
 def test_nul_in_session_id_is_refused(daemon):
@@ -37,8 +38,9 @@ def test_nul_in_session_id_is_refused(daemon):
 
 
 # F2 --------------------------------------------------------------------------------------------------------------------
-def cea_delay(one, intruders):
-    """Seconds until a peer gets its CEA while so many connections sent one octet and wait."""
+def connect_beside(one, intruders):
+    """A peer connects while so many connections have sent one octet and wait. How many of these were still open when it got its
+    CEA, and how many seconds that took."""
     sockets = []
     try:
         for _ in range(intruders):
@@ -46,29 +48,30 @@ def cea_delay(one, intruders):
             sockets[-1].send(b"\x01")
         time.sleep(0.3)
         began = time.monotonic()
-        with one.client(timeout=30):
-            return time.monotonic() - began
+        with one.client():
+            return intruders - len(select.select(sockets, [], [], 0)[0]), time.monotonic() - began
     finally:
         for s in sockets:
             s.close()
 
 
 def test_silent_connections_lock_peers_out_of_the_bare_daemon(daemon):
-    assert cea_delay(daemon(BARE), 6) > 5
+    assert connect_beside(daemon(BARE), 6)[1] > 5
 
 
 def test_silent_connections_hold_nobody_up(daemon):
-    assert cea_delay(daemon(STACK), 60) < 1
+    """The CEA comes before one of them has been given up."""
+    assert connect_beside(daemon(STACK, guard="cer-timeout = 20;\n"), 60)[0] == 60
 
 
 def test_connections_without_cer_are_closed(daemon):
     one = daemon(STACK, guard="cer-timeout = 1;\n")
     with one.client() as peer, socket.create_connection(("127.0.0.1", one.port)) as silent:
         silent.send(b"\x01")
-        silent.settimeout(5)
+        silent.settimeout(PATIENCE)
         assert silent.recv(1) == b""
         assert served(peer)  # one that has said who it is stays
-    assert "guard.cer" in one.log()
+    assert until(lambda: "guard.cer" in one.log())
 
 
 # F3 --------------------------------------------------------------------------------------------------------------------
@@ -128,11 +131,9 @@ def test_a_retransmission_joins_the_one_in_work(daemon):
     with daemon(["guard", "dict", "echo:delay=800"]).client() as peer:
         first = peer.send(bir(peer))
         time.sleep(0.2)
-        began = time.monotonic()
         others = [same_again(peer, first, d.T) for _ in range(3)]
         answers = [peer.wait(m) for m in [first] + others]
         assert executions(answers) == [0, 0, 0, 0]
-        assert time.monotonic() - began < 1.5
         assert executions([peer.request(bir(peer))]) == [1]
 
 
@@ -174,40 +175,44 @@ def test_retransmissions_are_forgotten_in_time(daemon):
     with daemon(STACK, guard="duplicate-window = 1;\n").client() as peer:
         first = bir(peer)
         peer.request(first)
-        time.sleep(1.5)
-        assert executions([peer.wait(same_again(peer, first, d.T))]) == [1]
+        assert until(lambda: executions([peer.wait(same_again(peer, first, d.T))]) == [1], step=0.2)
 
 
 # F5 --------------------------------------------------------------------------------------------------------------------
 CANARY = [b"canary".hex(), b"canary".hex().upper(), "canary", " ".join(f"{c:02X}" for c in b"canary")]
 
 
-def leave_while_answering(one):
-    """Peers that go away with answers on their way."""
-    for _ in range(4):
+def leave_while_answering(one, seen):
+    """Four peers at least that go away with answers on their way, and more until seen() has come of it."""
+    for n in range(40):
         peer = connect_again(one)
         for _ in range(20):
             peer.send(bir(peer))
         time.sleep(0.05)
         peer.close(abrupt=True)
         time.sleep(0.6)
+        if n >= 3 and seen():
+            return True
+    return False
+
+
+def keys_of(one):
     return [c for c in CANARY if c in one.log()]
 
 
 def test_the_bare_daemon_logs_keys(daemon):
-    assert leave_while_answering(daemon(["dict", "echo:bare+delay=300"]))
+    one = daemon(["dict", "echo:bare+delay=300"])
+    assert leave_while_answering(one, lambda: keys_of(one))
 
 
 @pytest.mark.parametrize("how", ["echo:bare+delay=300", "echo:delay=300"])
 def test_keys_are_in_no_log(daemon, how):
     one = daemon(["guard", "dict", how])
-    assert not leave_while_answering(one)
-    assert one.alive()
-    assert "diameter.dropped" in one.log()  # the loss itself is told
+    assert leave_while_answering(one, lambda: "diameter.dropped" in one.log())  # the loss itself is told
+    assert one.alive() and not keys_of(one)
     assert len(one.log().splitlines()) < 300
     with connect_again(one) as peer:
-        wait_for(lambda: peer.watchdogs >= 3, 5)
-        assert served(peer)
+        assert served_again(peer)
 
 
 # What the routing threads would answer themselves ------------------------------------------------------------------------
@@ -323,7 +328,7 @@ def test_one_line_for_what_the_framework_refuses(connected, stack, case, says):
     message = bir(connected)
     REFUSED[case][0](message)
     assert connected.request(message).result() == (0, REFUSED[case][1])
-    wait_for(lambda: "%08x" % message.e2e in stack.log()[before:], 5)
+    assert until(lambda: "%08x" % message.e2e in stack.log()[before:])
     lines = [line for line in stack.log()[before:].splitlines() if " error " in line or " warning " in line]
     assert len(lines) == 1 and "diameter.parsing" in lines[0] and says in lines[0], lines
 
@@ -340,8 +345,7 @@ def test_abrupt_closes_with_refusals_on_their_way(daemon):
         peer.close(abrupt=True)
         assert one.alive(), f"after {n} closes"
     with connect_again(one) as peer:
-        wait_for(lambda: peer.watchdogs >= 3, 5)
-        assert served(peer)
+        assert served_again(peer)
 
 
 # Who may ask what ---------------------------------------------------------------------------------------------------------
@@ -367,14 +371,11 @@ def table(tmp_path_factory):
     ("naf.lab.test", "naf.lab.test.", 5003)])
 def test_peers_ask_what_the_table_allows(table, peer, origin, code):
     with connect_again(table, peer) as connection:
-        wait_for(lambda: connection.watchdogs >= 3, 0.3)  # a peer that has just been away is asked three times first
-        for _ in range(20):
-            answer = connection.request(with_avp(bir(connection), 264, d.text(264, origin)), timeout=1)
-            if answer is not None:
-                break
+        # one that has just been away exchanges watchdogs first: what it asks meanwhile may get no answer
+        answer = until(lambda: connection.request(with_avp(bir(connection), 264, d.text(264, origin)), timeout=1))
         assert answer.result() == (0, code)
     if code == 5003:
-        lines = [line for line in table.log().splitlines() if "guard.refused" in line and f"peer={peer}" in line]
+        lines = until(lambda: [line for line in table.log().splitlines() if "guard.refused" in line and f"peer={peer}" in line])
         assert lines and "\0" not in lines[-1]
 
 
@@ -404,10 +405,10 @@ def test_a_flood_is_refused_and_bounded(daemon):
             peer.send_raw(b"".join(head + struct.pack("!II", n + 1, os.getpid() << 16 | n) + body for n in range(2000)))
         results = []
         while len(results) < 30000:
-            results.append(peer.unmatched.get(timeout=20).result())
+            results.append(peer.unmatched.get(timeout=PATIENCE).result())
         assert set(results) <= {(0, 2001), (0, 3004)}
         assert results.count((0, 3004)) > 100 and results.count((0, 2001)) > 0  # how many is the machine's matter
-        assert wait_for(lambda: served(peer), 3)
+        assert served_again(peer)
 
 
 def test_counters_tell_it(daemon):
@@ -421,13 +422,9 @@ def test_counters_tell_it(daemon):
         peer.request(first)
         peer.wait(same_again(peer, first, d.T))
 
-        def page():
-            return urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
-
-        assert wait_for(lambda: 'gba_diameter_peer_open{peer="naf.lab.test"} 1' in page(), 3)
-        for line in ('gba_diameter_received_total{peer="naf.lab.test",kind="request"} 6',
+        metrics_have(f"http://127.0.0.1:{port}/metrics", 'gba_diameter_peer_open{peer="naf.lab.test"} 1',
+                     'gba_diameter_received_total{peer="naf.lab.test",kind="request"} 6',
                      'gba_diameter_sent_total{peer="naf.lab.test",kind="answer"} 6',
                      'gba_diameter_refused_total{peer="naf.lab.test"} 1', "gba_diameter_retransmissions_total 1",
-                     'gba_diameter_served{application="16777220"} 1'):
-            assert line in page()
-        assert urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).status == 200
+                     'gba_diameter_served{application="16777220"} 1')
+        assert until(lambda: page(f"http://127.0.0.1:{port}/readyz")[0] == 200)

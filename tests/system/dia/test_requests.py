@@ -5,9 +5,10 @@ import threading
 import time
 
 import pytest
-from conftest import free_port, wait_for
+from conftest import free_port
 
 from peers import diameter as d
+from peers.waiting import PATIENCE, metrics_have, page, until
 from stack import wrong_length
 
 OUTCOME = re.compile(r"outcome (\d+): (\w+) vendor=(\d+) code=(\d+) answer=(\w+)")
@@ -20,20 +21,21 @@ def bia(connection, request, *avps, code=2001, **kw):
 
 @pytest.fixture
 def asked(daemon):
-    """asked(on_request, words): outcomes of what lib/dia asked a peer that answers so, as (error row, vendor, code)."""
+    """asked(on_request, words): outcomes of what lib/dia asked a peer that answers so, as (error row, vendor, code); when all are
+    told, or as soon as `done`."""
     servers = []
 
-    def ask(on_request, words="timeout=600", count=1, extensions=("guard", "dict"), seconds=15):
+    def ask(on_request, words="timeout=20000", count=1, extensions=("guard", "dict"), done=None):
         server = d.Server("bsf.lab.test", "lab.test", [d.ZN], on_request)
         servers.append(server)
         one = daemon(list(extensions) + [f"asker:count={count}+{words}"], identity="naf.lab.test", clients=(),
                      servers={"bsf.lab.test": server.port})
-        done = wait_for(lambda: "asked" in one.log() or not one.alive(), seconds)
+        assert until(done or (lambda: "asked" in one.log() or not one.alive()), 2 * PATIENCE), one.log()
         outcomes = {}
         for n, *outcome in OUTCOME.findall(one.log()):
             assert n not in outcomes, "told twice"
             outcomes[n] = (outcome[0], int(outcome[1]), int(outcome[2]))
-        ask.alive, ask.done, ask.daemon = one.alive(), done, one
+        ask.alive, ask.daemon = one.alive(), one
         return list(outcomes.values())
 
     yield ask
@@ -88,26 +90,31 @@ def test_answers_that_cannot_be_used(asked, case):
 
 def test_an_answer_can_end_the_bare_daemon(asked):
     asked(UNUSABLE["unknown AVP with M before the result"], words="wait=1500", extensions=["dict"])
-    assert asked.daemon.ended_within(10)
+    assert asked.daemon.ended()
 
 
 def test_the_bare_daemon_loses_answers_and_the_deadline_holds(asked):
     """Without the guard no callback of the framework comes; our own deadline tells the role all the same."""
-    assert asked(UNUSABLE["unknown AVP with M after it"], extensions=["dict"]) == [("GBA_E_TIMEOUT", 0, 0)]
+    assert asked(UNUSABLE["unknown AVP with M after it"], "timeout=600", extensions=["dict"]) == [("GBA_E_TIMEOUT", 0, 0)]
 
 
 def test_silence_is_a_timeout(asked):
-    began = time.monotonic()
     assert asked(lambda c, m: None, count=20, words="timeout=500+window=20") == [("GBA_E_TIMEOUT", 0, 0)] * 20
-    assert time.monotonic() - began < 5
 
 
 def test_late_answers_are_not_told(asked):
+    sent = []
+
+    def answer(connection, message):
+        connection.send_raw(bia(connection, message).encode())
+        sent.append(message)
+
     def late(connection, message):
-        threading.Timer(0.6, lambda: connection.send_raw(bia(connection, message).encode())).start()
+        threading.Timer(0.6, answer, (connection, message)).start()
 
     assert asked(late, words="timeout=300", count=3) == [("GBA_E_TIMEOUT", 0, 0)] * 3
-    time.sleep(1.5)
+    assert until(lambda: len(sent) == 3)
+    time.sleep(0.5)
     assert len(OUTCOME.findall(asked.daemon.log())) == 3 and asked.daemon.alive()
 
 
@@ -128,10 +135,8 @@ def test_requests_in_flight_when_the_peer_goes(asked):
     def leave(connection, message):
         connection.close(abrupt=True)
 
-    began = time.monotonic()
-    outcomes = asked(leave, count=50, words="timeout=10000+window=50")
+    outcomes = asked(leave, count=50, words="timeout=60000+window=50")
     assert len(outcomes) == 50 and {o[0] for o in outcomes} == {"GBA_E_UNREACHABLE"}
-    assert time.monotonic() - began < 9
 
 
 def test_requests_are_resent_to_another_peer(daemon):
@@ -150,9 +155,9 @@ def test_requests_are_resent_to_another_peer(daemon):
     with a, b:
         for server in (a, b):  # whichever is asked first leaves
             server.on_request = lambda c, m: first(c, m) if not seen else second(c, m)
-        one = daemon(["guard", "dict", "asker:count=1+timeout=8000"], identity="naf.lab.test", clients=(),
+        one = daemon(["guard", "dict", "asker:count=1+timeout=30000"], identity="naf.lab.test", clients=(),
                      servers={"a.lab.test": a.port, "b.lab.test": b.port})
-        assert wait_for(lambda: "asked" in one.log(), 15)
+        assert until(lambda: "asked" in one.log(), 2 * PATIENCE)
         outcome, = OUTCOME.findall(one.log())
         if len(seen) == 2:  # the other peer was open already: the request went on to it
             assert outcome[1] == "GBA_OK" and seen[0].e2e == seen[1].e2e and seen[1].flags & d.T
@@ -162,7 +167,8 @@ def test_requests_are_resent_to_another_peer(daemon):
 
 def test_shutdown_tells_those_who_wait(asked):
     """Requests in flight at the end are done with, and the daemon ends by itself."""
-    asked(lambda c, m: None, count=5, words="timeout=60000+window=5", seconds=2)
+    seen = []
+    asked(lambda c, m: seen.append(m), count=5, words="timeout=60000+window=5", done=lambda: len(seen) == 5)
     assert asked.daemon.stop()
     assert {o[1] for o in OUTCOME.findall(asked.daemon.log())} == {"GBA_E_UNREACHABLE"}
 
@@ -175,29 +181,23 @@ def test_session_ids_are_unique_and_well_formed(asked):
         assert message.avps[0].code == 263 and message.flags == 0xC0
         return bia(connection, message)
 
-    asked(note, count=200, words="timeout=2000+window=20")
+    asked(note, count=200, words="timeout=20000+window=20")
     assert len(set(ids)) == 200 and all(re.fullmatch(rb"naf\.lab\.test;\d+;\d+;[0-9a-f]{8}", i) for i in ids)
 
 
 def test_guard_reports_peer_and_readiness(daemon):
-    import urllib.request
-
-    def get(path):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{metrics}{path}", timeout=5) as page:
-                return page.status, page.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, ""
-
     metrics, port = free_port(), free_port()
-    one = daemon(["guard", "dict", "asker:count=3+timeout=2000"], identity="naf.lab.test", clients=(),
+
+    def status(path):
+        return page(f"http://127.0.0.1:{metrics}{path}")[0]
+
+    one = daemon(["guard", "dict", "asker:count=3+timeout=20000"], identity="naf.lab.test", clients=(),
                  servers={"bsf.lab.test": port}, guard=f'metrics-listen = "127.0.0.1:{metrics}";\n')
-    assert wait_for(lambda: get("/livez")[0] == 200, 5)
-    assert get("/readyz")[0] == 503
+    assert until(lambda: status("/livez") == 200)
+    assert status("/readyz") == 503
     with d.Server("bsf.lab.test", "lab.test", [d.ZN], bia, address=("127.0.0.1", port)):
-        assert wait_for(lambda: get("/readyz")[0] == 200, 10)
-        assert wait_for(lambda: "asked" in one.log(), 10)
-        assert wait_for(lambda: 'gba_diameter_peer_open{peer="bsf.lab.test"} 1' in get("/metrics")[1], 3)
-        page = get("/metrics")[1]
-        assert 'gba_diameter_sent_total{peer="bsf.lab.test",kind="request"} 3' in page
-        assert re.search(r'gba_diameter_received_total\{peer="bsf.lab.test",kind="answer"\} \d', page)
+        assert until(lambda: status("/readyz") == 200)
+        assert until(lambda: "asked" in one.log())
+        metrics_have(f"http://127.0.0.1:{metrics}/metrics", 'gba_diameter_peer_open{peer="bsf.lab.test"} 1',
+                     'gba_diameter_sent_total{peer="bsf.lab.test",kind="request"} 3',
+                     'gba_diameter_received_total{peer="bsf.lab.test",kind="answer"} 3')

@@ -7,6 +7,8 @@ import subprocess
 import threading
 import time
 
+from peers.waiting import PATIENCE
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.environ.get("GBA_BUILD", os.path.join(TOP, "build"))
 TOOL = os.path.join(BUILD, "tests/system/http/httptool")
@@ -29,8 +31,13 @@ class Server:
         """Milliseconds the stop took; fails when the process did not end as it should."""
         self.process.stdin.close()
         last = self.process.stdout.read().split()
-        assert self.process.wait(30) == 0, "exit status %d" % self.process.returncode
-        return int(last[1])
+        assert self.process.wait(PATIENCE) == 0, "exit status %d" % self.process.returncode
+        return int(last[-1])
+
+    def taken(self, count=1):
+        """Wait until so many more requests are in work (with announce=1)."""
+        for _ in range(count):
+            assert self.process.stdout.readline() == "taken\n"
 
     def __enter__(self):
         return self
@@ -44,32 +51,31 @@ class Server:
                 self.process.wait()
 
     def connect(self, port=None, tls=None):
-        sock = socket.create_connection((self.host, port or self.port), 10)
+        sock = socket.create_connection((self.host, port or self.port), PATIENCE)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return tls.wrap_socket(sock, server_hostname="localhost") if tls else sock
 
-    def talk(self, raw, wait=5.0, port=None, tls=None, pieces=None, quiet=0.15):
-        """Send, then read until the server closes or is quiet after its last answer. -> Answers"""
+    def talk(self, raw, port=None, tls=None, pieces=None, count=None, quiet=0.15):
+        """Send, then read until the server closes; or, when it is to keep the connection, until it has answered `count` times and
+        is quiet then. -> Answers"""
         with self.connect(port, tls) as sock:
             try:
                 for piece in pieces or [raw]:
                     sock.sendall(piece)
             except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
                 pass  # it may well have closed before the end
-            return Answers(*read_all(sock, wait, quiet))
+            return Answers(*read_all(sock, count, quiet))
 
 
-def read_all(sock, wait, quiet):
-    """(octets, closed). A reset counts as closed; `quiet` seconds without anything after a complete answer end the reading."""
-    data, end = b"", time.monotonic() + wait
+def read_all(sock, count=None, quiet=0.15):
+    """(octets, closed). A reset counts as closed; `quiet` seconds without anything after `count` answers end the reading."""
+    data, end = b"", time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        sock.settimeout(quiet if complete(data) else max(0.01, end - time.monotonic()))
+        sock.settimeout(quiet if count and answers_in(data) >= count else max(0.01, end - time.monotonic()))
         try:
             got = sock.recv(65536)
         except (socket.timeout, TimeoutError, ssl.SSLWantReadError):
-            if complete(data):
-                return data, False
-            continue
+            return data, False
         except (ConnectionResetError, ssl.SSLError, OSError):
             return data, True
         if not got:
@@ -95,15 +101,15 @@ def split_one(data):
     return Answer(status, fields, rest[:length]), rest[length:]
 
 
-def complete(data):
-    """One answer or several, and none begun."""
-    if not data:
-        return False
+def answers_in(data):
+    """How many complete ones."""
+    count = 0
     while data:
         answer, data = split_one(data)
         if answer is None:
-            return False
-    return True
+            break
+        count += 1
+    return count
 
 
 class Answer:
@@ -148,8 +154,11 @@ class Background(threading.Thread):
         except BaseException as error:  # handed to the test
             self.error = error
 
+    def done(self):
+        return not self.is_alive()
+
     def result(self):
-        self.join(60)
+        self.join(2 * PATIENCE)
         if self.error:
             raise self.error
         return self.value

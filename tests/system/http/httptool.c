@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP server with a handler that says what it got, for raw-socket tests. Prints "port N" when it listens, serves until
- * its standard input ends, stops, prints "stopped MS". */
+/* The HTTP server with a handler that says what it got, for raw-socket tests. Prints "port N" when it listens, with announce 1
+ * "taken" for each request that is not answered at once, serves until its standard input ends, stops, prints "stopped MS". */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,15 @@ struct late {
 
 static struct http_req *never[1024]; /* kept, and answered after the server has stopped */
 static _Atomic unsigned int never_count;
+static unsigned int announce;
+
+static void taken(void)
+{
+	if (announce == 0)
+		return;
+	printf("taken\n");
+	fflush(stdout);
+}
 
 /* One line per fact; values as received between brackets. */
 static void echo(struct http_req *req)
@@ -65,16 +74,19 @@ static void on_request(struct http_req *req, void *arg)
 
 	(void)arg;
 	bytes_split(path, '?', &path, &query);
-	if (bytes_eq_str(path, "/later"))
+	if (bytes_eq_str(path, "/later")) {
+		taken();
 		start_late(req, query);
-	else if (bytes_eq_str(path, "/never"))
+	} else if (bytes_eq_str(path, "/never")) {
 		never[never_count++ % 1024] = req;
-	else if (bytes_eq_str(path, "/busy"))
+		taken();
+	} else if (bytes_eq_str(path, "/busy")) {
 		http_reply_error(req, GBA_E_BUSY);
-	else if (bytes_eq_str(path, "/bad-header"))
+	} else if (bytes_eq_str(path, "/bad-header")) {
 		http_reply(req, 200, bad, bytes_of(""));
-	else
+	} else {
 		echo(req);
+	}
 }
 
 static bool is_ready(void *arg, const char **_missing)
@@ -86,7 +98,7 @@ static bool is_ready(void *arg, const char **_missing)
 static void usage(void)
 {
 	fprintf(stderr, "httptool [name value]...: listen threads connections per-source head-ms idle-ms max-head max-body\n"
-			"cert key ca token stop-ms metrics missing\n");
+			"cert key ca token stop-ms metrics missing announce\n");
 	exit(2);
 }
 
@@ -104,7 +116,8 @@ static bool number_option(struct tool *tool, const char *name, unsigned long val
 		unsigned int *where;
 	} numbers[] = { { "threads", &conf->threads },	     { "connections", &conf->max_connections },
 			{ "head-ms", &conf->head_timeout_ms }, { "per-source", &conf->max_per_source },
-			{ "stop-ms", &tool->stop_ms },	     { "idle-ms", &conf->idle_timeout_ms } };
+			{ "stop-ms", &tool->stop_ms },	     { "idle-ms", &conf->idle_timeout_ms },
+			{ "announce", &announce } };
 	size_t i;
 
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {

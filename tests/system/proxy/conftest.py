@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
 import sys
-import time
 
 import pytest
 
@@ -68,9 +67,9 @@ def proxy(world):
 def fresh(world):
     """Each test starts with an application and an agent that behave."""
     world.app.drop()
-    time.sleep(0.02)
     world.app.requests.clear()
     world.app.answer = world.app.on_connection = None
     world.agent.asked.clear()
     world.agent.sources.clear()
-    world.agent.delay, world.agent.error, world.agent.silent = 0, None, False
+    world.agent.release()
+    world.agent.error, world.agent.silent = None, False

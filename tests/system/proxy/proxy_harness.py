@@ -15,9 +15,10 @@ import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-sys.path.insert(0, os.path.join(TOP, "tools"))
+sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "tools")]
 from lab.certs import Authority  # noqa: E402
-from lab.process import Process, free_port, port_open, wait_until  # noqa: E402,F401
+from lab.process import Process, free_port, port_open  # noqa: E402,F401
+from peers.waiting import PATIENCE, page, until  # noqa: E402
 
 BUILD = os.environ.get("GBA_BUILD", os.path.join(TOP, "build"))
 PROXY = os.path.join(BUILD, "naf-adapter/proxy/gba-naf-proxy")
@@ -36,23 +37,38 @@ def btid_of(number):
 # ---- the agent
 
 class FakeAgent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """keys[(btid, fqdn, Ua identifier in hex)] = dict(key=..., expiry=..., int_key=..., impi=..., uss={gsid: ([uid], [flag])})."""
+    """keys[(btid, fqdn, Ua identifier in hex)] = dict(key=..., expiry=..., int_key=..., impi=..., uss={gsid: ([uid], [flag])});
+    life in place of expiry counts from the first answer. hold(btid) keeps the answers about a device back until release()."""
     daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, path):
         super().__init__(path, AgentHandler)
         self.sources = []
-        self.keys, self.asked, self.delay, self.error, self.silent = {}, [], 0, None, False
+        self.keys, self.asked, self.answered, self.error, self.silent = {}, [], 0, None, False
+        self.held, self.go = None, threading.Event()
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def add(self, number, fqdn=NAF, ua_id=HTTP_DIGEST, **values):
         """A device's key; returns (B-TID, key)."""
         key = hashlib.sha256(("%d %s %s" % (number, fqdn, ua_id)).encode()).digest()
-        entry = dict(key=key, expiry=time.time() + 3600, impi=None, uss={}, int_key=None)
+        entry = dict(key=key, expiry=time.time() + 3600, life=None, impi=None, uss={}, int_key=None)
         entry.update(values)
         self.keys[(btid_of(number), fqdn, ua_id)] = entry
         return btid_of(number), entry["key"]
+
+    def hold(self, btid):
+        self.go.clear()
+        self.held = btid
+
+    def release(self):
+        self.held = None
+        self.go.set()
+
+    def expire(self, btid):
+        """Wait until this key has."""
+        expiry = max(entry["expiry"] for (name, _, _), entry in self.keys.items() if name == btid)
+        assert until(lambda: time.time() > expiry + 0.1)
 
 
 def element(tag, value):
@@ -89,8 +105,11 @@ class AgentHandler(socketserver.BaseRequestHandler):
         self.server.sources.append(values.get(7, [b"\0"])[0].rstrip(b"\0").decode())
         if self.server.silent:
             return
-        time.sleep(self.server.delay)
+        if question[0] == self.server.held:
+            self.server.go.wait()
         entry = self.server.keys.get(question)
+        if entry is not None and entry["life"]:
+            entry["expiry"], entry["life"] = int(time.time()) + entry["life"], None
         error = self.server.error or (BTID_UNKNOWN if entry is None or entry["expiry"] <= time.time() else None)
         if error is None and struct.unpack(">I", values.get(5, [b"\0\0\0\0"])[0])[0] & 2 and entry["int_key"] is None:
             error = 12
@@ -104,6 +123,7 @@ class AgentHandler(socketserver.BaseRequestHandler):
                 self.request.sendall(frame)
         except OSError:
             pass
+        self.server.answered += 1
 
     @staticmethod
     def key_elements(entry):
@@ -138,8 +158,14 @@ class Application:
         self.socket.close()
 
     def drop(self):
-        """End every connection, as a restart does."""
-        for sock in self.open:
+        """End every connection, as a restart does; back when the other side has noticed and no request is being read any more."""
+        for sock, _ in self.open:
+            try:
+                sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+        until(lambda: not any(thread.is_alive() for _, thread in self.open), 2)
+        for sock, _ in self.open:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -153,9 +179,10 @@ class Application:
             except OSError:
                 return
             self.connections += 1
-            self.open.append(sock)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self.on_connection or self.serve, args=(sock,), daemon=True).start()
+            thread = threading.Thread(target=self.on_connection or self.serve, args=(sock,), daemon=True)
+            self.open.append((sock, thread))
+            thread.start()
 
     def serve(self, sock):
         stream = sock.makefile("rb", buffering=65536)
@@ -252,15 +279,20 @@ class Proxy:
 
     def start(self):
         self.process.start()
-        wait_until(lambda: not self.process.alive() or port_open(HOST, self.tls), 20, "proxy listens")
+        assert until(lambda: not self.process.alive() or (port_open(HOST, self.tls) and port_open(HOST, self.http)), 2 * PATIENCE)
         assert self.process.alive(), self.process.log_text()
         return self
 
     def stop(self):
-        code = self.process.stop(10)
+        code = self.process.stop(PATIENCE)
         text = self.process.log_text()
         assert "ERROR: AddressSanitizer" not in text and "runtime error" not in text and "LeakSanitizer" not in text, text[-6000:]
         return code
+
+    def metric(self, name):
+        """Value of a metric of a proxy with its page on `metrics`."""
+        text = page("http://%s/metrics" % self.items["metrics"].strip('"'))[1]
+        return next((float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name + " ")), None)
 
     def rss(self):
         with open("/proc/%d/status" % self.process.pid, encoding="ascii") as status:
@@ -285,7 +317,7 @@ class Reply:
 class Client:
     """One connection, raw octets."""
 
-    def __init__(self, port, tls=None, name=NAF, source=None, timeout=15):
+    def __init__(self, port, tls=None, name=NAF, source=None, timeout=PATIENCE):
         self.sock = socket.create_connection((HOST, port), timeout=timeout, source_address=(source, 0) if source else None)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
@@ -407,7 +439,7 @@ def s_stream(port, identity, key, send, want, version="1.2", name=NAF):
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
     out = client.stdout.read(want)
-    writer.join(10)
+    writer.join(PATIENCE)
     client.kill()
     client.communicate()
     return out
@@ -417,5 +449,5 @@ def s_client(port, identity, key, send, version="1.2", suite="PSK-AES128-GCM-SHA
     """openssl s_client with a PSK: (output, error output)."""
     line = ["openssl", "s_client", "-connect", "%s:%d" % (HOST, port), "-psk_identity", identity, "-psk", key.hex(), "-quiet"] + (["-servername", name] if name else ["-noservername"])
     line += ["-tls1_2", "-cipher", suite] if version == "1.2" else ["-tls1_3"]
-    run = subprocess.run(line + list(extra), input=send, capture_output=True, timeout=30)
+    run = subprocess.run(line + list(extra), input=send, capture_output=True, timeout=2 * PATIENCE)
     return run.stdout, run.stderr.decode(errors="replace")

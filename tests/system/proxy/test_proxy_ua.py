@@ -6,8 +6,9 @@ import subprocess
 import time
 
 import pytest
+from peers.waiting import PATIENCE, until
 from proxy_harness import (HOST, HTTP_DIGEST, NAF, NAF2, NOT_AUTHORIZED, SUITES12, TLS13_PSK, UICC, UNREACHABLE, Client, Digest,
-                           btid_of, header, parameters, response, s_client, tls_client, ua_id)
+                           btid_of, free_port, header, parameters, response, s_client, tls_client, ua_id)
 
 numbers = itertools.count(1)
 GET = b"GET /x HTTP/1.1\r\nHost: naf1.example.com\r\nConnection: close\r\n\r\n"
@@ -59,7 +60,7 @@ def test_gnutls_client(world, proxy, version):
     exchange = "-KX-ALL:+PSK:-CIPHER-ALL:+AES-128-GCM" if version == "1.2" else "-KX-ALL:+DHE-PSK:+ECDHE-PSK:-CIPHER-ALL:+AES-128-GCM"
     run = subprocess.run(["gnutls-cli", "--port", str(proxy.tls), HOST, "--sni-hostname", NAF, "--pskusername",
                           "3GPP-bootstrapping;" + btid, "--pskkey", key.hex(), "--priority", "NORMAL:%s:%s" % (versions, exchange),
-                          "--logfile", "/dev/null"], input=GET, capture_output=True, timeout=30)
+                          "--logfile", "/dev/null"], input=GET, capture_output=True, timeout=2 * PATIENCE)
     assert b"path /x" in run.stdout, run.stdout + run.stderr
 
 
@@ -109,10 +110,10 @@ def test_expired_key_is_an_alert(world, proxy):
 
 
 def test_key_remembered_is_not_used_after_its_expiry(world, proxy):
-    _, btid, key = device(world, ua=ua_id(0x00a8), expiry=int(time.time()) + 2)
+    _, btid, key = device(world, ua=ua_id(0x00a8), life=3)
     out, _ = s_client(proxy.tls, "3GPP-bootstrapping;" + btid, key, GET)
     assert b"200 OK" in out
-    time.sleep(2.2)
+    world.agent.expire(btid)
     _, err = s_client(proxy.tls, "3GPP-bootstrapping;" + btid, key, GET)
     assert "unknown psk identity" in err, err
 
@@ -165,43 +166,43 @@ def test_no_session_resumption_and_no_tickets(world, proxy, tmp_path):
     assert not os.path.exists(saved) or os.path.getsize(saved) == 0
 
 
-def test_handshakes_that_wait_block_nobody(world, proxy):
+def test_handshakes_that_wait_block_nobody(world):
     """While the agent is silent for one device, others come and go in the same workers."""
+    proxy = world.proxy(agent_timeout=60000, handshake_timeout=120000, metrics='"%s:%d"' % (HOST, free_port()))
     _, slow, slow_key = device(world, ua=ua_id(0x00a8))
     _, known, known_key = device(world, ua=ua_id(0x00aa))
-    for _ in range(6):
-        s_client(proxy.tls, "3GPP-bootstrapping;" + known, known_key, GET, suite="DHE-PSK-AES128-GCM-SHA256")
-    world.agent.delay = 1.5
+    world.agent.hold(slow)
     line = ["openssl", "s_client", "-connect", "%s:%d" % (HOST, proxy.tls), "-psk_identity", "3GPP-bootstrapping;" + slow, "-psk",
             slow_key.hex(), "-quiet", "-tls1_2", "-cipher", "PSK-AES128-GCM-SHA256", "-servername", NAF]
     waiting = [subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(8)]
     for one in waiting:
         one.stdin.write(GET)
         one.stdin.flush()
-    time.sleep(0.3)
-    started = time.monotonic()
-    out, err = s_client(proxy.tls, "3GPP-bootstrapping;" + known, known_key, GET, suite="DHE-PSK-AES128-GCM-SHA256")
-    quick = time.monotonic() - started
-    assert b"200 OK" in out, err
-    assert any(one.poll() is None for one in waiting), "the agent was meant to be slow"
+    assert until(lambda: proxy.metric("gba_naf_proxy_waiting") == 8)
+    for _ in range(4):
+        out, err = s_client(proxy.tls, "3GPP-bootstrapping;" + known, known_key, GET, suite="DHE-PSK-AES128-GCM-SHA256")
+        assert b"200 OK" in out, err
+    assert proxy.metric("gba_naf_proxy_waiting") == 8
+    world.agent.release()
     for one in waiting:
-        out, _ = one.communicate(timeout=20)
+        out, _ = one.communicate(timeout=PATIENCE)
         assert b"200 OK" in out
-    assert quick < 1.5
 
 
-def test_client_that_leaves_while_the_agent_is_asked(world, proxy):
+def test_client_that_leaves_while_the_agent_is_asked(world):
+    proxy = world.proxy(agent_timeout=60000, handshake_timeout=120000, metrics='"%s:%d"' % (HOST, free_port()))
     _, btid, key = device(world, ua=ua_id(0x00a8))
-    world.agent.delay = 0.6
+    world.agent.hold(btid)
     line = ["openssl", "s_client", "-connect", "%s:%d" % (HOST, proxy.tls), "-psk_identity", "3GPP-bootstrapping;" + btid, "-psk",
             key.hex(), "-quiet", "-tls1_2", "-cipher", "PSK-AES128-GCM-SHA256", "-servername", NAF]
     leaving = [subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(6)]
-    time.sleep(0.3)
+    assert until(lambda: proxy.metric("gba_naf_proxy_waiting") == 6)
+    answered, asked = world.agent.answered, len(world.agent.asked)
     for one in leaving:
         one.kill()
         one.wait()
-    time.sleep(0.8)
-    world.agent.delay = 0
+    world.agent.release()
+    assert until(lambda: world.agent.answered == answered + asked)
     out, err = s_client(proxy.tls, "3GPP-bootstrapping;" + btid, key, GET)
     assert b"200 OK" in out, err
 
@@ -251,7 +252,7 @@ def test_curl(world, proxy, scheme, tmp_path):
         btid, key = world.agent.add(number, NAF, ua, key=bytes(range(32)))
     run = subprocess.run(["curl", "-sS", "--digest", "-u", btid + ":" + base64.b64encode(key).decode(), "--cacert", world.ca,
                           "--resolve", "%s:%d:%s" % (NAF, port, HOST), "-i", "%s://%s:%d/from/curl" % (scheme, NAF, port)],
-                         capture_output=True, timeout=30)
+                         capture_output=True, timeout=2 * PATIENCE)
     assert b"path /from/curl" in run.stdout, run.stdout + run.stderr
     assert [h[:18] for h, _ in world.app.requests] == [b"GET /from/curl HTT"]
 
@@ -423,12 +424,12 @@ def test_unknown_btid_is_the_renegotiation_indication(world, proxy):
 
 
 def test_key_expires_between_requests(world, proxy):
-    _, btid, key = device(world, expiry=int(time.time()) + 2)
+    _, btid, key = device(world, life=3)
     digest = Digest(btid, key)
     with Client(proxy.http) as client:
         digest.take(client.ask())
         assert client.ask(headers=[digest.header()]).status == 200
-        time.sleep(2.2)
+        world.agent.expire(btid)
         assert client.ask(headers=[digest.header()]).status == 401
     assert len(world.app.requests) == 1
 
@@ -518,8 +519,9 @@ def test_no_key_in_log_or_trace(world, tmp_path):
     with Client(proxy.http) as client:
         assert authenticated(client, Digest(btid, key)).status == 200
     s_client(proxy.tls, "3GPP-bootstrapping;" + btid2, key2, GET)
+    assert until(lambda: "ua.request" in proxy.log() and trace.read_text().count('"Y.3056 10.5-3"')
+                 and trace.read_text().count('"Y.3056 10.5-2c"'))  # both are written after the answers have left
     text = proxy.log() + trace.read_text()
     for secret in (key, key2):
         for form in (secret.hex(), secret.hex().upper(), base64.b64encode(secret).decode()):
             assert form not in text
-    assert "ua.request" in proxy.log() and '"Y.3056 10.5-3"' in trace.read_text() and '"Y.3056 10.5-2c"' in trace.read_text()

@@ -6,10 +6,11 @@ import sqlite3
 import subprocess
 import threading
 import time
-import urllib.request
 
 import pytest
-from zhlab import BSF, K, OP, Vector, built, card, d, fill, free_port
+from zhlab import BSF, K, OP, Vector, built, card, d, fill, free_port, until
+
+from peers.waiting import metrics_have, page
 
 
 def ask_until_dead(peer, names, seen):
@@ -18,9 +19,9 @@ def ask_until_dead(peer, names, seen):
     while True:
         batch = [(name, peer.send(d.mar(peer, name))) for name in names]
         for name, message in batch:
-            answer = peer.wait(message, 2)
-            if answer is None:
-                return
+            while (answer := peer.wait(message, 0.5)) is None:
+                if peer.closed.is_set():
+                    return
             if answer.result() == (0, 2001):
                 seen.append((name, Vector(answer, usim).sqn))
 
@@ -35,9 +36,10 @@ def test_no_sqn_twice_over_kill_9(fresh):
         with node.peer() as peer:
             asking = threading.Thread(target=_quiet, args=(ask_until_dead, peer, names, seen))
             asking.start()
-            time.sleep(0.15 + 0.07 * round_)
+            before = len(seen)
+            assert until(lambda: len(seen) > before + 5 * (round_ + 1))
             node.kill()
-            asking.join(20)
+            asking.join()
     assert len(seen) > 20
     assert len(set(seen)) == len(seen)
     # Each of them is on record, with who got it: the log goes on over every kill.
@@ -93,7 +95,7 @@ def test_full_disk_is_too_busy_and_heals(fresh, small_disk):
         assert peer.request(d.mar(peer, "nobody@lab.test")).result() == (d.TGPP, 5401)
         assert node.log().count(" auc.store ") == 1  # one line a minute, however many requests
         os.unlink(filler)
-        time.sleep(0.2)
+        assert until(lambda: (answer := peer.request(d.mar(peer, "alice@lab.test"))).result() == (0, 2001) and answer)
         assert Vector(peer.request(d.mar(peer, "alice@lab.test")), card()).sqn > last
 
 
@@ -215,10 +217,7 @@ def test_metrics(fresh):
     with node.peer() as peer:
         Vector(peer.request(d.mar(peer, "alice@lab.test")), card())
         peer.request(d.mar(peer, "nobody@lab.test"))
-    with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % port, timeout=5) as page:
-        text = page.read().decode()
-    assert 'gba_hss_vectors_total{algorithm="milenage",result="ok"} 1' in text
-    assert 'gba_hss_zh_requests_total{result="GBA_E_IMPI_UNKNOWN"} 1' in text
+    text = metrics_have("http://127.0.0.1:%d/metrics" % port, 'gba_hss_vectors_total{algorithm="milenage",result="ok"} 1',
+                        'gba_hss_zh_requests_total{result="GBA_E_IMPI_UNKNOWN"} 1')
     assert "alice" not in text and K.hex() not in text and OP.hex() not in text and BSF in node.log()
-    with urllib.request.urlopen("http://127.0.0.1:%d/readyz" % port, timeout=5) as page:
-        assert page.status == 200
+    assert until(lambda: page("http://127.0.0.1:%d/readyz" % port)[0] == 200)

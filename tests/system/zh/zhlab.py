@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path.insert(0, os.path.join(TOP, "tests"))
@@ -16,7 +15,7 @@ from peers import aka, diameter as d  # noqa: E402
 _spec = importlib.util.spec_from_file_location("dia_daemon", os.path.join(TOP, "tests/system/dia/conftest.py"))
 dia_daemon = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(dia_daemon)
-Daemon, built, wait_for, free_port = dia_daemon.Daemon, dia_daemon.built, dia_daemon.wait_for, dia_daemon.free_port
+Daemon, built, free_port, until = dia_daemon.Daemon, dia_daemon.built, dia_daemon.free_port, dia_daemon.until
 
 REALM, HSS, BSF, BSF2, STRANGER = "lab.test", "hss.lab.test", "bsf.lab.test", "bsf2.lab.test", "other.lab.test"
 IND, IND2 = 5, 9
@@ -69,15 +68,16 @@ class Node:
     def peer(self, host=BSF):
         """The connection of this peer. It stays: one that comes back after an abrupt end is only served again after three
         watchdogs (RFC 3539 REOPEN)."""
-        for attempt in range(3):
-            if host in self.peers:
-                break
+        def connected():  # the daemon listens a moment before it takes CERs
             try:
-                self.peers[host] = self.daemon.client(host=host, realm=REALM, apps=(d.ZH,))
+                return self.daemon.client(host=host, realm=REALM, apps=(d.ZH,))
             except ConnectionError:
-                if attempt == 2:
-                    raise
-                time.sleep(0.5)  # the daemon listens a moment before it takes CERs
+                return None
+
+        if host not in self.peers:
+            made = until(connected)
+            assert made, self.log()
+            self.peers[host] = made
         yield self.peers[host]
 
     def log(self):
