@@ -94,12 +94,14 @@ class FakeHss:
 
 
 class Node:
-    """The BSF and its surroundings; `extra` goes into bsf.conf."""
+    """The BSF and its surroundings; `extra` goes into bsf.conf. It waits long for the HSS, which is Python on a busy machine; a
+    test about a silent one gives its own zh-timeout [ms]."""
 
     def __init__(self, folder, extra="", nafs=None, naf_peers=(AGENT,), hosts=None, hss=True, env=None, wrap=(), start=True,
-                 y3056=False, make_hss=None):
+                 y3056=False, make_hss=None, zh_timeout=20000):
         self.realm = Realm(str(folder), tree=Tree(os.environ.get("GBA_BUILD") or os.path.join(TOP, "build")), tls=False)
-        self.extra, self.nafs, self.naf_peers, self.hosts, self.wrap = extra, nafs, naf_peers, hosts, wrap
+        self.extra, self.zh_timeout = extra, zh_timeout
+        self.nafs, self.naf_peers, self.hosts, self.wrap = nafs, naf_peers, hosts, wrap
         self.realm.extra_env = env or {}
         self.y3056, self.make_hss = y3056, make_hss or FakeHss
         self.nafs_connected = {}
@@ -120,7 +122,7 @@ class Node:
         rows = [(h, "Zh") for h, _ in peers] + [(n, "Zn") for n in self.naf_peers]
         guard = r._write("bsf.guard.conf", "listen = [ %s ];\npeers = (\n%s\n);\n" % (q(address), ",\n".join(
             "  { identity = %s; applications = [ %s%s ]; }" % (q(h), q(app), more.get(app, "")) for h, app in rows)))
-        conf = r.bsf_conf(extra=self.extra, nafs=self.nafs)
+        conf = r.bsf_conf(extra=self.extra + "zh-timeout = %d;\n" % self.zh_timeout, nafs=self.nafs)
         text = open(conf, encoding="utf-8").read().replace(q(address + ":80"), "%s" % q("%s:%d" % self.address))
         if self.ub_more:
             text = text.replace("ub = ( {", "ub = ( %s, {" % self.ub_more)

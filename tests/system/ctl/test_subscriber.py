@@ -9,16 +9,18 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import socket
 import sys
-import time
 
 import pytest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.environ.get("GBA_BUILD", os.path.join(TOP, "build"))
-sys.path.insert(0, os.path.join(TOP, "tests"))
+sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "tools")]
 
-from peers.aka import aes, xor  # noqa: E402
+from lab.process import LoopbackBlock, port_open  # noqa: E402
+from peers.milenage import aes, xor  # noqa: E402
+from peers.waiting import PATIENCE, until  # noqa: E402
 
 CTL = os.path.join(BUILD, "tools/gba-ctl/gba-ctl")
 MAN = os.path.join(TOP, "tools/gba-ctl/gba-ctl.1")
@@ -376,24 +378,33 @@ def test_broken_json_ends_with_a_line(ctl, text):
     assert ctl.all() == before
 
 
-HLR_CONF = "line vty\n bind 127.0.0.79\nctrl\n bind 127.0.0.79\nhlr\n gsup\n  bind ip 127.0.0.79\n"
+HLR_CONF = "line vty\n bind %(ip)s\nctrl\n bind %(ip)s\nhlr\n gsup\n  bind ip %(ip)s\n"
+VTY_PORT = 4258
+
+
+def vty_says(vty):
+    """Everything up to the next prompt."""
+    said = b""
+    while not said.rstrip().endswith((b">", b"#")):
+        got = vty.recv(65536)
+        assert got, said
+        said += got
+    return said
 
 
 def hlr_database(folder):
     """A database made by osmo-hlr itself, filled over its VTY."""
     if shutil.which("osmo-hlr") is None:
         pytest.skip("osmo-hlr is not installed")
-    import socket
-    (folder / "hlr.cfg").write_text(HLR_CONF)
+    block = LoopbackBlock()
+    address = block.address(2)
+    (folder / "hlr.cfg").write_text(HLR_CONF % {"ip": address})
     hlr = subprocess.Popen(["osmo-hlr", "-c", str(folder / "hlr.cfg"), "-l", str(folder / "hlr.db")], stdin=subprocess.DEVNULL,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=str(folder))
     try:
-        for _ in range(100):
-            try:
-                vty = socket.create_connection(("127.0.0.79", 4258), 2)
-                break
-            except OSError:
-                time.sleep(0.1)
+        assert until(lambda: port_open(address, VTY_PORT))
+        vty = socket.create_connection((address, VTY_PORT), PATIENCE)
+        vty_says(vty)
         for command in ["enable", "subscriber imsi 001010000000001 create",
                         "subscriber imsi 001010000000001 update msisdn 15550101",
                         f"subscriber imsi 001010000000001 update aud3g milenage k {K} opc {OPC} ind-bitlen 5",
@@ -402,12 +413,12 @@ def hlr_database(folder):
                         "subscriber imsi 001010000000003 create",
                         f"subscriber imsi 001010000000003 update aud3g xor k {K2}", "subscriber imsi 001010000000004 create"]:
             vty.sendall(command.encode() + b"\r\n")
-            time.sleep(0.1)
-            vty.recv(65536)
+            vty_says(vty)
         vty.close()
     finally:
         hlr.terminate()
-        hlr.wait(10)
+        hlr.wait(PATIENCE)
+        block.release()
     with sqlite3.connect(folder / "hlr.db") as other:  # what serving a VLR leaves behind
         other.execute("UPDATE auc_3g SET sqn = 1029 WHERE subscriber_id = 1")
         other.execute("INSERT INTO ind (ind, vlr) VALUES (0, 'MSC-1')")
@@ -447,7 +458,10 @@ def test_interrupted_import_goes_on(ctl):
         out.write("imsi,ki,opc\n" + rows)
     job = subprocess.Popen([CTL, "--db", ctl.db, "--kek", ctl.kek, "subscriber", "import", "--from", "csv", path],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(0.7)
+    def written():
+        return sum(entry.stat().st_size for entry in os.scandir(ctl.folder) if entry.name.startswith("hss.db"))
+
+    assert until(lambda: job.poll() is not None or written() > 1 << 20)
     job.kill()
     job.wait()
     summary, rejected, _ = ctl.load("csv", None, name="many.csv")

@@ -13,7 +13,7 @@ SAMPLES = [("gba-bsf", "bsf.conf"), ("gba-hss", "hss.conf"), ("gba-naf-agent", "
 
 
 def run(tree, program, *args, **more):
-    return subprocess.run([tree.program(program), *args], capture_output=True, text=True, timeout=30,
+    return subprocess.run([tree.program(program), *args], capture_output=True, text=True, timeout=120,
                           env=dict(os.environ, **tree.environment()), **more)
 
 

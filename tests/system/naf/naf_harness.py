@@ -16,6 +16,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.ab
 sys.path.insert(0, os.path.join(TOP, "tests"))
 
 from peers import diameter as d  # noqa: E402
+from peers.waiting import PATIENCE, until  # noqa: E402
 
 _spec = importlib.util.spec_from_file_location("dia_harness", os.path.join(TOP, "tests", "system", "dia", "conftest.py"))
 dia = importlib.util.module_from_spec(_spec)
@@ -105,14 +106,14 @@ class Agent:
                                  identity="naf.asp.example", realm="asp.example",
                                  servers={b.host: b.port for b in bsfs}, guard=guard)
         for bsf in bsfs:
-            assert bsf.server.wait_connected(15), self.daemon.log()
+            assert bsf.server.wait_connected(PATIENCE), self.daemon.log()
         self.settle()
 
     def settle(self):
         """Until the connections are open on the daemon's side too: a question no longer ends as unreachable."""
         for bsf in self.bsfs:
             domain = bsf.host.split(".", 1)[1]
-            assert dia.wait_for(lambda: self.ask(btid("x." + domain), fqdn=NAF, flags=4)[0] != 20, 15), self.daemon.log()
+            assert until(lambda: self.ask(btid("x." + domain), fqdn=NAF, flags=4)[0] != 20), self.daemon.log()
             bsf.seen.clear()
 
     def ask(self, name, **kw):
@@ -122,9 +123,13 @@ class Agent:
     def log(self):
         return self.daemon.log()
 
-    def events(self, name):
-        """Log lines of one event."""
-        return [line for line in self.log().splitlines() if re.search(r" %s( |$)" % re.escape(name), line)]
+    def events(self, name, count=0):
+        """Log lines of one event, as soon as there are so many: a line may come after the answer it is about."""
+        def lines():
+            return [line for line in self.log().splitlines() if re.search(r" %s( |$)" % re.escape(name), line)]
+
+        until(lambda: len(lines()) >= count)
+        return lines()
 
     def stop(self):
         return self.daemon.stop()
@@ -152,7 +157,7 @@ def frame(kind, number, body=b"", version=1):
     return struct.pack("!IBBHI", 8 + len(body), version, kind, 0, number) + body
 
 
-def question(name, fqdn=NAF, ua_id=TLS13, gsids=(), flags=0, timeout=3000, source=None):
+def question(name, fqdn=NAF, ua_id=TLS13, gsids=(), flags=0, timeout=20000, source=None):
     body = element(1, name.encode() + b"\0") + element(2, fqdn.encode() + b"\0") + element(3, ua_id)
     body += b"".join(element(4, struct.pack("!I", g)) for g in gsids)
     body += element(5, struct.pack("!I", flags)) + element(6, struct.pack("!I", timeout))
@@ -164,7 +169,7 @@ class Local:
 
     def __init__(self, path):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(10)
+        self.sock.settimeout(2 * PATIENCE)
         self.sock.connect(path)
         self.number = 0
 
@@ -250,7 +255,7 @@ def talk(command, text):
     """Send text once the server has greeted; end when it has come back, or the client ends by itself."""
     client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     os.set_blocking(client.stdout.fileno(), False)
-    got, sent, end = b"", False, time.monotonic() + 15
+    got, sent, end = b"", False, time.monotonic() + PATIENCE
     while time.monotonic() < end and text.strip() not in got:
         if not sent and b"hello" in got:
             client.stdin.write(text)

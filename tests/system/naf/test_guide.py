@@ -43,12 +43,12 @@ def test_program_of_the_guide(world, installed, tmp_path):
     assert built.returncode == 0, built.stderr
     name = world.one.knows(btid("bsf.one.example"))
     env = dict(os.environ, LD_LIBRARY_PATH=installed.lib, GBA_NAF_SOCKET=world.agent.socket)
-    run = subprocess.run([str(tmp_path / "app"), name, NAF], env=env, capture_output=True, text=True, timeout=20)
+    run = subprocess.run([str(tmp_path / "app"), name, NAF], env=env, capture_output=True, text=True, timeout=60)
     assert run.returncode == 0 and run.stdout.startswith("key of 32 octets until ")
-    run = subprocess.run([str(tmp_path / "app"), name, "naf2.example.com"], env=env, capture_output=True, text=True, timeout=20)
+    run = subprocess.run([str(tmp_path / "app"), name, "naf2.example.com"], env=env, capture_output=True, text=True, timeout=60)
     assert run.returncode == 1 and run.stdout.startswith("answer 500: ")
     run = subprocess.run([str(tmp_path / "app"), btid("elsewhere.example"), NAF], env=env, capture_output=True, text=True,
-                         timeout=20)
+                         timeout=60)
     assert run.stdout.startswith("answer 403: ")
 
 

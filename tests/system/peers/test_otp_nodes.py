@@ -98,7 +98,7 @@ def test_hss_and_naf_of_another_make_use_our_bsf(realm):
     rand, row = vector_row()
     address, port = diameter(realm, "hss")
     with otp.Server("hss", [row], host=HSS, realm=OPERATOR, ip=address, port=port, **credentials(realm, HSS)):
-        realm.start_bsf()
+        realm.start_bsf(extra="zh-timeout = 20000;\n")
         realm.wait_connected(("bsf",))
         ue = Ub((realm.address("bsf"), 80), IMPI, lambda r, a: USIM.challenge(r, a)[0], realm=BSF)
         btid, _ = ue.bootstrap()[:2]

@@ -12,7 +12,7 @@ SAMPLE = os.path.join(TOP, "doc", "samples", "bsf.conf")
 
 def check(path, **env):
     tree = Tree(os.environ.get("GBA_BUILD") or os.path.join(TOP, "build"))
-    return subprocess.run([tree.program("gba-bsf"), "--check-config", path], capture_output=True, text=True, timeout=20,
+    return subprocess.run([tree.program("gba-bsf"), "--check-config", path], capture_output=True, text=True, timeout=120,
                           env=dict(os.environ, **tree.environment(), **env))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 BUILD = os.environ.get("GBA_BUILD", os.path.join(TOP, "build"))
-sys.path.insert(0, os.path.join(TOP, "tests"))
+sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "tools")]
 
 from peers.fake_bsf import FakeBsf  # noqa: E402
 
@@ -27,7 +27,7 @@ class Ue:
     def command(self, *args):
         return [self.program, "--state", self.state, *args]
 
-    def run(self, *args, stdin=None, timeout=90, env=None):
+    def run(self, *args, stdin=None, timeout=120, env=None):
         return subprocess.run(self.command(*args), input=stdin, capture_output=True, timeout=timeout,
                               env=dict(os.environ, **(env or {})))
 

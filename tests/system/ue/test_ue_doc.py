@@ -56,7 +56,7 @@ def run_one(ue, words, output, folder):
     if words[0] == "proxy":
         assert b"listening" in process.stdout.readline(), words
         process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0, (words, out, err)
     for line in output:
         assert line in out.decode().splitlines(), (words, out)

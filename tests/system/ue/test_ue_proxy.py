@@ -16,6 +16,7 @@ import pytest
 from conftest import IMPI, K, NAF, OPC
 from peers.fake_bsf import FakeBsf
 from peers.fake_naf import FakeNaf
+from peers.waiting import PATIENCE
 from test_ue_ua import RANDS, SUITE_12, UA_12, UA_13, Program, btid_of, free_port, gnutls_server, openssl_server, session_of
 
 
@@ -33,13 +34,13 @@ class Proxy:
 
     def __exit__(self, *error):
         self.process.send_signal(signal.SIGTERM)
-        self.log = self.process.communicate(timeout=40)[1].decode()
+        self.log = self.process.communicate(timeout=2 * PATIENCE)[1].decode()
         assert self.process.returncode == 0, self.log
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=15)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
-    def get(self, path="/", timeout=20, **headers):
+    def get(self, path="/", timeout=PATIENCE, **headers):
         request = urllib.request.Request("http://127.0.0.1:%d%s" % (self.port, path), headers=headers)
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             return answer.status, answer.read()
@@ -92,15 +93,10 @@ def test_large_transfer_and_half_close(device, tmp_path):
     key = session_of(RANDS[0]).ks_naf(NAF, UA_12)
     command = ["openssl", "s_server", "-accept", "127.0.0.1:%d" % port, "-nocert", "-psk", key.hex(), "-tls1_2", "-cipher", SUITE_12,
                "-WWW"]
-    process = subprocess.Popen(command, cwd=str(tmp_path), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    try:
-        time.sleep(0.5)
-        with Proxy(device, "--to", "tls://%s:80" % NAF, "--connect", "127.0.0.1:%d" % port) as proxy, proxy.connect() as client:
+    with Program(command, port, str(tmp_path)) as server:
+        with Proxy(device, "--to", "tls://%s:80" % NAF, "--connect", server.address) as proxy, proxy.connect() as client:
             client.sendall(b"GET /payload HTTP/1.0\r\n\r\n")
             assert received(client).endswith(payload)
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_unmodified_http_program_through_a_stream(device, tmp_path):
@@ -125,7 +121,7 @@ def test_proxy_bootstraps_again(device, bsf, tmp_path):
 
 def test_session_ends_with_its_token(ue):
     """REQ: Y3056-9.3-7, Y3056-7.4-6"""
-    with FakeBsf("bsf.mnc001.mcc001.pub.3gppnetwork.org", lifetime=3) as bsf:
+    with FakeBsf("bsf.mnc001.mcc001.pub.3gppnetwork.org", lifetime=4) as bsf:
         bsf.add(IMPI, K, OPC)
         bsf.rands = list(RANDS)
         ue.equip(bsf)
@@ -133,8 +129,7 @@ def test_session_ends_with_its_token(ue):
             with Proxy(ue, "--to", "tls://%s:1883" % NAF, "--connect", server.address) as proxy, proxy.connect() as client:
                 client.sendall(b"abc\n")
                 assert client.recv(16) == b"cba\n"
-                began = time.monotonic()
-                assert client.recv(16) == b"" and time.monotonic() - began < 6
+                assert client.recv(16) == b""
 
 
 def test_wrong_key_closes_the_connection(device, bsf):
@@ -160,9 +155,10 @@ def test_connections_are_bounded(device):
 
 def test_idle_connections_end(device):
     with echo_server(session_of(RANDS[0]).ks_naf(NAF, UA_12), "-tls1_2", "-cipher", SUITE_12) as server:
-        with Proxy(device, "--to", "tls://%s:1" % NAF, "--connect", server.address, "--idle", "1") as proxy, proxy.connect() as client:
+        with Proxy(device, "--to", "tls://%s:1" % NAF, "--connect", server.address, "--idle", "1") as proxy:
             began = time.monotonic()
-            assert received(client) == b"" and 0.9 <= time.monotonic() - began < 5
+            with proxy.connect() as client:
+                assert received(client) == b"" and time.monotonic() - began >= 0.9
 
 
 def test_http_mode_with_digest(device, bsf):
@@ -173,7 +169,7 @@ def test_http_mode_with_digest(device, bsf):
         method, path, headers, _, fields = naf.requests[-1]
         assert path == "/base/x?y=1" and headers["Host"] == NAF and headers["X-One"] == "1"
         assert fields["username"] == bsf.order[0]
-        connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=PATIENCE)
         connection.request("POST", "/in", body=b"0123456789" * 5000, headers={"Content-Type": "text/plain"})
         answer = connection.getresponse()
         assert answer.status == 200 and b"0123456789" * 5000 in answer.read()

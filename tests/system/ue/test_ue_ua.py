@@ -7,14 +7,15 @@ import re
 import socket
 import subprocess
 import threading
-import time
 
 import pytest
 
 from conftest import BSF, IMPI, K, NAF, OPC
+from lab.process import free_port, port_open
 from peers.fake_bsf import FakeBsf, Session
 from peers.fake_naf import FakeNaf
 from peers.milenage import Milenage
+from peers.waiting import until
 
 SUITE_12, UA_12, UA_13 = "PSK-AES128-GCM-SHA256", "01000100a8", "0100000007"
 RANDS = [bytes([n]) * 16 for n in range(1, 4)]
@@ -30,25 +31,16 @@ def btid_of(rand):
     return "%s@%s" % (base64.b64encode(rand).decode(), BSF)
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
 class Program:
     """A server program on a port; ended by its own pid."""
 
-    def __init__(self, command, port):
+    def __init__(self, command, port, cwd=None):
         self.address = "127.0.0.1:%d" % port
         self.log = None
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise RuntimeError("does not listen: %s" % command)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd)
+        if not until(lambda: port_open("127.0.0.1", port)):
+            self.__exit__()
+            raise RuntimeError("does not listen: %s\n%s" % (command, self.log))
 
     def __enter__(self):
         return self

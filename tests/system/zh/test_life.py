@@ -5,7 +5,6 @@ import os
 import sqlite3
 import subprocess
 import threading
-import time
 
 import pytest
 from zhlab import BSF, K, OP, Vector, built, card, d, fill, free_port, until
