@@ -10,7 +10,7 @@ import time
 import pytest
 
 from peers import diameter as d
-from peers.bsf_node import BSF, IMPI, impi_of, kdf, until
+from peers.bsf_node import BSF, IMPI, impi_of, kdf
 from peers.ub import Http, Refused, authorization, digest, params
 from peers.waiting import until
 
