@@ -23,7 +23,7 @@ static const struct db_migration migrations[] = {
 
 enum sql_id {
 	SQL_FIND, SQL_FIND_IMSI, SQL_REV, SQL_PAGE, SQL_COUNT, SQL_ADD, SQL_ADD_SEQ, SQL_UPDATE, SQL_REMOVE, SQL_REMOVE_SEQ,
-	SQL_LEASE, SQL_SEQ, SQL_SET_SEQ, SQL_BUMP, SQL_ID_COUNT
+	SQL_LEASE, SQL_SEQ, SQL_SET_SEQ, SQL_BUMP, SQL_RESEAL, SQL_ID_COUNT
 };
 static const char *const sql_text[] = {
 	[SQL_FIND] = JOINED "WHERE impi = ?1",
@@ -43,6 +43,7 @@ static const char *const sql_text[] = {
 	[SQL_LEASE] = "UPDATE sqn SET seq = seq + ?2 WHERE id = ?1 RETURNING seq",
 	[SQL_SEQ] = "SELECT seq FROM sqn WHERE id = ?1",
 	[SQL_SET_SEQ] = "UPDATE sqn SET seq = ?2 WHERE id = ?1",
+	[SQL_RESEAL] = "UPDATE subscriber SET sealed = ?2, rev = rev + 1 WHERE id = ?1 AND sealed = ?3",
 	[SQL_BUMP] = "UPDATE subscriber SET rev = rev + 1 WHERE id = ?1",
 };
 _Static_assert(sizeof(sql_text) / sizeof(sql_text[0]) == SQL_ID_COUNT, "one text per statement");
@@ -354,6 +355,16 @@ enum gba_err sub_store_set_seq(struct sub_store *store, int64_t id, uint64_t seq
 	db_bind_int(stmt, 2, (int64_t)seq);
 	err = run_on(stmt, id);
 	return err == GBA_OK ? run_on(store->stmt[SQL_BUMP], id) : err;
+}
+
+enum gba_err sub_store_reseal(struct sub_store *store, int64_t id, struct bytes old, struct bytes sealed)
+{
+	enum gba_err err;
+
+	db_bind_blob(store->stmt[SQL_RESEAL], 2, sealed);
+	db_bind_blob(store->stmt[SQL_RESEAL], 3, old);
+	err = run_on(store->stmt[SQL_RESEAL], id);
+	return err == GBA_E_IMPI_UNKNOWN ? GBA_E_BUSY : err;
 }
 
 struct db *sub_store_db(struct sub_store *store)

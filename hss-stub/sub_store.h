@@ -42,6 +42,9 @@ enum gba_err sub_store_update(struct sub_store *store, struct subscriber *sub, t
 /** @retval GBA_E_IMPI_UNKNOWN */
 enum gba_err sub_store_remove(struct sub_store *store, int64_t id);
 
+/** Put sealed in the place of old, which must still be the record's; rev moves on. @retval GBA_E_BUSY  it is not any more */
+enum gba_err sub_store_reseal(struct sub_store *store, int64_t id, struct bytes old, struct bytes sealed);
+
 /** Claim the `count` SEQs above the highest used. They may be used once the transaction is committed.
  * @param _first  lowest claimed  @retval GBA_E_IMPI_UNKNOWN */
 enum gba_err sub_store_lease(struct sub_store *store, int64_t id, uint32_t count, uint64_t *_first);

@@ -233,3 +233,25 @@ enum gba_err subscriber_unseal(struct kek *kek, const struct subscriber *sub, st
 	SECRET_WIPE(plain);
 	return err;
 }
+
+enum gba_err subscriber_reseal(TALLOC_CTX *mem_ctx, struct kek *kek, struct subscriber *sub, bool *_changed)
+{
+	uint8_t plain[SUBSCRIBER_SEALED_MAX], *out = NULL;
+	bool old = false;
+	enum gba_err err;
+
+	*_changed = false;
+	if (sub->sealed.n < SEAL_OVERHEAD || sub->sealed.n > SUBSCRIBER_SEALED_MAX)
+		return GBA_E_CORRUPT;
+	err = unseal_old(kek, sub->impi, sub->sealed, plain, &old);
+	if (err == GBA_OK && old) {
+		out = talloc_size(mem_ctx, sub->sealed.n);
+		err = out != NULL ? seal(kek, sub->impi, BYTES(plain, sub->sealed.n - SEAL_OVERHEAD), out) : GBA_E_NOMEM;
+	}
+	SECRET_WIPE(plain);
+	if (err != GBA_OK || !old)
+		return err;
+	sub->sealed = BYTES(out, sub->sealed.n);
+	*_changed = true;
+	return GBA_OK;
+}

@@ -82,6 +82,9 @@ enum gba_err subscriber_keys_complete(const struct subscriber *sub, struct subsc
 enum gba_err subscriber_seal(TALLOC_CTX *mem_ctx, struct kek *kek, struct subscriber *sub, struct subscriber_keys *keys);
 /** @retval GBA_E_CORRUPT  altered, or sealed under another key or for another IMPI */
 enum gba_err subscriber_unseal(struct kek *kek, const struct subscriber *sub, struct subscriber_keys *_keys);
+/** Seal anew, below mem_ctx, what an older key than the top one sealed; sub->sealed changes only when *_changed.
+ * @retval GBA_E_CORRUPT  as subscriber_unseal() */
+enum gba_err subscriber_reseal(TALLOC_CTX *mem_ctx, struct kek *kek, struct subscriber *sub, bool *_changed);
 /** What lib/crypto/aka.h computes with; wipe it. */
 void subscriber_aka_key(const struct subscriber *sub, const struct subscriber_keys *keys, struct aka_key *_key);
 

@@ -1,155 +1,184 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/key_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "core/clock.h"
 #include "core/codec.h"
 #include "core/secret.h"
+#include "crypto/key_token.h"
+#include "crypto/private_file.h"
 
-#define TEXT_LEN HEX_LEN(KEY_FILE_LEN)
+#define TOKEN_START  "pkcs11:"
+#define TOKEN_SEALED (KEY_FILE_LEN + KEY_TOKEN_OVERHEAD)
 
-static enum gba_err last_error(void)
+/* One line into a key. */
+static enum gba_err read_line(TALLOC_CTX *ctx, struct bytes line, uint8_t key[KEY_FILE_LEN])
 {
-	return gba_err_from_errno(errno);
+	uint8_t sealed[TOKEN_SEALED];
+	const char *why, *uri;
+	struct bytes head, tail;
+	enum gba_err err;
+
+	if (line.n < sizeof(TOKEN_START) || memcmp(line.p, TOKEN_START, sizeof(TOKEN_START) - 1) != 0)
+		return hex_decode(line, key, KEY_FILE_LEN);
+	if (!bytes_split(line, ' ', &head, &tail) || hex_decode(tail, sealed, sizeof(sealed)) != GBA_OK)
+		return GBA_E_SYNTAX;
+	uri = talloc_strndup(ctx, (const char *)head.p, head.n);
+	if (uri == NULL)
+		return GBA_E_NOMEM;
+	err = key_token_decipher(ctx, uri, BYTES(sealed, sizeof(sealed)), key, &why);
+	return err;
 }
 
-/* Nobody but us may have been able to read it: owner, mode, and a plain file (a pipe's mode says nothing). */
-static enum gba_err check_owner(int fd)
+static enum gba_err read_lines(struct bytes text, struct key_ring *_ring)
 {
-	struct stat st;
+	TALLOC_CTX *ctx = talloc_new(NULL);
+	enum gba_err err = ctx != NULL ? GBA_OK : GBA_E_NOMEM;
+	struct bytes line, rest;
 
-	if (fstat(fd, &st) != 0)
-		return last_error();
-	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) != 0)
-		return GBA_E_DENIED;
-	return GBA_OK;
+	_ring->n = 0;
+	while (err == GBA_OK && text.n > 0) {
+		if (!bytes_split(text, '\n', &line, &rest)) {
+			line = text;
+			rest = BYTES_NONE;
+		}
+		text = rest;
+		if (line.n == 0)
+			err = GBA_E_SYNTAX;
+		else if (_ring->n == KEY_FILE_KEYS)
+			err = GBA_E_TOO_LONG;
+		else
+			err = read_line(ctx, line, _ring->keys[_ring->n++]);
+	}
+	if (err == GBA_OK && _ring->n == 0)
+		err = GBA_E_SYNTAX;
+	if (err != GBA_OK)
+		SECRET_WIPE(*_ring);
+	talloc_free(ctx);
+	return err;
 }
 
-/* Up to cap octets of a file. */
-static ssize_t read_all(int fd, char *buf, size_t cap)
+static enum gba_err read_file(const char *path, struct key_ring *_ring, struct stat *_stamp)
 {
+	char text[KEY_FILE_MAX + 1];
+	enum gba_err err;
 	size_t n = 0;
 
-	while (n < cap) {
-		ssize_t got = read(fd, buf + n, cap - n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		n += (size_t)got;
-	}
-	return (ssize_t)n;
-}
-
-/* 64 digits and perhaps the end of a line. */
-static enum gba_err read_text(int fd, uint8_t key[KEY_FILE_LEN])
-{
-	char text[TEXT_LEN + 2];
-	ssize_t n = read_all(fd, text, sizeof(text));
-	enum gba_err err;
-
-	if (n < 0)
-		return last_error();
-	if (n == TEXT_LEN + 1 && text[TEXT_LEN] == '\n')
-		n--;
-	err = hex_decode(BYTES(text, n), key, KEY_FILE_LEN);
-	SECRET_WIPE(text);
-	return err;
-}
-
-static enum gba_err read_file(const char *path, uint8_t key[KEY_FILE_LEN])
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	enum gba_err err;
-
-	if (fd < 0)
-		return last_error();
-	err = check_owner(fd);
+	err = private_file_read(path, text, KEY_FILE_MAX, &n, _stamp);
 	if (err == GBA_OK)
-		err = read_text(fd, key);
-	close(fd);
-	return err;
+		err = read_lines(BYTES(text, n), _ring);
+	SECRET_WIPE(text);
+	return err == GBA_E_TOO_LONG ? GBA_E_SYNTAX : err;
 }
 
-static enum gba_err sync_folder(const char *path)
+/* A fresh key as a line. */
+static enum gba_err new_line(TALLOC_CTX *ctx, const char *uri, char out[KEY_FILE_MAX], const char **_why)
 {
-	char copy[PATH_MAX];
+	uint8_t key[KEY_FILE_LEN], sealed[TOKEN_SEALED];
+	char hex[HEX_LEN(TOKEN_SEALED) + 1];
 	enum gba_err err = GBA_OK;
-	int fd;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return last_error();
-	if (fsync(fd) != 0)
-		err = last_error();
-	close(fd);
-	return err;
-}
-
-static enum gba_err write_key(int fd)
-{
-	char text[TEXT_LEN + 2];
-	uint8_t key[KEY_FILE_LEN];
-	enum gba_err err = GBA_OK;
-	ssize_t put;
 
 	rand_bytes(key, sizeof(key));
-	hex_encode(BYTES(key, sizeof(key)), text);
+	if (uri == NULL) {
+		hex_encode(BYTES(key, sizeof(key)), hex);
+		snprintf(out, KEY_FILE_MAX, "%s\n", hex);
+	} else {
+		err = key_token_encipher(ctx, uri, BYTES(key, sizeof(key)), sealed, _why);
+		if (err == GBA_OK) {
+			hex_encode(BYTES(sealed, sizeof(sealed)), hex);
+			if (strpbrk(uri, " \n") != NULL || snprintf(out, KEY_FILE_MAX, "%s %s\n", uri, hex) >= KEY_FILE_MAX / 2)
+				err = GBA_E_SYNTAX;
+		}
+	}
 	SECRET_WIPE(key);
-	text[TEXT_LEN] = '\n';
-	put = write(fd, text, TEXT_LEN + 1);
-	SECRET_WIPE(text);
-	if (put < 0)
-		err = last_error();
-	else if (put != TEXT_LEN + 1)
-		err = GBA_E_NOSPACE;
-	else if (fsync(fd) != 0)
-		err = last_error();
+	SECRET_WIPE(hex);
 	return err;
 }
 
-/* Written whole under another name, then linked: nobody ever reads half a key, and of two makers the first wins. */
-static enum gba_err make_file(const char *path)
+enum gba_err key_file_read_ring(const char *path, bool create, struct key_ring *_ring, struct stat *_stamp)
 {
-	char temp[PATH_MAX];
-	enum gba_err err;
-	int fd;
+	char line[KEY_FILE_MAX];
+	const char *why;
+	enum gba_err err = read_file(path, _ring, _stamp);
 
-	if (snprintf(temp, sizeof(temp), "%s.XXXXXX", path) >= (int)sizeof(temp))
-		return GBA_E_TOO_LONG;
-	fd = mkostemp(temp, O_CLOEXEC); /* mode 0600 */
-	if (fd < 0)
-		return last_error();
-	err = write_key(fd);
-	close(fd);
-	if (err == GBA_OK && link(temp, path) != 0 && errno != EEXIST)
-		err = last_error();
-	unlink(temp);
-	if (err != GBA_OK)
+	if (err != GBA_E_NOT_FOUND || !create)
 		return err;
-	return sync_folder(path);
+	err = new_line(NULL, NULL, line, &why);
+	if (err == GBA_OK)
+		err = private_file_write(path, bytes_of(line), false);
+	SECRET_WIPE(line);
+	return err == GBA_OK ? read_file(path, _ring, _stamp) : err;
 }
 
 enum gba_err key_file_read(const char *path, bool create, uint8_t key[KEY_FILE_LEN])
 {
-	enum gba_err err = read_file(path, key);
+	struct key_ring ring;
+	enum gba_err err = key_file_read_ring(path, create, &ring, NULL);
 
-	if (err != GBA_E_NOT_FOUND || !create)
-		return err;
-	err = make_file(path);
-	if (err != GBA_OK)
-		return err;
-	return read_file(path, key);
+	if (err == GBA_OK)
+		memcpy(key, ring.keys[0], KEY_FILE_LEN);
+	SECRET_WIPE(ring);
+	return err;
+}
+
+bool key_file_changed(const char *path, const struct stat *stamp)
+{
+	struct stat now;
+
+	return stat(path, &now) == 0 &&
+	       (now.st_ino != stamp->st_ino || now.st_dev != stamp->st_dev || now.st_mtim.tv_sec != stamp->st_mtim.tv_sec ||
+		now.st_mtim.tv_nsec != stamp->st_mtim.tv_nsec);
+}
+
+enum gba_err key_file_rotate(TALLOC_CTX *mem_ctx, const char *path, const char *uri, const char **_why)
+{
+	char text[KEY_FILE_MAX + 1], old[KEY_FILE_MAX + 1] = "";
+	struct key_ring ring = { .n = 0 };
+	enum gba_err err;
+	size_t n = 0;
+
+	*_why = path;
+	err = private_file_read(path, old, KEY_FILE_MAX, &n, NULL);
+	if (err == GBA_OK)
+		err = read_lines(BYTES(old, n), &ring); /* what cannot be read must not be carried along */
+	else if (err == GBA_E_NOT_FOUND)
+		err = GBA_OK;
+	if (err == GBA_OK && ring.n == KEY_FILE_KEYS)
+		err = GBA_E_BUSY;
+	if (err == GBA_OK)
+		err = new_line(mem_ctx, uri, text, _why);
+	if (err == GBA_OK && strlen(text) + n > KEY_FILE_MAX)
+		err = GBA_E_BUSY;
+	if (err == GBA_OK) {
+		memcpy(text + strlen(text), old, n + 1);
+		err = private_file_write(path, bytes_of(text), true);
+	}
+	SECRET_WIPE(ring);
+	SECRET_WIPE(text);
+	SECRET_WIPE(old);
+	return err;
+}
+
+enum gba_err key_file_retire(const char *path, size_t *_dropped)
+{
+	char text[KEY_FILE_MAX + 1];
+	struct key_ring ring = { .n = 0 };
+	enum gba_err err;
+	size_t n = 0;
+
+	*_dropped = 0;
+	err = private_file_read(path, text, KEY_FILE_MAX, &n, NULL);
+	if (err == GBA_OK)
+		err = read_lines(BYTES(text, n), &ring);
+	if (err == GBA_OK && ring.n > 1) {
+		strchr(text, '\n')[1] = '\0';
+		err = private_file_write(path, bytes_of(text), true);
+		if (err == GBA_OK)
+			*_dropped = ring.n - 1;
+	}
+	SECRET_WIPE(ring);
+	SECRET_WIPE(text);
+	return err;
 }

@@ -3,6 +3,7 @@
 
 #include <gcrypt.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "core/clock.h"
 #include "core/secret.h"
@@ -19,12 +20,18 @@ struct gcm {
 	gcry_cipher_hd_t cipher;
 	uint8_t nonce[NONCE_LEN];
 	unsigned int forks; /* when the nonce was started */
+	unsigned int ring;  /* which reading of the file its key is of */
 };
 
 struct kek {
-	struct secret *key;
-	pthread_mutex_t lock; /* idle, n_idle */
-	struct gcm *idle[IDLE_MAX];
+	const char *path;
+	_Atomic uint64_t look_at_ms; /* when to look at the file again */
+	pthread_mutex_t lock;	     /* all below */
+	struct secret *keys;	     /* n of them, the top one first */
+	size_t n;
+	unsigned int ring;
+	struct stat stamp;
+	struct gcm *idle[IDLE_MAX]; /* under the top key */
 	unsigned int n_idle;
 };
 
@@ -47,16 +54,26 @@ static void gcm_close(struct gcm *gcm)
 	talloc_free(gcm);
 }
 
-static enum gba_err gcm_open(const struct kek *kek, struct gcm **_gcm)
+/* @param which  0: the top key. GBA_E_NOT_FOUND: there are not so many */
+static enum gba_err gcm_open(struct kek *kek, size_t which, struct gcm **_gcm)
 {
 	struct gcm *gcm = talloc_zero(NULL, struct gcm); /* below no context: those belong to threads */
+	enum gba_err err = GBA_E_NOMEM;
 
 	if (gcm == NULL)
 		return GBA_E_NOMEM;
-	if (gcry_cipher_open(&gcm->cipher, GCRY_CIPHER_AES256, GCRY_CIPHER_MODE_GCM, GCRY_CIPHER_SECURE) != 0 ||
-	    gcry_cipher_setkey(gcm->cipher, kek->key->p, kek->key->n) != 0) {
+	if (gcry_cipher_open(&gcm->cipher, GCRY_CIPHER_AES256, GCRY_CIPHER_MODE_GCM, GCRY_CIPHER_SECURE) == 0) {
+		pthread_mutex_lock(&kek->lock);
+		if (which >= kek->n)
+			err = GBA_E_NOT_FOUND;
+		else if (gcry_cipher_setkey(gcm->cipher, kek->keys->p + which * KEY_FILE_LEN, KEY_FILE_LEN) == 0)
+			err = GBA_OK;
+		gcm->ring = kek->ring;
+		pthread_mutex_unlock(&kek->lock);
+	}
+	if (err != GBA_OK) {
 		gcm_close(gcm);
-		return GBA_E_NOMEM;
+		return err;
 	}
 	gcm->forks = forks;
 	rand_bytes(gcm->nonce, sizeof(gcm->nonce));
@@ -73,7 +90,7 @@ static enum gba_err gcm_take(struct kek *kek, struct gcm **_gcm)
 		gcm = kek->idle[--kek->n_idle];
 	pthread_mutex_unlock(&kek->lock);
 	if (gcm == NULL)
-		return gcm_open(kek, _gcm);
+		return gcm_open(kek, 0, _gcm);
 	*_gcm = gcm;
 	return GBA_OK;
 }
@@ -81,13 +98,64 @@ static enum gba_err gcm_take(struct kek *kek, struct gcm **_gcm)
 static void gcm_give(struct kek *kek, struct gcm *gcm)
 {
 	pthread_mutex_lock(&kek->lock);
-	if (kek->n_idle < IDLE_MAX) {
+	if (kek->n_idle < IDLE_MAX && gcm->ring == kek->ring) {
 		kek->idle[kek->n_idle++] = gcm;
 		gcm = NULL;
 	}
 	pthread_mutex_unlock(&kek->lock);
 	if (gcm != NULL)
 		gcm_close(gcm);
+}
+
+/* The file's keys into use. On failure those in use stay. */
+static enum gba_err load(struct kek *kek, bool create)
+{
+	struct gcm *stale[IDLE_MAX];
+	struct secret *keys = NULL;
+	struct key_ring ring;
+	unsigned int n = 0;
+	enum gba_err err;
+	struct stat stamp;
+
+	err = key_file_read_ring(kek->path, create, &ring, &stamp);
+	if (err != GBA_OK)
+		return err;
+	pthread_mutex_lock(&kek->lock); /* talloc, too, is under it */
+	keys = secret_dup(kek, BYTES(ring.keys, ring.n * KEY_FILE_LEN));
+	if (keys != NULL) {
+		talloc_free(kek->keys);
+		kek->keys = keys;
+		kek->n = ring.n;
+		kek->ring++;
+		kek->stamp = stamp;
+		n = kek->n_idle;
+		memcpy(stale, kek->idle, n * sizeof(stale[0]));
+		kek->n_idle = 0;
+	}
+	pthread_mutex_unlock(&kek->lock);
+	SECRET_WIPE(ring);
+	while (n > 0)
+		gcm_close(stale[--n]);
+	return keys != NULL ? GBA_OK : GBA_E_NOMEM;
+}
+
+static bool changed(struct kek *kek)
+{
+	struct stat stamp;
+
+	pthread_mutex_lock(&kek->lock);
+	stamp = kek->stamp;
+	pthread_mutex_unlock(&kek->lock);
+	return key_file_changed(kek->path, &stamp);
+}
+
+/* One of the threads that seal looks at the file now and then. */
+static void follow(struct kek *kek)
+{
+	uint64_t now = clock_mono_ms(), due = kek->look_at_ms;
+
+	if (now >= due && atomic_compare_exchange_strong(&kek->look_at_ms, &due, now + KEK_FOLLOW_MS) && changed(kek))
+		(void)load(kek, false); /* the next look tries again: the stamp is still the old one */
 }
 
 static int kek_destroy(struct kek *kek)
@@ -111,8 +179,9 @@ enum gba_err kek_open(TALLOC_CTX *mem_ctx, const char *path, bool create, struct
 		return GBA_E_NOMEM;
 	pthread_mutex_init(&kek->lock, NULL);
 	talloc_set_destructor(kek, kek_destroy);
-	kek->key = secret_new(kek, KEY_FILE_LEN);
-	err = kek->key != NULL ? key_file_read(path, create, kek->key->p) : GBA_E_NOMEM;
+	kek->path = talloc_strdup(kek, path);
+	err = kek->path != NULL ? load(kek, create) : GBA_E_NOMEM;
+	kek->look_at_ms = clock_mono_ms() + KEK_FOLLOW_MS;
 	if (err != GBA_OK) {
 		talloc_free(kek);
 		return err;
@@ -141,9 +210,11 @@ static bool begin(struct gcm *gcm, const uint8_t nonce[NONCE_LEN], struct bytes 
 enum gba_err seal(struct kek *kek, struct bytes about, struct bytes plain, uint8_t *out)
 {
 	struct gcm *gcm;
-	enum gba_err err = gcm_take(kek, &gcm);
+	enum gba_err err;
 	bool good;
 
+	follow(kek);
+	err = gcm_take(kek, &gcm);
 	if (err != GBA_OK)
 		return err;
 	nonce_next(gcm, out);
@@ -157,26 +228,87 @@ enum gba_err seal(struct kek *kek, struct bytes about, struct bytes plain, uint8
 	return GBA_E_INTERNAL;
 }
 
-enum gba_err unseal(struct kek *kek, struct bytes about, struct bytes sealed, uint8_t *out)
+static bool open_with(struct gcm *gcm, struct bytes about, struct bytes sealed, uint8_t *out)
 {
-	const uint8_t *text;
+	const uint8_t *text = sealed.p + NONCE_LEN;
+	size_t n = sealed.n - SEAL_OVERHEAD;
+
+	if (begin(gcm, sealed.p, about) && (n == 0 || gcry_cipher_decrypt(gcm->cipher, out, n, text, n) == 0) &&
+	    gcry_cipher_checktag(gcm->cipher, text + n, TAG_LEN) == 0)
+		return true;
+	secret_wipe(out, n);
+	return false;
+}
+
+/* With the keys below the top one: rare, so their ciphers are not kept. */
+static enum gba_err open_with_older(struct kek *kek, struct bytes about, struct bytes sealed, uint8_t *out)
+{
 	struct gcm *gcm;
 	enum gba_err err;
+	size_t which;
 	bool good;
-	size_t n;
+
+	for (which = 1; (err = gcm_open(kek, which, &gcm)) == GBA_OK; which++) {
+		good = open_with(gcm, about, sealed, out);
+		gcm_close(gcm);
+		if (good)
+			return GBA_OK;
+	}
+	return err == GBA_E_NOT_FOUND ? GBA_E_CORRUPT : err;
+}
+
+static enum gba_err open_with_all(struct kek *kek, struct bytes about, struct bytes sealed, uint8_t *out, bool *_old)
+{
+	struct gcm *gcm;
+	enum gba_err err = gcm_take(kek, &gcm);
+	bool good;
+
+	if (err != GBA_OK)
+		return err;
+	good = open_with(gcm, about, sealed, out);
+	gcm_give(kek, gcm);
+	*_old = !good;
+	return good ? GBA_OK : open_with_older(kek, about, sealed, out);
+}
+
+enum gba_err unseal_old(struct kek *kek, struct bytes about, struct bytes sealed, uint8_t *out, bool *_old)
+{
+	enum gba_err err;
 
 	if (sealed.n < SEAL_OVERHEAD)
 		return GBA_E_CORRUPT;
-	err = gcm_take(kek, &gcm);
-	if (err != GBA_OK)
-		return err;
-	text = sealed.p + NONCE_LEN;
-	n = sealed.n - SEAL_OVERHEAD;
-	good = begin(gcm, sealed.p, about) && (n == 0 || gcry_cipher_decrypt(gcm->cipher, out, n, text, n) == 0) &&
-	       gcry_cipher_checktag(gcm->cipher, text + n, TAG_LEN) == 0;
-	gcm_give(kek, gcm);
-	if (good)
-		return GBA_OK;
-	secret_wipe(out, n);
-	return GBA_E_CORRUPT;
+	err = open_with_all(kek, about, sealed, out, _old);
+	/* Sealed by another process with a key we have not seen yet? */
+	if (err == GBA_E_CORRUPT && changed(kek) && load(kek, false) == GBA_OK)
+		err = open_with_all(kek, about, sealed, out, _old);
+	return err;
+}
+
+enum gba_err unseal(struct kek *kek, struct bytes about, struct bytes sealed, uint8_t *out)
+{
+	bool old;
+
+	return unseal_old(kek, about, sealed, out, &old);
+}
+
+enum gba_err kek_rotate(TALLOC_CTX *mem_ctx, const char *path, const char *uri, const char **_why)
+{
+	secret_init();
+	return key_file_rotate(mem_ctx, path, uri, _why);
+}
+
+enum gba_err kek_retire(const char *path, size_t *_dropped)
+{
+	secret_init();
+	return key_file_retire(path, _dropped);
+}
+
+size_t kek_count(struct kek *kek)
+{
+	size_t n;
+
+	pthread_mutex_lock(&kek->lock);
+	n = kek->n;
+	pthread_mutex_unlock(&kek->lock);
+	return n;
 }

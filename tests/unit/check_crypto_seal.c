@@ -39,12 +39,31 @@ static void write_file(const char *text, mode_t mode)
 	close(fd);
 }
 
-static struct kek *kek_of(const char *text)
+static struct kek *kek_open_ok(void)
 {
 	struct kek *kek = NULL;
 
-	write_file(text, 0600);
 	ck_assert_err(kek_open(test_ctx, path, false, &kek), GBA_OK);
+	return kek;
+}
+
+static struct kek *kek_of(const char *text)
+{
+	write_file(text, 0600);
+	return kek_open_ok();
+}
+
+/* Under another name, which goes again: nobody's rotation. */
+static struct kek *kek_elsewhere(const char *text)
+{
+	char here[sizeof(path)];
+	struct kek *kek;
+
+	memcpy(here, path, sizeof(path));
+	strcat(path, "2");
+	kek = kek_of(text);
+	unlink(path);
+	memcpy(path, here, sizeof(path));
 	return kek;
 }
 
@@ -79,7 +98,7 @@ static const struct {
 START_TEST(opens_what_it_sealed_and_nothing_else)
 {
 	struct bytes about = bytes_of(round_rows[_i].about), plain = bytes_of(round_rows[_i].plain);
-	struct kek *kek = kek_of(KEY_A), *other = kek_of(KEY_B);
+	struct kek *other = kek_elsewhere(KEY_B), *kek = kek_of(KEY_A);
 	uint8_t sealed[64], out[64];
 	struct bytes all = BYTES(sealed, plain.n + SEAL_OVERHEAD);
 
@@ -292,6 +311,57 @@ START_TEST(folder_is_missing)
 }
 END_TEST
 
+/* Handles that are open meanwhile follow; what is sealed by either opens with both until the old key is retired. */
+START_TEST(rotation_is_followed)
+{
+	uint8_t by_old[4 + SEAL_OVERHEAD], by_new[4 + SEAL_OVERHEAD], out[4];
+	struct bytes old_text = BYTES(by_old, sizeof(by_old)), new_text = BYTES(by_new, sizeof(by_new)), about = bytes_of("x");
+	struct kek *running = kek_of(KEY_A), *fresh;
+	const char *why = "";
+	size_t dropped = 0;
+	bool old = false;
+
+	ck_assert_err(seal(running, about, bytes_of("text"), by_old), GBA_OK);
+	ck_assert_err(kek_rotate(test_ctx, path, NULL, &why), GBA_OK);
+	fresh = kek_open_ok();
+	ck_assert_uint_eq(kek_count(fresh), 2);
+	ck_assert_uint_eq(kek_count(running), 1);
+	ck_assert_err(seal(fresh, about, bytes_of("text"), by_new), GBA_OK);
+	ck_assert_err(unseal_old(fresh, about, old_text, out, &old), GBA_OK);
+	ck_assert(old);
+	ck_assert_err(unseal_old(running, about, new_text, out, &old), GBA_OK);
+	ck_assert(!old); /* it has read the file anew */
+	ck_assert_uint_eq(kek_count(running), 2);
+	ck_assert_err(unseal(running, bytes_of("y"), old_text, out), GBA_E_CORRUPT);
+	ck_assert_err(kek_retire(path, &dropped), GBA_OK);
+	ck_assert_uint_eq(dropped, 1);
+	ck_assert_err(unseal(running, about, BYTES(by_new, 3), out), GBA_E_CORRUPT);
+	talloc_free(fresh);
+	fresh = kek_open_ok();
+	ck_assert_err(unseal(fresh, about, old_text, out), GBA_E_CORRUPT);
+	ck_assert_err(unseal(fresh, about, new_text, out), GBA_OK);
+	talloc_free(fresh);
+	talloc_free(running);
+}
+END_TEST
+
+START_TEST(rotations_are_bounded)
+{
+	const char *why = "";
+	size_t dropped = 0;
+	int i;
+
+	for (i = 0; i < 8; i++)
+		ck_assert_err(kek_rotate(test_ctx, path, NULL, &why), GBA_OK);
+	ck_assert_err(kek_rotate(test_ctx, path, NULL, &why), GBA_E_BUSY);
+	ck_assert_err(kek_retire(path, &dropped), GBA_OK);
+	ck_assert_uint_eq(dropped, 7);
+	ck_assert_err(kek_rotate(test_ctx, path, "http://no.token/", &why), GBA_E_SYNTAX);
+	ck_assert_err(kek_rotate(test_ctx, path, "pkcs11:token=x;object=y?pin-value=1234", &why), GBA_E_SYNTAX);
+	talloc_free(kek_open_ok());
+}
+END_TEST
+
 TCase *tcase_seal(void)
 {
 	TCase *tc = fixture_tcase("seal");
@@ -307,5 +377,7 @@ TCase *tcase_seal(void)
 	tcase_add_test(tc, key_file_is_made_once);
 	tcase_add_test(tc, makers_of_one_key_file_agree);
 	tcase_add_test(tc, folder_is_missing);
+	tcase_add_test(tc, rotation_is_followed);
+	tcase_add_test(tc, rotations_are_bounded);
 	return tc;
 }

@@ -22,7 +22,8 @@ static const struct cli_cmd other_commands[] = {
 	{ "completion", "", 0, 0, NULL, 0, NULL, cli_completion, "Print completion for bash: source <(gba-ctl completion)" },
 	CLI_CMD_END,
 };
-static const struct cli_cmd *const commands[] = { ctl_subscriber_commands, ctl_audit_commands, other_commands, NULL };
+static const struct cli_cmd *const commands[] = { ctl_subscriber_commands, ctl_audit_commands, ctl_key_commands,
+						    other_commands, NULL };
 
 enum gba_err ctl_fail_err(struct ctl *ctl, enum gba_err err, const char *what)
 {

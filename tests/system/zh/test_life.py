@@ -140,6 +140,20 @@ def test_keys_of_another_kek_are_damage_not_ignorance(fresh):
     assert "GBA_E_CORRUPT" in node.log()
 
 
+def test_key_rotation_while_serving(fresh):
+    node = fresh()
+    fill(node)
+    node.start()
+    with node.peer() as peer:
+        for _ in range(2):
+            Vector(peer.request(d.mar(peer, "alice@lab.test")), card())
+        node.ctl("key", "rotate")
+        Vector(peer.request(d.mar(peer, "alice@lab.test")), card())
+        Vector(peer.request(d.mar(peer, "tuak@lab.test")), card("tuak@lab.test"))
+        node.add("later@lab.test")
+        Vector(peer.request(d.mar(peer, "later@lab.test")), card())
+
+
 def test_first_start_makes_database_and_key(fresh):
     node = fresh()
     node.start()
