@@ -1,21 +1,434 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gba_fdtune.so, preloaded into freeDiameterd by our role programs: its queues between threads hold 20 to 30 messages in
- * 1.2.1, so under load every message wakes and stops a thread on its way in and out; with room for a thousand they work
- * through batches. What protects a node from a flood is the guard's busy-local and busy-peer, not these limits. */
-#include <dlfcn.h>
+/* gba_fdtune.so, preloaded into freeDiameterd by our role programs: the queues between its threads (fd_fifo_* of
+ * libfdproto.h), made for load. Those of 1.2.1 hold 20 to 30 messages, so every message wakes and stops a thread on its way in
+ * and out; they wake a thread while they hold the lock it needs, so it stops once more; they allocate and read clocks for each
+ * message. Here a queue has room for a thousand, and whoever is woken finds the lock free. What protects a node from a flood
+ * is the guard's busy-local and busy-peer, not these limits. Times in the statistics stay zero. */
 #include <errno.h>
 #include <freeDiameter/extension.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
 
-#define ROOM 1000 /* [messages] */
+#pragma weak fd_dump_extend /* the daemon's; a shell that starts it under our preload has none */
+#define EXPORT	   __attribute__((visibility("default")))
+#define ROOM	   1000 /* [items] that a queue with a limit can hold at least */
+#define RING_FIRST 64	/* [items] power of two; the ring doubles when it is full */
+#define MAGIC	   0x67626166
 
-typedef int (*fifo_new)(struct fifo **queue, int max);
+/* A side of the queue on which threads wait. */
+struct side {
+	pthread_cond_t wake;
+	unsigned int waiting, woken; /* woken: those of them that are on their way */
+};
 
-/* Called when the daemon starts and when a peer connects; a queue without limit stays so. */
-__attribute__((visibility("default"))) int fd_fifo_new(struct fifo **queue, int max)
+struct fifo {
+	unsigned int magic;
+	pthread_mutex_t lock; /* all below */
+	struct side getters, posters;
+	void **ring;
+	size_t size, first, count; /* of the ring; oldest item; items */
+	int max, highest;
+	long long taken;
+	bool closing;
+	struct {
+		int high, low, passed; /* passed: how many times `high` the count has reached, less those it fell below */
+		void (*on_high)(struct fifo *, void **);
+		void (*on_low)(struct fifo *, void **);
+		void *data;
+	} level;
+};
+
+static bool is_fifo(const struct fifo *queue)
 {
-	fifo_new real = (fifo_new)dlsym(RTLD_NEXT, "fd_fifo_new");
+	return queue != NULL && queue->magic == MAGIC;
+}
 
-	if (real == NULL)
-		return ENOSYS;
-	return real(queue, max > 0 && max < ROOM ? ROOM : max);
+/* ---- waiting ---- */
+
+/* One thread of this side shall go on. @return does anybody need to be woken for it? (wake() after the lock is given up) */
+static bool call_one(struct side *side)
+{
+	if (side->waiting <= side->woken)
+		return false;
+	side->woken++;
+	return true;
+}
+
+static void wake_if(bool called, struct side *side)
+{
+	if (called)
+		pthread_cond_signal(&side->wake);
+}
+
+struct wait {
+	struct fifo *queue;
+	struct side *side;
+};
+
+static void wait_end(struct side *side)
+{
+	side->waiting--;
+	if (side->woken > 0)
+		side->woken--;
+}
+
+/* freeDiameter cancels its threads where they wait: what this one was called for must not be lost. */
+static void wait_cancelled(void *arg)
+{
+	struct wait *wait = arg;
+
+	wait_end(wait->side);
+	if (call_one(wait->side))
+		pthread_cond_signal(&wait->side->wake);
+	pthread_mutex_unlock(&wait->queue->lock);
+}
+
+/* The lock is held. @param until  NULL: for ever @return 0, or ETIMEDOUT */
+static int wait_on(struct fifo *queue, struct side *side, const struct timespec *until)
+{
+	struct wait wait = { queue, side };
+	int rc;
+
+	side->waiting++;
+	pthread_cleanup_push(wait_cancelled, &wait);
+	rc = until != NULL ? pthread_cond_timedwait(&side->wake, &queue->lock, until)
+			   : pthread_cond_wait(&side->wake, &queue->lock);
+	pthread_cleanup_pop(0);
+	wait_end(side);
+	return rc;
+}
+
+/* Whoever else had the processor may be about to post: cheaper than to sleep and be woken. */
+static void let_others(struct fifo *queue)
+{
+	pthread_mutex_unlock(&queue->lock);
+	sched_yield();
+	pthread_mutex_lock(&queue->lock);
+}
+
+/* ---- what is in the ring; the lock is held ---- */
+
+static bool ring_grow(struct fifo *queue)
+{
+	size_t i, size = queue->size > 0 ? 2 * queue->size : RING_FIRST;
+	void **ring = calloc(size, sizeof(*ring));
+
+	if (ring == NULL)
+		return false;
+	for (i = 0; i < queue->count; i++)
+		ring[i] = queue->ring[(queue->first + i) & (queue->size - 1)];
+	free(queue->ring);
+	queue->ring = ring;
+	queue->size = size;
+	queue->first = 0;
+	return true;
+}
+
+static bool push(struct fifo *queue, void *item)
+{
+	if (queue->count == queue->size && !ring_grow(queue))
+		return false;
+	queue->ring[(queue->first + queue->count++) & (queue->size - 1)] = item;
+	if (queue->highest < (int)queue->count)
+		queue->highest = (int)queue->count;
+	return true;
+}
+
+static void *pop(struct fifo *queue)
+{
+	void *item = queue->ring[queue->first];
+
+	queue->first = (queue->first + 1) & (queue->size - 1);
+	queue->count--;
+	queue->taken++;
+	return item;
+}
+
+static bool is_full(const struct fifo *queue)
+{
+	return queue->max > 0 && queue->count >= (size_t)queue->max;
+}
+
+/* Thresholds, for extensions that add threads: one for each `high` items that have come together. */
+static bool level_risen(struct fifo *queue)
+{
+	if (queue->level.high == 0 || queue->count < (size_t)queue->level.high * (size_t)(queue->level.passed + 1))
+		return false;
+	queue->level.passed++;
+	return true;
+}
+
+static bool level_fallen(struct fifo *queue)
+{
+	if (queue->level.passed == 0 ||
+	    queue->count > (size_t)queue->level.high * (size_t)(queue->level.passed - 1) + (size_t)queue->level.low)
+		return false;
+	queue->level.passed--;
+	return true;
+}
+
+/* ---- freeDiameter's interface: see libfdproto.h ---- */
+
+EXPORT int fd_fifo_new(struct fifo **_queue, int max)
+{
+	struct fifo *queue = calloc(1, sizeof(*queue));
+
+	if (queue == NULL)
+		return ENOMEM;
+	queue->magic = MAGIC;
+	queue->max = max > 0 && max < ROOM ? ROOM : max;
+	pthread_mutex_init(&queue->lock, NULL);
+	pthread_cond_init(&queue->getters.wake, NULL);
+	pthread_cond_init(&queue->posters.wake, NULL);
+	*_queue = queue;
+	return 0;
+}
+
+/* Those who wait here learn that it ends. The lock is held. */
+static void send_away(struct fifo *queue)
+{
+	queue->closing = true;
+	while (queue->getters.waiting > 0 || queue->posters.waiting > 0) {
+		pthread_cond_broadcast(&queue->getters.wake);
+		pthread_cond_broadcast(&queue->posters.wake);
+		pthread_mutex_unlock(&queue->lock);
+		usleep(1000);
+		pthread_mutex_lock(&queue->lock);
+	}
+}
+
+EXPORT int fd_fifo_del(struct fifo **_queue)
+{
+	struct fifo *queue = _queue != NULL ? *_queue : NULL;
+
+	if (queue == NULL)
+		return 0;
+	if (!is_fifo(queue))
+		return EINVAL;
+	pthread_mutex_lock(&queue->lock);
+	if (queue->count > 0) {
+		pthread_mutex_unlock(&queue->lock);
+		return EINVAL;
+	}
+	send_away(queue);
+	queue->magic = 0;
+	pthread_mutex_unlock(&queue->lock);
+	pthread_cond_destroy(&queue->getters.wake);
+	pthread_cond_destroy(&queue->posters.wake);
+	pthread_mutex_destroy(&queue->lock);
+	free(queue->ring);
+	free(queue);
+	*_queue = NULL;
+	return 0;
+}
+
+EXPORT int fd_fifo_move(struct fifo *from, struct fifo *to, struct fifo **_place)
+{
+	bool called = false;
+	int rc = 0;
+
+	if (!is_fifo(from) || !is_fifo(to))
+		return EINVAL;
+	if (_place != NULL)
+		*_place = to;
+	pthread_mutex_lock(&from->lock);
+	pthread_mutex_lock(&to->lock);
+	send_away(from);
+	while (from->count > 0 && rc == 0) {
+		if (push(to, from->ring[from->first]))
+			pop(from);
+		else
+			rc = ENOMEM;
+		called = call_one(&to->getters) || called;
+	}
+	from->closing = false;
+	pthread_mutex_unlock(&to->lock);
+	pthread_mutex_unlock(&from->lock);
+	if (called)
+		pthread_cond_broadcast(&to->getters.wake);
+	return rc;
+}
+
+static int post(struct fifo *queue, void **_item, bool may_wait)
+{
+	bool called = false, risen = false;
+	int rc = 0;
+
+	if (!is_fifo(queue) || _item == NULL || *_item == NULL)
+		return EINVAL;
+	pthread_mutex_lock(&queue->lock);
+	while (may_wait && is_full(queue) && !queue->closing)
+		wait_on(queue, &queue->posters, NULL);
+	if (queue->closing)
+		rc = EPIPE;
+	else if (!push(queue, *_item))
+		rc = ENOMEM;
+	if (rc == 0) {
+		*_item = NULL;
+		called = call_one(&queue->getters);
+		risen = level_risen(queue);
+	}
+	pthread_mutex_unlock(&queue->lock);
+	wake_if(called, &queue->getters);
+	if (risen && queue->level.on_high != NULL)
+		queue->level.on_high(queue, &queue->level.data);
+	return rc;
+}
+
+EXPORT int fd_fifo_post_int(struct fifo *queue, void **_item)
+{
+	return post(queue, _item, true);
+}
+
+EXPORT int fd_fifo_post_noblock(struct fifo *queue, void **_item)
+{
+	return post(queue, _item, false);
+}
+
+/* The lock is held. @return 0: there is an item; EPIPE, ETIMEDOUT */
+static int wait_item(struct fifo *queue, const struct timespec *until)
+{
+	int rc = 0;
+
+	if (queue->count == 0 && !queue->closing)
+		let_others(queue);
+	while (queue->count == 0 && !queue->closing && rc != ETIMEDOUT)
+		rc = wait_on(queue, &queue->getters, until);
+	if (queue->closing)
+		return EPIPE;
+	return queue->count > 0 ? 0 : rc;
+}
+
+static int get(struct fifo *queue, void **_item, bool may_wait, const struct timespec *until)
+{
+	bool called = false, fallen = false;
+	int rc;
+
+	if (!is_fifo(queue) || _item == NULL)
+		return EINVAL;
+	pthread_mutex_lock(&queue->lock);
+	if (may_wait)
+		rc = wait_item(queue, until);
+	else
+		rc = queue->closing ? EPIPE : queue->count > 0 ? 0 : EWOULDBLOCK;
+	if (rc == 0) {
+		*_item = pop(queue);
+		called = !is_full(queue) && call_one(&queue->posters);
+		fallen = level_fallen(queue);
+	}
+	pthread_mutex_unlock(&queue->lock);
+	wake_if(called, &queue->posters);
+	if (fallen && queue->level.on_low != NULL)
+		queue->level.on_low(queue, &queue->level.data);
+	return rc;
+}
+
+EXPORT int fd_fifo_get_int(struct fifo *queue, void **_item)
+{
+	return get(queue, _item, true, NULL);
+}
+
+EXPORT int fd_fifo_tryget_int(struct fifo *queue, void **_item)
+{
+	return get(queue, _item, false, NULL);
+}
+
+EXPORT int fd_fifo_timedget_int(struct fifo *queue, void **_item, const struct timespec *until)
+{
+	return until != NULL ? get(queue, _item, true, until) : EINVAL;
+}
+
+EXPORT int fd_fifo_select(struct fifo *queue, const struct timespec *until)
+{
+	int rc = 0, count;
+
+	if (!is_fifo(queue))
+		return -EINVAL;
+	pthread_mutex_lock(&queue->lock);
+	if (until != NULL)
+		rc = wait_item(queue, until);
+	count = queue->closing ? -EPIPE : (int)queue->count;
+	/* It takes nothing: whom the item was meant for must still come. */
+	if (count > 0 && call_one(&queue->getters))
+		pthread_cond_signal(&queue->getters.wake);
+	pthread_mutex_unlock(&queue->lock);
+	return rc == 0 || rc == ETIMEDOUT || rc == EPIPE ? count : -rc;
+}
+
+EXPORT int fd_fifo_length(struct fifo *queue)
+{
+	int count = 0;
+
+	if (!is_fifo(queue))
+		return 0;
+	pthread_mutex_lock(&queue->lock);
+	count = (int)queue->count;
+	pthread_mutex_unlock(&queue->lock);
+	return count;
+}
+
+EXPORT int fd_fifo_getstats(struct fifo *queue, int *_count, int *_limit, int *_highest, long long *_total, struct timespec *_time,
+			    struct timespec *_blocked, struct timespec *_last)
+{
+	const struct timespec none = { 0, 0 };
+
+	if (!is_fifo(queue))
+		return EINVAL;
+	pthread_mutex_lock(&queue->lock);
+	*(_count != NULL ? _count : &(int){ 0 }) = (int)queue->count;
+	*(_limit != NULL ? _limit : &(int){ 0 }) = queue->max;
+	*(_highest != NULL ? _highest : &(int){ 0 }) = queue->highest;
+	*(_total != NULL ? _total : &(long long){ 0 }) = queue->taken;
+	pthread_mutex_unlock(&queue->lock);
+	*(_time != NULL ? _time : &(struct timespec){ 0, 0 }) = none;
+	*(_blocked != NULL ? _blocked : &(struct timespec){ 0, 0 }) = none;
+	*(_last != NULL ? _last : &(struct timespec){ 0, 0 }) = none;
+	return 0;
+}
+
+EXPORT int fd_fifo_setthrhd(struct fifo *queue, void *data, uint16_t high, void (*on_high)(struct fifo *, void **), uint16_t low,
+			    void (*on_low)(struct fifo *, void **))
+{
+	if (!is_fifo(queue) || high <= low)
+		return EINVAL;
+	pthread_mutex_lock(&queue->lock);
+	queue->level.high = high;
+	queue->level.low = low;
+	queue->level.on_high = on_high;
+	queue->level.on_low = on_low;
+	queue->level.data = data;
+	pthread_mutex_unlock(&queue->lock);
+	return 0;
+}
+
+/* 1.3 and later, from the configuration. */
+int fd_fifo_set_max(struct fifo *queue, int max);
+EXPORT int fd_fifo_set_max(struct fifo *queue, int max)
+{
+	if (!is_fifo(queue))
+		return EINVAL;
+	pthread_mutex_lock(&queue->lock);
+	queue->max = max > 0 && max < ROOM ? ROOM : max;
+	pthread_mutex_unlock(&queue->lock);
+	return 0;
+}
+
+EXPORT DECLARE_FD_DUMP_PROTOTYPE(fd_fifo_dump, char *name, struct fifo *queue, fd_fifo_dump_item_cb dump_item)
+{
+	char *text;
+	size_t i;
+
+	FD_DUMP_HANDLE_OFFSET();
+	if (!is_fifo(queue))
+		return fd_dump_extend(FD_DUMP_STD_PARAMS, "'%s'(@%p): no queue", name, (void *)queue);
+	pthread_mutex_lock(&queue->lock);
+	text = fd_dump_extend(FD_DUMP_STD_PARAMS, "'%s'(@%p): items:%zu,%d,%d threads:%u,%u", name, (void *)queue, queue->count,
+			      queue->highest, queue->max, queue->getters.waiting, queue->posters.waiting);
+	for (i = 0; dump_item != NULL && text != NULL && i < queue->count; i++)
+		text = dump_item(FD_DUMP_STD_PARAMS, queue->ring[(queue->first + i) & (queue->size - 1)]);
+	pthread_mutex_unlock(&queue->lock);
+	return text;
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gba_fdtune.so as the dynamic linker sees it: this program runs itself again with and without the library preloaded, and asks
- * the queue what it holds. */
+/* gba_fdtune.so as the dynamic linker sees it: this program runs itself again with and without the library preloaded. Both
+ * must do what libfdproto.h promises; ours has more room. */
 #include <check.h>
 #include <freeDiameter/extension.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +20,202 @@ static int limit_of(const char *asked)
 	    fd_fifo_getstats(queue, NULL, &limit, NULL, NULL, NULL, NULL, NULL) != 0)
 		return 255;
 	return limit / 10;
+}
+
+/* ---- what any queue must do: the number of the line that is wrong, 0: none ---- */
+
+#define NEED(what)                                                                                                     \
+	do {                                                                                                           \
+		if (!(what))                                                                                           \
+			return __LINE__;                                                                               \
+	} while (0)
+
+#define POSTERS	 4
+#define GETTERS	 3
+#define ITEMS	 20000 /* of each poster */
+#define CANCELS	 200
+
+static struct fifo *queue;
+static atomic_uint seen[POSTERS * ITEMS + 1], taken;
+static atomic_bool over;
+
+static struct timespec in_ms(long ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += ms % 1000 * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_nsec -= 1000000000;
+		t.tv_sec++;
+	}
+	return t;
+}
+
+static void *post_all(void *first)
+{
+	uintptr_t i;
+
+	for (i = 0; i < ITEMS; i++) {
+		void *item = (void *)((uintptr_t)first + i);
+
+		if (fd_fifo_post(queue, &item) != 0 || item != NULL)
+			abort();
+	}
+	return NULL;
+}
+
+/* By each of the three ways to take something. */
+static void *get_all(void *way)
+{
+	struct timespec soon;
+	void *item;
+	int rc;
+
+	while (!over) {
+		item = NULL;
+		soon = in_ms(20);
+		rc = (uintptr_t)way == 0 ? fd_fifo_get(queue, &item) :
+		     (uintptr_t)way == 1 ? fd_fifo_timedget(queue, &item, &soon) : fd_fifo_select(queue, &soon);
+		if ((uintptr_t)way == 2 && rc > 0)
+			rc = fd_fifo_tryget(queue, &item);
+		if (item == NULL && rc != 0 && rc != ETIMEDOUT && rc != EWOULDBLOCK)
+			abort();
+		if (item != NULL) {
+			atomic_fetch_add(&seen[(uintptr_t)item], 1);
+			atomic_fetch_add(&taken, 1);
+		}
+	}
+	return NULL;
+}
+
+static void *get_one(void *arg)
+{
+	void *item = NULL;
+	int state;
+
+	(void)arg;
+	if (fd_fifo_get(queue, &item) == 0) {
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+		atomic_fetch_add(&seen[(uintptr_t)item], 1);
+		atomic_fetch_add(&taken, 1);
+	}
+	return NULL;
+}
+
+/* Threads that are cancelled where they wait, as freeDiameter does it, take nothing with them. */
+static int cancel_some(void)
+{
+	pthread_t thread;
+	int i;
+
+	for (i = 0; i < CANCELS; i++) {
+		NEED(pthread_create(&thread, NULL, get_one, NULL) == 0);
+		if (i % 2 == 0)
+			sched_yield();
+		else
+			usleep(100);
+		pthread_cancel(thread);
+		pthread_join(thread, NULL);
+	}
+	return 0;
+}
+
+static int crowd(void)
+{
+	pthread_t posters[POSTERS], getters[GETTERS];
+	uintptr_t i;
+	int rc, tries;
+
+	NEED(fd_fifo_new(&queue, 20) == 0 && queue != NULL);
+	for (i = 0; i < GETTERS; i++)
+		NEED(pthread_create(&getters[i], NULL, get_all, (void *)i) == 0);
+	for (i = 0; i < POSTERS; i++)
+		NEED(pthread_create(&posters[i], NULL, post_all, (void *)(1 + i * ITEMS)) == 0);
+	rc = cancel_some();
+	for (i = 0; i < POSTERS; i++)
+		pthread_join(posters[i], NULL);
+	for (tries = 0; tries < 30000 && atomic_load(&taken) < POSTERS * ITEMS; tries++)
+		usleep(1000);
+	for (i = 1; i <= POSTERS * ITEMS; i++)
+		NEED(atomic_load(&seen[i]) == 1);
+	over = true;
+	pthread_cancel(getters[0]); /* the one that waits for ever */
+	for (i = 0; i < GETTERS; i++)
+		pthread_join(getters[i], NULL);
+	NEED(fd_fifo_del(&queue) == 0 && queue == NULL);
+	return rc;
+}
+
+static int order(void)
+{
+	struct fifo *other = NULL, *place = NULL;
+	struct timespec soon = in_ms(5);
+	uintptr_t i, next = 1;
+	void *item;
+	int count;
+
+	NEED(fd_fifo_new(&queue, 0) == 0 && fd_fifo_new(&other, 0) == 0);
+	NEED(fd_fifo_tryget(queue, &item) == EWOULDBLOCK);
+	NEED(fd_fifo_timedget(queue, &item, &soon) == ETIMEDOUT);
+	NEED(fd_fifo_select(queue, NULL) == 0 && fd_fifo_select(queue, &soon) == 0);
+	for (i = 1; i <= 1000; i++) {
+		item = (void *)i;
+		NEED((i % 2 ? fd_fifo_post_noblock(queue, &item) : fd_fifo_post(queue, &item)) == 0);
+		if (i % 3 == 0) /* taken while more come: the ring goes round */
+			NEED(fd_fifo_get(queue, &item) == 0 && (uintptr_t)item == next++);
+	}
+	NEED(fd_fifo_del(&queue) == EINVAL); /* not empty */
+	NEED(fd_fifo_move(queue, other, &place) == 0 && place == other && fd_fifo_length(queue) == 0);
+	NEED(fd_fifo_getstats(other, &count, NULL, NULL, NULL, NULL, NULL, NULL) == 0 && count == fd_fifo_length(other));
+	while (fd_fifo_tryget(other, &item) == 0)
+		NEED((uintptr_t)item == next++);
+	NEED(next == 1001);
+	return fd_fifo_del(&queue) == 0 && fd_fifo_del(&other) == 0 ? 0 : __LINE__;
+}
+
+static int highs, lows;
+
+static void on_high(struct fifo *q, void **data)
+{
+	(void)q, (void)data;
+	highs++;
+}
+
+static void on_low(struct fifo *q, void **data)
+{
+	(void)q, (void)data;
+	lows++;
+}
+
+static int levels(void)
+{
+	uintptr_t i;
+	void *item;
+
+	NEED(fd_fifo_new(&queue, 0) == 0 && fd_fifo_setthrhd(queue, NULL, 10, on_high, 5, on_low) == 0);
+	for (i = 1; i <= 25; i++) {
+		item = (void *)i;
+		NEED(fd_fifo_post(queue, &item) == 0 && highs == (int)(i / 10));
+	}
+	while (fd_fifo_tryget(queue, &item) == 0)
+		;
+	NEED(highs == 2 && lows == 2);
+	return fd_fifo_del(&queue) == 0 ? 0 : __LINE__;
+}
+
+static int exercise(void)
+{
+	int rc;
+
+	NEED(fd_libproto_init() == 0);
+	rc = order();
+	rc = rc != 0 ? rc : levels();
+	rc = rc != 0 ? rc : crowd();
+	if (rc != 0)
+		fprintf(stderr, "check_fdtune: line %d\n", rc);
+	return rc != 0;
 }
 
 static int ask_child(const char *preload, const char *asked)
@@ -51,6 +250,12 @@ START_TEST(queues_have_room)
 }
 END_TEST
 
+START_TEST(queues_do_what_the_interface_says)
+{
+	ck_assert_int_eq(ask_child(_i == 0 ? "" : FDTUNE, "exercise"), 0);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("fdtune");
@@ -59,8 +264,10 @@ int main(int argc, char **argv)
 	int failed;
 
 	if (argc == 2)
-		return limit_of(argv[1]);
+		return strcmp(argv[1], "exercise") == 0 ? exercise() : limit_of(argv[1]);
+	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, queues_have_room, 0, (int)(sizeof(rows) / sizeof(rows[0])));
+	tcase_add_loop_test(tc, queues_do_what_the_interface_says, 0, 2);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
