@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/life.h"
 #include "dia/dia_internal.h"
 #include "dia/dia_pending.h"
 
@@ -75,7 +76,7 @@ enum gba_err dia_request_send(struct msg **msg, unsigned int timeout_ms, dia_don
 	uint64_t id;
 
 	*msg = NULL;
-	err = dia_pending_add(timeout_ms, done, arg, &id);
+	err = life_ending() ? GBA_E_UNREACHABLE : dia_pending_add(timeout_ms, done, arg, &id); /* nobody will be there to answer */
 	if (err != GBA_OK) {
 		fd_msg_free(request);
 		return err;

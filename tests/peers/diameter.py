@@ -186,7 +186,8 @@ class Connection:
         self.unmatched = queue.Queue()  # answers nobody waited for
         self.requests = queue.Queue()  # requests received, when on_request is None
         self.watchdogs = 0
-        self.answer_watchdogs = True
+        self.answer_watchdogs = self.answer_disconnects = True
+        self.disconnects = 0
         self.peer_host = None
         self._waiting, self._lock = {}, threading.Lock()
 
@@ -281,7 +282,9 @@ class Connection:
             if self.answer_watchdogs:
                 self.send_raw(message.answer(self.origin(), [result(2001)]).encode())
         elif message.code == DPR:
-            self.send_raw(message.answer(self.origin(), [result(2001)]).encode())
+            self.disconnects += 1
+            if self.answer_disconnects:
+                self.send_raw(message.answer(self.origin(), [result(2001)]).encode())
         elif self.on_request is None:
             self.requests.put(message)
         else:

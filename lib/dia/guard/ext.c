@@ -148,7 +148,7 @@ static enum gba_err start(void)
 	if (err != GBA_OK)
 		log_event(LOG_L_ERROR, "guard.conf", &(struct log_about){ .result = err }, "%s", error.text);
 	if (err == GBA_OK)
-		err = guard_log_start();
+		err = guard_log_start(&ext.conf);
 	if (err == GBA_OK)
 		err = guard_dup_start(&ext.conf);
 	if (err == GBA_OK)
@@ -164,7 +164,7 @@ static enum gba_err start(void)
 	if (err == GBA_OK)
 		err = start_metrics();
 	if (err == GBA_OK)
-		err = guard_watch_start();
+		err = guard_watch_start(&ext.conf);
 	return err;
 }
 

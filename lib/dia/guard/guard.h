@@ -29,6 +29,7 @@ struct guard_conf {
 	uint32_t server_threads, cer_timeout;
 	uint32_t duplicate_window, duplicate_entries, duplicate_memory;
 	uint32_t busy_local, busy_peer;
+	uint32_t disconnect_timeout, end_limit;
 };
 /** Defaults and file; path NULL: defaults. @retval GBA_E_CONF  see _error */
 enum gba_err guard_conf_load(TALLOC_CTX *mem_ctx, const char *path, struct guard_conf *conf, struct conf_error *_error);
@@ -148,17 +149,15 @@ void guard_request(struct msg *msg, struct guard_peer *peer, struct fd_hook_perm
 void guard_answer(struct msg *msg, struct guard_peer *peer);
 
 /* Log, network, watch thread ---------------------------------------------------------------------------------------- */
-enum gba_err guard_log_start(void);
+enum gba_err guard_log_start(const struct guard_conf *conf);
 void guard_log_stop(void);
-/** Has the framework begun to shut down? Its queues go away then. */
-bool guard_stopping(void);
 enum gba_err guard_net_start(const struct guard_conf *conf);
 /** Close connections that wait for a CER for too long; every second. */
 void guard_net_reap(uint64_t now_ms);
 void guard_net_connected(struct peer_hdr *peer);
-/** End the connection; its thread sees that. */
+/** End the connection; its thread sees that. In that thread. */
 void guard_net_hang_up(struct peer_hdr *peer);
-enum gba_err guard_watch_start(void);
+enum gba_err guard_watch_start(const struct guard_conf *conf);
 void guard_watch_stop(void);
 /** Do the next round at once. */
 void guard_watch_wake(void);

@@ -428,3 +428,28 @@ def test_counters_tell_it(daemon):
                      'gba_diameter_refused_total{peer="naf.lab.test"} 1', "gba_diameter_retransmissions_total 1",
                      'gba_diameter_served{application="16777220"} 1')
         assert until(lambda: page(f"http://127.0.0.1:{port}/readyz")[0] == 200)
+
+
+# The end ------------------------------------------------------------------------------------------------------------------
+def ends(one, seconds):
+    one.process.terminate()
+    return one.ended_within(seconds) and one.process.returncode
+
+
+def test_a_peer_that_ignores_the_disconnection_does_not_hold_up_the_end(daemon):
+    """The framework alone waits 16 s."""
+    one = daemon(STACK, guard="end-limit = 60000;\n")
+    with one.client() as peer:
+        assert served(peer)
+        peer.answer_disconnects = False
+        assert ends(one, 12) == 0
+        assert peer.disconnects >= 1 and peer.closed.wait(5)
+
+
+def test_what_does_not_end_is_cut_short(daemon):
+    one = daemon(STACK, guard="end-limit = 700;\ndisconnect-timeout = 60000;\n")
+    with one.client() as peer:
+        assert served(peer)
+        peer.answer_disconnects = False
+        assert ends(one, 12) == 0
+    assert "process.end" in one.log() and "cut short" in one.log()

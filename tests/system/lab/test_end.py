@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SIGTERM: every role ends with status 0 and soon, while its peers live, time after time; also when a peer hangs."""
+import os
+import signal
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tools"))
+
+from lab.process import wait_until  # noqa: E402
+from lab.realm import Realm  # noqa: E402
+
+LONG = 12  # [s] half of what freeDiameter takes when a peer hangs; the limit itself is 4.5 s
+
+
+@pytest.fixture(scope="module")
+def realm(tmp_path_factory):
+    with Realm(str(tmp_path_factory.mktemp("end"))) as one:
+        one.start()
+        yield one
+
+
+def end(realm, node):
+    process = realm.nodes[node]
+    process.signal(signal.SIGTERM)
+    wait_until(lambda: not process.alive(), LONG, node + " ends")
+    return process.exit_code()
+
+
+START = {"hss": Realm.start_hss, "bsf": Realm.start_bsf, "agent": Realm.start_agent}
+
+
+def test_each_role_ends_five_times_while_its_peers_live(realm):
+    for _ in range(5):
+        for node in START:
+            assert end(realm, node) == 0, realm.nodes[node].log_text()[-2000:]
+            START[node](realm)
+        realm.wait_connected()
+
+
+def test_all_together_end(realm):
+    for node in START:
+        realm.nodes[node].signal(signal.SIGTERM)
+    assert [end(realm, node) for node in START] == [0, 0, 0]
+    for node in START:
+        START[node](realm)
+    realm.wait_connected()
+
+
+def test_a_hanging_peer_holds_nobody_up(realm):
+    realm.nodes["hss"].signal(signal.SIGSTOP)
+    try:
+        assert end(realm, "bsf") == 0
+    finally:
+        realm.nodes["hss"].signal(signal.SIGCONT)
