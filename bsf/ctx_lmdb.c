@@ -5,10 +5,12 @@
 #include "bsf/ctx_lmdb_priv.h"
 #include "core/clock.h"
 #include "core/secret.h"
+#include "crypto/hash.h"
 
 #define READERS_MAX   1024
 #define FORMAT_KEY    "format"
-#define FORMAT_PLAIN  "gba-bsf contexts 2" /* sealed in the meta table: proves format and key at start */
+#define FORMAT_PLAIN  "gba-bsf contexts 3" /* sealed in the meta table: proves format and key at start */
+#define TAG_KEY	      "tag" /* in the meta table: sealed key of the IMPIs' tags */
 #define REC_ON_STACK  1024 /* records up to this are unsealed without an allocation */
 
 enum gba_err ctx_lmdb_err(int rc)
@@ -37,12 +39,11 @@ enum gba_err ctx_lmdb_err(int rc)
 static enum gba_err lmdb_put(struct ctx_store *base, TALLOC_CTX *mem_ctx, const struct ctx *ctx, ctx_put_done done, void *arg)
 {
 	struct ctx_lmdb *store = (struct ctx_lmdb *)base;
-	size_t n = ctx_rec_size(ctx);
-	uint8_t plain[CTX_REC_MAX];
+	size_t n = ctx_record_size(ctx);
 	struct put_job *job;
 	enum gba_err err;
 
-	job = talloc_size(mem_ctx, sizeof(*job) + n + SEAL_OVERHEAD);
+	job = talloc_size(mem_ctx, sizeof(*job) + n);
 	if (job == NULL)
 		return GBA_E_NOMEM;
 	memcpy(job->ref.rand, ctx->rand, RAND_LEN);
@@ -52,32 +53,72 @@ static enum gba_err lmdb_put(struct ctx_store *base, TALLOC_CTX *mem_ctx, const 
 	job->arg = arg;
 	job->err = GBA_OK;
 	job->place = 0;
-	job->sealed_n = n + SEAL_OVERHEAD;
-	ctx_rec_write(ctx, plain);
-	err = seal(store->kek, BYTES(ctx->rand, RAND_LEN), BYTES(plain, n), job->sealed);
-	secret_wipe(plain, n);
+	job->record_n = n;
+	err = ctx_record_write(store, ctx, job->record);
 	if (err != GBA_OK)
 		return err;
 	return ctx_writer_add(store, job);
 }
 
-/* Unseal a record that lies in the map; the copy leaves only when it is alive at `now`. */
-static enum gba_err open_record(struct ctx_lmdb *store, TALLOC_CTX *mem_ctx, const uint8_t *rand, MDB_val sealed,
-				struct ctx **_ctx)
+void ctx_tag(const struct ctx_lmdb *store, struct bytes impi, uint8_t out[TAG_LEN])
 {
-	uint8_t small[REC_ON_STACK], *plain = small;
-	size_t n = sealed.mv_size - SEAL_OVERHEAD;
-	struct ctx ctx, *copy;
+	uint8_t mac[HASH_MAX];
+
+	hmac_pieces(HASH_SHA256, BYTES(store->tag_key, TAG_KEY_LEN), &impi, 1, mac);
+	memcpy(out, mac, TAG_LEN);
+}
+
+size_t ctx_record_size(const struct ctx *ctx)
+{
+	return CLEAR_LEN + ctx_rec_size(ctx) + SEAL_OVERHEAD;
+}
+
+enum gba_err ctx_record_write(struct ctx_lmdb *store, const struct ctx *ctx, uint8_t *out)
+{
+	size_t n = ctx_rec_size(ctx);
+	uint8_t plain[CTX_REC_MAX];
 	enum gba_err err;
 
-	if (sealed.mv_size < SEAL_OVERHEAD + CTX_REC_FIXED || n > CTX_REC_MAX)
+	memcpy(out, ctx->rand, RAND_LEN);
+	ctx_tag(store, ctx->impi, out + RAND_LEN);
+	ctx_rec_write(ctx, plain);
+	err = seal(store->kek, BYTES(out, CLEAR_LEN), BYTES(plain, n), out + CLEAR_LEN);
+	secret_wipe(plain, n);
+	return err;
+}
+
+enum gba_err ctx_record_split(const MDB_val *value, const uint8_t **_rand, const uint8_t **_tag, struct bytes *_sealed)
+{
+	const uint8_t *p = value->mv_data;
+
+	if (value->mv_size < CLEAR_LEN + SEAL_OVERHEAD + CTX_REC_FIXED ||
+	    value->mv_size > CLEAR_LEN + SEAL_OVERHEAD + CTX_REC_MAX)
 		return GBA_E_CORRUPT;
+	*_rand = p;
+	*_tag = p + RAND_LEN;
+	*_sealed = BYTES(p + CLEAR_LEN, value->mv_size - CLEAR_LEN);
+	return GBA_OK;
+}
+
+enum gba_err ctx_record_open(struct ctx_lmdb *store, TALLOC_CTX *mem_ctx, const MDB_val *value, struct ctx **_ctx)
+{
+	uint8_t small[REC_ON_STACK], *plain = small;
+	const uint8_t *rand, *tag;
+	struct ctx ctx, *copy;
+	struct bytes sealed;
+	enum gba_err err;
+	size_t n;
+
+	err = ctx_record_split(value, &rand, &tag, &sealed);
+	if (err != GBA_OK)
+		return err;
+	n = sealed.n - SEAL_OVERHEAD;
 	if (n > sizeof(small)) {
 		plain = talloc_size(mem_ctx, n);
 		if (plain == NULL)
 			return GBA_E_NOMEM;
 	}
-	err = unseal(store->kek, BYTES(rand, RAND_LEN), BYTES(sealed.mv_data, sealed.mv_size), plain);
+	err = unseal(store->kek, BYTES(rand, CLEAR_LEN), sealed, plain);
 	if (err == GBA_OK)
 		err = ctx_rec_read(rand, BYTES(plain, n), &ctx);
 	if (err == GBA_OK) {
@@ -105,21 +146,13 @@ static enum gba_err alive_only(struct ctx *ctx, time_t now, struct ctx **_ctx)
 	return GBA_OK;
 }
 
-/* A record is the RAND, then what is sealed. */
 static enum gba_err find_in(struct ctx_lmdb *store, TALLOC_CTX *mem_ctx, MDB_txn *txn, uint64_t place, struct ctx **_ctx)
 {
 	MDB_val key = { sizeof(place), &place }, value;
-	const uint8_t *rand;
 	int rc;
 
 	rc = mdb_get(txn, store->records, &key, &value);
-	if (rc != 0)
-		return ctx_lmdb_err(rc);
-	if (value.mv_size < RAND_LEN)
-		return GBA_E_CORRUPT;
-	rand = value.mv_data;
-	value = (MDB_val){ value.mv_size - RAND_LEN, (uint8_t *)value.mv_data + RAND_LEN };
-	return open_record(store, mem_ctx, rand, value, _ctx);
+	return rc == 0 ? ctx_record_open(store, mem_ctx, &value, _ctx) : ctx_lmdb_err(rc);
 }
 
 static enum gba_err find_at(struct ctx_lmdb *store, TALLOC_CTX *mem_ctx, uint64_t place, struct ctx **_ctx)
@@ -194,6 +227,7 @@ static int store_destroy(struct ctx_lmdb *store)
 		mdb_env_close(store->env);
 	ctx_index_free(store->by_rand);
 	ctx_index_free(store->by_tmpi);
+	SECRET_WIPE(store->tag_key);
 	return 0;
 }
 
@@ -201,6 +235,7 @@ static const struct ctx_store_ops lmdb_ops = {
 	.put = lmdb_put,
 	.find = lmdb_find,
 	.find_tmpi = lmdb_find_tmpi,
+	.revise = ctx_lmdb_revise,
 	.count = lmdb_count,
 	.usable = lmdb_usable,
 	.close = lmdb_close,
@@ -225,6 +260,28 @@ static enum gba_err format_check(struct ctx_lmdb *store, MDB_txn *txn, MDB_dbi m
 	if (rc != MDB_NOTFOUND)
 		return ctx_lmdb_err(rc);
 	err = seal(store->kek, about, plain, sealed);
+	value = (MDB_val){ sizeof(sealed), sealed };
+	return err != GBA_OK ? err : ctx_lmdb_err(mdb_put(txn, meta, &key, &value, 0));
+}
+
+/* The key of the tags: made on the first start. */
+static enum gba_err tag_key_load(struct ctx_lmdb *store, MDB_txn *txn, MDB_dbi meta)
+{
+	MDB_val key = { sizeof(TAG_KEY) - 1, (void *)TAG_KEY }, value;
+	uint8_t sealed[TAG_KEY_LEN + SEAL_OVERHEAD];
+	struct bytes about = bytes_of(TAG_KEY);
+	enum gba_err err;
+	int rc;
+
+	rc = mdb_get(txn, meta, &key, &value);
+	if (rc == 0)
+		return value.mv_size == sizeof(sealed)
+			       ? unseal(store->kek, about, BYTES(value.mv_data, value.mv_size), store->tag_key)
+			       : GBA_E_CORRUPT;
+	if (rc != MDB_NOTFOUND)
+		return ctx_lmdb_err(rc);
+	rand_bytes(store->tag_key, TAG_KEY_LEN);
+	err = seal(store->kek, about, BYTES(store->tag_key, TAG_KEY_LEN), sealed);
 	value = (MDB_val){ sizeof(sealed), sealed };
 	return err != GBA_OK ? err : ctx_lmdb_err(mdb_put(txn, meta, &key, &value, 0));
 }
@@ -295,6 +352,8 @@ static enum gba_err tables_check(struct ctx_lmdb *store)
 	err = ctx_lmdb_err(tables_open(store, txn, &meta));
 	if (err == GBA_OK)
 		err = format_check(store, txn, meta);
+	if (err == GBA_OK)
+		err = tag_key_load(store, txn, meta);
 	if (err == GBA_OK)
 		err = ctx_lmdb_err(mdb_stat(txn, store->records, &stat));
 	if (err == GBA_OK)

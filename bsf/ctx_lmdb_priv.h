@@ -32,14 +32,19 @@ struct put_job {
 	ctx_put_done done;
 	void *arg;
 	enum gba_err err;
-	size_t sealed_n;
-	uint8_t sealed[];
+	size_t record_n;
+	uint8_t record[]; /* as it will lie */
 };
+
+#define TAG_LEN	    8 /* [octets] keyed hash of the IMPI: finds a user's contexts without unsealing all */
+#define TAG_KEY_LEN 32
+#define CLEAR_LEN   (RAND_LEN + TAG_LEN) /* of a record: in front of what is sealed, and bound to it */
 
 struct ctx_lmdb {
 	struct ctx_store base;
 	MDB_env *env;
-	MDB_dbi records, expiries; /* order of arrival -> RAND, sealed record; minute -> expiry_ref, many */
+	MDB_dbi records, expiries; /* order of arrival -> RAND, tag, sealed record; minute -> expiry_ref, many */
+	uint8_t tag_key[TAG_KEY_LEN];
 	struct ctx_index *by_rand, *by_tmpi;
 	struct kek *kek;
 	time_t (*now)(void);
@@ -73,6 +78,19 @@ enum gba_err ctx_writer_add(struct ctx_lmdb *store, struct put_job *job);
 bool ctx_tmpi_none(const uint8_t tmpi[CTX_TMPI_LEN]);
 /** The order of arrival as a number. */
 uint64_t ctx_ref_order(const struct expiry_ref *ref);
+/** What a record's value holds, if it is one of ours. @param _sealed  view */
+enum gba_err ctx_record_split(const MDB_val *value, const uint8_t **_rand, const uint8_t **_tag, struct bytes *_sealed);
+/** Unseal a record that lies in the map: a copy below mem_ctx. */
+enum gba_err ctx_record_open(struct ctx_lmdb *store, TALLOC_CTX *mem_ctx, const MDB_val *value, struct ctx **_ctx);
+/** Write the record of ctx as it lies in the store: ctx_record_size() octets. */
+size_t ctx_record_size(const struct ctx *ctx);
+enum gba_err ctx_record_write(struct ctx_lmdb *store, const struct ctx *ctx, uint8_t *out);
+void ctx_tag(const struct ctx_lmdb *store, struct bytes impi, uint8_t out[TAG_LEN]);
+/** revise() of the interface. */
+enum gba_err ctx_lmdb_revise(struct ctx_store *base, const struct ctx_revision *revisions, size_t n, ctx_revised each, void *arg);
+/** A write failed: say so, and go on as that allows. @return what to tell the caller */
+enum gba_err ctx_write_error(struct ctx_lmdb *store, int rc);
+int ctx_commit(struct ctx_lmdb *store, MDB_txn *txn);
 /** The row for an LMDB return code. */
 enum gba_err ctx_lmdb_err(int rc);
 

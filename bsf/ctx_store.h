@@ -6,11 +6,22 @@
 
 #include "bsf/ctx.h"
 
+#define CTX_REVISIONS_MAX 256
+
 struct ctx_store;
 
 /** The outcome of a put, once: GBA_OK means that the context survives what the store promises to survive. Called from a
  * thread of the store or, before put returns, from the caller's; must not block. */
 typedef void (*ctx_put_done)(void *arg, enum gba_err err);
+
+/** What has changed for a user: its contexts end, or their USS lists become this one. */
+struct ctx_revision {
+	struct bytes impi;
+	bool drop;
+	struct bytes uss; /* not drop: packed by uss_pack(), at most CTX_USS_MAX octets */
+};
+/** A context that revision i has touched. Called from revise()'s thread, before it returns. */
+typedef void (*ctx_revised)(void *arg, size_t i, const uint8_t rand[RAND_LEN]);
 
 struct ctx_store_ops {
 	/** Store a new context; ctx may go when this returns.
@@ -26,6 +37,13 @@ struct ctx_store_ops {
 	/** The context whose run made this TMPI; its errors as find. The caller verifies the TMPI's other octets. */
 	enum gba_err (*find_tmpi)(struct ctx_store *store, TALLOC_CTX *mem_ctx, const uint8_t tmpi[CTX_TMPI_LEN], time_t now,
 				  struct ctx **_ctx);
+	/** Revocation and changed permissions (Y.3056 9.2.2, 9.4.1): carry out the revisions on every context whose put was
+	 * acknowledged before the call, wherever it was put; when this returns, find sees it so on every node of a pool, and it is
+	 * as durable as a put. Several at once cost little more than one. Puts and finds go on meanwhile. Blocks, up to seconds with
+	 * millions of contexts: never from a thread that serves requests. Claims (CTX_CLAIM) of the user go with drop.
+	 * @param n  at most CTX_REVISIONS_MAX; no IMPI twice
+	 * @retval GBA_E_IO, GBA_E_NOMEM, GBA_E_NOSPACE, GBA_E_UNREACHABLE  not all are done: repeat it */
+	enum gba_err (*revise)(struct ctx_store *store, const struct ctx_revision *revisions, size_t n, ctx_revised each, void *arg);
 	/** Contexts held, for the gauge. */
 	uint64_t (*count)(struct ctx_store *store);
 	/** Can it acknowledge a put now? For /readyz. */

@@ -28,7 +28,7 @@ static bool disk_full(struct ctx_lmdb *store)
 	return vfs.f_bavail * vfs.f_frsize < 1024 * 1024;
 }
 
-static enum gba_err write_error(struct ctx_lmdb *store, int rc)
+enum gba_err ctx_write_error(struct ctx_lmdb *store, int rc)
 {
 	enum gba_err err = ctx_lmdb_err(rc);
 	struct log_about about = { .iface = "local", .result = err };
@@ -142,7 +142,7 @@ static int put_expiry(struct ctx_lmdb *store, MDB_txn *txn, struct put_job *job)
 static int put_one(struct ctx_lmdb *store, MDB_txn *txn, struct put_job *job)
 {
 	uint64_t place = store->order + 1;
-	MDB_val key = { sizeof(place), &place }, value = { RAND_LEN + job->sealed_n, NULL };
+	MDB_val key = { sizeof(place), &place }, value = { job->record_n, NULL };
 	int rc;
 
 	job->err = ctx_index_add(store->by_rand, hash_of_rand(&job->ref), place);
@@ -152,8 +152,7 @@ static int put_one(struct ctx_lmdb *store, MDB_txn *txn, struct put_job *job)
 	rc = mdb_put(txn, store->records, &key, &value, MDB_APPEND | MDB_RESERVE);
 	if (rc != 0)
 		return rc;
-	memcpy(value.mv_data, job->ref.rand, RAND_LEN);
-	memcpy((uint8_t *)value.mv_data + RAND_LEN, job->sealed, job->sealed_n);
+	memcpy(value.mv_data, job->record, job->record_n);
 	return put_expiry(store, txn, job);
 }
 
@@ -219,7 +218,7 @@ static int purge_some(struct ctx_lmdb *store, MDB_txn *txn, size_t max, size_t *
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-static int commit(struct ctx_lmdb *store, MDB_txn *txn)
+int ctx_commit(struct ctx_lmdb *store, MDB_txn *txn)
 {
 	uint64_t started = clock_mono_us();
 	MDB_stat stat;
@@ -254,7 +253,7 @@ static int write_all(struct ctx_lmdb *store, struct put_job *jobs)
 	for (job = jobs; job != NULL && rc == 0; job = job->next)
 		rc = put_one(store, txn, job);
 	if (rc == 0)
-		return commit(store, txn);
+		return ctx_commit(store, txn);
 	mdb_txn_abort(txn);
 	return rc;
 }
@@ -268,7 +267,7 @@ static void write_batch(struct ctx_lmdb *store, struct put_job *jobs)
 	rc = write_all(store, jobs);
 	index_finish(store, jobs, rc == 0);
 	if (rc != 0)
-		err = write_error(store, rc);
+		err = ctx_write_error(store, rc);
 	else
 		atomic_store(&store->full, false);
 	for (; jobs != NULL; jobs = next) {
@@ -292,9 +291,9 @@ static bool purge(struct ctx_lmdb *store)
 	if (rc != 0 || removed == 0)
 		mdb_txn_abort(txn);
 	else
-		rc = commit(store, txn);
+		rc = ctx_commit(store, txn);
 	if (rc != 0) {
-		write_error(store, rc);
+		ctx_write_error(store, rc);
 		return false;
 	}
 	forget_purged(store, removed);

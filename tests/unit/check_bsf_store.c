@@ -410,6 +410,118 @@ START_TEST(index_agrees_with_a_list)
 }
 END_TEST
 
+/* ---- revisions ---- */
+
+#define USERS 300
+
+struct touched {
+	unsigned int per_revision[CTX_REVISIONS_MAX], all;
+};
+
+static void on_revised(void *arg, size_t i, const uint8_t rand[RAND_LEN])
+{
+	struct touched *touched = arg;
+
+	(void)rand;
+	touched->per_revision[i]++;
+	touched->all++;
+}
+
+static const char *impi_of(uint32_t user)
+{
+	return talloc_asprintf(test_ctx, "%015u@ims.mnc001.mcc001.3gppnetwork.org", 10100000 + user);
+}
+
+/* Two contexts and a claim for each user; the first is 3 * user. */
+static struct ctx_store *filled_store(void)
+{
+	struct ctx_store *store;
+	uint32_t i;
+
+	fresh_dir();
+	store = open_store(16, CTX_SYNC_PROCESS);
+	for (i = 0; i < 3 * USERS; i++) {
+		struct ctx ctx = make_ctx(i + 1, 1000);
+
+		ctx.impi = bytes_of(impi_of(i / 3));
+		if (i % 3 == 2)
+			ctx.type = CTX_CLAIM;
+		ck_assert_err(put(store, &ctx), GBA_OK);
+	}
+	return store;
+}
+
+static void check_user(struct ctx_store *store, uint32_t user, enum gba_err want, const char *uss)
+{
+	struct ctx *found;
+	uint32_t k;
+
+	for (k = 0; k < 3; k++) {
+		struct ctx ctx = make_ctx(3 * user + k + 1, 1);
+
+		ck_assert_err(find(store, 3 * user + k + 1, T0, &found), want);
+		if (want == GBA_OK) {
+			ck_assert_bytes(found->uss, bytes_of(uss), "USS list");
+			ck_assert_bytes(BYTES(found->ks, 32), BYTES(ctx.ks, 32), "Ks");
+		}
+		ck_assert_err(store->ops->find_tmpi(store, test_ctx, ctx.tmpi, T0, &found), want);
+	}
+}
+
+START_TEST(revisions_touch_their_users_alone)
+{
+	struct ctx_revision revisions[] = { { .impi = bytes_of(impi_of(7)), .drop = true },
+					    { .impi = bytes_of(impi_of(8)), .uss = bytes_of("longer than what stood there") },
+					    { .impi = bytes_of("nobody@nowhere.example"), .drop = true } };
+	struct ctx_store *store = filled_store();
+	struct touched touched = { .all = 0 };
+	int again;
+
+	ck_assert_err(store->ops->revise(store, revisions, 3, on_revised, &touched), GBA_OK);
+	ck_assert_uint_eq(touched.per_revision[0], 3);
+	ck_assert_uint_eq(touched.per_revision[1], 3);
+	ck_assert_uint_eq(touched.all, 6);
+	for (again = 0; again < 2; again++) { /* the second time after a restart */
+		check_user(store, 6, GBA_OK, "");
+		check_user(store, 7, GBA_E_BTID_UNKNOWN, NULL);
+		check_user(store, 8, GBA_OK, "longer than what stood there");
+		check_user(store, 9, GBA_OK, "");
+		ck_assert_uint_eq(store->ops->count(store), 3 * USERS - 3);
+		store->ops->close(store);
+		store = open_store(16, CTX_SYNC_PROCESS);
+	}
+	revisions[1].uss = BYTES("", 0);
+	ck_assert_err(store->ops->revise(store, revisions, 2, NULL, NULL), GBA_OK);
+	check_user(store, 8, GBA_OK, "");
+	store->ops->close(store);
+	remove_dir();
+}
+END_TEST
+
+START_TEST(many_revisions_at_once)
+{
+	struct ctx_revision revisions[CTX_REVISIONS_MAX];
+	struct ctx_store *store = filled_store();
+	struct touched touched = { .all = 0 };
+	uint32_t i;
+
+	for (i = 0; i < CTX_REVISIONS_MAX; i++)
+		revisions[i] = (struct ctx_revision){ .impi = bytes_of(impi_of(i)), .drop = i % 2 == 0, .uss = bytes_of("x") };
+	ck_assert_err(store->ops->revise(store, revisions, CTX_REVISIONS_MAX, on_revised, &touched), GBA_OK);
+	for (i = 0; i < CTX_REVISIONS_MAX; i++)
+		ck_assert_uint_eq(touched.per_revision[i], 3);
+	for (i = 0; i < USERS; i++)
+		check_user(store, i, i < CTX_REVISIONS_MAX && i % 2 == 0 ? GBA_E_BTID_UNKNOWN : GBA_OK,
+			   i < CTX_REVISIONS_MAX ? "x" : "");
+	now = T0 + 100000; /* the expiry index has lines of contexts that went before */
+	for (i = 0; i < 2000 && store->ops->count(store) > 0; i++)
+		usleep(10000);
+	ck_assert_uint_eq(store->ops->count(store), 0);
+	store->ops->close(store);
+	remove_dir();
+}
+END_TEST
+
 /* ---- records ---- */
 
 static const struct {
@@ -499,6 +611,8 @@ int main(void)
 	tcase_add_test(tc, other_key_is_refused);
 	tcase_add_test(tc, index_agrees_with_a_list);
 	tcase_add_test(tc, file_holds_no_key);
+	tcase_add_test(tc, revisions_touch_their_users_alone);
+	tcase_add_test(tc, many_revisions_at_once);
 	tcase_add_loop_test(tc, damaged_record_is_refused, 0, sizeof(damage_rows) / sizeof(damage_rows[0]));
 	tcase_add_test(tc, uss_list_survives_packing);
 	tcase_add_test(tc, tmpi_index_reads_only_tmpis);
