@@ -8,8 +8,6 @@
 #include "crypto/hash.h"
 #include "hss-stub/mapping/mapping_priv.h"
 
-#define PSEUDONYM_KEY_LEN 32
-
 static enum gba_err secret_read(struct mapping *m, struct bytes about)
 {
 	struct db_stmt *stmt = NULL;
@@ -54,7 +52,7 @@ static enum gba_err secret_make(struct mapping *m, struct bytes about)
 /* Two nodes that start at once end up with the same secret: made under the write lock. */
 static enum gba_err secret_open(struct mapping *m)
 {
-	struct bytes about = bytes_of("pseudonym");
+	struct bytes about = bytes_of(REALM_SECRET_PSEUDONYM);
 	enum gba_err err = secret_read(m, about);
 
 	if (err != GBA_E_NOT_FOUND)

@@ -30,6 +30,9 @@ enum gba_err mapping_open(TALLOC_CTX *mem_ctx, const char *database, struct kek 
 			  const char **_error);
 /** Subscribers through the same handle: what is done to them between begin and commit is part of the transaction. */
 struct sub_store *mapping_subscribers(struct mapping *m);
+/** Seal with the key-encryption key in use what an older one sealed in the records, in many small transactions.
+ * @param _sealed  values sealed again  @param _left  changed by others meanwhile: call again */
+enum gba_err mapping_reseal(struct mapping *m, uint64_t *_sealed, uint64_t *_left);
 /** Changes when another handle has committed. */
 int64_t mapping_version(struct mapping *m);
 

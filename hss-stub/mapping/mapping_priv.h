@@ -8,7 +8,9 @@
 #include "hss-stub/mapping/rules.h"
 #include "store/db.h"
 
-#define STATEMENTS_MAX 256
+#define STATEMENTS_MAX	       256
+#define PSEUDONYM_KEY_LEN      32
+#define REALM_SECRET_PSEUDONYM "pseudonym"
 
 struct mapping {
 	struct sub_store *subs;
@@ -65,6 +67,10 @@ enum gba_err record_row(struct mapping *m, TALLOC_CTX *mem_ctx, const struct rec
 			struct record **_rec);
 /** "id, rev, created, changed, ..." */
 char *record_columns(TALLOC_CTX *ctx, const struct record_kind *kind);
+/** What a sealed value is bound to: moved to another record or member it does not open. */
+#define RECORD_ABOUT_MAX 96
+struct bytes record_seal_about(const struct record_kind *kind, int64_t id, const struct field *field,
+			       char about[RECORD_ABOUT_MAX]);
 bool field_stored(const struct field *field);
 /** The role's scope with the parameter ?number for the actor's id; "" for all. NULL: nothing is visible. */
 char *record_scope(TALLOC_CTX *ctx, const struct record_kind *kind, enum actor_role role, int number);

@@ -73,17 +73,16 @@ char *record_scope(TALLOC_CTX *ctx, const struct record_kind *kind, enum actor_r
 	return text;
 }
 
-/* What a sealed value is bound to: moved to another record or member it does not open. */
-static struct bytes seal_about(const struct record *rec, const struct field *field, char about[96])
+struct bytes record_seal_about(const struct record_kind *kind, int64_t id, const struct field *field, char about[RECORD_ABOUT_MAX])
 {
-	snprintf(about, 96, "%s/%lld/%s", rec->kind->name, (long long)rec->id, field->name);
+	snprintf(about, RECORD_ABOUT_MAX, "%s/%lld/%s", kind->name, (long long)id, field->name);
 	return bytes_of(about);
 }
 
 static enum gba_err value_unseal(struct mapping *m, struct record *rec, const struct field *field, struct bytes sealed,
 				 struct bytes *_clear)
 {
-	char about[96];
+	char about[RECORD_ABOUT_MAX];
 	uint8_t *clear;
 	enum gba_err err;
 
@@ -96,7 +95,7 @@ static enum gba_err value_unseal(struct mapping *m, struct record *rec, const st
 	if (clear == NULL)
 		return GBA_E_NOMEM;
 	secret_guard_chunk(clear);
-	err = unseal(m->kek, seal_about(rec, field, about), sealed, clear);
+	err = unseal(m->kek, record_seal_about(rec->kind, rec->id, field, about), sealed, clear);
 	if (err == GBA_OK)
 		*_clear = BYTES(clear, sealed.n - SEAL_OVERHEAD);
 	return err;
@@ -195,7 +194,7 @@ static enum gba_err bind_sealed(struct mapping *m, struct db_stmt *stmt, int num
 				const struct field *field)
 {
 	struct bytes clear = rec->v[field - rec->kind->fields].t;
-	char about[96];
+	char about[RECORD_ABOUT_MAX];
 	uint8_t *sealed;
 	enum gba_err err;
 
@@ -204,7 +203,7 @@ static enum gba_err bind_sealed(struct mapping *m, struct db_stmt *stmt, int num
 		return GBA_OK;
 	}
 	sealed = talloc_size(m, clear.n + SEAL_OVERHEAD);
-	err = sealed != NULL ? seal(m->kek, seal_about(rec, field, about), clear, sealed) : GBA_E_NOMEM;
+	err = sealed != NULL ? seal(m->kek, record_seal_about(rec->kind, rec->id, field, about), clear, sealed) : GBA_E_NOMEM;
 	if (err == GBA_OK)
 		db_bind_blob(stmt, number, BYTES(sealed, clear.n + SEAL_OVERHEAD));
 	talloc_free(sealed);

@@ -4,6 +4,7 @@
 
 #include "cli/progress.h"
 #include "hss-stub/hss.h"
+#include "hss-stub/mapping/mapping.h"
 #include "hss-stub/sub_store.h"
 #include "store/db.h"
 #include "tools/gba-ctl/ctl.h"
@@ -32,6 +33,7 @@ static const struct cli_opt retire_opts[] = {
 struct resealing {
 	struct ctl *ctl;
 	struct sub_store *store;
+	struct mapping *mapping;
 	struct kek *kek;
 	struct progress progress;
 	uint64_t seen, sealed, left; /* rows; left: changed by others meanwhile */
@@ -100,6 +102,17 @@ static enum gba_err reseal_pass(struct resealing *r)
 	return err;
 }
 
+/* Of the mapping and registration function: few beside the subscribers. */
+static enum gba_err reseal_records(struct resealing *r)
+{
+	uint64_t sealed = 0, left = 0;
+	enum gba_err err = mapping_reseal(r->mapping, &sealed, &left);
+
+	r->sealed += sealed;
+	r->left += left;
+	return ctl_fail_err(r->ctl, err, "records");
+}
+
 /* Until a whole pass finds nothing under an older key: then nobody needs one. */
 static enum gba_err reseal_all(struct resealing *r)
 {
@@ -110,6 +123,8 @@ static enum gba_err reseal_all(struct resealing *r)
 	for (pass = 0; err == GBA_OK && pass < PASSES && before > 0; pass++) {
 		before = r->sealed;
 		err = reseal_pass(r);
+		if (err == GBA_OK)
+			err = reseal_records(r);
 		before = r->sealed - before + r->left;
 	}
 	if (err == GBA_OK && before > 0)
@@ -138,6 +153,8 @@ static enum gba_err reseal_and_retire(struct resealing *r)
 
 	usleep(SETTLE_MS * 1000); /* until then a running node may still seal with the old key */
 	err = hss_kek_open(r->ctl->cli.ctx, r->store, r->ctl->kek, &r->kek, &error); /* as the file is now */
+	if (err == GBA_OK)
+		err = mapping_open(r->ctl->cli.ctx, r->ctl->db, r->kek, &r->mapping, &error);
 	if (err != GBA_OK)
 		return why_fail(&r->ctl->cli.why, err, "%s", error);
 	err = reseal_all(r);
