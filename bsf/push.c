@@ -70,7 +70,8 @@ static void add_all(struct push_set *set, const struct grant_push *what, const s
 struct push_set *push_prepare(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct agents *agents,
 			      const struct permit *permit, const struct application *application, const struct ctx *ctx)
 {
-	struct grant_push what = { .ctx = ctx, .fqdn = bytes_of(application->fqdn), .lifetime = permit != NULL ? permit->lifetime : 0 };
+	struct grant_push what = { .ctx = ctx, .fqdn = bytes_of(application->fqdn),
+				   .lifetime = permit != NULL ? permit->lifetime : 0 };
 	struct push_set *set;
 
 	if (agents == NULL || permit == NULL || permit->push_peer[0] == '\0')

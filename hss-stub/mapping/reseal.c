@@ -80,7 +80,8 @@ static enum gba_err reseal_cells(struct reseal *r, const struct record_kind *kin
 			      kind->table, field->name);
 	err = cells != NULL && sql != NULL ? mapping_stmt(r->m, sql, &select) : GBA_E_NOMEM;
 	if (err == GBA_OK) {
-		sql = talloc_asprintf(r->ctx, "UPDATE %s SET %s = ?2 WHERE id = ?1 AND %s = ?3", kind->table, field->name, field->name);
+		sql = talloc_asprintf(r->ctx, "UPDATE %s SET %s = ?2 WHERE id = ?1 AND %s = ?3", kind->table, field->name,
+				      field->name);
 		err = sql != NULL ? mapping_stmt(r->m, sql, &r->update) : GBA_E_NOMEM;
 	}
 	if (err == GBA_OK)
