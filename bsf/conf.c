@@ -132,6 +132,7 @@ const struct conf_item bsf_conf_items[] = {
 	CONF_U32("store-max", 4096, 4, 1048576, "MiB", struct bsf_conf, store_max, "Size to which the contexts may grow"),
 	CONF_ENUM("store-sync", "full", sync_names, struct bsf_conf, store_sync, "What a context that was acknowledged survives: loss of power, or only the end of the process"),
 	CONF_STR("kek-file", GBA_SYSCONFDIR "/bsf.kek", 1, 255, NULL, struct bsf_conf, kek_file, "Key that seals the contexts; made when absent, mode 0600"),
+	CONF_AUDIT(struct bsf_conf, audit, "audit.log in store-dir"),
 	CONF_STR("metrics-listen", "", 0, 263, http_listen_valid, struct bsf_conf, metrics_listen, "Address for /metrics, /livez, /readyz; empty: none"),
 	CONF_END
 };

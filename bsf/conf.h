@@ -3,6 +3,7 @@
 #ifndef GBA_BSF_CONF_H
 #define GBA_BSF_CONF_H
 
+#include "audit/audit_conf.h"
 #include "conf/conf.h"
 #include "core/ident.h"
 
@@ -31,6 +32,7 @@ struct bsf_naf {
 
 struct bsf_conf {
 	struct conf_common common;
+	struct audit_items audit;
 	const char *name; /* FQDN: realm of the Digest, right part of every B-TID */
 	uint32_t key_lifetime;
 	uint32_t digest; /* enum bsf_digest */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bsf.fdx: load and unload. */
+#include <sys/stat.h>
+
 #include "bsf/glue.h"
 #include "bsf/node.h"
 #include "bsf/rpb.h"
@@ -17,6 +19,7 @@ static struct {
 	struct agents *agents;
 	struct declared *declared;
 	struct node *node;
+	struct audit *audit;
 	struct bsf_zn *zn;
 } ext;
 
@@ -42,9 +45,22 @@ static enum gba_err diameter_resolve(struct conf_error *_error)
 	if (err == GBA_OK)
 		err = bsf_rpb_resolve();
 	if (err == GBA_OK)
-		err = bsf_rpa_new(ext.root, ext.conf, &ext.agents);
+		err = bsf_rpa_new(ext.root, ext.conf, ext.audit, &ext.agents);
 	if (err != GBA_OK)
 		snprintf(_error->text, sizeof(_error->text), "dictionary: load dict_gba.fdx before bsf.fdx");
+	return err;
+}
+
+static enum gba_err audit_start(struct conf_error *_error)
+{
+	const char *why = "out of memory", *beside = talloc_asprintf(ext.root, "%s/audit.log", ext.conf->store_dir);
+	enum gba_err err = GBA_E_NOMEM;
+
+	(void)mkdir(ext.conf->store_dir, 0700); /* at the first start; the store says what is wrong with it */
+	if (beside != NULL)
+		err = audit_open_items(ext.root, &ext.conf->audit, beside, ext.conf->name, &ext.audit, &why);
+	if (err != GBA_OK)
+		snprintf(_error->text, sizeof(_error->text), "%s", why);
 	return err;
 }
 
@@ -55,6 +71,8 @@ static enum gba_err start(const char *path, struct conf_error *_error)
 	enum gba_err err;
 
 	err = conf_read(path, _error);
+	if (err == GBA_OK)
+		err = audit_start(_error);
 	if (err == GBA_OK)
 		err = diameter_resolve(_error);
 	if (err != GBA_OK)
@@ -67,7 +85,7 @@ static enum gba_err start(const char *path, struct conf_error *_error)
 	if (err == GBA_OK) {
 		parts = (struct grant_parts){ ext.conf, node_store(ext.node), ext.declared, bsf_conf_any_single(ext.conf) };
 		why = "Zn cannot be served";
-		err = bsf_zn_start(ext.root, &parts, &ext.zn);
+		err = bsf_zn_start(ext.root, &parts, ext.audit, &ext.zn);
 	}
 	if (err != GBA_OK)
 		snprintf(_error->text, sizeof(_error->text), "%s", why);
@@ -83,6 +101,7 @@ static void stop(void)
 	dia_requests_stop();
 	if (ext.node != NULL)
 		node_stop(ext.node);
+	audit_close(ext.audit);
 	talloc_free(ext.root);
 	memset(&ext, 0, sizeof(ext));
 }

@@ -141,7 +141,8 @@ static enum gba_err grant_new(TALLOC_CTX *mem_ctx, const struct bsf_naf *naf, co
 	grant->created = ctx->created;
 	grant->expires = expiry_of(ctx, naf->key_lifetime);
 	grant->type = ctx->type;
-	grant->impi = naf->impi_allowed ? ctx->impi : BYTES_NONE; /* ctx is below mem_ctx, as the grant is */
+	grant->owner = ctx->impi; /* ctx is below mem_ctx, as the grant is */
+	grant->impi = naf->impi_allowed ? ctx->impi : BYTES_NONE;
 	*_grant = grant;
 	return GBA_OK;
 }
@@ -186,11 +187,11 @@ enum gba_err grant_for_push(TALLOC_CTX *mem_ctx, const struct grant_push *what, 
 		return GBA_E_NOT_AUTHORIZED;
 	if (what->lifetime != 0 && what->ctx->created + (time_t)what->lifetime < grant->expires)
 		grant->expires = what->ctx->created + (time_t)what->lifetime;
-	if (grant->impi.p != NULL) { /* ctx goes before the push does */
-		grant->impi.p = talloc_memdup(grant, grant->impi.p, grant->impi.n);
-		if (grant->impi.p == NULL)
-			return GBA_E_NOMEM;
-	}
+	grant->owner.p = talloc_memdup(grant, grant->owner.p, grant->owner.n); /* ctx goes before the push does */
+	if (grant->owner.p == NULL)
+		return GBA_E_NOMEM;
+	if (grant->impi.p != NULL)
+		grant->impi = grant->owner;
 	*_grant = grant;
 	return GBA_OK;
 }

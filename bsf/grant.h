@@ -24,6 +24,7 @@ struct grant {
 	time_t created, expires;
 	enum ctx_type type;
 	struct bytes impi; /* absent: not for this NAF */
+	struct bytes owner; /* whose key it is: for the audit log, not for the NAF */
 	struct bytes uss;  /* XML, root ussList; absent: none to give */
 	bool declared;	   /* the NAF has declared something, and this holds now */
 	struct declaration declaration;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "bsf/glue.h"
+#include "bsf/release.h"
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/trace.h"
@@ -14,6 +15,7 @@
 
 struct rpa {
 	struct agents base;
+	struct audit *audit;
 	const struct bsf_conf *conf;
 	struct metric *m_pushed, *m_push_failed, *m_revoked, *m_revoke_failed;
 };
@@ -92,8 +94,12 @@ static void rpa_push(struct agents *agents, const struct push *push)
 			       .uss = grant->uss, .token_use = push->single ? Y3056_SINGLE : Y3056_MULTIPLE };
 	char texts[Y3056_GSID_MAX][GSID_TEXT];
 	struct bytes gsids[Y3056_GSID_MAX];
+	const struct release release = { .act = "rpa.push", .naf = push->peer, .btid = push->btid, .naf_id = push->naf_id,
+					 .grant = grant, .corr = push->corr };
 	size_t i;
 
+	if (release_note(((struct rpa *)agents)->audit, &release, GBA_OK) != GBA_OK)
+		return; /* the agent asks when the device comes, and is told then */
 	tpr.gsids = (struct dia_list){ gsids, push->gsid_n < Y3056_GSID_MAX ? push->gsid_n : Y3056_GSID_MAX };
 	for (i = 0; i < tpr.gsids.n; i++) {
 		snprintf(texts[i], GSID_TEXT, "%" PRIu32, push->gsids[i]);
@@ -129,7 +135,7 @@ static void rpa_revoke(struct agents *agents, const struct revocation *revocatio
 	}
 }
 
-enum gba_err bsf_rpa_new(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct agents **_agents)
+enum gba_err bsf_rpa_new(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct audit *audit, struct agents **_agents)
 {
 	static const char pushes[] = "gba_bsf_pushes_total", revocations[] = "gba_bsf_revocations_total";
 	static const char push_help[] = "Tokens pushed to agents", revocation_help[] = "Revocation notices sent to agents";
@@ -143,6 +149,7 @@ enum gba_err bsf_rpa_new(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struc
 	if (rpa == NULL)
 		return GBA_E_NOMEM;
 	dia_app_optional(rpa_tpr_cmd.app);
+	rpa->audit = audit;
 	rpa->base = (struct agents){ rpa_able, rpa_push, rpa_revoke };
 	rpa->conf = conf;
 	rpa->m_pushed = metric_get(pushes, push_help, METRIC_COUNTER, "result=\"taken\"");

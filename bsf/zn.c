@@ -3,6 +3,7 @@
 #include "dia/zn.h"
 
 #include "bsf/glue.h"
+#include "bsf/release.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/metrics.h"
@@ -11,6 +12,7 @@
 
 struct bsf_zn {
 	struct grant_parts parts;
+	struct audit *audit;
 	struct dia_service *service;
 	struct metric *m_seconds, *m_results[GBA_ERR_COUNT];
 };
@@ -131,11 +133,20 @@ static enum gba_err decide(struct zn_call *call)
 	return err;
 }
 
+static enum gba_err released(const struct zn_call *call, enum gba_err err)
+{
+	const struct release release = { .act = "zn.key", .naf = call->naf, .btid = call->bir.btid, .naf_id = call->bir.naf_id,
+					 .grant = err == GBA_OK ? call->grant : NULL, .corr = call->corr };
+
+	return release_note(call->zn->audit, &release, err);
+}
+
 static void answer(struct zn_call *call, enum gba_err err)
 {
 	struct bsf_zn *zn = call->zn;
 	uint64_t started_us = call->started_us;
 
+	err = released(call, err);
 	if (err == GBA_OK)
 		bia_fill(call->grant, &call->bia);
 	log_decision(call, err); /* before the answer goes: the views end with the request */
@@ -197,7 +208,7 @@ static void metrics_make(struct bsf_zn *zn)
 	zn->m_seconds = metric_get("gba_bsf_zn_seconds", "From a request on Zn to its answer", METRIC_HISTOGRAM, "");
 }
 
-enum gba_err bsf_zn_start(TALLOC_CTX *mem_ctx, const struct grant_parts *parts, struct bsf_zn **_zn)
+enum gba_err bsf_zn_start(TALLOC_CTX *mem_ctx, const struct grant_parts *parts, struct audit *audit, struct bsf_zn **_zn)
 {
 	struct bsf_zn *zn = talloc_zero(mem_ctx, struct bsf_zn);
 	enum gba_err err;
@@ -205,6 +216,7 @@ enum gba_err bsf_zn_start(TALLOC_CTX *mem_ctx, const struct grant_parts *parts, 
 	if (zn == NULL)
 		return GBA_E_NOMEM;
 	zn->parts = *parts;
+	zn->audit = audit;
 	metrics_make(zn);
 	err = dia_serve(zn, &zn_bir_cmd, on_bir, zn, &zn->service);
 	if (err != GBA_OK) {

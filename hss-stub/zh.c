@@ -136,6 +136,8 @@ static enum gba_err audit(const struct zh_call *call, enum gba_err err)
 		corr_from_rand(call->job->vector.rand, corr);
 		entry.corr = corr;
 	}
+	if (err != GBA_OK && err != GBA_E_DENIED && err != GBA_E_AUTS)
+		return err; /* an unknown user is nobody's secret, and a flood of them must not fill the disk */
 	noted = audit_note(call->zh->audit, &entry);
 	return err == GBA_OK ? noted : err;
 }
