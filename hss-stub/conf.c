@@ -44,6 +44,7 @@ const struct conf_item hss_conf_items[] = {
 		 "Memory for subscribers in use, about 500 octets each"),
 	CONF_GROUPS("bsfs", "", 0, 256, bsf_items, struct hss_bsf, struct hss_conf, bsfs,
 		    "BSFs that may ask; any other is refused with 5402"),
+	API_CONF_ITEMS(struct hss_conf, api),
 	CONF_END
 };
 
@@ -74,6 +75,10 @@ enum gba_err hss_conf_check(const void *conf, struct conf_error *_error)
 	enum gba_err err = GBA_OK;
 	size_t i, j;
 
+	if (hss->api.listen[0] != '\0' && (hss->api.cert[0] == '\0' || hss->api.key[0] == '\0')) {
+		snprintf(_error->text, sizeof(_error->text), "api-listen: needs api-cert and api-key: the API is HTTPS only");
+		return GBA_E_CONF;
+	}
 	if (hss->lease_max < hss->lease_min) {
 		snprintf(_error->text, sizeof(_error->text), "sqn-lease-max: %u is below sqn-lease (%u)", hss->lease_max,
 			 hss->lease_min);

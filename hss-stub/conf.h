@@ -5,6 +5,7 @@
 
 #include "audit/audit_conf.h"
 #include "conf/conf.h"
+#include "hss-stub/api/api.h"
 
 /** A BSF that may ask, by the Origin-Host the guard has made sure of. */
 struct hss_bsf {
@@ -20,6 +21,7 @@ struct hss_conf {
 	uint32_t lease_min, lease_max; /* [SEQs] */
 	uint32_t queue, cache_mib;
 	struct conf_groups bsfs; /* of struct hss_bsf */
+	struct api_conf api;
 };
 
 extern const struct conf_item hss_conf_items[];

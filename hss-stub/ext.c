@@ -5,15 +5,18 @@
 #include "core/secret.h"
 #include "core/trace.h"
 #include "dia/zh.h"
+#include "hss-stub/api/api.h"
 #include "hss-stub/zh.h"
 #include "http/server.h"
 
 static struct {
 	TALLOC_CTX *root;
 	struct hss_conf *conf;
+	struct kek *kek;
 	struct auc *auc;
 	struct audit *audit;
 	struct hss_zh *zh;
+	struct api *api;
 	struct http_server *metrics;
 } ext;
 
@@ -47,6 +50,16 @@ static enum gba_err audit_start(const char **_why)
 	return audit_open_items(ext.root, &ext.conf->audit, beside, fd_g_config->cnf_diamid, &ext.audit, _why);
 }
 
+static enum gba_err rest_start(const char **_why)
+{
+	const struct api_node node = { ext.conf->database, ext.kek, ext.audit };
+	enum gba_err err = api_start(ext.root, &ext.conf->api, &node, &ext.api, _why);
+
+	if (err == GBA_OK)
+		log_event(LOG_L_INFO, "hss.api", NULL, "REST API on port %u", api_port(ext.api));
+	return err;
+}
+
 static enum gba_err start(const char *path, struct conf_error *_error)
 {
 	const char *why = "load dict_gba.fdx before hss_stub.fdx";
@@ -57,13 +70,15 @@ static enum gba_err start(const char *path, struct conf_error *_error)
 		return err;
 	err = zh_resolve();
 	if (err == GBA_OK)
-		err = hss_open(ext.root, ext.conf, &ext.auc, &why);
+		err = hss_open(ext.root, ext.conf, &ext.kek, &ext.auc, &why);
 	if (err == GBA_OK)
 		err = audit_start(&why);
 	if (err == GBA_OK) {
 		why = "Zh cannot be served";
 		err = hss_zh_start(ext.root, ext.conf, ext.auc, ext.audit, &ext.zh);
 	}
+	if (err == GBA_OK && ext.conf->api.listen[0] != '\0')
+		err = rest_start(&why);
 	if (err == GBA_OK && ext.conf->metrics_listen[0] != '\0')
 		err = http_metrics_start(ext.root, ext.conf->metrics_listen, ready, NULL, &ext.metrics, &why);
 	if (err != GBA_OK)
@@ -75,6 +90,8 @@ static void stop(void)
 {
 	if (ext.metrics != NULL)
 		http_server_stop(ext.metrics, 1000);
+	if (ext.api != NULL)
+		api_stop(ext.api);
 	if (ext.zh != NULL)
 		hss_zh_stop(ext.zh);
 	if (ext.auc != NULL)

@@ -34,7 +34,7 @@ enum gba_err hss_kek_open(TALLOC_CTX *mem_ctx, struct sub_store *store, const ch
 	return err == GBA_OK ? GBA_OK : fail(mem_ctx, err, path, _error);
 }
 
-enum gba_err hss_open(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct auc **_auc, const char **_error)
+enum gba_err hss_open(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct kek **_kek, struct auc **_auc, const char **_error)
 {
 	struct auc_conf auc = { .db_path = conf->database,
 				.lease_min = conf->lease_min,
@@ -49,6 +49,7 @@ enum gba_err hss_open(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct a
 		return err;
 	err = hss_kek_open(mem_ctx, store, conf->kek_file, &auc.kek, _error);
 	talloc_free(store);
+	*_kek = auc.kek;
 	return err == GBA_OK ? auc_open(mem_ctx, &auc, _auc, _error) : err;
 }
 

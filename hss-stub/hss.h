@@ -17,7 +17,7 @@
 enum gba_err hss_kek_open(TALLOC_CTX *mem_ctx, struct sub_store *store, const char *path, struct kek **_kek,
 			  const char **_error);
 /** Open key file and AuC. @param _error  for the operator, below mem_ctx */
-enum gba_err hss_open(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct auc **_auc, const char **_error);
+enum gba_err hss_open(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct kek **_kek, struct auc **_auc, const char **_error);
 
 /** May this node ask for this IMPI? Decided before the subscriber is looked for: nobody learns who exists elsewhere.
  * @param _ind  of the node's SQNs

@@ -15,6 +15,7 @@ struct ctl {
 	struct cli cli; /* first: rows know only this */
 	const char *config;
 	const char *db, *kek;	     /* paths in force */
+	const char *ca_dir;	     /* of the configuration; "" none */
 	const char *reason;	     /* --why */
 	struct audit_items audit;    /* in force; .log absolute, "none": off */
 	struct audit *audit_log;     /* open once a command has begun to change something */
@@ -24,6 +25,7 @@ struct ctl {
 
 /** Tables of commands. */
 extern const struct cli_cmd ctl_subscriber_commands[], ctl_audit_commands[], ctl_key_commands[];
+extern const struct cli_cmd ctl_ca_commands[];
 
 /** Note that the command begins: whoever opens a store to change it, or to show keys, calls this first. What becomes of the
  * command is then noted at its end. @retval GBA_OK, or why the log cannot be written: then nothing must be done */

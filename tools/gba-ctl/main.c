@@ -23,7 +23,7 @@ static const struct cli_cmd other_commands[] = {
 	CLI_CMD_END,
 };
 static const struct cli_cmd *const commands[] = { ctl_subscriber_commands, ctl_audit_commands, ctl_key_commands,
-						    other_commands, NULL };
+						    ctl_ca_commands, other_commands, NULL };
 
 enum gba_err ctl_fail_err(struct ctl *ctl, enum gba_err err, const char *what)
 {
@@ -49,6 +49,7 @@ static enum gba_err find_paths(struct cli *cli)
 			return why_fail(&cli->why, GBA_E_CONF, "%s", error.text);
 		db = conf->database;
 		kek = conf->kek_file;
+		ctl->ca_dir = conf->api.ca_dir;
 		ctl->audit = conf->audit;
 	}
 	ctl->db = ctl->db != NULL ? ctl->db : db;

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Token buckets in a table of fixed size: who comes newly takes the place of whoever was seen longest ago in the same
+ * row, so that many names cost no memory. Keyed per process: names from outside cannot be aimed at one row. */
+#include "core/clock.h"
+#include "crypto/hash.h"
+#include "hss-stub/api/api_priv.h"
+
+#define WAYS  8
+#define MICRO 1000000ull /* one request, in units of a bucket */
+
+struct bucket {
+	uint64_t who;   /* keyed hash; 0: free */
+	uint64_t level; /* [request / MICRO] */
+	uint64_t at_ms;
+};
+
+struct limits {
+	pthread_mutex_t lock;
+	uint8_t key[16];
+	uint32_t rows;
+	struct bucket *buckets;
+};
+
+static int limits_free(struct limits *limits)
+{
+	pthread_mutex_destroy(&limits->lock);
+	return 0;
+}
+
+struct limits *limits_new(TALLOC_CTX *mem_ctx, uint32_t capacity)
+{
+	struct limits *limits = talloc_zero(mem_ctx, struct limits);
+
+	if (limits == NULL)
+		return NULL;
+	limits->rows = capacity / WAYS + 1;
+	limits->buckets = talloc_zero_array(limits, struct bucket, (size_t)limits->rows * WAYS);
+	if (limits->buckets == NULL) {
+		talloc_free(limits);
+		return NULL;
+	}
+	rand_bytes(limits->key, sizeof(limits->key));
+	pthread_mutex_init(&limits->lock, NULL);
+	talloc_set_destructor(limits, limits_free);
+	return limits;
+}
+
+/* Under the lock. */
+static struct bucket *bucket_of(struct limits *limits, uint64_t who, uint32_t burst, uint64_t now_ms)
+{
+	struct bucket *row = &limits->buckets[(who % limits->rows) * WAYS], *oldest = row;
+	size_t i;
+
+	for (i = 0; i < WAYS; i++) {
+		if (row[i].who == who)
+			return &row[i];
+		if (row[i].at_ms < oldest->at_ms)
+			oldest = &row[i];
+	}
+	*oldest = (struct bucket){ who, burst * MICRO, now_ms };
+	return oldest;
+}
+
+bool limits_pass(struct limits *limits, const char *who, uint32_t rate, uint32_t burst, uint64_t now_ms,
+		 uint32_t *_wait)
+{
+	struct bytes name = bytes_of(who);
+	uint8_t digest[HASH_MAX];
+	struct bucket *bucket;
+	uint64_t id, gained;
+	bool pass;
+
+	hmac_pieces(HASH_SHA256, BYTES(limits->key, sizeof(limits->key)), &name, 1, digest);
+	memcpy(&id, digest, sizeof(id));
+	pthread_mutex_lock(&limits->lock);
+	bucket = bucket_of(limits, id | 1, burst, now_ms);
+	gained = now_ms > bucket->at_ms ? (now_ms - bucket->at_ms) * rate * (MICRO / 1000) : 0;
+	bucket->level = gained > burst * MICRO - bucket->level ? burst * MICRO : bucket->level + gained;
+	bucket->at_ms = now_ms > bucket->at_ms ? now_ms : bucket->at_ms;
+	pass = bucket->level >= MICRO;
+	if (pass)
+		bucket->level -= MICRO;
+	*_wait = pass ? 0 : (uint32_t)((MICRO - bucket->level) / (rate * MICRO)) + 1;
+	pthread_mutex_unlock(&limits->lock);
+	return pass;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Telling users and ASPs (Y.3056 10.2-2c, 10.3-3, 10.3-6): a thread with a database handle of its own takes notices
+ * from the store, delivers them by webhook, mail-drop or both, and takes them away when that was done. At least once: a
+ * receiver tells repetitions by the notice's id. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/secret.h"
+#include "core/trace.h"
+#include "hss-stub/api/notify_priv.h"
+
+#define LOOK_MS     250
+#define PAGE        100
+#define WAITING_MAX 4096
+#define WAIT_MAX_MS 3600000u
+
+/* A notice that failed waits; after a restart all are tried at once. */
+struct waiting {
+	int64_t id;
+	uint64_t due_ms;
+};
+
+struct notifier {
+	struct api *api;
+	struct mapping *m;
+	struct webhook *webhook;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool stop, runs;
+	struct waiting waiting[WAITING_MAX];
+	size_t n_waiting;
+	int64_t failed[32]; /* owners whose webhook failed in this round: they do not hold up the others */
+	size_t n_failed;
+};
+
+void notify_key(struct mapping *m, bool asp, int64_t owner, char *key)
+{
+	mapping_pseudonym(m, owner, bytes_of(asp ? "webhook/asp" : "webhook/user"), key); /* no IMPI has this form */
+}
+
+static struct waiting *waiting_find(struct notifier *n, int64_t id)
+{
+	size_t i;
+
+	for (i = 0; i < n->n_waiting; i++) {
+		if (n->waiting[i].id == id)
+			return &n->waiting[i];
+	}
+	return NULL;
+}
+
+static void waiting_drop(struct notifier *n, int64_t id)
+{
+	struct waiting *w = waiting_find(n, id);
+
+	if (w != NULL)
+		*w = n->waiting[--n->n_waiting];
+}
+
+static void waiting_add(struct notifier *n, int64_t id, int64_t tries)
+{
+	uint64_t wait = n->api->conf->webhook_retry;
+	struct waiting *w = waiting_find(n, id);
+
+	for (; tries > 1 && wait < WAIT_MAX_MS; tries--)
+		wait *= 2;
+	if (wait > WAIT_MAX_MS)
+		wait = WAIT_MAX_MS;
+	if (w == NULL && n->n_waiting < WAITING_MAX)
+		w = &n->waiting[n->n_waiting++];
+	if (w != NULL)
+		*w = (struct waiting){ id, clock_mono_ms() + wait };
+}
+
+static bool stopping(struct notifier *n)
+{
+	bool stop;
+
+	pthread_mutex_lock(&n->lock);
+	stop = n->stop;
+	pthread_mutex_unlock(&n->lock);
+	return stop;
+}
+
+static void log_notice(const struct notice *notice, enum log_level level, const char *event, enum gba_err err,
+		       const char *text)
+{
+	const struct log_about about = { .iface = "REST", .id = bytes_of(notice->owner_name), .result = err };
+
+	log_event(level, event, &about, "notice %lld %s: %s", (long long)notice->id, notice->event, text);
+}
+
+/* An arrow of the ladder: what is told to whom. */
+static void trace_notice(const struct notice *notice, const char *how)
+{
+	static const char *const clauses[] = {
+		[EVENT_REQUEST_PASSED] = "Y.3056 10.3-3", [EVENT_ACCESS_GRANTED] = "Y.3056 10.3-6",
+		[EVENT_ACCESS_REFUSED] = "Y.3056 10.3-6", [EVENT_APPLICATION_REGISTERED] = "Y.3056 10.2-2c",
+		[EVENT_ACCESS_CHANGED] = "Y.3056 7.7",    [EVENT_TOKEN_CHANGED] = "Y.OBF 12.3"
+	};
+	char message[96];
+	struct trace_step step = { .from = "hss-stub",
+				   .to = notice->asp ? "asp" : "user",
+				   .iface = "REST",
+				   .message = message,
+				   .clause = clauses[notice->event_number],
+				   .id = bytes_of(notice->owner_name) };
+
+	if (!trace_on())
+		return;
+	snprintf(message, sizeof(message), "notice %s (%s)", notice->event, how);
+	trace_step(&step);
+}
+
+static enum gba_err deliver(struct notifier *n, struct mapping_call *mc, struct notice *notice)
+{
+	const struct api_conf *conf = n->api->conf;
+	char key[PSEUDONYM_LEN + 1];
+	enum gba_err err = GBA_OK;
+
+	if (notice->drop[0] != '\0' && conf->mail_drop[0] != '\0') {
+		err = mail_drop(conf, notice);
+		if (err == GBA_OK)
+			trace_notice(notice, "mail-drop");
+	}
+	if (err == GBA_OK && notice->url[0] != '\0') {
+		notify_key(n->m, notice->asp, notice->owner, key);
+		err = webhook_post(n->webhook, notice, key, mc->why, sizeof(mc->why));
+		SECRET_WIPE(key);
+		if (err == GBA_OK)
+			trace_notice(notice, "webhook");
+	}
+	return err;
+}
+
+static bool owner_failed(const struct notifier *n, const struct notice *notice)
+{
+	int64_t id = notice->asp ? -notice->owner : notice->owner;
+	size_t i;
+
+	for (i = 0; i < n->n_failed; i++) {
+		if (n->failed[i] == id)
+			return true;
+	}
+	return false;
+}
+
+static void remove_notice(struct notifier *n, struct mapping_call *mc, const struct record *rec)
+{
+	enum gba_err err = mapping_remove(n->m, mc, rec);
+
+	if (err == GBA_OK || err == GBA_E_NOT_FOUND || err == GBA_E_STALE)
+		waiting_drop(n, rec->id);
+	else
+		waiting_add(n, rec->id, 1); /* told, but still there: it will be told again */
+}
+
+static void failed(struct notifier *n, struct mapping_call *mc, const struct record *rec, const struct notice *notice,
+		   enum gba_err err)
+{
+	int64_t tries = rec->v[NOTICE_TRIES].n + 1;
+	json_t *values;
+
+	metric_add(n->api->metrics.notices_failed, 1);
+	if (n->n_failed < sizeof(n->failed) / sizeof(n->failed[0]))
+		n->failed[n->n_failed++] = notice->asp ? -notice->owner : notice->owner;
+	if (tries >= n->api->conf->webhook_tries) {
+		metric_add(n->api->metrics.notices_dropped, 1);
+		log_notice(notice, LOG_L_WARNING, "notice.given-up", err, mc->why);
+		remove_notice(n, mc, rec);
+		return;
+	}
+	log_notice(notice, LOG_L_INFO, "notice.failed", err, mc->why);
+	waiting_add(n, rec->id, tries);
+	values = json_pack("{s:I}", "tries", (json_int_t)tries);
+	if (values != NULL)
+		mapping_set(n->m, mc, rec, values, NULL);
+	json_decref(values);
+}
+
+/* @return false: its owner is gone, or has nothing to be told by (it may look at /v1/notices) */
+static bool notice_fill(struct notifier *n, struct mapping_call *mc, const struct record *rec, struct notice *notice)
+{
+	struct record *owner;
+
+	notice->asp = rec->v[NOTICE_OWNER_TYPE].n == OWNER_ASP;
+	notice->id = rec->id;
+	notice->owner = rec->v[NOTICE_OWNER].n;
+	notice->created = rec->created;
+	notice->event_number = (int)rec->v[NOTICE_EVENT].n;
+	notice->event = event_words[rec->v[NOTICE_EVENT].n];
+	notice->body = api_text(rec, NOTICE_BODY);
+	notice->about_kind = api_text(rec, NOTICE_ABOUT_KIND);
+	notice->about = rec->v[NOTICE_ABOUT].n;
+	if (mapping_get(n->m, mc, notice->asp ? KIND_ASP : KIND_USER, notice->owner, &owner) != GBA_OK)
+		return false;
+	notice->url = api_text(owner, notice->asp ? ASP_NOTICE_URL : USER_NOTICE_URL);
+	notice->drop = api_text(owner, notice->asp ? ASP_NOTICE_DROP : USER_NOTICE_DROP);
+	notice->address = api_text(owner, notice->asp ? ASP_CONTACT : USER_EMAIL);
+	notice->owner_name =
+		talloc_asprintf(mc->mem_ctx, "%s:%lld", notice->asp ? "asp" : "user", (long long)notice->owner);
+	return notice->owner_name != NULL &&
+	       (notice->url[0] != '\0' || (notice->drop[0] != '\0' && n->api->conf->mail_drop[0] != '\0'));
+}
+
+static void one(struct notifier *n, struct mapping_call *mc, const struct record *rec)
+{
+	const struct waiting *w = waiting_find(n, rec->id);
+	struct notice notice = { 0 };
+	enum gba_err err;
+
+	if ((w != NULL && w->due_ms > clock_mono_ms()) || !notice_fill(n, mc, rec, &notice) || owner_failed(n, &notice))
+		return;
+	mc->why[0] = '\0';
+	err = deliver(n, mc, &notice);
+	if (err != GBA_OK) {
+		failed(n, mc, rec, &notice, err);
+		return;
+	}
+	metric_add(n->api->metrics.notices_sent, 1);
+	log_notice(&notice, LOG_L_INFO, "notice.delivered", GBA_OK, notice.url[0] != '\0' ? "webhook" : "mail-drop");
+	remove_notice(n, mc, rec);
+}
+
+static void round_of(struct notifier *n)
+{
+	const struct actor system = { ACTOR_SYSTEM, 0, "notifier" };
+	struct mapping_query query = { .kind = KIND_NOTICE, .limit = PAGE };
+	struct mapping_page *page;
+	struct mapping_call mc;
+	enum gba_err err;
+	size_t i;
+
+	n->n_failed = 0;
+	do {
+		TALLOC_CTX *ctx = talloc_new(n->m);
+
+		mc = (struct mapping_call){ .actor = &system, .now = clock_now(), .mem_ctx = ctx };
+		err = ctx != NULL ? mapping_list(n->m, &mc, &query, &page) : GBA_E_NOMEM;
+		for (i = 0; err == GBA_OK && i < page->count && !stopping(n); i++)
+			one(n, &mc, page->rec[i]);
+		query.after = err == GBA_OK ? page->next : 0;
+		talloc_free(ctx);
+	} while (query.after > 0 && !stopping(n));
+	if (err != GBA_OK)
+		log_event_limited(60, LOG_L_WARNING, "notice.store",
+				  &((struct log_about){ .iface = "REST", .result = err }), "notices cannot be read");
+}
+
+static void *run(void *arg)
+{
+	struct notifier *n = arg;
+	struct timespec when;
+
+	pthread_mutex_lock(&n->lock);
+	while (!n->stop) {
+		pthread_mutex_unlock(&n->lock);
+		round_of(n);
+		clock_gettime(CLOCK_REALTIME, &when);
+		when.tv_nsec += LOOK_MS * 1000000L;
+		when.tv_sec += when.tv_nsec / 1000000000L;
+		when.tv_nsec %= 1000000000L;
+		pthread_mutex_lock(&n->lock);
+		if (!n->stop)
+			pthread_cond_timedwait(&n->wake, &n->lock, &when);
+	}
+	pthread_mutex_unlock(&n->lock);
+	return NULL;
+}
+
+enum gba_err notifier_start(TALLOC_CTX *mem_ctx, struct api *api, const char *database, struct notifier **_n,
+			    const char **_error)
+{
+	struct notifier *n = talloc_zero(mem_ctx, struct notifier);
+	enum gba_err err;
+
+	if (n == NULL)
+		return GBA_E_NOMEM;
+	n->api = api;
+	err = mapping_open(NULL, database, api->kek, &n->m, _error); /* a root of its own: its thread's */
+	if (err == GBA_OK)
+		err = webhook_new(api->conf, &n->webhook);
+	if (err != GBA_OK) {
+		talloc_free(n->m);
+		talloc_free(n);
+		return err;
+	}
+	pthread_mutex_init(&n->lock, NULL);
+	pthread_cond_init(&n->wake, NULL);
+	*_n = n;
+	n->runs = pthread_create(&n->thread, NULL, run, n) == 0;
+	return n->runs ? GBA_OK : GBA_E_NOMEM;
+}
+
+void notifier_stop(struct notifier *n)
+{
+	pthread_mutex_lock(&n->lock);
+	n->stop = true;
+	pthread_cond_signal(&n->wake);
+	pthread_mutex_unlock(&n->lock);
+	if (n->runs)
+		pthread_join(n->thread, NULL);
+	webhook_free(n->webhook);
+	talloc_free(n->m);
+	pthread_cond_destroy(&n->wake);
+	pthread_mutex_destroy(&n->lock);
+}

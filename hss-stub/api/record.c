@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records of any kind: read, list, write under conditions. The kind's table decides. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "hss-stub/api/api_priv.h"
+#include "http/json.h"
+
+#define KEY_PREFIX "key:"
+
+const struct record_kind *api_kind(const struct api_call *call)
+{
+	const struct api_schema *schema =
+		call->route.route->response != NULL ? call->route.route->response : call->route.route->request;
+
+	return schema->kind;
+}
+
+enum actor_role api_role(const struct api_call *call)
+{
+	return call->actor != NULL ? call->actor->role : ACTOR_SUBSCRIBER;
+}
+
+/* A member of the natural key in a path: text, or as on a command line. */
+static bool key_member(struct api_call *call, const struct record_kind *kind, const struct field *field,
+		       struct bytes text, json_t *key)
+{
+	return mapping_value(&call->mc, kind, field->name, text, key) == GBA_OK;
+}
+
+static size_t key_count(const struct record_kind *kind)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < kind->count; i++)
+		n += (kind->fields[i].flags & FIELD_KEY) != 0;
+	return n;
+}
+
+/* "key:a,b": members in order of the table; the last one takes what is left. NULL: not such a key, nothing answered. */
+static json_t *key_parse(struct api_call *call, const struct record_kind *kind, const char *id)
+{
+	struct bytes rest = bytes_of(id + sizeof(KEY_PREFIX) - 1), one;
+	size_t i, left = key_count(kind);
+	json_t *key = json_object();
+	bool good = key != NULL;
+
+	for (i = 0; good && i < kind->count; i++) {
+		if (!(kind->fields[i].flags & FIELD_KEY))
+			continue;
+		one = rest;
+		if (--left > 0)
+			good = bytes_split(rest, ',', &one, &rest);
+		good = good && key_member(call, kind, &kind->fields[i], one, key);
+	}
+	if (good)
+		return key;
+	json_decref(key);
+	return NULL;
+}
+
+static bool id_parse(const char *text, int64_t *_id)
+{
+	char *end;
+
+	if (text[0] < '1' || text[0] > '9' || strlen(text) > 18)
+		return false;
+	*_id = strtoll(text, &end, 10);
+	return *end == '\0';
+}
+
+static void not_found(struct api_call *call)
+{
+	api_refuse(call, PROBLEM_NOT_FOUND, "%s", "");
+}
+
+static enum gba_err record_find(struct api_call *call, const struct record_kind *kind, const char *id,
+				struct record **_rec)
+{
+	enum gba_err err = GBA_E_NOT_FOUND;
+	int64_t number;
+	json_t *key;
+
+	if (strncmp(id, KEY_PREFIX, sizeof(KEY_PREFIX) - 1) == 0) {
+		key = key_parse(call, kind, id);
+		if (key != NULL)
+			err = mapping_find(call->m, &call->mc, kind->id, key, _rec);
+		json_decref(key);
+	} else if (id_parse(id, &number)) {
+		err = mapping_get(call->m, &call->mc, kind->id, number, _rec);
+	}
+	if (err == GBA_E_SYNTAX || err == GBA_E_RANGE || err == GBA_E_TOO_LONG)
+		err = GBA_E_NOT_FOUND; /* what cannot be a key is nobody's */
+	call->mc.field[0] = '\0';
+	return err;
+}
+
+struct record *api_record(struct api_call *call, const struct record_kind *kind, const char *id)
+{
+	struct record *rec = NULL;
+	enum gba_err err = record_find(call, kind, id, &rec);
+
+	if (err == GBA_OK)
+		return rec;
+	if (err == GBA_E_NOT_FOUND)
+		not_found(call);
+	else
+		api_fail(call, err);
+	return NULL;
+}
+
+void api_record_reply(struct api_call *call, unsigned int status, const struct record *rec)
+{
+	json_t *body = record_json(rec, api_role(call));
+
+	api_json(call, status, body);
+	if (call->reply.status != status)
+		return;
+	api_header(call, "ETag", "\"%lld\"", (long long)rec->rev);
+	if (status == 201)
+		api_header(call, "Location", "/v1/%s/%lld", rec->kind->path, (long long)rec->id);
+}
+
+/* Is "rev" among the entity tags of a header? Strong comparison (RFC 9110 8.8.3.2). */
+static bool etag_listed(const char *header, int64_t rev)
+{
+	struct bytes list = bytes_of(header), one, rest;
+	char want[32];
+
+	snprintf(want, sizeof(want), "\"%lld\"", (long long)rev);
+	for (; list.n > 0; list = rest) {
+		rest = BYTES_NONE;
+		one = list;
+		bytes_split(list, ',', &one, &rest);
+		while (one.n > 0 && (one.p[0] == ' ' || one.p[0] == '\t'))
+			one = BYTES(one.p + 1, one.n - 1);
+		while (one.n > 0 && (one.p[one.n - 1] == ' ' || one.p[one.n - 1] == '\t'))
+			one.n--;
+		if (bytes_eq_str(one, want) || bytes_eq_str(one, "*"))
+			return true;
+	}
+	return false;
+}
+
+/* May the record be changed, as far as If-Match says? */
+static bool unchanged(struct api_call *call, const struct record *rec, bool needed)
+{
+	if (call->if_match == NULL && !needed)
+		return true;
+	if (call->if_match == NULL)
+		api_refuse(call, PROBLEM_CONDITION, "give the ETag of what you have read in If-Match");
+	else if (etag_listed(call->if_match, rec->rev))
+		return true;
+	else
+		api_refuse(call, PROBLEM_CHANGED, "%s", "");
+	return false;
+}
+
+void api_get(struct route_call *route)
+{
+	struct api_call *call = api_call_of(route);
+	struct record *rec = api_record(call, api_kind(call), route->param[0]);
+
+	if (rec == NULL)
+		return;
+	if (call->if_none_match != NULL && etag_listed(call->if_none_match, rec->rev)) {
+		api_body(call, 304, NULL, BYTES("", 0));
+		api_header(call, "ETag", "\"%lld\"", (long long)rec->rev);
+		return;
+	}
+	api_record_reply(call, 200, rec);
+}
+
+enum gba_err api_write(struct api_call *call, enum gba_err err, const char *verb, const struct record_kind *kind,
+		       const struct record *rec)
+{
+	char *object = talloc_asprintf(call, "%s/%lld", kind->path, rec != NULL ? (long long)rec->id : 0LL);
+	char *act = talloc_asprintf(call, "%s.%s", kind->name, verb);
+	struct audit_entry entry = { .act = act,
+				     .role = actor_role_names[api_role(call)],
+				     .who = bytes_of(call->mc.actor->name),
+				     .object = bytes_of(object),
+				     .corr = call->corr,
+				     .result = err,
+				     .durable = true };
+
+	if (object == NULL || act == NULL)
+		err = err == GBA_OK ? GBA_E_NOMEM : err;
+	else if (audit_note(call->api->audit, &entry) != GBA_OK && err == GBA_OK)
+		err = GBA_E_IO; /* what cannot be noted does not happen */
+	if (err != GBA_OK) {
+		mapping_rollback(call->m);
+		return err;
+	}
+	return mapping_commit(call->m);
+}
+
+void api_add(struct route_call *route)
+{
+	struct api_call *call = api_call_of(route);
+	const struct record_kind *kind = api_kind(call);
+	json_t *values = api_read_body(call);
+	struct record *rec = NULL;
+	enum gba_err err;
+
+	if (values == NULL)
+		return;
+	err = mapping_begin(call->m);
+	if (err == GBA_OK) {
+		err = mapping_add(call->m, &call->mc, kind->id, values, &rec);
+		err = api_write(call, err, "add", kind, rec);
+	}
+	json_decref(values);
+	if (err == GBA_OK)
+		api_record_reply(call, 201, rec);
+	else
+		api_fail(call, err);
+}
+
+static void set_reply(struct api_call *call, const struct record *old, json_t *values)
+{
+	struct record *rec = NULL;
+	enum gba_err err = mapping_begin(call->m);
+
+	if (err == GBA_OK) {
+		err = mapping_set(call->m, &call->mc, old, values, &rec);
+		err = api_write(call, err, "set", old->kind, rec);
+	}
+	if (err == GBA_OK)
+		api_record_reply(call, 200, rec);
+	else
+		api_fail(call, err);
+}
+
+void api_patch(struct route_call *route)
+{
+	struct api_call *call = api_call_of(route);
+	struct record *old = api_record(call, api_kind(call), route->param[0]);
+	json_t *values;
+
+	if (old == NULL || !unchanged(call, old, true))
+		return;
+	values = api_read_body(call);
+	if (values != NULL)
+		set_reply(call, old, values);
+	json_decref(values);
+}
+
+static json_t *default_of(const struct field *field)
+{
+	switch (field->type) {
+	case FIELD_INT: return json_integer(field->def);
+	case FIELD_BOOL: return json_boolean(field->def != 0);
+	case FIELD_WORD: return json_string(field->words[field->def]);
+	default: return json_null();
+	}
+}
+
+/* The whole record as it shall be: what may be changed and is not given becomes its default; what may not be changed
+ * and is as it stands is left out. false: a required member is missing, and that was answered. */
+static bool whole(struct api_call *call, const struct record *old, json_t *values)
+{
+	enum actor_role role = api_role(call);
+	json_t *now = record_json(old, role), *given;
+	struct problem *p = problem_new(call, PROBLEM_FIELDS);
+	size_t i;
+
+	for (i = 0; i < old->kind->count; i++) {
+		const struct field *field = &old->kind->fields[i];
+		bool changes = (field->change & (1U << role)) != 0 &&
+			       !(field->flags & (FIELD_FIXED | FIELD_DERIVED | FIELD_HIDDEN));
+		char pointer[64] = "";
+
+		json_pointer_add(pointer, sizeof(pointer), field->name);
+		given = json_object_get(values, field->name);
+		if (changes && given == NULL && (field->flags & FIELD_REQUIRED))
+			problem_field(p, pointer, "required");
+		else if (changes && given == NULL)
+			json_object_set_new(values, field->name, default_of(field));
+		else if (!changes && given != NULL && json_equal(given, json_object_get(now, field->name)))
+			json_object_del(values, field->name);
+	}
+	json_decref(now);
+	if (p != NULL && problem_fields(p) == 0)
+		return true;
+	api_problem(call, p);
+	return false;
+}
+
+/* Members of the path's key into the body; false: they are there and differ. */
+static bool key_join(struct api_call *call, const struct record_kind *kind, json_t *values)
+{
+	json_t *key = key_parse(call, kind, call->route.param[0]), *value;
+	const char *name;
+	bool same = true;
+
+	json_object_foreach(key, name, value)
+	{
+		json_t *given = json_object_get(values, name);
+
+		if (given == NULL)
+			json_object_set(values, name, value);
+		else if (!json_equal(given, value))
+			same = false;
+	}
+	json_decref(key);
+	if (!same)
+		api_refuse(call, PROBLEM_FIELDS, "the body has another key than the path");
+	return same;
+}
+
+static void put_new(struct api_call *call, const struct record_kind *kind, json_t *values)
+{
+	struct record *rec = NULL;
+	enum gba_err err;
+
+	if (call->if_match != NULL) {
+		api_refuse(call, PROBLEM_CHANGED, "%s", "");
+		return;
+	}
+	err = mapping_begin(call->m);
+	if (err == GBA_OK) {
+		err = mapping_add(call->m, &call->mc, kind->id, values, &rec);
+		err = api_write(call, err, "add", kind, rec);
+	}
+	if (err == GBA_OK)
+		api_record_reply(call, 201, rec);
+	else
+		api_fail(call, err);
+}
+
+/* Does all that is given stand already? */
+static bool stands(const struct api_call *call, const struct record *old, json_t *values)
+{
+	json_t *now = record_json(old, api_role(call)), *value;
+	const char *name;
+	bool same = now != NULL;
+
+	json_object_foreach(values, name, value)
+		same = same && json_equal(value, json_object_get(now, name));
+	json_decref(now);
+	return same;
+}
+
+/* Without If-Match it is a retry that finds what it wanted, or nothing. */
+static void put_old(struct api_call *call, const struct record *old, json_t *values)
+{
+	if (call->if_none_match != NULL && etag_listed(call->if_none_match, old->rev))
+		api_refuse(call, PROBLEM_CHANGED, "%s", "");
+	else if (call->if_match == NULL && stands(call, old, values))
+		api_record_reply(call, 200, old);
+	else if (unchanged(call, old, true) && whole(call, old, values))
+		set_reply(call, old, values);
+}
+
+void api_put(struct route_call *route)
+{
+	struct api_call *call = api_call_of(route);
+	const struct record_kind *kind = api_kind(call);
+	bool keyed = strncmp(route->param[0], KEY_PREFIX, sizeof(KEY_PREFIX) - 1) == 0;
+	struct record *old = NULL;
+	enum gba_err err = record_find(call, kind, route->param[0], &old);
+	json_t *values;
+
+	if (err != GBA_OK && (err != GBA_E_NOT_FOUND || !keyed)) {
+		api_fail(call, err);
+		return;
+	}
+	values = api_read_body(call);
+	if (values != NULL && (!keyed || key_join(call, kind, values))) {
+		if (old != NULL)
+			put_old(call, old, values);
+		else
+			put_new(call, kind, values);
+	}
+	json_decref(values);
+}
+
+void api_delete(struct route_call *route)
+{
+	struct api_call *call = api_call_of(route);
+	struct record *old = api_record(call, api_kind(call), route->param[0]);
+	enum gba_err err;
+
+	if (old == NULL || !unchanged(call, old, true))
+		return;
+	err = mapping_begin(call->m);
+	if (err == GBA_OK) {
+		err = mapping_remove(call->m, &call->mc, old);
+		err = api_write(call, err, "remove", old->kind, old);
+	}
+	if (err == GBA_OK)
+		api_body(call, 204, NULL, BYTES("", 0));
+	else
+		api_fail(call, err);
+}
+
+void api_verb(struct route_call *route)
+{
+	struct api_call *call = api_call_of(route);
+	const struct record_kind *kind = api_kind(call);
+	const char *verb = strrchr(route->route->path, '/') + 1;
+	struct record *old = api_record(call, kind, route->param[0]), *rec = NULL;
+	json_t *arguments;
+	enum gba_err err;
+
+	if (old == NULL || !unchanged(call, old, false))
+		return;
+	arguments = api_read_body(call);
+	if (arguments == NULL)
+		return;
+	err = mapping_begin(call->m);
+	if (err == GBA_OK) {
+		err = mapping_do(call->m, &call->mc, old, verb, arguments, &rec);
+		err = api_write(call, err, verb, kind, old);
+	}
+	json_decref(arguments);
+	if (err == GBA_OK && kind->id == KIND_CREDENTIAL)
+		api_credential_revoked(call, old);
+	if (err == GBA_OK && rec != NULL)
+		api_record_reply(call, 200, rec);
+	else
+		api_fail(call, err == GBA_OK ? GBA_E_INTERNAL : err);
+}

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import apilab  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory):
+    """One node for all tests of the folder; what limits callers is so high that only its own test meets it."""
+    one = apilab.Api(tmp_path_factory.mktemp("api"), conf='webhook-private = true;\nwebhook-retry = 50;\napi-open-rate = 2000;\n'
+                     'api-rate = 100000;\napi-burst = 1000000;\n')
+    one.start()
+    yield one
+    assert one.stop()
+
+
+@pytest.fixture(scope="session")
+def admin(api):
+    caller = api.admin()
+    caller.post("/v1/realm", apilab.REALM)
+    return caller
