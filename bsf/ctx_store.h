@@ -38,10 +38,9 @@ struct ctx_store_ops {
 	enum gba_err (*find_tmpi)(struct ctx_store *store, TALLOC_CTX *mem_ctx, const uint8_t tmpi[CTX_TMPI_LEN], time_t now,
 				  struct ctx **_ctx);
 	/** Revocation and changed permissions (Y.3056 9.2.2, 9.4.1): carry out the revisions on every context whose put was
-	 * acknowledged before the call, wherever it was put; when this returns, find sees it so on every node of a pool, and it is
-	 * as durable as a put. Several at once cost little more than one. Puts and finds go on meanwhile. Blocks, up to
-	 * seconds with millions of contexts: never from a thread that serves requests. Claims (CTX_CLAIM) of the user go
-	 * with drop.
+	 * acknowledged before the call, wherever it was put; when this returns, find sees it so on every node of a pool, and
+	 * it is as durable as a put. Several at once cost little more than one. Puts and finds go on meanwhile. Blocks, up to
+	 * seconds with millions of contexts: never from a thread that serves requests. A user's claims (CTX_CLAIM) go with drop.
 	 * @param n  at most CTX_REVISIONS_MAX; no IMPI twice
 	 * @retval GBA_E_IO, GBA_E_NOMEM, GBA_E_NOSPACE, GBA_E_UNREACHABLE  not all are done: repeat it */
 	enum gba_err (*revise)(struct ctx_store *store, const struct ctx_revision *revisions, size_t n, ctx_revised each,

@@ -21,6 +21,8 @@ static struct {
 	struct node *node;
 	struct audit *audit;
 	struct bsf_zn *zn;
+	struct revoker *revoker;
+	struct bsf_rpb *rpb;
 } ext;
 
 static enum gba_err conf_read(const char *path, struct conf_error *_error)
@@ -64,6 +66,16 @@ static enum gba_err audit_start(struct conf_error *_error)
 	return err;
 }
 
+static enum gba_err notices_start(const char **_why)
+{
+	struct revoker_parts parts = { ext.conf, node_store(ext.node), node_ub(ext.node), ext.agents };
+	enum gba_err err;
+
+	*_why = "RPB cannot be served";
+	err = revoker_new(ext.root, &parts, &ext.revoker);
+	return err == GBA_OK ? bsf_rpb_start(ext.root, ext.conf, ext.revoker, &ext.rpb) : err;
+}
+
 static enum gba_err start(const char *path, struct conf_error *_error)
 {
 	const char *why = "out of memory";
@@ -87,6 +99,8 @@ static enum gba_err start(const char *path, struct conf_error *_error)
 		why = "Zn cannot be served";
 		err = bsf_zn_start(ext.root, &parts, ext.audit, &ext.zn);
 	}
+	if (err == GBA_OK)
+		err = notices_start(&why);
 	if (err != GBA_OK)
 		snprintf(_error->text, sizeof(_error->text), "%s", why);
 	return err;
@@ -98,6 +112,8 @@ static void stop(void)
 		node_drain(ext.node);
 	if (ext.zn != NULL)
 		bsf_zn_stop(ext.zn);
+	bsf_rpb_stop(ext.rpb);
+	revoker_stop(ext.revoker);
 	dia_requests_stop();
 	if (ext.node != NULL)
 		node_stop(ext.node);

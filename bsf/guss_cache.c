@@ -225,3 +225,16 @@ void guss_cache_put(struct guss_cache *cache, struct bytes impi, struct guss_kep
 	insert(shard, hash, impi, kept);
 	pthread_mutex_unlock(&shard->lock);
 }
+
+void guss_cache_drop(struct guss_cache *cache, struct bytes impi)
+{
+	uint64_t hash = key_hash(impi);
+	struct shard *shard = &cache->shards[hash % SHARDS];
+	struct entry **at;
+
+	pthread_mutex_lock(&shard->lock);
+	at = place_of(shard, hash, impi);
+	if (*at != NULL)
+		drop(shard, at);
+	pthread_mutex_unlock(&shard->lock);
+}

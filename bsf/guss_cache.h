@@ -34,5 +34,6 @@ struct guss_cache *guss_cache_new(TALLOC_CTX *mem_ctx, uint32_t entries);
 struct guss_kept *guss_cache_get(struct guss_cache *cache, struct bytes impi);
 /** The cache takes a reference of its own. Out of memory: forgets the user, which only costs octets on Zh. */
 void guss_cache_put(struct guss_cache *cache, struct bytes impi, struct guss_kept *kept);
+void guss_cache_drop(struct guss_cache *cache, struct bytes impi);
 
 #endif

@@ -70,12 +70,12 @@ static void add_all(struct push_set *set, const struct grant_push *what, const s
 struct push_set *push_prepare(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct agents *agents,
 			      const struct permit *permit, const struct application *application, const struct ctx *ctx)
 {
-	struct grant_push what = { .ctx = ctx, .fqdn = bytes_of(application->fqdn),
-				   .lifetime = permit != NULL ? permit->lifetime : 0 };
+	struct grant_push what = { .ctx = ctx, .fqdn = bytes_of(application->fqdn) };
 	struct push_set *set;
 
 	if (agents == NULL || permit == NULL || permit->push_peer[0] == '\0')
 		return NULL;
+	what.lifetime = permit->lifetime;
 	what.naf = bsf_conf_naf(conf, bytes_of(permit->push_peer));
 	if (what.naf == NULL || !agents->able(agents, bytes_of(what.naf->identity)))
 		return NULL;

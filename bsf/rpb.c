@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RPB towards the hss beside Zh (Y.3056 10.4-3a): Permission-Query where no vector is asked for. */
+/* RPB with the hss beside Zh: Permission-Query where no vector is asked for (Y.3056 10.4-3a), and the Permission-Notices it sends
+ * of its own accord. */
 #include "bsf/glue.h"
 #include "bsf/rpb.h"
-#include "core/clock.h"
+#include "core/log.h"
 
 struct rpb_call {
 	hss_done done;
@@ -107,4 +108,99 @@ enum gba_err bsf_rpb_ask(const struct bsf_conf *conf, const struct bsf_hss *row,
 	if (err != GBA_OK)
 		talloc_free(call);
 	return err;
+}
+
+/* ---- notices ---- */
+
+struct bsf_rpb {
+	const struct bsf_conf *conf;
+	struct revoker *revoker;
+	struct dia_service *service;
+};
+
+static void on_done(void *arg, enum gba_err err)
+{
+	struct msg *msg = arg;
+
+	dia_answer_send(&msg, err, NULL, y3056_no_fields, &err);
+}
+
+/* Only who answers for the user's vectors may take back what rests on them. */
+static bool may_tell(const struct bsf_conf *conf, struct msg *msg, struct bytes impi)
+{
+	const struct bsf_hss *row = bsf_conf_hss(conf, impi);
+	size_t i;
+
+	if (row == NULL)
+		return false;
+	for (i = 0; i < row->hosts.n; i++) {
+		if (bytes_eq_nocase(dia_origin_host(msg), bytes_of(row->hosts.v[i])))
+			return true;
+	}
+	return row->hosts.n == 0 && bytes_eq_nocase(dia_origin_realm(msg), bytes_of(row->realm));
+}
+
+static enum gba_err take(struct bsf_rpb *rpb, TALLOC_CTX *tmp, struct msg *msg, struct dia_failed *_failed)
+{
+	struct notice notice = { .done = on_done, .arg = msg };
+	struct rpb_pnr pnr;
+	enum gba_err err;
+
+	err = dia_decode(tmp, msg, rpb_pnr_fields, &pnr, _failed);
+	if (err != GBA_OK)
+		return err;
+	if (pnr.kind < 0 || pnr.kind >= NOTICE_KINDS) {
+		_failed->avp = dia_avp_of(msg, rpb_pnr_fields, offsetof(struct rpb_pnr, kind));
+		return GBA_E_AVP_VALUE;
+	}
+	if (!may_tell(rpb->conf, msg, pnr.user_name))
+		return GBA_E_NOT_AUTHORIZED;
+	notice.impi = pnr.user_name;
+	notice.kind = (enum notice_kind)pnr.kind;
+	notice.application = pnr.application;
+	notice.guss = pnr.guss;
+	return revoker_add(rpb->revoker, &notice);
+}
+
+static void on_pnr(struct msg *msg, void *arg)
+{
+	struct log_about about = { .iface = "RPB", .peer = dia_origin_host(msg), .clause = "Y.3056 9.4.1" };
+	struct dia_failed failed = { NULL, NULL, NULL };
+	TALLOC_CTX *tmp = talloc_new(NULL);
+
+	about.result = tmp != NULL ? take(arg, tmp, msg, &failed) : GBA_E_NOMEM; /* taken: it may be answered already */
+	talloc_free(tmp);
+	if (about.result == GBA_OK)
+		return;
+	log_event(LOG_L_WARNING, "rpb.notice", &about, "not taken");
+	dia_answer_send(&msg, about.result, &failed, NULL, NULL);
+}
+
+enum gba_err bsf_rpb_start(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct revoker *revoker, struct bsf_rpb **_rpb)
+{
+	struct bsf_rpb *rpb;
+	enum gba_err err;
+
+	*_rpb = NULL;
+	if (!loaded)
+		return GBA_OK;
+	rpb = talloc_zero(mem_ctx, struct bsf_rpb);
+	if (rpb == NULL)
+		return GBA_E_NOMEM;
+	rpb->conf = conf;
+	rpb->revoker = revoker;
+	err = dia_serve(rpb, &rpb_pnr_cmd, on_pnr, rpb, &rpb->service);
+	if (err == GBA_OK)
+		*_rpb = rpb;
+	else
+		talloc_free(rpb);
+	return err;
+}
+
+void bsf_rpb_stop(struct bsf_rpb *rpb)
+{
+	if (rpb == NULL)
+		return;
+	dia_serve_stop(rpb->service);
+	talloc_free(rpb);
 }

@@ -441,3 +441,19 @@ struct run_waiter *run_settle(struct runs *runs, struct bytes impi, enum gba_err
 	pthread_mutex_unlock(&shard->lock);
 	return waiters;
 }
+
+void run_forget(struct runs *runs, struct bytes impi)
+{
+	uint64_t hash = key_hash(impi);
+	struct run_shard *shard = run_shard_of(runs, hash);
+	struct run *run;
+	unsigned int i;
+
+	pthread_mutex_lock(&shard->lock);
+	run = run_find(shard, hash, impi);
+	for (i = 0; run != NULL && i < RUN_CHALLENGES; i++)
+		run_challenge_clear(shard, run, i);
+	if (run != NULL && run->state == RUN_S_OPEN)
+		run_go(run, RUN_S_IDLE);
+	pthread_mutex_unlock(&shard->lock);
+}

@@ -70,6 +70,8 @@ void run_answer(struct runs *runs, const struct run_leg *leg, const struct diges
  * @return the waiters, oldest first; each gets 401 with this challenge or the refusal of err */
 struct run_waiter *run_settle(struct runs *runs, struct bytes impi, enum gba_err err, const struct challenge *challenge,
 			      const struct challenge_secret *secret, uint64_t now_ms);
+/** Nobody can answer a challenge of this user that is open now. */
+void run_forget(struct runs *runs, struct bytes impi);
 /** The opaque value that binds a challenge to the one who asked for it: a wrong answer spoils it for him only. out has
  * RUN_OPAQUE_CHARS + 1 octets. */
 void run_opaque(struct runs *runs, const struct challenge *challenge, struct bytes username, char *out);

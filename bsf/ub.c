@@ -521,6 +521,19 @@ void ub_noticed(struct ub *ub)
 	atomic_fetch_add(&ub->notices, 1);
 }
 
+void ub_settings(struct ub *ub, struct bytes impi, struct guss_kept *kept)
+{
+	if (kept != NULL)
+		guss_cache_put(ub->guss, impi, kept);
+	else
+		guss_cache_drop(ub->guss, impi);
+}
+
+void ub_forget(struct ub *ub, struct bytes impi)
+{
+	run_forget(ub->runs, impi);
+}
+
 void ub_tick(struct ub *ub)
 {
 	metric_set(ub->m_runs, (int64_t)runs_sweep(ub->runs, clock_mono_ms()));

@@ -34,6 +34,10 @@ void ub_refused(void *ub, const char *source, unsigned int status, const char *r
 void ub_stop(struct ub *ub);
 /** What the hss said of permissions before this moment may have changed. From any thread. */
 void ub_noticed(struct ub *ub);
+/** Settings that have come without being asked for; NULL: the user has none. */
+void ub_settings(struct ub *ub, struct bytes impi, struct guss_kept *kept);
+/** Challenges of this user can be answered no more. */
+void ub_forget(struct ub *ub, struct bytes impi);
 /** Forget what is too old; call every second. */
 void ub_tick(struct ub *ub);
 bool ub_secrets_locked(const struct ub *ub);

@@ -130,6 +130,8 @@ void dia_serve_stop(struct dia_service *service);
 
 /** Origin-Host of the request: the guard has made sure that the connection's peer may speak for it. View into msg. */
 struct bytes dia_origin_host(struct msg *msg);
+/** Its Origin-Realm, as it says. View into msg; absent when there is none. */
+struct bytes dia_origin_realm(struct msg *msg);
 /** Is any connected peer able to serve the application in the realm? For /readyz and for choosing 503 early. */
 bool dia_peer_ready(uint32_t app);
 /** What is known of one peer, by its Diameter identity (no case). */

@@ -68,12 +68,22 @@ void dia_serve_stop(struct dia_service *service)
 	talloc_free(service);
 }
 
-struct bytes dia_origin_host(struct msg *msg)
+static struct bytes octets_of(struct msg *msg, uint32_t code)
 {
-	struct avp *avp = dia_find(msg, AVP_ORIGIN_HOST);
+	struct avp *avp = dia_find(msg, code);
 	struct avp_hdr *hdr = avp != NULL ? dia_hdr(avp) : NULL;
 
 	return hdr != NULL && hdr->avp_value != NULL ? BYTES(hdr->avp_value->os.data, hdr->avp_value->os.len) : BYTES_NONE;
+}
+
+struct bytes dia_origin_host(struct msg *msg)
+{
+	return octets_of(msg, AVP_ORIGIN_HOST);
+}
+
+struct bytes dia_origin_realm(struct msg *msg)
+{
+	return octets_of(msg, AVP_ORIGIN_REALM);
 }
 
 static bool supports(struct peer_hdr *peer, uint32_t app)
