@@ -50,7 +50,8 @@ struct gba_naf_tls_options {
 };
 #define GBA_NAF_TLS_OPTIONS_INIT { sizeof(struct gba_naf_tls_options), NULL, NULL, 0, 0, 0, NULL, NULL, NULL, NULL, NULL }
 
-/** Prepare ctx: TLS 1.2 as minimum, PSK suites (ECDHE-PSK and DHE-PSK before PSK), TLS 1.3 suites with SHA-256, the
+/** Prepare ctx: TLS 1.2 as minimum, PSK suites (ECDHE-PSK and DHE-PSK before PSK), TLS 1.3 suites with SHA-256
+ * (and, for certificates only, AES_256_GCM_SHA384), the
  * server's preference, identity hint, no tickets, no resumption, no early data, no renegotiation. Certificates, options and
  * suites of the application's own are set after this call.
  * @param _tls  written on GBA_NAF_OK; free it after the last SSL of ctx

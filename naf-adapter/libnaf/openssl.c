@@ -15,8 +15,10 @@
 	"ECDHE-PSK-CHACHA20-POLY1305:DHE-PSK-AES128-GCM-SHA256:DHE-PSK-AES256-GCM-SHA384:"                             \
 	"PSK-AES128-GCM-SHA256:PSK-AES256-GCM-SHA384"
 #define SUITES_CERTIFICATE ":ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
-/* The PSK is bound to SHA-256 (RFC 8446 4.2.11): a suite with another hash would silently fall back to certificates. */
+/* The PSK is bound to SHA-256 (RFC 8446 4.2.11): with another hash it is passed over. So those suites come last, by our order, and
+ * only where a certificate can take the PSK's place. */
 #define SUITES_TLS13 "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
+#define SUITES_TLS13_CERTIFICATE ":TLS_AES_256_GCM_SHA384"
 
 static int ctx_index = -1, ssl_index = -1;
 
@@ -269,7 +271,8 @@ static bool set_up(SSL_CTX *ctx, struct gba_naf_tls *tls)
 
 	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_cipher_list(ctx, certificate ? SUITES_PSK SUITES_CERTIFICATE : SUITES_PSK) != 1 ||
-	    SSL_CTX_set_ciphersuites(ctx, SUITES_TLS13) != 1 || SSL_CTX_set_dh_auto(ctx, 1) != 1 ||
+	    SSL_CTX_set_ciphersuites(ctx, certificate ? SUITES_TLS13 SUITES_TLS13_CERTIFICATE : SUITES_TLS13) != 1 ||
+	    SSL_CTX_set_dh_auto(ctx, 1) != 1 ||
 	    /* TS 24.109 F.3: the hint lists the forms of identity */
 	    SSL_CTX_use_psk_identity_hint(ctx, uicc ? GBA_NAF_PSK_HINT ";" GBA_NAF_PSK_HINT "-uicc" : GBA_NAF_PSK_HINT) != 1 ||
 	    SSL_CTX_set_num_tickets(ctx, 0) != 1 || SSL_CTX_set_max_early_data(ctx, 0) != 1 ||

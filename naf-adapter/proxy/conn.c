@@ -66,6 +66,7 @@ static enum run timed_out(struct conn *conn)
 	switch (conn->state) {
 	case CONN_HANDSHAKE: return handshake_timeout(conn);
 	case CONN_HTTP: return http_timeout(conn);
+	case CONN_TUNNEL: tunnel_goodbye(conn); return RUN_CLOSE;
 	default: return RUN_CLOSE;
 	}
 }

@@ -89,5 +89,7 @@ enum run tunnel_start(struct conn *conn);
 /** Take over an established pair; what was read already is passed on. */
 enum run tunnel_adopt(struct conn *conn, struct upstream *up);
 enum run tunnel_run(struct conn *conn);
+/** We end the stream (idle, key expired): say so, unless octets are missing. */
+void tunnel_goodbye(struct conn *conn);
 
 #endif

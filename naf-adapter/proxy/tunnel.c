@@ -125,6 +125,12 @@ static bool pass(struct chan *from, struct chan *to, uint64_t *_octets)
 	return any;
 }
 
+void tunnel_goodbye(struct conn *conn)
+{
+	if (conn->chan.out.n == 0)
+		chan_goodbye(&conn->chan);
+}
+
 enum run tunnel_run(struct conn *conn)
 {
 	struct chan *device = &conn->chan, *application;

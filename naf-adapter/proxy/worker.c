@@ -325,8 +325,11 @@ static void *thread_main(void *arg)
 
 	ASYNC_init_thread(0, 0); /* stacks of waiting handshakes: as many as max-waiting lets there be */
 	event_base_dispatch(worker->base);
-	while (!LIST_EMPTY(&worker->conns)) /* here, because jobs of OpenSSL belong to this thread */
+	while (!LIST_EMPTY(&worker->conns)) { /* here, because jobs of OpenSSL belong to this thread */
+		if (LIST_FIRST(&worker->conns)->state == CONN_TUNNEL)
+			tunnel_goodbye(LIST_FIRST(&worker->conns));
 		conn_free(LIST_FIRST(&worker->conns));
+	}
 	ASYNC_cleanup_thread();
 	return NULL;
 }

@@ -2,11 +2,14 @@
 """Stream mode: any TCP application behind PSK-TLS, told by PROXY protocol v2 who connects."""
 import itertools
 import os
+import re
 import socket
 import struct
 import subprocess
 import threading
 import time
+
+import pytest
 
 from peers.waiting import PATIENCE, until
 from proxy_harness import HOST, STREAM, TLS13_PSK, btid_of, q, s_client, s_stream, ua_id
@@ -75,6 +78,42 @@ def test_large_stream_both_ways(world, proxy):
     out = s_stream(proxy.tls, "3GPP-bootstrapping;" + btid, key, data, len(data), "1.3", STREAM)
     assert out == data.upper()
     assert proxy.rss() < 200 << 20
+
+
+def s_client_told(proxy, btid, key, version="1.2"):
+    """openssl s_client until the proxy ends the stream: does it say close_notify?"""
+    line = ["openssl", "s_client", "-connect", "%s:%d" % (HOST, proxy.tls), "-psk_identity", "3GPP-bootstrapping;" + btid, "-psk",
+            key.hex(), "-quiet", "-msg", "-servername", STREAM] + (["-tls1_2", "-cipher", "PSK-AES128-GCM-SHA256"] if version == "1.2" else ["-tls1_3"])
+    client = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    out = client.stdout.read()
+    client.stdin.close()
+    client.wait(PATIENCE)
+    return re.search(rb"<<< [^\n]*Alert[^\n]*close_notify", out) is not None
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_the_end_of_a_stream_is_told(world, proxy, version):
+    def serve(sock):
+        read_proxy_header(sock)
+        sock.sendall(b"220 welcome\r\n")
+        sock.close()
+    world.app.on_connection = serve
+    assert s_client_told(proxy, *psk(world, version), version)
+
+
+def test_a_stream_that_was_reset_does_not_look_complete(world, proxy):
+    def serve(sock):
+        read_proxy_header(sock)
+        sock.sendall(b"220 wel")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+    world.app.on_connection = serve
+    assert not s_client_told(proxy, *psk(world))
+
+
+def test_a_stream_ended_with_its_key_is_told(world, proxy):
+    world.app.on_connection = lambda sock: (read_proxy_header(sock), sock.recv(10))
+    assert s_client_told(proxy, *psk(world, life=2))
 
 
 def test_application_speaks_first_and_ends(world, proxy):

@@ -2,6 +2,7 @@
 """Ua as the proxy serves it: PSK-TLS 1.2 and 1.3, certificate TLS and plain HTTP with Digest (TS 24.109 5.2, 5.3; TS 33.222 5)."""
 import base64
 import itertools
+import re
 import subprocess
 import time
 
@@ -23,6 +24,100 @@ def authenticated(client, digest, method="GET", path="/", body=b"", host=NAF, he
     """Challenge, then the request with its answer."""
     digest.take(client.ask(path="/", host=host))
     return client.ask(method, path, [digest.header(method, path, body)] + list(headers), body, host)
+
+
+# ---- the end of TLS: close_notify is answered, and said by who ends (RFC 8446 6.1, RFC 5246 7.2.1)
+
+def closes_properly(client):
+    """Say close_notify and get one: unwrap() fails at a bare end of the connection."""
+    client.sock.settimeout(PATIENCE)
+    return client.sock.unwrap() is not None
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_close_notify_is_answered(world, proxy, version):
+    with Client(proxy.tls, tls_client(world.ca, version)) as client:
+        assert closes_properly(client)  # before any request
+    with Client(proxy.tls, tls_client(world.ca, version)) as client:
+        assert client.ask().status == 401
+        assert closes_properly(client)
+    with Client(proxy.tls, tls_client(world.ca, version)) as client:
+        client.send(b"GET /x HTTP/1.1\r\nHo")  # in the middle of a head
+        assert closes_properly(client)
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@pytest.mark.parametrize("octets", [b"GET / HTTP/1.1\r\nHost: naf1.example.com\r\nConnection: close\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n", b"\0\r\n\r\n"])
+def test_who_ends_says_so(world, proxy, version, octets):
+    with Client(proxy.tls, tls_client(world.ca, version)) as client:
+        client.sock.suppress_ragged_eofs = False  # an end without close_notify is an error
+        client.send(octets)
+        assert client.sock.recv(5) == b"HTTP/"
+        while client.sock.recv(65536):
+            pass
+        assert closes_properly(client)
+
+
+def test_an_idle_connection_ends_with_close_notify(world):
+    proxy = world.proxy([world.site()], idle_timeout=1000)
+    with Client(proxy.tls, tls_client(world.ca)) as client:
+        client.sock.suppress_ragged_eofs = False
+        assert client.ask().status == 401
+        assert client.sock.recv(1) == b""
+
+
+# ---- suites of TLS 1.3: the PSK's hash is SHA-256 (RFC 8446 4.2.11), a certificate's is free
+
+SUITES13 = {"TLS_AES_128_GCM_SHA256": 0x1301, "TLS_AES_256_GCM_SHA384": 0x1302, "TLS_CHACHA20_POLY1305_SHA256": 0x1303}
+
+
+def openssl_client(world, proxy, suites, extra=()):
+    """openssl s_client with a certificate's verification; (suite, its output)."""
+    run = subprocess.run(["openssl", "s_client", "-connect", "%s:%d" % (HOST, proxy.tls), "-servername", NAF, "-CAfile", world.ca,
+                          "-tls1_3", "-ign_eof", "-ciphersuites", suites, *extra], input=GET, capture_output=True, timeout=2 * PATIENCE)
+    found = re.search(rb"Cipher is (\S+)", run.stdout)
+    return found and found.group(1).decode(), run.stdout
+
+
+@pytest.mark.parametrize("suite", SUITES13)
+def test_certificate_tls13_suites_of_openssl(world, proxy, suite):
+    chosen, out = openssl_client(world, proxy, suite)
+    assert chosen == suite and b"HTTP/1.1 401" in out and b"Verify return code: 0 (ok)" in out
+    digest = Digest(*world.agent.add(next(numbers), NAF, ua_id(SUITES13[suite])))
+    context = tls_client(world.ca, "1.3")
+    with Client(proxy.tls, context) as client:
+        if client.sock.cipher()[0] == suite:
+            assert authenticated(client, digest).status == 200
+
+
+@pytest.mark.parametrize("cipher,suite", [("AES-128-GCM", "AES-128-GCM"), ("AES-256-GCM", "AES-256-GCM"), ("CHACHA20-POLY1305", "CHACHA20-POLY1305")])
+def test_certificate_tls13_suites_of_gnutls(world, proxy, cipher, suite):
+    run = subprocess.run(["gnutls-cli", "--port", str(proxy.tls), HOST, "--sni-hostname", NAF, "--verify-hostname", NAF, "--x509cafile", world.ca,
+                          "--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+" + cipher], input=GET, capture_output=True,
+                         timeout=2 * PATIENCE)
+    assert b"HTTP/1.1 401" in run.stdout and suite.encode() in run.stdout.split(b"Description:")[1].split(b"\n")[0], run.stdout
+
+
+@pytest.mark.parametrize("suites,chosen", [
+    ("TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256"),  # the client's wish is the other one
+    ("TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256")])
+def test_a_psk_gets_a_suite_of_its_hash(world, proxy, suites, chosen):
+    _, btid, key = device(world, ua=TLS13_PSK)
+    suite, out = openssl_client(world, proxy, suites, ["-psk_identity", "3GPP-bootstrapping;" + btid, "-psk", key.hex()])
+    assert suite == chosen and b"200 OK" in out and b"path /x" in out, out
+
+
+def test_a_psk_without_a_suite_of_its_hash_is_passed_over(world, proxy):
+    _, btid, key = device(world, ua=TLS13_PSK)
+    suite, out = openssl_client(world, proxy, "TLS_AES_256_GCM_SHA384", ["-psk_identity", "3GPP-bootstrapping;" + btid, "-psk", key.hex()])
+    assert suite == "TLS_AES_256_GCM_SHA384" and b"HTTP/1.1 401" in out and world.app.requests == []
+
+
+def test_where_there_is_no_certificate_the_hash_is_sha256(world):
+    proxy = world.proxy([world.psk_site(NAF)])
+    _, btid, key = device(world, ua=TLS13_PSK)
+    suite, out = openssl_client(world, proxy, "TLS_AES_256_GCM_SHA384", ["-psk_identity", "3GPP-bootstrapping;" + btid, "-psk", key.hex()])
+    assert suite != "TLS_AES_256_GCM_SHA384" and b"HTTP/" not in out
 
 
 # ---- PSK-TLS
