@@ -9,6 +9,7 @@
 #include "http/server.h"
 
 #define STOP_WAIT_MS 2000
+#define UB_HEAD_MAX  8192 /* [octets] beyond: 431; what UEs send is a tenth of it */
 #define SERVER_TOKEN "gba-bsf/" PACKAGE_VERSION
 
 struct node {
@@ -101,6 +102,7 @@ static enum gba_err listen_start(TALLOC_CTX *mem_ctx, struct node *node, const s
 	http.max_per_source = conf->ub_max_per_source;
 	http.head_timeout_ms = conf->ub_head_timeout;
 	http.idle_timeout_ms = conf->ub_idle_timeout;
+	http.max_head = UB_HEAD_MAX;
 	http.server_token = conf->tmpi ? SERVER_TOKEN " " UB_TMPI_TOKEN : SERVER_TOKEN;
 	http.refused = ub_refused;
 	err = http_server_start(mem_ctx, &http, ub_handle, node->ub, &node->servers[node->server_n], _error);

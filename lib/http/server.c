@@ -13,7 +13,8 @@
 #include "http/server_priv.h"
 
 #define PEM_MAX	   65536
-#define POOL_MIN   8192	    /* [octets] per connection: its head twice over, for the library's tables and the answer's head */
+#define POOL_MORE  4096	    /* [octets] per connection beyond its head, for the library's tables and the answer's head: all of it is
+				     * zeroed before each request */
 #define STOP_STEP  2000	    /* [us] */
 #define OPTIONS_MAX 16
 
@@ -97,7 +98,7 @@ static struct MHD_Daemon *daemon_start(struct http_server *server, const struct 
 				       bool ipv6)
 {
 	struct MHD_OptionItem options[OPTIONS_MAX] = { { MHD_OPTION_END, 0, NULL } };
-	size_t pool = 2 * conf->max_head > POOL_MIN ? 2 * conf->max_head : POOL_MIN;
+	size_t pool = conf->max_head + POOL_MORE;
 	/* Without suspend and resume it stalls a second whenever a multiple of 128 sockets is ready at once. Turbo leaves the
 	 * socket open in both directions until its last callback (conn.c); TLS needs its closing alert instead. */
 	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
