@@ -3,6 +3,8 @@
 Y3056-7.5-6a, Y3056-8.4-6, Y3056-8.5-a, Y3056-10.4-4d"""
 import base64
 import json
+import os
+import subprocess
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
@@ -45,6 +47,28 @@ def test_key(shared, tokens, ask, fqdn, ua):
     assert view["me_key"] == shared.key_of(tokens["me"], fqdn, ua)
     assert set(view) == {"me_key", "expires", "created", "gba_type"} and view["gba_type"] == 0
     assert view["expires"] - view["created"] == 86400
+
+
+def audit_log(node):
+    return os.path.join(node.realm.folder, "bsf", "audit.log")
+
+
+def on_record(node, btid):
+    said = subprocess.run([node.realm.tree.program("gba-ctl"), "audit", "show", "--json", "--act", "zn.key", "--about", btid,
+                           audit_log(node)], capture_output=True, text=True, check=True).stdout
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def test_keys_given_are_on_record(shared, tokens, ask):
+    """REQ: Y3056-11-6"""
+    given = d.bia_view(ask(tokens["me"]))
+    assert ask(tokens["me"], STRICT, fqdn=NAF).result() == DENIED
+    acts = on_record(shared, tokens["me"])
+    got = [a for a in acts if a["who"] == AGENT]
+    assert got and all(a["subject"] == impi_of(1) and a["result"] == "ok" and NAF in a["why"].lower() for a in got if NAF in a["why"])
+    assert [a["result"] for a in acts if a["who"] == STRICT][-1] == "GBA_E_NOT_AUTHORIZED"
+    with open(audit_log(shared), "rb") as log:
+        assert given["me_key"].hex().encode() not in log.read()
 
 
 def test_keys_differ(tokens, ask):
