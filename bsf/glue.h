@@ -11,7 +11,8 @@
 /** Zh client over the table hss of conf. NULL: out of memory. */
 struct hss *bsf_zh_new(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf);
 
-/** The agents, over RPA; audit (NULL: no log kept) outlives them. *_agents NULL: dict_y3056 is not loaded, so there is no such thing. */
+/** The agents, over RPA; audit (NULL: no log kept) outlives them. *_agents NULL: dict_y3056 is not loaded, so there is no such
+ * thing. */
 enum gba_err bsf_rpa_new(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct audit *audit, struct agents **_agents);
 
 struct bsf_zn;

@@ -23,7 +23,7 @@ static const struct db_migration migrations[] = {
 
 enum sql_id {
 	SQL_FIND, SQL_FIND_IMSI, SQL_REV, SQL_PAGE, SQL_COUNT, SQL_ADD, SQL_ADD_SEQ, SQL_UPDATE, SQL_REMOVE, SQL_REMOVE_SEQ,
-	SQL_LEASE, SQL_SEQ, SQL_SET_SEQ, SQL_BUMP, SQL_RESEAL, SQL_ID_COUNT
+	SQL_LEASE, SQL_SEQ, SQL_SET_SEQ, SQL_BUMP, SQL_RESEAL, SQL_LIFT, SQL_BUMP_ALL, SQL_ID_COUNT
 };
 static const char *const sql_text[] = {
 	[SQL_FIND] = JOINED "WHERE impi = ?1",
@@ -43,6 +43,8 @@ static const char *const sql_text[] = {
 	[SQL_LEASE] = "UPDATE sqn SET seq = seq + ?2 WHERE id = ?1 RETURNING seq",
 	[SQL_SEQ] = "SELECT seq FROM sqn WHERE id = ?1",
 	[SQL_SET_SEQ] = "UPDATE sqn SET seq = ?2 WHERE id = ?1",
+	[SQL_LIFT] = "UPDATE sqn SET seq = seq + ?1",
+	[SQL_BUMP_ALL] = "UPDATE subscriber SET rev = rev + 1",
 	[SQL_RESEAL] = "UPDATE subscriber SET sealed = ?2, rev = rev + 1 WHERE id = ?1 AND sealed = ?3",
 	[SQL_BUMP] = "UPDATE subscriber SET rev = rev + 1 WHERE id = ?1",
 };
@@ -365,6 +367,22 @@ enum gba_err sub_store_reseal(struct sub_store *store, int64_t id, struct bytes 
 	db_bind_blob(store->stmt[SQL_RESEAL], 3, old);
 	err = run_on(store->stmt[SQL_RESEAL], id);
 	return err == GBA_E_IMPI_UNKNOWN ? GBA_E_BUSY : err;
+}
+
+enum gba_err sub_store_lift(struct sub_store *store, uint32_t count)
+{
+	enum gba_err err = sub_store_begin(store);
+
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(store->stmt[SQL_LIFT], 1, count);
+	err = db_run(store->stmt[SQL_LIFT], NULL);
+	if (err == GBA_OK)
+		err = db_run(store->stmt[SQL_BUMP_ALL], NULL);
+	if (err == GBA_OK)
+		return sub_store_commit(store);
+	sub_store_rollback(store);
+	return err;
 }
 
 struct db *sub_store_db(struct sub_store *store)

@@ -45,6 +45,10 @@ enum gba_err sub_store_remove(struct sub_store *store, int64_t id);
 /** Put sealed in the place of old, which must still be the record's; rev moves on. @retval GBA_E_BUSY  it is not any more */
 enum gba_err sub_store_reseal(struct sub_store *store, int64_t id, struct bytes old, struct bytes sealed);
 
+/** Raise the highest used SEQ of every subscriber, in a transaction of its own: after a restore, for those used since. Leases
+ * given before are void. */
+enum gba_err sub_store_lift(struct sub_store *store, uint32_t count);
+
 /** Claim the `count` SEQs above the highest used. They may be used once the transaction is committed.
  * @param _first  lowest claimed  @retval GBA_E_IMPI_UNKNOWN */
 enum gba_err sub_store_lease(struct sub_store *store, int64_t id, uint32_t count, uint64_t *_first);

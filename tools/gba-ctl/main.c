@@ -23,7 +23,7 @@ static const struct cli_cmd other_commands[] = {
 	CLI_CMD_END,
 };
 static const struct cli_cmd *const commands[] = { ctl_subscriber_commands, ctl_audit_commands, ctl_key_commands,
-						    ctl_ca_commands, other_commands, NULL };
+						    ctl_backup_commands, ctl_ca_commands, other_commands, NULL };
 
 enum gba_err ctl_fail_err(struct ctl *ctl, enum gba_err err, const char *what)
 {

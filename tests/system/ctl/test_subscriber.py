@@ -502,7 +502,7 @@ def test_manual_has_every_option_and_command():
     for verb in verbs:
         shown += subprocess.run([CTL, "subscriber", verb, "--help"], capture_output=True, text=True, check=True).stdout
     options = re.findall(r"^ .*--([a-z-]+)", shown, re.M)
-    assert len(set(options)) > 30 and len(verbs) == 7
+    assert len(set(options)) > 30 and len(verbs) == 8
     for option in set(options):
         assert re.search(r"(Fl|,) -%s\b" % option, manual), option
     for verb in verbs:
