@@ -3,11 +3,13 @@
 
 #include <stdlib.h>
 
+#include "bsf/ctx_redis.h"
 #include "core/log.h"
 #include "http/server.h"
 
 static const char *const digest_names[] = { "akav1", "akav2", NULL };
 static const char *const unknown_names[] = { "deny", "allow", NULL };
+static const char *const check_names[] = { "refuse", "warn", NULL }; /* as enum bsf_redis_check */
 static const char *const sync_names[] = { "full", "process", NULL }; /* as enum ctx_sync */
 
 static bool path_valid(struct bytes path)
@@ -131,7 +133,16 @@ const struct conf_item bsf_conf_items[] = {
 	CONF_STR("store-dir", GBA_LOCALSTATEDIR "/bsf", 1, 255, NULL, struct bsf_conf, store_dir, "Folder of the bootstrap contexts"),
 	CONF_U32("store-max", 4096, 4, 1048576, "MiB", struct bsf_conf, store_max, "Size to which the contexts may grow"),
 	CONF_ENUM("store-sync", "full", sync_names, struct bsf_conf, store_sync, "What a context that was acknowledged survives: loss of power, or only the end of the process"),
-	CONF_STR("kek-file", GBA_SYSCONFDIR "/bsf.kek", 1, 255, NULL, struct bsf_conf, kek_file, "Key that seals the contexts; made when absent, mode 0600"),
+	CONF_STR("store-redis", "", 0, 280, ctx_redis_server_valid, struct bsf_conf, store_redis, "Redis that a pool of BSFs keeps its contexts on, instead of store-dir: host:port or /socket, rediss:// before it for TLS; empty: none"),
+	CONF_STR("store-redis-user", "", 0, 128, NULL, struct bsf_conf, redis_user, "User of its ACL; empty: the default user"),
+	CONF_STR("store-redis-password-file", "", 0, 255, NULL, struct bsf_conf, redis_password_file, "File with the password, mode 0600; empty: none"),
+	CONF_STR("store-redis-ca", "", 0, 255, NULL, struct bsf_conf, redis_ca, "PEM file of the CAs its certificate is checked with; empty: the system's"),
+	CONF_STR("store-redis-cert", "", 0, 255, NULL, struct bsf_conf, redis_cert, "PEM file with our certificate for it; empty: none"),
+	CONF_STR("store-redis-key", "", 0, 255, NULL, struct bsf_conf, redis_key, "PEM file with its private key"),
+	CONF_STR("store-redis-prefix", "gba:", 0, 32, NULL, struct bsf_conf, redis_prefix, "What the pool's keys begin with"),
+	CONF_U32("store-redis-timeout", 300, 20, 10000, "ms", struct bsf_conf, redis_timeout, "Wait for Redis at most; then the connection is made anew"),
+	CONF_ENUM("store-redis-check", "refuse", check_names, struct bsf_conf, redis_check, "Redis may lose what it acknowledges: appendonly, appendfsync (see store-sync), maxmemory-policy"),
+	CONF_STR("kek-file", GBA_SYSCONFDIR "/bsf.kek", 1, 255, NULL, struct bsf_conf, kek_file, "Key that seals the contexts, the same in a pool; made when absent, mode 0600"),
 	CONF_AUDIT(struct bsf_conf, audit, "audit.log in store-dir"),
 	CONF_STR("metrics-listen", "", 0, 263, http_listen_valid, struct bsf_conf, metrics_listen, "Address for /metrics, /livez, /readyz; empty: none"),
 	CONF_END
@@ -161,6 +172,8 @@ enum gba_err bsf_conf_check(const void *conf, struct conf_error *_error)
 		if ((n->uss_required || n->permission_required) && n->gsids.n == 0)
 			return conf_error(_error, "nafs", n->identity, "uss-required and permission-required need gsids");
 	}
+	if ((c->redis_cert[0] == '\0') != (c->redis_key[0] == '\0'))
+		return conf_error(_error, "store-redis-cert", c->redis_cert, "store-redis-cert and store-redis-key belong together");
 	if (c->gba_2g && c->digest == BSF_DIGEST_AKAV2)
 		return conf_error(_error, "gba-2g", "true", "2G GBA is defined for digest akav1 only (TS 33.220 Annex I)");
 	return GBA_OK;

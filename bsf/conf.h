@@ -8,6 +8,7 @@
 #include "core/ident.h"
 
 enum bsf_unknown { BSF_UNKNOWN_DENY, BSF_UNKNOWN_ALLOW, BSF_UNKNOWN_COUNT };
+enum bsf_redis_check { BSF_REDIS_REFUSE, BSF_REDIS_WARN, BSF_REDIS_CHECK_COUNT };
 enum bsf_digest { BSF_DIGEST_AKAV1, BSF_DIGEST_AKAV2, BSF_DIGEST_COUNT };
 
 /** One address Ub is served on. */
@@ -50,6 +51,8 @@ struct bsf_conf {
 	const char *realm_profile, *token_format;
 	const char *store_dir, *kek_file;
 	uint32_t store_max, store_sync;
+	const char *store_redis, *redis_user, *redis_password_file, *redis_ca, *redis_cert, *redis_key, *redis_prefix;
+	uint32_t redis_timeout, redis_check; /* [ms]; enum bsf_redis_check */
 	const char *metrics_listen;
 };
 

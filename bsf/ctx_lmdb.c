@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "bsf/ctx_lmdb_priv.h"
+#include "bsf/ctx_sealed.h"
 #include "core/clock.h"
 #include "core/secret.h"
 #include "crypto/hash.h"
@@ -11,7 +12,6 @@
 #define FORMAT_KEY    "format"
 #define FORMAT_PLAIN  "gba-bsf contexts 3" /* sealed in the meta table: proves format and key at start */
 #define TAG_KEY	      "tag" /* in the meta table: sealed key of the IMPIs' tags */
-#define REC_ON_STACK  1024 /* records up to this are unsealed without an allocation */
 
 enum gba_err ctx_lmdb_err(int rc)
 {
@@ -75,16 +75,9 @@ size_t ctx_record_size(const struct ctx *ctx)
 
 enum gba_err ctx_record_write(struct ctx_lmdb *store, const struct ctx *ctx, uint8_t *out)
 {
-	size_t n = ctx_rec_size(ctx);
-	uint8_t plain[CTX_REC_MAX];
-	enum gba_err err;
-
 	memcpy(out, ctx->rand, RAND_LEN);
 	ctx_tag(store, ctx->impi, out + RAND_LEN);
-	ctx_rec_write(ctx, plain);
-	err = seal(store->kek, BYTES(out, CLEAR_LEN), BYTES(plain, n), out + CLEAR_LEN);
-	secret_wipe(plain, n);
-	return err;
+	return ctx_sealed_write(store->kek, BYTES(out, CLEAR_LEN), ctx, out + CLEAR_LEN);
 }
 
 enum gba_err ctx_record_split(const MDB_val *value, const uint8_t **_rand, const uint8_t **_tag, struct bytes *_sealed)
@@ -102,48 +95,12 @@ enum gba_err ctx_record_split(const MDB_val *value, const uint8_t **_rand, const
 
 enum gba_err ctx_record_open(struct ctx_lmdb *store, TALLOC_CTX *mem_ctx, const MDB_val *value, struct ctx **_ctx)
 {
-	uint8_t small[REC_ON_STACK], *plain = small;
 	const uint8_t *rand, *tag;
-	struct ctx ctx, *copy;
 	struct bytes sealed;
 	enum gba_err err;
-	size_t n;
 
 	err = ctx_record_split(value, &rand, &tag, &sealed);
-	if (err != GBA_OK)
-		return err;
-	n = sealed.n - SEAL_OVERHEAD;
-	if (n > sizeof(small)) {
-		plain = talloc_size(mem_ctx, n);
-		if (plain == NULL)
-			return GBA_E_NOMEM;
-	}
-	err = unseal(store->kek, BYTES(rand, CLEAR_LEN), sealed, plain);
-	if (err == GBA_OK)
-		err = ctx_rec_read(rand, BYTES(plain, n), &ctx);
-	if (err == GBA_OK) {
-		copy = ctx_dup(mem_ctx, &ctx);
-		if (copy != NULL)
-			*_ctx = copy;
-		else
-			err = GBA_E_NOMEM;
-		SECRET_WIPE(ctx);
-	}
-	secret_wipe(plain, n);
-	if (plain != small)
-		talloc_free(plain);
-	return err;
-}
-
-/* What the expiry has left of it. */
-static enum gba_err alive_only(struct ctx *ctx, time_t now, struct ctx **_ctx)
-{
-	if (ctx->expires <= now) {
-		talloc_free(ctx);
-		return GBA_E_BTID_UNKNOWN;
-	}
-	*_ctx = ctx;
-	return GBA_OK;
+	return err == GBA_OK ? ctx_sealed_open(store->kek, mem_ctx, BYTES(rand, CLEAR_LEN), sealed, _ctx) : err;
 }
 
 static enum gba_err find_in(struct ctx_lmdb *store, TALLOC_CTX *mem_ctx, MDB_txn *txn, uint64_t place, struct ctx **_ctx)
@@ -182,7 +139,7 @@ static enum gba_err lmdb_find(struct ctx_store *base, TALLOC_CTX *mem_ctx, const
 	if (err != GBA_OK)
 		return err;
 	if (memcmp(ctx->rand, rand, RAND_LEN) == 0)
-		return alive_only(ctx, now, _ctx);
+		return ctx_alive_only(ctx, now, _ctx);
 	talloc_free(ctx);
 	return GBA_E_BTID_UNKNOWN;
 }
@@ -198,7 +155,7 @@ static enum gba_err lmdb_find_tmpi(struct ctx_store *base, TALLOC_CTX *mem_ctx, 
 	if (err != GBA_OK)
 		return err;
 	if (memcmp(ctx->tmpi, tmpi, CTX_TMPI_LEN) == 0)
-		return alive_only(ctx, now, _ctx);
+		return ctx_alive_only(ctx, now, _ctx);
 	talloc_free(ctx);
 	return GBA_E_BTID_UNKNOWN;
 }

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "bsf/ctx_lmdb.h"
+#include "bsf/ctx_redis.h"
 #include "bsf/ub.h"
 #include "core/log.h"
 #include "http/server.h"
@@ -72,6 +73,18 @@ static enum gba_err ticker_start(struct node *node)
 	return node->ticks ? GBA_OK : GBA_E_INTERNAL;
 }
 
+static enum gba_err pool_start(TALLOC_CTX *mem_ctx, struct node *node, const char **_error)
+{
+	const struct bsf_conf *conf = node->conf;
+	struct ctx_redis_conf redis = { .server = conf->store_redis, .ca = conf->redis_ca, .cert = conf->redis_cert,
+					.key = conf->redis_key, .user = conf->redis_user,
+					.password_file = conf->redis_password_file, .prefix = conf->redis_prefix,
+					.timeout_ms = conf->redis_timeout, .sync = conf->store_sync,
+					.warn_only = conf->redis_check == BSF_REDIS_WARN, .kek = node->kek };
+
+	return ctx_redis_open(mem_ctx, &redis, &node->store, _error);
+}
+
 static enum gba_err store_start(TALLOC_CTX *mem_ctx, struct node *node, const char **_error)
 {
 	const struct bsf_conf *conf = node->conf;
@@ -83,6 +96,8 @@ static enum gba_err store_start(TALLOC_CTX *mem_ctx, struct node *node, const ch
 		*_error = talloc_asprintf(mem_ctx, "kek-file: %s: %s", conf->kek_file, gba_strerror(err));
 		return err;
 	}
+	if (conf->store_redis[0] != '\0')
+		return pool_start(mem_ctx, node, _error);
 	lmdb.kek = node->kek;
 	return ctx_lmdb_open(mem_ctx, &lmdb, &node->store, _error);
 }
