@@ -173,7 +173,7 @@ enum gba_err bsf_conf_check(const void *conf, struct conf_error *_error)
 			return conf_error(_error, "nafs", n->identity, "uss-required and permission-required need gsids");
 	}
 	if ((c->redis_cert[0] == '\0') != (c->redis_key[0] == '\0'))
-		return conf_error(_error, "store-redis-cert", c->redis_cert, "store-redis-cert and store-redis-key belong together");
+		return conf_error(_error, "store-redis-cert", c->redis_cert, "belongs together with store-redis-key");
 	if (c->gba_2g && c->digest == BSF_DIGEST_AKAV2)
 		return conf_error(_error, "gba-2g", "true", "2G GBA is defined for digest akav1 only (TS 33.220 Annex I)");
 	return GBA_OK;

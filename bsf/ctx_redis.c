@@ -354,7 +354,7 @@ static enum gba_err format_read(struct ctx_redis *store, struct redis_link *link
 	} else if (reply->type != REDIS_REPLY_STRING || reply->len != sizeof(store->format) ||
 		   unseal(store->conf.kek, words[1], BYTES(reply->str, reply->len), plain) != GBA_OK ||
 		   memcmp(plain, FORMAT_PLAIN, sizeof(FORMAT_PLAIN) - 1) != 0) {
-		snprintf(why, REDIS_WHY_MAX, "the pool's contexts are sealed under another key: all its BSFs need the same kek-file");
+		snprintf(why, REDIS_WHY_MAX, "contexts are sealed under another key: all BSFs of the pool need the same kek-file");
 		err = GBA_E_CORRUPT;
 	} else {
 		memcpy(store->format, reply->str, sizeof(store->format));
@@ -422,7 +422,7 @@ static void changed(void *arg, enum gba_err err, const char *why)
 	store->beating = false;
 	if (err == GBA_OK)
 		log_event(LOG_L_INFO, "bsf.store", &about, "Redis %s: connected", store->conf.server);
-	else
+	else if (err != GBA_E_BUSY)
 		log_event_limited(10, LOG_L_ERROR, "bsf.store", &about, "Redis %s: %s; Ub gets 503, Zn 3004 until it is back",
 				  store->conf.server, why);
 }
@@ -489,12 +489,12 @@ enum gba_err ctx_redis_open(TALLOC_CTX *mem_ctx, const struct ctx_redis_conf *co
 	store->base.ops = &redis_ops;
 	store->conf = *conf;
 	store->m_up = metric_get("gba_bsf_redis_up", "1: connected to the pool's Redis", METRIC_GAUGE, "");
-	store->m_failures = metric_get("gba_bsf_redis_failures_total", "Puts and finds the pool's Redis failed", METRIC_COUNTER, "");
+	store->m_failures = metric_get("gba_bsf_redis_failures_total", "Puts and finds Redis failed", METRIC_COUNTER, "");
 	store->m_seconds = metric_get("gba_bsf_redis_seconds", "From a question to Redis to its answer", METRIC_HISTOGRAM, "");
 	err = password_read(store);
 	if (err != GBA_OK)
-		snprintf(why, sizeof(why), "%s: %s (one line; it must be ours, and closed to group and others)", conf->password_file,
-			 gba_strerror(err));
+		snprintf(why, sizeof(why), "%s: %s (one line; it must be ours, and closed to group and others)",
+			 conf->password_file, gba_strerror(err));
 	else
 		err = start(store, why);
 	if (err != GBA_OK) {

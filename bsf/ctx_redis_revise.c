@@ -19,8 +19,8 @@ static enum gba_err drop_one(struct revising *r, struct bytes rand)
 	struct redis_key key, set;
 	enum gba_err err;
 
+	ADD(&call, WORD("DEL"), redis_key(r->store, "c:", rand, &key)); /* first: what fails in between is found again */
 	ADD(&call, WORD("ZREM"), redis_impi_key(r->store, r->revision->impi, &set), rand);
-	ADD(&call, WORD("DEL"), redis_key(r->store, "c:", rand, &key));
 	err = redis_wait(r->store->redis, &call);
 	if (err == GBA_OK && call.reply->integer > 0 && r->each != NULL)
 		r->each(r->arg, r->i, rand.p);
@@ -64,7 +64,7 @@ static enum gba_err change_one(struct revising *r, struct bytes rand)
 	    ctx_sealed_open(r->store->conf.kek, NULL, rand, BYTES(call.reply->str, call.reply->len), &ctx) == GBA_E_NOMEM)
 		err = GBA_E_NOMEM; /* one that does not open is nobody's */
 	redis_call_end(&call);
-	if (err == GBA_OK && ctx != NULL && ctx->type != CTX_CLAIM) {
+	if (err == GBA_OK && ctx != NULL) {
 		ctx->uss = r->revision->uss;
 		err = write_back(r, ctx);
 	}

@@ -452,7 +452,7 @@ static void *io_main(void *arg)
 			bell_wait(redis, fds);
 	}
 	if (redis->link != NULL)
-		link_drop(redis, GBA_E_BUSY, "stopped");
+		link_drop(redis, GBA_E_BUSY, "closed");
 	pthread_mutex_lock(&redis->lock);
 	redis->ended = true;
 	pthread_cond_broadcast(&redis->wake);
@@ -487,6 +487,7 @@ enum gba_err redis_start(TALLOC_CTX *mem_ctx, const struct redis_conf *conf, str
 	pthread_cond_init(&redis->wake, NULL);
 	redis->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	talloc_set_destructor(redis, redis_destroy);
+	*_redis = redis; /* before the threads: what they call asks */
 	if (redis->bell < 0 || pthread_create(&redis->io, NULL, io_main, redis) != 0) {
 		talloc_free(redis);
 		return GBA_E_INTERNAL;
@@ -506,7 +507,6 @@ enum gba_err redis_start(TALLOC_CTX *mem_ctx, const struct redis_conf *conf, str
 	*_first = redis->first;
 	snprintf(why, REDIS_WHY_MAX, "%s", redis->first_why);
 	pthread_mutex_unlock(&redis->lock);
-	*_redis = redis;
 	return GBA_OK;
 }
 

@@ -27,7 +27,7 @@ struct redis_conf {
 	enum gba_err (*greet)(void *arg, struct redis_link *link, char *why);
 	/** Once a second while connected, in the thread of input and output. False: connect anew. */
 	bool (*beat)(void *arg);
-	/** The connection came, or went: err says why. */
+	/** The connection came, or went: err says why. GBA_E_BUSY: redis_stop() closes it. */
 	void (*changed)(void *arg, enum gba_err err, const char *why);
 	void *arg;
 };
@@ -60,7 +60,7 @@ void redis_call_end(struct redis_call *call);
 /** In greet: one command, one answer, freed by the caller. NULL: *_err says why. */
 redisReply *redis_link_ask(struct redis_link *link, const struct bytes *words, size_t count, enum gba_err *_err);
 
-/** Start; returns when the first attempt to connect has an outcome.
+/** Start; returns when the first attempt to connect has an outcome. *_redis is set before the first callback.
  * @param _first  that outcome; GBA_E_UNREACHABLE, GBA_E_TIMEOUT: it goes on trying, anything else is greet's or TLS's
  * @param why     REDIS_WHY_MAX characters */
 enum gba_err redis_start(TALLOC_CTX *mem_ctx, const struct redis_conf *conf, struct redis **_redis, enum gba_err *_first,

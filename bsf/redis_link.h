@@ -10,7 +10,9 @@
 struct redis_link;
 
 /** Connect within conf->timeout_ms. @param why  REDIS_WHY_MAX characters
- * @retval GBA_E_UNREACHABLE, GBA_E_TIMEOUT  @retval GBA_E_CONF  certificate files  @retval GBA_E_DENIED  the server's certificate */
+ * @retval GBA_E_UNREACHABLE, GBA_E_TIMEOUT
+ * @retval GBA_E_CONF    certificate files
+ * @retval GBA_E_DENIED  the server's certificate */
 enum gba_err redis_link_open(const struct redis_conf *conf, struct redis_link **_link, char *why);
 void redis_link_close(struct redis_link *link);
 int redis_link_fd(const struct redis_link *link);
