@@ -433,7 +433,8 @@ def test_counters_tell_it(daemon):
 # The end ------------------------------------------------------------------------------------------------------------------
 def ends(one, seconds):
     one.process.terminate()
-    return one.ended_within(seconds) and one.process.returncode
+    assert until(lambda: not one.alive(), seconds), one.log()
+    return one.process.returncode
 
 
 def test_a_peer_that_ignores_the_disconnection_does_not_hold_up_the_end(daemon):
