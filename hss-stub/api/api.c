@@ -6,6 +6,7 @@
 #include "core/codec.h"
 #include "core/log.h"
 #include "core/secret.h"
+#include "core/trace.h"
 #include "hss-stub/api/api_priv.h"
 #include "pki/ca.h"
 
@@ -36,6 +37,7 @@ static struct api_call *call_new(struct api *api, struct http_req *req)
 	call->api = api;
 	call->req = req;
 	call->began_us = clock_mono_us();
+	call->began_at = trace_now();
 	call->source = http_req_source(req);
 	call->body = http_req_body(req);
 	call->authorization = header_copy(call, "Authorization");

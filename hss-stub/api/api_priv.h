@@ -77,7 +77,7 @@ struct api_call {
 	const char *authorization, *if_match, *if_none_match, *accept, *content_type, *idempotency, *source;
 	struct bytes body;
 	struct http_peer_cert cert;
-	uint64_t began_us;
+	uint64_t began_us, began_at; /* [us] monotonic; since epoch, for traces */
 	bool invited; /* the credential is an invitation: good for one thing only */
 	char hash[65]; /* of the credential */
 	struct api_reply reply;
@@ -142,6 +142,9 @@ void api_send(struct api_call *call);
 bool api_admit(struct api_call *call);
 /* The same question before the body is read: one indexed look-up, nothing answered. */
 bool api_may_import(struct api_call *call);
+
+/* steps.c: arrows of the flows, when tracing is on */
+void api_trace(const struct api_call *call);
 
 /* limit.c: token buckets by name; @param _wait [s] until it would pass */
 struct limits *limits_new(TALLOC_CTX *mem_ctx, uint32_t capacity);

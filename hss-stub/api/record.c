@@ -195,6 +195,16 @@ enum gba_err api_write(struct api_call *call, enum gba_err err, const char *verb
 	return mapping_commit(call->m);
 }
 
+/* The record as it stands after the commit: what follows from a change (is it in force?) is settled there. */
+static void written_reply(struct api_call *call, unsigned int status, const struct record *rec)
+{
+	struct record *now = NULL;
+
+	if (mapping_get(call->m, &call->mc, rec->kind->id, rec->id, &now) == GBA_OK)
+		rec = now;
+	api_record_reply(call, status, rec);
+}
+
 void api_add(struct route_call *route)
 {
 	struct api_call *call = api_call_of(route);
@@ -212,7 +222,7 @@ void api_add(struct route_call *route)
 	}
 	json_decref(values);
 	if (err == GBA_OK)
-		api_record_reply(call, 201, rec);
+		written_reply(call, 201, rec);
 	else
 		api_fail(call, err);
 }
@@ -227,7 +237,7 @@ static void set_reply(struct api_call *call, const struct record *old, json_t *v
 		err = api_write(call, err, "set", old->kind, rec);
 	}
 	if (err == GBA_OK)
-		api_record_reply(call, 200, rec);
+		written_reply(call, 200, rec);
 	else
 		api_fail(call, err);
 }
@@ -324,7 +334,7 @@ static void put_new(struct api_call *call, const struct record_kind *kind, json_
 		err = api_write(call, err, "add", kind, rec);
 	}
 	if (err == GBA_OK)
-		api_record_reply(call, 201, rec);
+		written_reply(call, 201, rec);
 	else
 		api_fail(call, err);
 }
@@ -418,7 +428,7 @@ void api_verb(struct route_call *route)
 	if (err == GBA_OK && kind->id == KIND_CREDENTIAL)
 		api_credential_revoked(call, old);
 	if (err == GBA_OK && rec != NULL)
-		api_record_reply(call, 200, rec);
+		written_reply(call, 200, rec);
 	else
 		api_fail(call, err == GBA_OK ? GBA_E_INTERNAL : err);
 }

@@ -161,6 +161,7 @@ void api_send(struct api_call *call)
 		headers[n++] = reply->headers[i];
 	headers[n] = (struct http_header){ NULL, NULL };
 	log_call(call);
+	api_trace(call);
 	metric_add(call->api->metrics.requests[reply->status / 100 <= 5 ? reply->status / 100 : 0], 1);
 	metric_observe_us(call->api->metrics.seconds, clock_mono_us() - call->began_us);
 	http_reply(call->req, reply->status, headers, reply->body);

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A node that serves the REST API, and two independent clients: Python's http.client and curl."""
 import http.client
+import http.server
 import json
 import os
 import re
+import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -32,6 +35,46 @@ def wait_until(condition, what, timeout=30):
 
 def openssl(*words, stdin=None):
     return subprocess.run(["openssl", *words], input=stdin, check=True, capture_output=True, text=True).stdout
+
+
+class Hook:
+    """An HTTPS server that takes webhooks: what came is in `seen`; the first `refuse` posts to a path get 500."""
+
+    def __init__(self, folder):
+        self.pem, key = os.path.join(folder, "hook.pem"), os.path.join(folder, "hook.key")
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", self.pem, "-days",
+                "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+        self.seen, self.refuse = [], {}
+        hook = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                hook.seen.append((self.path, dict(self.headers), body))
+                left = hook.refuse.get(self.path, 0)
+                hook.refuse[self.path] = left - 1
+                self.send_response(500 if left > 0 else 204)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(self.pem, key)
+        self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def url(self, path):
+        return "https://localhost:%d%s" % (self.port, path)
+
+    def of(self, path):
+        return [entry for entry in list(self.seen) if entry[0] == path]
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 class Answer:
@@ -70,10 +113,10 @@ class Caller:
                 got = self.connection.getresponse()
                 answer = Answer(got.status, {k.lower(): v for k, v in got.getheaders()}, got.read())
                 break
-            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            except (http.client.HTTPException, OSError) as error:
                 self.connection.close()
                 self.connection = None
-                if attempt:
+                if attempt or not isinstance(error, (http.client.RemoteDisconnected, ConnectionError)):
                     raise
         if answer.headers.get("connection", "").lower() == "close":
             self.connection.close()
@@ -81,6 +124,17 @@ class Caller:
         if want is not None:
             assert answer.status == want, (method, path, answer)
         return answer
+
+    def announce(self, path, length, headers=()):
+        """POST that only announces its body: the status of the answer before any of it was sent."""
+        head = dict({"Host": "localhost", "Content-Type": "application/json", "Content-Length": str(length)}, **dict(headers))
+        if self.token:
+            head["Authorization"] = "Bearer " + self.token
+        with socket.create_connection(("127.0.0.1", self.node.port), 30) as raw, self.tls.wrap_socket(raw) as sock:
+            sock.sendall(("POST %s HTTP/1.1\r\n%s\r\n" % (path, "".join("%s: %s\r\n" % item for item in head.items()))).encode())
+            answer = http.client.HTTPResponse(sock)
+            answer.begin()
+            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
 
     def get(self, path, want=200, **kw):
         return self.call("GET", path, want=want, **kw)

@@ -11,11 +11,16 @@ import apilab  # noqa: E402
 @pytest.fixture(scope="session")
 def api(tmp_path_factory):
     """One node for all tests of the folder; what limits callers is so high that only its own test meets it."""
-    one = apilab.Api(tmp_path_factory.mktemp("api"), conf='webhook-private = true;\nwebhook-retry = 50;\napi-open-rate = 2000;\n'
-                     'api-rate = 100000;\napi-burst = 1000000;\n')
+    folder = tmp_path_factory.mktemp("api")
+    hook = apilab.Hook(str(folder))
+    one = apilab.Api(folder, conf='webhook-private = true;\nwebhook-retry = 50;\nwebhook-ca = "%s";\napi-open-rate = 2000;\n'
+                     'api-rate = 100000;\napi-burst = 1000000;\nnaf-connect-to = "127.0.0.1";\n' % hook.pem)
+    one.hook = hook
     one.start()
     yield one
-    assert one.stop()
+    good = one.stop()
+    hook.stop()
+    assert good
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The flows of Y.3056 10.1 to 10.3 as an ASP, a user and an operator walk them."""
+import email
+import email.policy
+import hashlib
+import hmac
+import html.parser
+import io
+import json
+import os
+import re
+import stat
+import subprocess
+import tarfile
+import threading
+
+import pytest
+
+import apilab
+
+
+class Page(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.text = [], ""
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def letters(api, drop):
+    folder = os.path.join(api.drop, drop)
+    found = []
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        assert name.endswith(".eml") or name.startswith(".")
+        if name.endswith(".eml"):
+            with open(os.path.join(folder, name), "rb") as text:
+                found.append(email.message_from_bytes(text.read(), policy=email.policy.SMTP))
+    return found
+
+
+def steps(api):
+    with open(api.node.trace, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def test_what_a_realm_makes_known(api, admin):
+    """REQ: Y3056-7.5-1, Y3056-10.1-2, Y3056-10.1-3a, Y3056-10.1-4"""
+    open_caller = apilab.Caller(api)
+    got = open_caller.get("/.well-known/gba-realm")
+    profile = got.json()
+    for name, value in apilab.REALM.items():
+        assert profile[name] == value, name
+    assert profile["token"]["lifetime"] == 3600 and "B-TID" in profile["token"]["identifier"]
+    assert profile["links"]["asp_registration"] == "/v1/asp-registrations" and not {"id", "rev", "registered_only"} & set(profile)
+    for path in profile["links"].values():
+        assert open_caller.call("GET", path).status in (200, 405), path
+    page = Page()
+    answer = open_caller.get("/realm")
+    page.feed(answer.body.decode())
+    assert answer.headers["content-type"].startswith("text/html") and "Operator & Sons" in page.text
+    assert "bsf.operator.example" in page.text and "/v1/asp-registrations" in page.text and "bootstraps" in page.text
+    assert "script" not in [tag for tag, _ in page.tags] and "default-src 'none'" in answer.headers["content-security-policy"]
+    problems = Page()
+    problems.feed(open_caller.get("/problems").body.decode())
+    assert "rate-limit" in [attrs.get("id") for _, attrs in problems.tags]
+
+
+def test_an_asp_comes_on_board(api, admin):
+    """REQ: Y3056-7.5-3a, Y3056-7.7-1, Y3056-7.7-2, Y3056-9.2.2-1, Y3056-9.2.2-5, Y3056-10.2-1a, Y3056-10.2-1b, Y3056-10.2-1c, Y3056-10.2-2a,
+    Y3056-10.2-2b, Y3056-10.2-2c"""
+    wish = {"type": "cin", "identity": "L17110MH1973PLC019786", "name": "Fabrics", "contact": "it@fabrics.example"}
+    asked = apilab.Caller(api).post("/v1/asp-registrations", wish).json()
+    assert asked["state"] == "requested"
+    caller = apilab.Caller(api, asked["token"])
+    assert caller.call("GET", "/v1/self").status == 401  # the operator has not decided
+    apilab.Caller(api).post("/v1/asp-registrations", wish, want=409)
+    apilab.Caller(api).post("/v1/asp-registrations", dict(wish, identity="L17110MH1973PLC01978"), want=422)
+
+    record = [a for a in admin.get("/v1/asps?state=requested").json()["items"] if a["identity"] == wish["identity"]][0]
+    assert record["name"] == "Fabrics"
+    admin.patch("/v1/asps/%d" % record["id"], {"state": "active", "notice_drop": "fabrics"}, '"%d"' % record["rev"])
+    assert caller.get("/v1/self").json() == {"role": "asp", "id": record["id"], "name": "asp:%d" % record["id"]}
+    caller.post("/v1/asps/%d/credentials" % record["id"], {"name": "server", "type": "certificate"})
+
+    app = caller.post("/v1/applications", {"asp": record["id"], "type": "fqdn", "identity": "shop.fabrics.example", "name": "Shop",
+                                           "published": True})
+    assert app.json()["naf_fqdn"] == "shop.fabrics.example" and app.json()["gsid"] >= 1000000
+    digits = "952132100001"
+    number = digits + str(-sum(int(c) * (3 - 2 * (i % 2)) for i, c in enumerate(reversed(digits))) % 10)  # GS1 General Specifications 7.9
+    gs1 = caller.post("/v1/applications", {"asp": record["id"], "type": "gs1", "identity": number, "name": "Scales"}).json()
+    assert gs1["identity"] == number and gs1["naf_fqdn"].endswith("." + apilab.REALM["alias_domain"])
+    other = apilab.asp(admin, api, "U72200KA2011PTC060130", "Other")[0]
+    caller.post("/v1/applications", {"asp": other["id"], "type": "fqdn", "identity": "x.example", "name": "X"}, want=422)
+
+    told = apilab.wait_until(lambda: letters(api, "fabrics")[1:], "two letters to the ASP") + letters(api, "fabrics")[:1]
+    letter = [one for one in told if json.loads(one.get_content())["about"]["id"] == app.json()["id"]][0]
+    assert letter["Subject"] == "application-registered" and letter["To"] == "it@fabrics.example" and letter["Date"].datetime
+    assert letter.get_content_type() == "application/json" and letter["Message-ID"]
+    clauses = [step["clause"] for step in steps(api)]
+    for clause in ("10.2-1a", "10.2-1b", "10.2-1c", "10.2-2a", "10.2-2b", "10.2-2c"):
+        assert "Y.3056 " + clause in clauses, clause
+
+
+def unpack(archive, folder):
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+        names = tar.getnames()
+        assert all(re.fullmatch(r"gba-naf-[a-z0-9.-]+/[A-Za-z.]+", name) for name in names), names
+        modes = {os.path.basename(m.name): stat.S_IMODE(m.mode) for m in tar.getmembers()}
+        tar.extractall(folder)
+    return os.path.join(folder, os.path.dirname(names[0])), modes
+
+
+@pytest.fixture(scope="module")
+def meters(api, admin):
+    """An ASP with a webhook, and its application."""
+    owner, caller = apilab.asp(admin, api, "U72200KA2011PTC060131", "Meters", notice_url=api.hook.url("/meters"))
+    app = caller.post("/v1/applications", {"asp": owner["id"], "type": "fqdn", "identity": "meters.example", "name": "Readings",
+                                           "published": True, "min_level": 2, "attributes": ["name", "level"]}).json()
+    return owner, caller, app
+
+
+def test_a_bundle_is_ready_to_run(api, admin, meters, tmp_path):
+    """The agent of the bundle starts and comes to the operator's node with its certificate.
+    REQ: Y3056-10.1-3b, Y3056-10.2-1c, Y3056-9.2.2-7"""
+    _, caller, app = meters
+    where = "/v1/applications/%d/bundle" % app["id"]
+    for identity in ("bsf.operator.example", "hss.operator.example", "naf.other.example", "example", "operator.example"):
+        assert caller.post(where, {"identity": identity}, want=422).json()["errors"][0]["pointer"] == "/identity"
+    got = caller.post(where, {"identity": "naf.meters.example", "user": "root"}, want=200)
+    assert got.headers["content-type"] == "application/gzip" and got.headers["cache-control"] == "no-store"
+    folder, modes = unpack(got.body, str(tmp_path))
+    assert set(modes) == {"README", "freeDiameter.conf", "guard.conf", "naf.conf", "agent.pem", "agent.key", "ca.pem"}
+    assert modes["agent.key"] == 0o600
+    assert admin.get("/v1/applications/%d" % app["id"]).json()["push_peer"] == "naf.meters.example"
+    apilab.openssl("verify", "-x509_strict", "-CAfile", folder + "/ca.pem", folder + "/agent.pem")
+    agent = os.path.join(apilab.BUILD, "naf-adapter/agent/gba-naf-agent")
+    assert "good" in subprocess.run([agent, "--check-config", "naf.conf"], cwd=folder, capture_output=True, text=True, timeout=60,
+                                    check=True).stdout
+
+    bsf_key, bsf_pem = str(tmp_path / "bsf.key"), str(tmp_path / "bsf.pem")
+    made = json.loads(api.ctl("ca", "issue", "bsf.operator.example", "--dns", "bsf.operator.example", "--key-out", bsf_key, "--json"))
+    with open(bsf_pem, "w", encoding="ascii") as out:
+        out.write(made["certificate"])
+    port = apilab.zhlab.free_port()
+    server = subprocess.Popen(["openssl", "s_server", "-accept", "127.0.0.1:%d" % port, "-cert", bsf_pem, "-key", bsf_key, "-CAfile",
+                               folder + "/ca.pem", "-Verify", "3", "-verify_return_error", "-naccept", "1"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    with open(folder + "/freeDiameter.conf", encoding="ascii") as text:
+        conf = text.read()
+    for name, path in (("dict_gba", "dict"), ("gba_guard", "lib/dia/guard"), ("naf", "naf-adapter/agent")):
+        conf = re.sub(r'"[^"]*/%s.fdx"' % name, '"%s/%s/.libs/%s.fdx"' % (apilab.BUILD, path, name), conf)
+    conf = conf.replace("\nPort = 3868;\nSecPort = 5868;", "\nPort = %d;\nSecPort = 0;" % apilab.zhlab.free_port())
+    assert 'ConnectTo = "127.0.0.1"; Port = 5868;' in conf
+    conf = conf.replace("Port = 5868; No_SCTP", "Port = %d; No_SCTP" % port)
+    with open(folder + "/freeDiameter.conf", "w", encoding="ascii") as out:
+        out.write(conf)
+    socket_path = str(tmp_path / "naf.sock")
+    environment = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin", GBA_NAF_SOCKET=socket_path)
+    with open(str(tmp_path / "agent.log"), "wb") as log:
+        process = subprocess.Popen([agent, "-c", "freeDiameter.conf"], cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
+                                   stderr=subprocess.STDOUT, env=environment)
+    output = []
+    reader = threading.Thread(target=lambda: output.extend(server.stdout), daemon=True)
+    reader.start()
+    try:
+        apilab.wait_until(lambda: os.path.exists(socket_path), "the agent's socket")
+        apilab.wait_until(lambda: b"naf.meters.example" in b"".join(output), "the agent comes with its certificate")
+        assert process.poll() is None
+    finally:
+        process.terminate()
+        server.kill()
+        process.wait(60)
+        server.wait(30)
+
+
+def test_a_bundle_for_a_key_of_their_own(meters, tmp_path):
+    _, caller, app = meters
+    request = apilab.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                             str(tmp_path / "k"), "-subj", "/CN=hss.operator.example")
+    got = caller.post("/v1/applications/%d/bundle" % app["id"], {"identity": "naf.meters.example", "csr": request}, want=200)
+    folder, modes = unpack(got.body, str(tmp_path))
+    assert "agent.key" not in modes
+    text = apilab.openssl("x509", "-in", folder + "/agent.pem", "-noout", "-text")
+    assert "hss.operator.example" not in text and "DNS:naf.meters.example" in text
+    key = apilab.openssl("pkey", "-in", str(tmp_path / "k"), "-pubout")
+    assert apilab.openssl("x509", "-in", folder + "/agent.pem", "-noout", "-pubkey") == key
+
+
+def signed(entry, key):
+    """The body of a webhook whose signature is right."""
+    _, headers, body = entry
+    when, mac = re.fullmatch(r"t=(\d+),v1=([0-9a-f]{64})", headers["GBA-Signature"]).groups()
+    assert hmac.new(key.encode(), when.encode() + b"." + body, hashlib.sha256).hexdigest() == mac
+    assert headers["Content-Type"] == "application/json"
+    return json.loads(body)
+
+
+def test_trust_is_extended(api, admin, meters):
+    """REQ: Y3056-10.3-0, Y3056-10.3-1, Y3056-10.3-2, Y3056-10.3-3, Y3056-10.3-4, Y3056-10.3-5, Y3056-10.3-6, Y3056-7.5-3b, Y3056-9.2.2-2,
+    Y3056-9.2.2-3, Y3056-9.2.2-4, Y3056-9.2.2-8"""
+    owner, asp, app = meters
+    key = asp.get("/v1/asps/%d/webhook-key" % owner["id"]).json()["key"]
+    impi = api.subscriber("flow@lab.test")
+    person, user = apilab.user(admin, api, "flow", notice_drop="flow")
+    apilab.device(admin, impi, person["id"], 300)
+    user.post("/v1/requests", {"impi": "nobody@lab.test", "application": app["id"]}, want=None)
+    low, low_user = apilab.user(admin, api, "low", level=1)
+    impi_low = api.subscriber("low@lab.test")
+    apilab.device(admin, impi_low, low["id"], 301)
+    refused = low_user.post("/v1/requests", {"impi": impi_low, "application": app["id"], "consent": True}).json()
+    assert refused["state"] == "refused" and "level" in refused["reason"]
+
+    wish = user.post("/v1/requests", {"impi": impi, "application": app["id"]}).json()
+    assert wish["state"] == "verified"  # 10.3-2; nothing goes to the ASP before the user agrees
+    asp.get("/v1/requests/%d" % wish["id"], want=404)
+    user.post("/v1/requests/%d/consent" % wish["id"], {"attributes": ["name"]}, want=200)
+    body = apilab.wait_until(lambda: [signed(e, key) for e in api.hook.of("/meters")
+                                      if json.loads(e[2])["event"] == "request-passed"], "the ASP's webhook")[0]
+    pseudonym = body["data"]["pseudonym"]
+    seen = asp.get("/v1/requests/%d" % wish["id"]).json()
+    assert body["data"]["request"] == wish["id"] and seen["pseudonym"] == pseudonym and json.loads(seen["shared"]) == {"name": "Flow"}
+    assert impi not in json.dumps(seen) and impi not in json.dumps(body) and "account" not in seen
+
+    api.hook.refuse["/meters"] = 0
+    granted = asp.post("/v1/requests/%d/grant" % wish["id"], {"valid_until": "2040-01-01T00:00:00Z"}, want=200).json()
+    assert granted["state"] == "granted"
+    right = asp.get("/v1/permissions/%d" % granted["permission"]).json()
+    assert right["flag"] == "set" and right["in_force"] and right["pseudonym"] == pseudonym and "impi" not in right
+    assert right["valid_until"] == "2040-01-01T00:00:00Z"
+    letter = apilab.wait_until(lambda: [one for one in letters(api, "flow") if one["Subject"] == "access-granted"], "the user's letter")[0]
+    assert json.loads(letter.get_content())["data"]["naf_fqdn"] == "meters.example"
+    clauses = [step["clause"] for step in steps(api)]
+    for clause in ("10.3-1", "10.3-2", "10.3-3", "10.3-4", "10.3-5", "10.3-6"):
+        assert "Y.3056 " + clause in clauses, clause
+    guss = api.node.record(impi)
+    assert pseudonym in json.dumps(guss)  # what Zh hands out carries the permission
+
+    tag = asp.get("/v1/permissions/%d" % right["id"]).headers["etag"]
+    cleared = asp.patch("/v1/permissions/%d" % right["id"], {"flag": "cleared"}, tag).json()
+    assert cleared["in_force"] is False and pseudonym not in json.dumps(api.node.record(impi))
+
+
+def test_rights_are_lent_and_taken_back(api, admin, meters):
+    """REQ: Y3056-7.7-5a, Y3056-9.2.2-6, Y3056-9.2.2-9, Y3056-9.2.2-10"""
+    _, _, app = meters
+    impis = [api.subscriber("lend%d@lab.test" % n) for n in range(2)]
+    people = [apilab.user(admin, api, "lend%d" % n) for n in range(2)]
+    devices = [apilab.device(admin, impis[n], people[n][0]["id"], 310 + n) for n in range(2)]
+    right = admin.post("/v1/permissions", {"impi": impis[0], "application": app["id"]}).json()
+    lender, borrower = people[0][1], people[1][1]
+    borrower.post("/v1/delegations", {"permission": right["id"], "to_impi": impis[1], "valid_until": "2040-01-01T00:00:00Z"}, want=422)
+    lent = lender.post("/v1/delegations", {"permission": right["id"], "to_impi": impis[1], "valid_until": "2040-01-01T00:00:00Z"}).json()
+    assert lent["in_force"] and str(app["gsid"]) in json.dumps(api.node.record(impis[1]))
+    assert borrower.get("/v1/delegations/%d" % lent["id"]).json()["to_impi"] == impis[1]
+    ended = lender.post("/v1/delegations/%d/end" % lent["id"], want=200).json()
+    assert ended["state"] == "ended" and ended["in_force"] is False
+    assert str(app["gsid"]) not in json.dumps(api.node.record(impis[1]))
+    admin.delete("/v1/devices/%d" % devices[0]["id"])
+    lender.get("/v1/devices/%d" % devices[0]["id"], want=404)
+
+
+def test_webhooks_are_repeated_until_they_are_taken(api, admin):
+    owner, caller = apilab.asp(admin, api, "U72200KA2011PTC060132", "Retry", notice_url=api.hook.url("/retry"))
+    api.hook.refuse["/retry"] = 2
+    app = caller.post("/v1/applications", {"asp": owner["id"], "type": "fqdn", "identity": "retry.example", "name": "R"}).json()
+    apilab.wait_until(lambda: len(api.hook.of("/retry")) >= 3, "three posts")
+    apilab.wait_until(lambda: caller.get("/v1/notices").json()["items"] == [], "the notice is gone")
+    key = admin.get("/v1/asps/%d/webhook-key" % owner["id"]).json()["key"]
+    bodies = [signed(entry, key) for entry in api.hook.of("/retry")]
+    assert len({body["id"] for body in bodies}) == 1 and bodies[0]["about"] == {"kind": "application", "id": app["id"]}
+
+
+def test_webhooks_do_not_reach_inside(admin, tmp_path):
+    """A name that points to a private address is refused when the connection is made, and the notice waits."""
+    one = apilab.Api(tmp_path / "inside", conf="webhook-retry = 10;\nwebhook-tries = 3;\n", ca=False)
+    hook = apilab.Hook(str(tmp_path))
+    one.start()
+    try:
+        root = one.admin()
+        root.post("/v1/realm", apilab.REALM)
+        owner, caller = apilab.asp(root, one, notice_url=hook.url("/inside"))
+        caller.post("/v1/applications", {"asp": owner["id"], "type": "fqdn", "identity": "inside.example", "name": "I"})
+        apilab.wait_until(lambda: "notice.given-up" in one.log(), "given up after three attempts")
+        assert one.log().count("notice.failed") == 2 and "loopback, private" in one.log()
+        assert hook.seen == [] and caller.get("/v1/notices").json()["items"] == []
+        assert root.call("POST", "/v1/applications/1/bundle", {"identity": "inside.example"}).status == 409  # no CA
+    finally:
+        hook.stop()
+        assert one.stop()
+
+
+def test_letters_stay_in_their_folder(admin):
+    for drop in ("../out", "..", ".hidden", "a/b", "/tmp", "a\\0b"):
+        got = admin.post("/v1/asps", {"type": "cin", "identity": "U72200KA2011PTC060133", "name": "Out", "notice_drop": drop}, want=422)
+        assert got.json()["errors"][0]["pointer"] == "/notice_drop", drop
