@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/secret.h"
+#include "naf-adapter/agent/pushed.h"
 #include "naf-adapter/agent/realm.h"
 #include "naf-adapter/agent/source.h"
 #include "naf-adapter/agent/table.h"
@@ -46,10 +47,13 @@ struct flight {
 	uint32_t gsids[GBA_NAF_GSID_MAX];
 	size_t gsid_count;
 	bool aware;
+	bool stale;   /* its settings have changed since it was sent: not kept */
+	bool revoked; /* its B-TID has ended since */
 };
 
 struct counters {
 	struct metric *hits, *joined, *refused_locally, *keys, *under_way, *queued, *seconds;
+	struct metric *pushed, *pushes_refused, *pushed_hits, *revoked;
 	struct metric *bir[6];
 };
 enum { BIR_KEY, BIR_UNKNOWN, BIR_NOT_AUTHORIZED, BIR_UNREACHABLE, BIR_TIMEOUT, BIR_OTHER };
@@ -79,6 +83,10 @@ static void counters_get(struct counters *c)
 	c->hits = metric_get("gba_naf_cache_hits_total", "Keys served from the cache.", METRIC_COUNTER, "");
 	c->joined = metric_get("gba_naf_joined_total", "Requests that waited for one under way.", METRIC_COUNTER, "");
 	c->refused_locally = metric_get("gba_naf_refused_total", "Requests refused without asking a BSF.", METRIC_COUNTER, "");
+	c->pushed = metric_get("gba_naf_pushes_total", "Tokens pushed by BSFs.", METRIC_COUNTER, "result=\"kept\"");
+	c->pushes_refused = metric_get("gba_naf_pushes_total", "Tokens pushed by BSFs.", METRIC_COUNTER, "result=\"refused\"");
+	c->pushed_hits = metric_get("gba_naf_pushed_hits_total", "Keys served from a push.", METRIC_COUNTER, "");
+	c->revoked = metric_get("gba_naf_revoked_total", "Keys dropped because a BSF said so.", METRIC_COUNTER, "");
 	c->keys = metric_get("gba_naf_cache_keys", "Keys in the cache.", METRIC_GAUGE, "");
 	c->under_way = metric_get("gba_naf_bir_under_way", "Requests to BSFs not answered yet.", METRIC_GAUGE, "");
 	c->queued = metric_get("gba_naf_bir_queued", "Requests to BSFs that wait for their turn.", METRIC_GAUGE, "");
@@ -347,9 +355,14 @@ static struct route *route_find(struct agent *agent, struct bytes domain)
 static bool look_up(struct agent *agent, time_t now, const struct agent_ask *ask, const struct key_name *name,
 		    enum gba_naf_error *_error, const struct key_record **_record)
 {
-	bool need_int = (ask->flags & GBA_NAF_NEED_INT_KEY) != 0, expired;
+	bool need_int = (ask->flags & GBA_NAF_NEED_INT_KEY) != 0, expired, push_expired = false;
 
 	*_record = cache_find(agent->cache, name, now, &expired);
+	if (*_record == NULL) {
+		*_record = pushed_find(agent->cache, ask, name, now, &push_expired);
+		metric_add(agent->count.pushed_hits, *_record != NULL);
+	}
+	expired |= push_expired;
 	if (*_record != NULL) {
 		metric_add(agent->count.hits, 1);
 		*_error = need_int && !(*_record)->has_int ? GBA_NAF_E_NO_INT_KEY : GBA_NAF_OK;
@@ -542,8 +555,10 @@ void agent_answer(struct agent *agent, struct agent_time t, const struct zn_answ
 	route_heard(flight->route, error, t.ms);
 	sources_done(agent->sources, flight->source, error == GBA_NAF_E_BTID_UNKNOWN, t.ms);
 	note(agent, flight, error, why);
+	if (error == GBA_NAF_OK && flight->revoked)
+		error = GBA_NAF_E_BTID_UNKNOWN;
 	if (error == GBA_NAF_OK)
-		kept = cache_keep(agent->cache, &flight->name, record);
+		kept = flight->stale ? record : cache_keep(agent->cache, &flight->name, record);
 	else
 		remember_refusal(agent, flight, error, t.now);
 	flight_finish(flight, error, kept);
@@ -570,4 +585,49 @@ int agent_next(const struct agent *agent, struct agent_time t)
 	if (agent->earliest == NULL)
 		return -1;
 	return agent->earliest->deadline > t.ms ? (int)(agent->earliest->deadline - t.ms) : 0;
+}
+
+/* ---- what BSFs say unasked ---- */
+
+void agent_pushed(struct agent *agent, struct agent_time t, const struct agent_push *push)
+{
+	const char *why;
+	bool kept = pushed_keep(agent->cache, agent->conf, t.now, push, &why);
+
+	metric_add(kept ? agent->count.pushed : agent->count.pushes_refused, 1);
+	log_btid(kept ? LOG_L_INFO : LOG_L_WARNING, "rpa.push", push->btid, kept ? GBA_OK : GBA_E_PEER,
+		 kept ? "token kept" : why);
+	gauges_set(agent);
+}
+
+static void flights_mark(struct agent *agent, const struct cache_revocation *what)
+{
+	struct table_node *node;
+
+	for (node = agent->by_name.newest; node != NULL; node = node->older) {
+		struct flight *flight = TABLE_OWNER(node, struct flight, by_name);
+		struct naf_id id;
+
+		if (naf_id_parse(BYTES(flight->naf_id, flight->naf_id_len), &id) != GBA_OK ||
+		    !cache_revokes(what, flight->btid, id.fqdn))
+			continue;
+		if (what->fqdn_n == 0)
+			flight->revoked = true;
+		else
+			flight->stale = true;
+	}
+}
+
+void agent_revoked(struct agent *agent, struct agent_time t, const struct agent_revocation *revocation)
+{
+	struct cache_revocation what = { .digests = (const uint8_t (*)[KEY_DIGEST_LEN])revocation->digests,
+					 .digest_n = revocation->digest_n, .fqdns = revocation->fqdns,
+					 .fqdn_n = revocation->fqdn_n, .until = t.now + (time_t)agent->conf->negative_ttl };
+	struct log_about about = { .iface = "RPA", .peer = revocation->origin_host, .clause = "Y.3056 9.4.1" };
+	size_t dropped = cache_revoke(agent->cache, &what);
+
+	flights_mark(agent, &what);
+	metric_add(agent->count.revoked, (int64_t)dropped);
+	log_event(LOG_L_INFO, "rpa.revocation", &about, "%zu tokens, %zu keys dropped", revocation->digest_n, dropped);
+	gauges_set(agent);
 }

@@ -56,6 +56,12 @@ struct agent_waiter *agent_ask(struct agent *agent, struct agent_time t, const s
 			       void *arg);
 /** Nobody waits for the reply any more. */
 void agent_forget(struct agent_waiter *waiter);
+struct agent_push;
+struct agent_revocation;
+/** A token that came unasked for and may (push_check): kept as if it had been fetched. */
+void agent_pushed(struct agent *agent, struct agent_time t, const struct agent_push *push);
+/** Keys that must go (revocation_check); what is being asked for at this moment comes too late. */
+void agent_revoked(struct agent *agent, struct agent_time t, const struct agent_revocation *revocation);
 /** What came of a struct zn_ask. */
 void agent_answer(struct agent *agent, struct agent_time t, const struct zn_answer *answer);
 /** Let those go whose time is over. */

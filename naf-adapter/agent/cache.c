@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "core/secret.h"
+#include "crypto/hash.h"
 #include "naf-adapter/agent/table.h"
 
 #define SLOT_LEN (2 * GBA_NAF_KEY_LEN)
@@ -13,6 +14,8 @@ struct entry {
 	struct table_node node;
 	struct key_record *record; /* its keys are wiped here: they are in the slot */
 	size_t slot, octets;
+	size_t btid_n, fqdn_n; /* of the node's key */
+	uint8_t digest[KEY_DIGEST_LEN];
 };
 
 struct refusal {
@@ -46,21 +49,32 @@ static void append(struct key_name *name, const void *octets, size_t n)
 	name->n += n;
 }
 
-void key_name_build(struct bytes btid, struct bytes fqdn, const uint8_t ua_id[GBA_NAF_UA_ID_LEN], const uint32_t *gsids,
-		    size_t gsid_count, bool aware, struct key_name *_name)
+static void name_start(struct bytes btid, struct bytes fqdn, const uint8_t *ua_id, uint8_t flag, struct key_name *_name)
 {
-	uint32_t sorted[GBA_NAF_GSID_MAX];
-	uint8_t flag = aware;
-
-	if (gsid_count > 0)
-		memcpy(sorted, gsids, gsid_count * sizeof(sorted[0]));
-	qsort(sorted, gsid_count, sizeof(sorted[0]), compare_u32);
 	_name->n = 0;
+	_name->btid_n = btid.n;
+	_name->fqdn_n = fqdn.n;
 	append(_name, btid.p, btid.n);
 	append(_name, "", 1); /* neither a B-TID nor a host name holds a NUL */
 	append(_name, fqdn.p, fqdn.n);
 	append(_name, ua_id, GBA_NAF_UA_ID_LEN);
 	append(_name, &flag, 1);
+}
+
+void key_name_pushed(struct bytes btid, struct bytes fqdn, const uint8_t ua_id[GBA_NAF_UA_ID_LEN], struct key_name *_name)
+{
+	name_start(btid, fqdn, ua_id, 2, _name);
+}
+
+void key_name_build(struct bytes btid, struct bytes fqdn, const uint8_t ua_id[GBA_NAF_UA_ID_LEN], const uint32_t *gsids,
+		    size_t gsid_count, bool aware, struct key_name *_name)
+{
+	uint32_t sorted[GBA_NAF_GSID_MAX];
+
+	if (gsid_count > 0)
+		memcpy(sorted, gsids, gsid_count * sizeof(sorted[0]));
+	qsort(sorted, gsid_count, sizeof(sorted[0]), compare_u32);
+	name_start(btid, fqdn, ua_id, aware, _name);
 	append(_name, sorted, gsid_count * sizeof(sorted[0]));
 }
 
@@ -175,6 +189,9 @@ const struct key_record *cache_keep(struct cache *cache, const struct key_name *
 		talloc_free(entry);
 		return record;
 	}
+	entry->btid_n = name->btid_n;
+	entry->fqdn_n = name->fqdn_n;
+	hash_pieces(HASH_SHA256, &(struct bytes){ copy, name->btid_n }, 1, entry->digest);
 	entry->slot = cache->free_slots[--cache->free_count];
 	entry->octets = octets;
 	cache->octets += octets;
@@ -241,4 +258,55 @@ enum gba_naf_error cache_refused(struct cache *cache, struct bytes name, time_t 
 size_t cache_count(const struct cache *cache)
 {
 	return cache->keys.count;
+}
+
+static bool names_digest(const struct cache_revocation *revocation, const uint8_t digest[KEY_DIGEST_LEN])
+{
+	size_t i;
+
+	for (i = 0; i < revocation->digest_n; i++) {
+		if (memcmp(revocation->digests[i], digest, KEY_DIGEST_LEN) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool names_fqdn(const struct cache_revocation *revocation, struct bytes fqdn)
+{
+	size_t i;
+
+	for (i = 0; i < revocation->fqdn_n; i++) {
+		if (bytes_eq_nocase(revocation->fqdns[i], fqdn))
+			return true;
+	}
+	return revocation->fqdn_n == 0;
+}
+
+bool cache_revokes(const struct cache_revocation *revocation, struct bytes btid, struct bytes fqdn)
+{
+	uint8_t digest[HASH_MAX];
+
+	hash_pieces(HASH_SHA256, &btid, 1, digest);
+	return names_digest(revocation, digest) && names_fqdn(revocation, fqdn);
+}
+
+size_t cache_revoke(struct cache *cache, const struct cache_revocation *revocation)
+{
+	struct table_node *node, *older;
+	size_t dropped = 0;
+
+	for (node = cache->keys.newest; node != NULL; node = older) {
+		struct entry *entry = TABLE_OWNER(node, struct entry, node);
+		struct bytes btid = BYTES(node->key.p, entry->btid_n);
+
+		older = node->older;
+		if (!names_digest(revocation, entry->digest) ||
+		    !names_fqdn(revocation, BYTES(btid.p + btid.n + 1, entry->fqdn_n)))
+			continue;
+		if (revocation->fqdn_n == 0)
+			cache_refuse(cache, btid, GBA_NAF_E_BTID_UNKNOWN, revocation->until);
+		entry_drop(cache, entry);
+		dropped++;
+	}
+	return dropped;
 }

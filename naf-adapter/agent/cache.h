@@ -18,11 +18,16 @@
 struct key_name {
 	uint8_t octets[KEY_NAME_MAX];
 	size_t n;
+	size_t btid_n, fqdn_n; /* [octets] the B-TID comes first, a NUL, the host name */
 };
+#define KEY_DIGEST_LEN 32 /* [octets] SHA-256 of a B-TID: what revocations name */
 /** @param fqdn   lower case
  * @param aware  asked with GBA_U awareness: may have another answer */
 void key_name_build(struct bytes btid, struct bytes fqdn, const uint8_t ua_id[GBA_NAF_UA_ID_LEN], const uint32_t *gsids,
 		    size_t gsid_count, bool aware, struct key_name *_name);
+
+/** The name a pushed key stands under until it is first asked for: for whatever services. */
+void key_name_pushed(struct bytes btid, struct bytes fqdn, const uint8_t ua_id[GBA_NAF_UA_ID_LEN], struct key_name *_name);
 
 /** A key and what came with it. Texts below the struct itself. */
 struct key_record {
@@ -34,6 +39,8 @@ struct key_record {
 	int32_t gba_type;
 	const char *impi, *uss_xml; /* NULL: not told */
 	const struct guss *uss;	    /* NULL: none */
+	uint32_t gsids[GBA_NAF_GSID_MAX]; /* of a pushed key: the services that uss answers for */
+	size_t gsid_count;
 };
 
 struct cache;
@@ -50,6 +57,18 @@ const struct key_record *cache_find(struct cache *cache, const struct key_name *
  * keys are moved to locked memory and wiped where they were. @return the record as kept, or as given when it was not */
 const struct key_record *cache_keep(struct cache *cache, const struct key_name *name, struct key_record *record);
 void cache_forget(struct cache *cache, const struct key_name *name);
+/** Tokens that are no more. */
+struct cache_revocation {
+	const uint8_t (*digests)[KEY_DIGEST_LEN];
+	size_t digest_n;
+	const struct bytes *fqdns; /* for these names, lower case; none: for all, and the B-TIDs are refused until `until` */
+	size_t fqdn_n;
+	time_t until;
+};
+/** @return keys dropped */
+size_t cache_revoke(struct cache *cache, const struct cache_revocation *revocation);
+/** Does the revocation name this B-TID and this host name? */
+bool cache_revokes(const struct cache_revocation *revocation, struct bytes btid, struct bytes fqdn);
 
 /** Keep a refusal until `until`. @param name  a key_name's octets, or a B-TID alone */
 void cache_refuse(struct cache *cache, struct bytes name, enum gba_naf_error error, time_t until);

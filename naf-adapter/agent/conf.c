@@ -34,6 +34,29 @@ static const struct conf_item realm_items[] = {
 		 "Diameter realm of its BSFs; no other may answer"),
 	CONF_STR("host",   "",   0, FQDN_MAX, fqdn_valid, struct realm_conf, host,
 		 "Diameter identity of its BSF; empty: any of the realm"),
+	CONF_STRLIST("push-from", "", 1, FQDN_MAX, fqdn_valid, struct realm_conf, push_from,
+		 "BSFs, by Diameter identity, that may push tokens and revoke them; empty: host"),
+	CONF_END
+};
+
+static const char *const use_names[] = { "", "multiple", "single", NULL };
+
+static bool ua_valid(struct bytes text)
+{
+	uint8_t octets[UA_ID_LEN];
+
+	return hex_decode(text, octets, UA_ID_LEN) == GBA_OK;
+}
+
+static const struct conf_item application_items[] = {
+	CONF_STR    ("fqdn", NULL, 1, FQDN_MAX, fqdn_valid, struct application_conf, fqdn, "The application"),
+	CONF_ENUM   ("token-use", "", use_names, struct application_conf, token_use,
+		 "single: no other application may be given keys of its tokens; multiple; empty: not said"),
+	CONF_STRLIST("ua-protocols", "", 10, 10, ua_valid, struct application_conf, ua_protocols,
+		 "Ua security protocols it speaks, ten hex digits each; empty: not said"),
+	CONF_STR    ("address", "", 0, 255, NULL, struct application_conf, address, "Where it is reached; empty: not said"),
+	CONF_STR    ("mechanisms", "", 0, 255, NULL, struct application_conf, mechanisms,
+		 "Its authentication and key generation mechanisms; empty: not said"),
 	CONF_END
 };
 
@@ -65,6 +88,8 @@ const struct conf_item agent_conf_items[] = {
 		 "Requests of one application waiting at a time"),
 	CONF_GROUPS("realms",  NULL, 1, 10000, realm_items,  struct realm_conf,  struct agent_conf, realms,
 		 "Operators whose devices are served"),
+	CONF_GROUPS("applications", "", 0, 1000, application_items, struct application_conf, struct agent_conf, applications,
+		 "What applications declare of themselves to BSFs that understand it"),
 	CONF_GROUPS("clients", NULL, 1, 1000,  client_items, struct client_conf, struct agent_conf, clients,
 		 "Who may ask over the local socket"),
 	CONF_U32("cache-entries",    10000, 1, 10000000, "",     struct agent_conf, cache_entries,    "Keys kept"),

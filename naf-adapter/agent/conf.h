@@ -11,7 +11,17 @@ struct realm_conf {
 	const char *domain; /* of B-TIDs: this name and those below it */
 	const char *realm;  /* Destination-Realm, and the Origin-Realm its answers must have */
 	const char *host;   /* Destination-Host; "": left to routing */
+	struct conf_strlist push_from; /* BSFs whose tokens are taken unasked for; empty: host */
 };
+
+/** What an application declares of itself to the BSFs (Y.3056 9.6.1-3). */
+struct application_conf {
+	const char *fqdn;
+	uint32_t token_use; /* enum application_use */
+	struct conf_strlist ua_protocols; /* ten hex digits each */
+	const char *address, *mechanisms;
+};
+enum application_use { APPLICATION_USE_UNSAID, APPLICATION_USE_MULTIPLE, APPLICATION_USE_SINGLE, APPLICATION_USES };
 
 /** Who may ask over the local socket, and for which names. */
 struct client_conf {
@@ -29,6 +39,7 @@ struct agent_conf {
 	uint32_t connections_max, requests_max;
 	struct conf_groups realms;  /* struct realm_conf */
 	struct conf_groups clients; /* struct client_conf */
+	struct conf_groups applications; /* struct application_conf */
 	uint32_t cache_entries, cache_memory, negative_entries;
 	uint32_t key_lifetime_max, negative_ttl;
 	uint32_t zn_timeout, zn_window, zn_queue;

@@ -6,6 +6,7 @@
 #include "core/secret.h"
 #include "core/trace.h"
 #include "dia/zn.h"
+#include "naf-adapter/agent/rpa.h"
 #include "naf-adapter/agent/zn.h"
 
 static TALLOC_CTX *root;
@@ -39,12 +40,16 @@ static int naf_entry(char *conf_file)
 	    agent_conf_check(conf, &error) != GBA_OK || conf_common_apply(agent_role.name, &conf->common, &error) != GBA_OK)
 		return refuse("naf.conf", conf_file, error.text);
 	err = zn_resolve();
+	if (err == GBA_OK)
+		err = rpa_load();
 	if (err != GBA_OK)
 		return refuse("naf.zn", "dictionary: dict_gba.fdx has to be loaded first", gba_strerror(err));
-	if (local_new(root, conf, zn_port_get(), &local, &why) != GBA_OK)
+	if (local_new(root, conf, zn_port_get(conf), &local, &why) != GBA_OK)
 		return refuse("naf.socket", conf->socket, why);
 	zn_deliver_to(local);
 	err = local_start(local);
+	if (err == GBA_OK)
+		err = rpa_start(root, conf, local);
 	if (err != GBA_OK)
 		return refuse("naf.thread", "start", gba_strerror(err));
 	log_event(LOG_L_INFO, "naf.start", NULL, "serving %s", conf->socket);
@@ -55,6 +60,7 @@ static int naf_entry(char *conf_file)
 void fd_ext_fini(void);
 void fd_ext_fini(void)
 {
+	rpa_stop();
 	local_stop(local);
 	zn_deliver_to(NULL);
 	zn_stop();

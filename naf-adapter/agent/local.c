@@ -21,6 +21,12 @@
 
 #define EVENTS 64
 
+enum letter_kind { LETTER_ANSWER, LETTER_PUSH, LETTER_REVOCATION };
+struct letter {
+	enum letter_kind kind;
+	void *what; /* a talloc root */
+};
+
 struct local {
 	struct conn_env env;
 	int epoll, listener, bell, spare;
@@ -30,7 +36,7 @@ struct local {
 	pthread_t thread;
 	bool running;
 	pthread_mutex_t lock; /* of what follows */
-	struct zn_answer **mail;
+	struct letter *mail;
 	size_t mail_n, mail_cap;
 	bool stop;
 };
@@ -42,14 +48,14 @@ static void ring(const struct local *local)
 	eventfd_write(local->bell, 1); /* when it is full it rings already */
 }
 
-void local_answer(struct local *local, struct zn_answer *answer)
+static bool post(struct local *local, enum letter_kind kind, void *what)
 {
 	bool kept = true;
 
 	pthread_mutex_lock(&local->lock);
 	if (local->mail_n == local->mail_cap) {
 		size_t cap = local->mail_cap > 0 ? local->mail_cap * 2 : 64;
-		struct zn_answer **grown = realloc(local->mail, cap * sizeof(struct zn_answer *));
+		struct letter *grown = realloc(local->mail, cap * sizeof(*grown));
 
 		kept = grown != NULL;
 		if (kept) {
@@ -58,18 +64,34 @@ void local_answer(struct local *local, struct zn_answer *answer)
 		}
 	}
 	if (kept)
-		local->mail[local->mail_n++] = answer;
+		local->mail[local->mail_n++] = (struct letter){ kind, what };
 	pthread_mutex_unlock(&local->lock);
 	if (!kept)
-		talloc_free(answer); /* those who wait get a time-out */
+		talloc_free(what);
 	else
 		ring(local);
+	return kept;
+}
+
+void local_answer(struct local *local, struct zn_answer *answer)
+{
+	(void)post(local, LETTER_ANSWER, answer); /* lost: those who wait get a time-out */
+}
+
+bool local_push(struct local *local, struct agent_push *push)
+{
+	return post(local, LETTER_PUSH, push);
+}
+
+bool local_revoke(struct local *local, struct agent_revocation *revocation)
+{
+	return post(local, LETTER_REVOCATION, revocation);
 }
 
 /* @return the letters taken: the thread's own now */
-static struct zn_answer **mail_take(struct local *local, size_t *_n, bool *_stop)
+static struct letter *mail_take(struct local *local, size_t *_n, bool *_stop)
 {
-	struct zn_answer **mail;
+	struct letter *mail;
 
 	pthread_mutex_lock(&local->lock);
 	mail = local->mail;
@@ -81,19 +103,29 @@ static struct zn_answer **mail_take(struct local *local, size_t *_n, bool *_stop
 	return mail;
 }
 
+static void letter_read(struct local *local, const struct letter *letter)
+{
+	struct agent *agent = local->env.agent;
+
+	switch (letter->kind) {
+	case LETTER_ANSWER: agent_answer(agent, local->env.t, letter->what); break;
+	case LETTER_PUSH: agent_pushed(agent, local->env.t, letter->what); break;
+	case LETTER_REVOCATION: agent_revoked(agent, local->env.t, letter->what); break;
+	}
+	talloc_free(letter->what);
+}
+
 static bool mail_read(struct local *local)
 {
-	struct zn_answer **mail;
+	struct letter *mail;
 	eventfd_t rings;
 	size_t i, n;
 	bool stop;
 
 	eventfd_read(local->bell, &rings);
 	mail = mail_take(local, &n, &stop);
-	for (i = 0; i < n; i++) {
-		agent_answer(local->env.agent, local->env.t, mail[i]);
-		talloc_free(mail[i]);
-	}
+	for (i = 0; i < n; i++)
+		letter_read(local, &mail[i]);
 	free(mail);
 	return !stop;
 }
@@ -294,7 +326,7 @@ static int local_destroy(struct local *local)
 	while (local->conns != NULL)
 		conn_leave(local, local->conns);
 	for (i = 0; i < local->mail_n; i++)
-		talloc_free(local->mail[i]);
+		talloc_free(local->mail[i].what);
 	free(local->mail);
 	if (local->listener >= 0)
 		close(local->listener);

@@ -7,6 +7,7 @@
 #include <talloc.h>
 
 #include "naf-adapter/agent/agent.h"
+#include "naf-adapter/agent/pushed.h"
 
 struct local;
 
@@ -20,5 +21,8 @@ enum gba_err local_start(struct local *local);
 void local_stop(struct local *local);
 /** From any thread: what came of a struct zn_ask. The answer is a talloc root; it is the mailbox's now. */
 void local_answer(struct local *local, struct zn_answer *answer);
+/** The same for what BSFs say unasked: talloc roots, the mailbox's now. @return false: no memory; freed, nobody has seen it */
+bool local_push(struct local *local, struct agent_push *push);
+bool local_revoke(struct local *local, struct agent_revocation *revocation);
 
 #endif

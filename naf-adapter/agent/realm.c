@@ -37,7 +37,7 @@ static bool is_client(const struct client_conf *row, const struct client_peer *p
 	return (row->uid < 0 || (int64_t)peer->uid == row->uid) && (row->gid < 0 || in_group(peer, row->gid));
 }
 
-static bool name_matches(const char *pattern, struct bytes fqdn)
+bool name_matches(const char *pattern, struct bytes fqdn)
 {
 	struct bytes domain;
 

@@ -14,6 +14,9 @@ const struct realm_conf *realm_find(const struct conf_groups *realms, struct byt
 /** May this peer answer for the realm? Its Origin-Realm is the one configured: the key is bound to its BSF's operator. */
 bool realm_may_answer(const struct realm_conf *realm, struct bytes origin_realm);
 
+/** Does a client's pattern ("naf.example", "*.example") cover the name? No case. */
+bool name_matches(const char *pattern, struct bytes fqdn);
+
 /** Who is at the other end of a local connection. */
 struct client_peer {
 	uid_t uid;

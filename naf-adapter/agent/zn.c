@@ -6,6 +6,7 @@
 
 #include "core/secret.h"
 #include "dia/zn.h"
+#include "naf-adapter/agent/rpa.h"
 
 /* Answers come from threads of freeDiameter, also while the extension is being unloaded. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -74,11 +75,39 @@ static enum gba_err gsid_texts(TALLOC_CTX *mem_ctx, const struct zn_ask *ask, st
 	return _gsids->v != NULL ? GBA_OK : GBA_E_NOMEM;
 }
 
-static enum gba_err bir_new(TALLOC_CTX *mem_ctx, const struct zn_ask *ask, struct msg **_msg)
+/* What the operator of the agent has written about this application; told only where BSFs show that they know of it. */
+static struct y3056_declaration declaration_of(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, struct bytes naf_id)
+{
+	struct y3056_declaration said = { .token_use = DIA_NO_ENUM, .flag = DIA_NO_ENUM };
+	const struct application_conf *row = conf->applications.v, *end = row + conf->applications.n;
+	struct naf_id id;
+	uint8_t *octets;
+	size_t i;
+
+	if (conf->applications.n == 0 || naf_id_parse(naf_id, &id) != GBA_OK || !rpa_spoken())
+		return said;
+	while (row < end && !bytes_eq_nocase(bytes_of(row->fqdn), id.fqdn))
+		row++;
+	octets = row < end ? talloc_size(mem_ctx, row->ua_protocols.n * UA_ID_LEN + 1) : NULL;
+	if (octets == NULL)
+		return said;
+	said.present = true;
+	if (row->token_use != APPLICATION_USE_UNSAID)
+		said.token_use = row->token_use == APPLICATION_USE_SINGLE ? Y3056_SINGLE : Y3056_MULTIPLE;
+	for (i = 0; i < row->ua_protocols.n && (i + 1) * UA_ID_LEN <= Y3056_UA_PROTOCOLS_MAX; i++)
+		(void)hex_decode(bytes_of(row->ua_protocols.v[i]), octets + i * UA_ID_LEN, UA_ID_LEN);
+	said.ua_protocols = i > 0 ? BYTES(octets, i * UA_ID_LEN) : BYTES_NONE;
+	said.address = row->address[0] != '\0' ? bytes_of(row->address) : BYTES_NONE;
+	said.mechanisms = row->mechanisms[0] != '\0' ? bytes_of(row->mechanisms) : BYTES_NONE;
+	return said;
+}
+
+static enum gba_err bir_new(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, const struct zn_ask *ask, struct msg **_msg)
 {
 	struct zn_bir bir = { .btid = ask->btid, .naf_id = ask->naf_id, .security_features = BYTES_NONE };
 	enum gba_err err;
 
+	bir.declaration = declaration_of(mem_ctx, conf, ask->naf_id);
 	bir.gba_u_aware = ask->gba_u_aware ? ZN_GBA_U_AWARE : DIA_NO_ENUM;
 	err = gsid_texts(mem_ctx, ask, &bir.gsids);
 	if (err != GBA_OK)
@@ -100,12 +129,11 @@ static enum gba_err send_bir(void *arg, const struct zn_ask *ask)
 	struct msg *msg = NULL;
 	enum gba_err err;
 
-	(void)arg;
 	if (answer == NULL)
 		return GBA_E_NOMEM;
 	answer->flight = ask->flight;
 	answer->gba_type = -1;
-	err = bir_new(answer, ask, &msg);
+	err = bir_new(answer, arg, ask, &msg);
 	if (err == GBA_OK)
 		err = dia_request_send(&msg, ask->timeout_ms, on_bia, answer);
 	if (err != GBA_OK)
@@ -113,9 +141,9 @@ static enum gba_err send_bir(void *arg, const struct zn_ask *ask)
 	return err;
 }
 
-struct zn_port zn_port_get(void)
+struct zn_port zn_port_get(const struct agent_conf *conf)
 {
-	return (struct zn_port){ send_bir, NULL };
+	return (struct zn_port){ send_bir, (void *)(uintptr_t)conf }; /* only read */
 }
 
 void zn_deliver_to(struct local *local)

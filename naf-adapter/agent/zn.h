@@ -8,7 +8,7 @@
 #include "naf-adapter/agent/local.h"
 
 /** The port for agent and mailbox; where answers go is told by zn_deliver_to(). */
-struct zn_port zn_port_get(void);
+struct zn_port zn_port_get(const struct agent_conf *conf);
 /** NULL: answers are thrown away. */
 void zn_deliver_to(struct local *local);
 /** No more answers come afterwards. */

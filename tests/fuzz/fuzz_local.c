@@ -25,7 +25,7 @@ static enum gba_err never(void *arg, const struct zn_ask *ask)
 static void application(const uint8_t *data, size_t size)
 {
 	static const char *fqdns[] = { "naf1.example.com" };
-	static struct realm_conf realm = { "example", "epc.example", "" };
+	static struct realm_conf realm = { .domain = "example", .realm = "epc.example", .host = "" };
 	static struct client_conf client = { "fuzz", "*", "", { fqdns, 1 }, -1, -1 };
 	static const struct agent_conf conf = {
 		.connections_max = 1, .requests_max = 4, .realms = { &realm, 1 }, .clients = { &client, 1 }, .cache_entries = 4,

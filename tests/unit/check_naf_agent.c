@@ -36,9 +36,9 @@ static struct {
 } got;
 
 static struct realm_conf realms[] = {
-	{ "one.example", "epc.one.example", "" },
-	{ "two.example", "epc.two.example", "bsf1.epc.two.example" },
-	{ "deep.two.example", "other.example", "" },
+	{ .domain = "one.example", .realm = "epc.one.example", .host = "" },
+	{ .domain = "two.example", .realm = "epc.two.example", .host = "bsf1.epc.two.example" },
+	{ .domain = "deep.two.example", .realm = "other.example", .host = "" },
 };
 static struct agent_conf conf;
 static struct agent *agent;

@@ -185,7 +185,7 @@ struct host *host_new(uid_t uid)
 	snprintf(host->socket, sizeof(host->socket), "%s/naf.sock", host->folder);
 	host->fqdns[0] = "naf1.example.com";
 	host->fqdns[1] = "*.apps.example.com";
-	host->realm = (struct realm_conf){ HOST_REALM, "epc.example", "" };
+	host->realm = (struct realm_conf){ .domain = HOST_REALM, .realm = "epc.example", .host = "" };
 	host->client = (struct client_conf){ "application", "", "", { host->fqdns, 2 }, (int64_t)uid, -1 };
 	host->conf = (struct agent_conf){
 		.socket = host->socket, .socket_mode = "0600", .socket_group = "", .connections_max = 64, .requests_max = 20000,

@@ -45,10 +45,11 @@ def btid(domain, rand=RAND):
 class Bsf:
     """A BSF of one realm. `reply` changes what it says: a function of (connection, request, usual AVPs)."""
 
-    def __init__(self, host, realm):
+    def __init__(self, host, realm, apps=(d.ZN,)):
         self.host, self.realm, self.seen, self.reply, self.life, self.delay = host, realm, [], None, 600, 0
         self.known = {}
-        self.server = d.Server(host, realm, [d.ZN], self.on_request)
+        self.apps = list(apps)
+        self.server = d.Server(host, realm, self.apps, self.on_request)
         self.port = self.server.port
 
     def knows(self, name, rand=RAND, life=None):
@@ -86,14 +87,14 @@ class Bsf:
         self.server.close()
 
     def restart(self):
-        self.server = d.Server(self.host, self.realm, [d.ZN], self.on_request, address=("127.0.0.1", self.port))
+        self.server = d.Server(self.host, self.realm, self.apps, self.on_request, address=("127.0.0.1", self.port))
 
 
 class Agent:
     """freeDiameterd with the agent, and the BSFs it is connected to."""
 
     def __init__(self, folder, bsfs, realms, clients='{ user = "*"; fqdns = [ "naf1.example.com", "*.apps.example.com" ]; }',
-                 extra="", guard=""):
+                 extra="", guard="", y3056=False):
         os.makedirs(folder, exist_ok=True)
         self.folder, self.socket, self.bsfs = str(folder), os.path.join(str(folder), "naf.sock"), bsfs
         self.trace = os.path.join(self.folder, "trace")
@@ -102,7 +103,7 @@ class Agent:
             out.write('socket = "%s";\nsocket-mode = "0666";\ntrace-file = "%s";\nrealms = ( %s );\nclients = ( %s );\n%s\n'
                       % (self.socket, self.trace, realms, clients, extra))
         self.daemon = dia.Daemon(os.path.join(self.folder, "d"),
-                                 ["dict", "guard", dia.built("naf-adapter/agent/.libs/naf.fdx") + ":" + conf],
+                                 ["dict"] + ["y3056"] * y3056 + ["guard", dia.built("naf-adapter/agent/.libs/naf.fdx") + ":" + conf],
                                  identity="naf.asp.example", realm="asp.example",
                                  servers={b.host: b.port for b in bsfs}, guard=guard)
         for bsf in bsfs:
