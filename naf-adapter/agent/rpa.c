@@ -84,7 +84,8 @@ static bool push_copy(struct agent_push *push, const struct rpa_tpr *tpr, struct
 	a->expires = tpr->expires;
 	a->created = tpr->created;
 	a->gba_type = tpr->gba_type == DIA_NO_ENUM ? -1 : tpr->gba_type;
-	return zn_answer_copy(a, dia_origin_host(msg), &a->origin_host) && zn_answer_copy(a, dia_origin_realm(msg), &a->origin_realm) &&
+	return zn_answer_copy(a, dia_origin_host(msg), &a->origin_host) &&
+	       zn_answer_copy(a, dia_origin_realm(msg), &a->origin_realm) &&
 	       zn_answer_copy(a, tpr->user_name, &a->impi) && zn_answer_copy(a, tpr->me_key, &a->me_key) &&
 	       zn_answer_copy(a, tpr->uicc_key, &a->uicc_key) && zn_answer_copy(a, tpr->uss, &a->uss) &&
 	       zn_answer_copy(push, tpr->btid, &push->btid) && zn_answer_copy(push, tpr->naf_id, &push->naf_id);
