@@ -98,6 +98,17 @@ enum gba_err mapping_open(TALLOC_CTX *mem_ctx, const char *database, struct kek 
 	return GBA_OK;
 }
 
+struct mapping *mapping_attach(TALLOC_CTX *mem_ctx, struct sub_store *store)
+{
+	struct mapping *m = talloc_zero(mem_ctx, struct mapping);
+
+	if (m != NULL) {
+		m->subs = store;
+		m->db = sub_store_db(store);
+	}
+	return m;
+}
+
 struct sub_store *mapping_subscribers(struct mapping *m)
 {
 	return m->subs;
@@ -207,29 +218,40 @@ static enum gba_err op_end(struct mapping *m, struct mapping_call *call, enum gb
 	return err == GBA_OK ? err : mapping_refuse(call, err, NULL, "%s", gba_strerror(err));
 }
 
-enum gba_err record_visible(struct mapping *m, struct mapping_call *call, enum record_kind_id kind, int64_t id)
+static enum gba_err visible_stmt(struct mapping *m, const struct record_kind *kind, enum actor_role role, struct db_stmt **_stmt)
 {
 	TALLOC_CTX *tmp = talloc_new(m);
-	const struct record_kind *k = &record_kinds[kind];
-	char *scope = record_scope(tmp, k, call->actor->role, 2);
-	struct db_stmt *stmt = NULL;
-	enum gba_err err = GBA_E_NOT_FOUND;
-	int64_t one;
+	char *scope = record_scope(tmp, kind, role, 2);
+	enum gba_err err = scope != NULL ? GBA_OK : GBA_E_NOMEM;
 
-	if (scope != NULL) {
+	if (err == GBA_OK)
 		err = mapping_stmt(m,
-				   talloc_asprintf(tmp, "SELECT 1 FROM %s WHERE id = ?1%s%s", k->table,
+				   talloc_asprintf(tmp, "SELECT 1 FROM %s WHERE id = ?1%s%s", kind->table,
 						   scope[0] != '\0' ? " AND " : "", scope),
-				   &stmt);
-		if (err == GBA_OK) {
-			db_bind_int(stmt, 1, id);
-			if (strstr(scope, "?2") != NULL)
-				db_bind_int(stmt, 2, call->actor->id);
-			err = mapping_int(stmt, &one);
-		}
-	}
+				   _stmt);
+	m->made[kind->id][MADE_VISIBLE + role] = err == GBA_OK ? *_stmt : NULL;
 	talloc_free(tmp);
 	return err;
+}
+
+enum gba_err record_visible(struct mapping *m, struct mapping_call *call, enum record_kind_id kind, int64_t id)
+{
+	enum actor_role role = call->actor->role;
+	struct db_stmt *stmt = m->made[kind][MADE_VISIBLE + role];
+	const char *scope = record_kinds[kind].scope[role];
+	enum gba_err err = GBA_OK;
+	int64_t one;
+
+	if (scope == NULL)
+		return GBA_E_NOT_FOUND;
+	if (stmt == NULL)
+		err = visible_stmt(m, &record_kinds[kind], role, &stmt);
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, id);
+	if (strchr(scope, '@') != NULL)
+		db_bind_int(stmt, 2, call->actor->id);
+	return mapping_int(stmt, &one);
 }
 
 /* What a record refers to must be there for this actor. Only references that changed are asked for. */

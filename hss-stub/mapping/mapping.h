@@ -28,6 +28,8 @@ struct mapping_call {
  * @param _error  on failure: text for the operator, below mem_ctx; errors as db_open, kek_open */
 enum gba_err mapping_open(TALLOC_CTX *mem_ctx, const char *database, struct kek *kek, struct mapping **_m,
 			  const char **_error);
+/** Over an open store of subscribers, without key: for grant_subscriber_changed() and outbox_*() alone. */
+struct mapping *mapping_attach(TALLOC_CTX *mem_ctx, struct sub_store *store);
 /** Subscribers through the same handle: what is done to them between begin and commit is part of the transaction. */
 struct sub_store *mapping_subscribers(struct mapping *m);
 /** Seal with the key-encryption key in use what an older one sealed in the records, in many small transactions.

@@ -12,6 +12,8 @@
 #define PSEUDONYM_KEY_LEN      32
 #define REALM_SECRET_PSEUDONYM "pseudonym"
 
+enum made { MADE_LOAD, MADE_INSERT, MADE_UPDATE, MADE_VISIBLE, MADE_COUNT = MADE_VISIBLE + ACTOR_ROLE_COUNT };
+
 struct mapping {
 	struct sub_store *subs;
 	struct db *db; /* of subs */
@@ -22,6 +24,7 @@ struct mapping {
 		struct db_stmt *stmt;
 	} statement[STATEMENTS_MAX];
 	size_t statements;
+	struct db_stmt *made[KIND_COUNT][MADE_COUNT]; /* those made from a kind's table, once made */
 	unsigned int depth;	/* transactions one in another: the outermost is the database's */
 	enum gba_err broken;	/* an inner one failed after it had written: the outermost must not commit */
 	bool written;		/* by the operation under way */

@@ -2,6 +2,8 @@
 /* Permissions and their delegation (Y.3056 7.7-5, 9.2.2-10, 10.3-0). */
 #include "hss-stub/mapping/mapping_priv.h"
 
+#define PERMISSIONS_MAX 200 /* of one client element */
+
 static enum gba_err set_by(struct mapping_call *call, struct record *now, int field)
 {
 	char *text = talloc_strdup(now, call->actor->name);
@@ -98,6 +100,23 @@ static enum gba_err registered_check(struct mapping *m, struct mapping_call *cal
 	return err;
 }
 
+/* A GUSS holds GUSS_USS_MAX settings; some are left for the operator's own and for what is lent. */
+static enum gba_err room_check(struct mapping *m, struct mapping_call *call, struct bytes impi)
+{
+	struct db_stmt *stmt = NULL;
+	int64_t n = 0;
+	enum gba_err err;
+
+	err = mapping_stmt(m, "SELECT count(*) FROM permission WHERE impi = ?1", &stmt);
+	if (err != GBA_OK)
+		return err;
+	db_bind_text(stmt, 1, impi);
+	err = mapping_int(stmt, &n);
+	if (err == GBA_OK && n >= PERMISSIONS_MAX)
+		return mapping_refuse(call, GBA_E_RANGE, "impi", "has %d permissions already", PERMISSIONS_MAX);
+	return err;
+}
+
 static enum gba_err permission_new(struct mapping *m, struct mapping_call *call, struct record *now)
 {
 	enum gba_err err = GBA_OK;
@@ -109,6 +128,8 @@ static enum gba_err permission_new(struct mapping *m, struct mapping_call *call,
 	if (err != GBA_OK || now->v[PERMISSION_IMPI].t.p == NULL || now->v[PERMISSION_APPLICATION].n == 0)
 		return err;
 	err = registered_check(m, call, now->v[PERMISSION_IMPI].t, "impi");
+	if (err == GBA_OK)
+		err = room_check(m, call, now->v[PERMISSION_IMPI].t);
 	if (err == GBA_OK)
 		err = pseudonym_settle(m, now, now->v[PERMISSION_APPLICATION].n, now->v[PERMISSION_IMPI].t,
 				       PERMISSION_PSEUDONYM);

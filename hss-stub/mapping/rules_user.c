@@ -176,6 +176,35 @@ static enum gba_err device_copy(struct mapping *m, struct mapping_call *call, st
 	return GBA_OK;
 }
 
+/* Said before anything is written: an identity names one device. */
+static enum gba_err identities_free(struct mapping *m, struct mapping_call *call, const struct record *now)
+{
+	struct bytes rest = now->v[DEVICE_IDENTITIES].t, entry, value;
+	char canonical[IDRULE_MAX + 1];
+	struct db_stmt *stmt = NULL;
+	int64_t type = 0, device = 0;
+	enum gba_err err;
+
+	err = mapping_stmt(m, "SELECT device FROM device_identity WHERE type = ?1 AND value = ?2", &stmt);
+	while (err == GBA_OK && rest.n > 0) {
+		if (!bytes_split(rest, '\n', &entry, &rest)) {
+			entry = rest;
+			rest = BYTES_NONE;
+		}
+		if (!id_device_split(entry, &type, &value))
+			return GBA_E_CORRUPT;
+		id_device_canonical(type, value, canonical);
+		db_bind_int(stmt, 1, type);
+		db_bind_text(stmt, 2, bytes_of(canonical));
+		err = mapping_int(stmt, &device);
+		if (err == GBA_OK && device != now->id)
+			return mapping_refuse(call, GBA_E_EXISTS, "identities", "%.*s belongs to a registered device already",
+					      BYTES_FMT(entry));
+		err = err == GBA_E_NOT_FOUND ? GBA_OK : err;
+	}
+	return err;
+}
+
 BEFORE(device_before)
 {
 	struct subscriber *sub = NULL;
@@ -198,7 +227,8 @@ BEFORE(device_before)
 	}
 	if (old != NULL && old->v[DEVICE_AUTHENTICATION].n == now->v[DEVICE_AUTHENTICATION].n)
 		return GBA_OK;
-	return device_copy(m, call, now);
+	err = device_copy(m, call, now);
+	return err == GBA_OK ? identities_free(m, call, now) : err;
 }
 
 static enum gba_err identity_remove_all(struct mapping *m, struct mapping_call *call, int64_t device)
@@ -279,6 +309,8 @@ VERB(device_verify)
 
 	if (err == GBA_OK)
 		err = device_copy(m, call, now);
+	if (err == GBA_OK)
+		err = identities_free(m, call, now);
 	return err == GBA_OK ? record_set_by_rules(m, call, old, now, "verify") : err;
 }
 

@@ -14,6 +14,8 @@ enum gba_err mapping_stmt(struct mapping *m, const char *sql, struct db_stmt **_
 	enum gba_err err;
 	size_t i;
 
+	if (sql == NULL)
+		return GBA_E_NOMEM;
 	for (i = 0; i < m->statements; i++) {
 		if (m->statement[i].sql == sql || strcmp(m->statement[i].sql, sql) == 0) {
 			*_stmt = m->statement[i].stmt;
@@ -167,19 +169,28 @@ enum gba_err record_row(struct mapping *m, TALLOC_CTX *mem_ctx, const struct rec
 	return GBA_OK;
 }
 
+static enum gba_err load_stmt(struct mapping *m, const struct record_kind *kind, struct db_stmt **_stmt)
+{
+	TALLOC_CTX *tmp = talloc_new(m);
+	enum gba_err err = mapping_stmt(m,
+					talloc_asprintf(tmp, "SELECT %s FROM %s WHERE id = ?1", record_columns(tmp, kind),
+							kind->table),
+					_stmt);
+
+	m->made[kind->id][MADE_LOAD] = err == GBA_OK ? *_stmt : NULL;
+	talloc_free(tmp);
+	return err;
+}
+
 enum gba_err record_load(struct mapping *m, TALLOC_CTX *mem_ctx, enum record_kind_id kind, int64_t id,
 			 struct record **_rec)
 {
-	TALLOC_CTX *tmp = talloc_new(mem_ctx);
-	struct db_stmt *stmt = NULL;
-	enum gba_err err;
+	struct db_stmt *stmt = m->made[kind][MADE_LOAD];
+	enum gba_err err = GBA_OK;
 	bool row = false;
 
-	err = mapping_stmt(m,
-			   talloc_asprintf(tmp, "SELECT %s FROM %s WHERE id = ?1",
-					   record_columns(tmp, &record_kinds[kind]), record_kinds[kind].table),
-			   &stmt);
-	talloc_free(tmp);
+	if (stmt == NULL)
+		err = load_stmt(m, &record_kinds[kind], &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_int(stmt, 1, id);
@@ -249,6 +260,7 @@ static enum gba_err insert_stmt(struct mapping *m, const struct record_kind *kin
 	err = mapping_stmt(
 		m, talloc_asprintf(tmp, "INSERT INTO %s (%s) VALUES (%s) RETURNING id", kind->table, names, marks),
 		_stmt);
+	m->made[kind->id][MADE_INSERT] = err == GBA_OK ? *_stmt : NULL;
 	talloc_free(tmp);
 	return err;
 }
@@ -266,17 +278,19 @@ static enum gba_err update_stmt(struct mapping *m, const struct record_kind *kin
 			sets = talloc_asprintf_append(sets, ", %s = ?%d", kind->fields[i].name, number++);
 	}
 	err = mapping_stmt(m, talloc_asprintf(tmp, "UPDATE %s SET %s WHERE id = ?1", kind->table, sets), _stmt);
+	m->made[kind->id][MADE_UPDATE] = err == GBA_OK ? *_stmt : NULL;
 	talloc_free(tmp);
 	return err;
 }
 
 static enum gba_err update_row(struct mapping *m, const struct record *now)
 {
-	struct db_stmt *stmt = NULL;
-	enum gba_err err;
+	struct db_stmt *stmt = m->made[now->kind->id][MADE_UPDATE];
+	enum gba_err err = GBA_OK;
 	int changed = 0;
 
-	err = update_stmt(m, now->kind, &stmt);
+	if (stmt == NULL)
+		err = update_stmt(m, now->kind, &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_int(stmt, 1, now->id);
@@ -332,11 +346,12 @@ static enum gba_err history_add(struct mapping *m, struct mapping_call *call, co
 
 enum gba_err record_insert(struct mapping *m, struct mapping_call *call, struct record *now, const char *act)
 {
-	struct db_stmt *stmt = NULL;
+	struct db_stmt *stmt = m->made[now->kind->id][MADE_INSERT];
 	int64_t id = 0;
-	enum gba_err err;
+	enum gba_err err = GBA_OK;
 
-	err = insert_stmt(m, now->kind, &stmt);
+	if (stmt == NULL)
+		err = insert_stmt(m, now->kind, &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_int(stmt, 1, call->now);

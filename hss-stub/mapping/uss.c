@@ -167,14 +167,16 @@ enum gba_err grant_subscriber_changed(struct mapping *m, const struct subscriber
 		err = outbox_add(m, OUTBOX_SUBSCRIBER_BARRED, before->impi, NULL, now);
 	if (err == GBA_OK && after == NULL)
 		return base_drop(m, before->id);
-	if (err != GBA_OK || bytes_eq(before->guss, after->guss))
+	if (err != GBA_OK)
 		return err;
 	tmp = talloc_new(m);
 	err = base_read(m, tmp, after->id, &kept, &base);
 	talloc_free(tmp);
-	if (err == GBA_OK && kept)
+	if (err != GBA_OK || !kept)
+		return err;
+	if (!bytes_eq(before->guss, after->guss))
 		err = base_write(m, after->id, after->guss);
-	if (err == GBA_OK && kept)
+	if (err == GBA_OK) /* even when the same: what was read before the lock may have brought back an old one */
 		err = mapping_dirty(m, after->impi, now);
 	if (err == GBA_OK && m->depth == 0)
 		err = mapping_flush(m);

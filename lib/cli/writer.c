@@ -10,7 +10,7 @@
 
 #define VALUES_MAX 32
 
-enum kind { KIND_TEXT, KIND_INT, KIND_LIST };
+enum kind { KIND_TEXT, KIND_INT, KIND_BOOL, KIND_LIST };
 
 struct value {
 	const char *name;
@@ -83,6 +83,14 @@ void writer_int(struct writer *w, const char *name, int64_t value)
 	value_new(w, name, KIND_INT)->number = value;
 }
 
+void writer_bool(struct writer *w, const char *name, bool value)
+{
+	struct value *v = value_new(w, name, KIND_BOOL);
+
+	set_text(w, v, bytes_of(value ? "true" : "false"));
+	v->number = value;
+}
+
 void writer_hex(struct writer *w, const char *name, struct bytes octets)
 {
 	char digits[HEX_LEN(64) + 1];
@@ -142,6 +150,8 @@ static json_t *value_json(const struct value *v)
 {
 	if (v->kind == KIND_INT)
 		return json_integer(v->number);
+	if (v->kind == KIND_BOOL)
+		return json_boolean(v->number != 0);
 	if (v->kind == KIND_LIST)
 		return list_json(v);
 	return v->text != NULL ? text_json(v) : json_null();

@@ -22,6 +22,7 @@ void writer_prefer(struct writer *w, enum writer_format format);
 /** Values of the record being written; names are static. Absent text is null. */
 void writer_text(struct writer *w, const char *name, struct bytes value);
 void writer_int(struct writer *w, const char *name, int64_t value);
+void writer_bool(struct writer *w, const char *name, bool value);
 void writer_hex(struct writer *w, const char *name, struct bytes octets);
 /** Lines of a text as a list. */
 void writer_list(struct writer *w, const char *name, struct bytes lines);

@@ -193,7 +193,7 @@ static enum gba_err open_handle(struct sq_db *db, const char *path)
 	sqlite3_busy_handler(db->handle, busy, NULL);
 	/* WAL with synchronous NORMAL may undo a commit after power loss: FULL. */
 	return exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-			"PRAGMA trusted_schema = OFF; PRAGMA wal_autocheckpoint = 4000");
+			"PRAGMA trusted_schema = OFF; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -65536");
 }
 
 static const char *open_error(TALLOC_CTX *mem_ctx, const struct sq_db *db, const char *path, enum gba_err err)

@@ -220,6 +220,8 @@ static enum gba_err store_changed(struct import *imp, const struct subscriber *o
 	err = subscriber_seal(imp->row_ctx, imp->files.kek, sub, keys);
 	if (err == GBA_OK)
 		err = sub_store_update(imp->files.store, sub, clock_now());
+	if (err == GBA_OK)
+		err = grant_subscriber_changed(imp->files.mapping, old, sub, clock_now());
 	if (err == GBA_OK && sub->seq != old->seq)
 		err = sub_store_set_seq(imp->files.store, sub->id, sub->seq);
 	return err;

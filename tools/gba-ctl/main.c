@@ -4,6 +4,7 @@
 #include "core/mask.h"
 #include "hss-stub/hss.h"
 #include "tools/gba-ctl/ctl.h"
+#include "tools/gba-ctl/rec.h"
 
 #define HSS_CONF GBA_SYSCONFDIR "/hss.conf"
 
@@ -22,8 +23,10 @@ static const struct cli_cmd other_commands[] = {
 	{ "completion", "", 0, 0, NULL, 0, NULL, cli_completion, "Print completion for bash: source <(gba-ctl completion)" },
 	CLI_CMD_END,
 };
-static const struct cli_cmd *const commands[] = { ctl_subscriber_commands, ctl_audit_commands, ctl_key_commands,
-						    ctl_backup_commands, ctl_ca_commands, other_commands, NULL };
+/* The last place is for the commands on records, which are made from their tables. */
+static const struct cli_cmd *commands[] = { ctl_subscriber_commands, ctl_audit_commands, ctl_key_commands, ctl_backup_commands,
+					    ctl_ca_commands, other_commands, ctl_history_commands, NULL, NULL };
+#define RECORD_COMMANDS (sizeof(commands) / sizeof(commands[0]) - 2)
 
 enum gba_err ctl_fail_err(struct ctl *ctl, enum gba_err err, const char *what)
 {
@@ -85,7 +88,12 @@ static const struct cli_program program = {
 
 int main(int argc, char **argv)
 {
+	TALLOC_CTX *tables = talloc_named_const(NULL, 0, "commands");
 	struct ctl ctl = { .cli.program = &program };
+	int status;
 
-	return cli_main(&ctl.cli, argc, argv);
+	commands[RECORD_COMMANDS] = rec_commands_new(tables);
+	status = cli_main(&ctl.cli, argc, argv);
+	talloc_free(tables);
+	return status;
 }

@@ -190,7 +190,7 @@ static enum gba_err seq_settle(struct ctl *ctl, uint64_t current, unsigned int i
 }
 
 static enum gba_err update_one(struct ctl *ctl, struct sub_files *files, struct subscriber *sub,
-				unsigned int ind_bits_before)
+				const struct subscriber *before)
 {
 	uint64_t current = 0;
 	enum gba_err err;
@@ -198,10 +198,12 @@ static enum gba_err update_one(struct ctl *ctl, struct sub_files *files, struct 
 	err = sub_store_seq(files->store, sub->id, &current);
 	if (err != GBA_OK)
 		return ctl_fail_err(ctl, err, ctl->cli.operands[0]);
-	err = seq_settle(ctl, current, ind_bits_before, sub);
+	err = seq_settle(ctl, current, before->ind_bits, sub);
 	if (err != GBA_OK)
 		return err;
 	err = sub_store_update(files->store, sub, clock_now());
+	if (err == GBA_OK)
+		err = grant_subscriber_changed(files->mapping, before, sub, clock_now());
 	if (err == GBA_OK && sub->seq != current)
 		err = sub_store_set_seq(files->store, sub->id, sub->seq);
 	return ctl_fail_err(ctl, err, ctl->cli.operands[0]);
@@ -221,13 +223,13 @@ static enum gba_err add_one(struct ctl *ctl, struct sub_files *files, struct sub
 
 /* All or nothing; a dry run goes all the way, then takes it back. */
 static enum gba_err store_one(struct ctl *ctl, struct sub_files *files, struct subscriber *sub,
-			       unsigned int ind_bits_before)
+			       const struct subscriber *before)
 {
 	enum gba_err err = sub_store_begin(files->store);
 
 	if (err != GBA_OK)
 		return ctl_fail_err(ctl, err, ctl->db);
-	err = sub->id == 0 ? add_one(ctl, files, sub) : update_one(ctl, files, sub, ind_bits_before);
+	err = sub->id == 0 ? add_one(ctl, files, sub) : update_one(ctl, files, sub, before);
 	if (err != GBA_OK || ctl->args->dry_run) {
 		sub_store_rollback(files->store);
 		return err;
@@ -258,7 +260,7 @@ enum gba_err cmd_subscriber_add(struct cli *cli, void *args)
 	if (err == GBA_OK)
 		err = seal_keys(ctl, &files, &sub, &keys);
 	if (err == GBA_OK)
-		err = store_one(ctl, &files, &sub, sub.ind_bits);
+		err = store_one(ctl, &files, &sub, NULL);
 	if (err == GBA_OK)
 		sub_write(ctl->cli.out, &sub, NULL);
 	return err;
@@ -290,7 +292,7 @@ enum gba_err cmd_subscriber_set(struct cli *cli, void *args)
 	struct subscriber *sub = NULL;
 	struct sub_files files;
 	enum aka_alg alg_before;
-	unsigned int ind_bits_before;
+	struct subscriber before;
 	enum gba_err err;
 
 	err = sub_files_open(ctl, SUB_CHANGE, true, &files);
@@ -299,12 +301,12 @@ enum gba_err cmd_subscriber_set(struct cli *cli, void *args)
 	if (err != GBA_OK)
 		return err;
 	alg_before = sub->alg;
-	ind_bits_before = sub->ind_bits;
+	before = *sub;
 	err = options_apply(ctl, sub);
 	if (err == GBA_OK)
 		err = keys_change(ctl, &files, sub, alg_before);
 	if (err == GBA_OK)
-		err = store_one(ctl, &files, sub, ind_bits_before);
+		err = store_one(ctl, &files, sub, &before);
 	if (err == GBA_OK)
 		sub_write(ctl->cli.out, sub, NULL);
 	return err;

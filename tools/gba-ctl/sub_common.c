@@ -19,6 +19,10 @@ enum gba_err sub_files_open(struct ctl *ctl, enum sub_open how, bool with_keys, 
 	if (how != SUB_CREATE && !db_is_server(ctl->db) && access(ctl->db, F_OK) != 0)
 		return why_fail(&ctl->cli.why, GBA_E_UNREACHABLE, "%s: %s", ctl->db, strerror(errno));
 	err = sub_store_open(ctl->cli.ctx, ctl->db, &_files->store, &error);
+	if (err == GBA_OK && how != SUB_READ) {
+		_files->mapping = mapping_attach(ctl->cli.ctx, _files->store);
+		err = _files->mapping != NULL ? GBA_OK : GBA_E_NOMEM;
+	}
 	if (err == GBA_OK && !ctl->args->dry_run && (how != SUB_READ || with_keys)) {
 		err = ctl_audit_begin(ctl);
 		if (err != GBA_OK)

@@ -4,6 +4,7 @@
 #define GBA_CTL_SUB_COMMON_H
 
 #include "hss-stub/hss.h"
+#include "hss-stub/mapping/grant.h"
 #include "hss-stub/sub_store.h"
 #include "tools/gba-ctl/ctl.h"
 
@@ -27,6 +28,7 @@ static inline struct ctl *sub_ctl(struct cli *cli, const struct sub_args *args)
 
 struct sub_files {
 	struct sub_store *store;
+	struct mapping *mapping; /* over the store: what a change means for permissions */
 	struct kek *kek; /* NULL unless asked for */
 };
 

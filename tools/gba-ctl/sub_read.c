@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "tools/gba-ctl/fields.h"
 #include "tools/gba-ctl/sub_common.h"
 
@@ -160,6 +161,8 @@ enum gba_err cmd_subscriber_remove(struct cli *cli, void *args)
 	err = sub_store_begin(files.store);
 	if (err == GBA_OK)
 		err = sub_store_remove(files.store, sub->id);
+	if (err == GBA_OK)
+		err = grant_subscriber_changed(files.mapping, sub, NULL, clock_now());
 	if (err == GBA_OK)
 		err = sub_store_commit(files.store);
 	else

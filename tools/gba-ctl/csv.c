@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/gba-ctl/csv.h"
+
+#include "core/secret.h"
+
+static void put(struct csv *csv, size_t *_n, int c)
+{
+	if (*_n < csv->text_max)
+		csv->text[(*_n)++] = (char)c;
+	else
+		csv->too_long = true;
+}
+
+static int newline(struct csv *csv, int c)
+{
+	if (c == '\n')
+		csv->line++;
+	return c;
+}
+
+/* One field into text; returns what ended it: separator, '\n' or EOF. */
+static int field_read(struct csv *csv, size_t *_n)
+{
+	int c = newline(csv, getc_unlocked(csv->in));
+	bool quoted = c == '"';
+
+	if (quoted)
+		c = newline(csv, getc_unlocked(csv->in));
+	while (c != EOF) {
+		if (quoted && c == '"') {
+			c = newline(csv, getc_unlocked(csv->in));
+			if (c != '"') {
+				quoted = false;
+				continue;
+			}
+		} else if (!quoted && (c == csv->separator || c == '\n' || (c == ',' && csv->separator == 0) ||
+				       (c == ';' && csv->separator == 0))) {
+			break;
+		}
+		if (c != '\r' || quoted)
+			put(csv, _n, c);
+		c = newline(csv, getc_unlocked(csv->in));
+	}
+	return c;
+}
+
+bool csv_next(struct csv *csv)
+{
+	size_t n = 0, start;
+	int end;
+
+	csv->fields = 0;
+	csv->too_long = false;
+	do {
+		start = n;
+		end = field_read(csv, &n);
+		if (csv->separator == 0 && (end == ',' || end == ';'))
+			csv->separator = (char)end; /* the heading's first decides */
+		if (end == EOF && csv->fields == 0 && n == 0)
+			return false;
+		if (csv->fields == CSV_COLUMNS_MAX)
+			csv->too_long = true;
+		else
+			csv->field[csv->fields++] = n > start ? BYTES(csv->text + start, n - start) : BYTES_NONE;
+	} while (end != '\n' && end != EOF);
+	return true;
+}
+
+struct bytes csv_name(struct bytes name)
+{
+	return name.n >= 3 && memcmp(name.p, "\xef\xbb\xbf", 3) == 0 ? BYTES(name.p + 3, name.n - 3) : name;
+}
+
+bool csv_open(struct csv *csv, TALLOC_CTX *ctx, const char *path, size_t octets)
+{
+	*csv = (struct csv){ .line = 1, .text_max = octets };
+	csv->text = talloc_size(ctx, octets);
+	csv->in = csv->text != NULL ? fopen(path, "rb") : NULL;
+	return csv->in != NULL;
+}
+
+void csv_close(struct csv *csv)
+{
+	fclose(csv->in);
+	secret_wipe(csv->text, csv->text_max);
+}
