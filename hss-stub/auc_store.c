@@ -47,16 +47,17 @@ void auc_store_top_up(struct auc *auc, struct auc_entry *entry)
 }
 
 /* Another handle has committed: every cached record is asked for again before its next use. */
-static void notice_changes(struct auc *auc)
+static enum gba_err notice_changes(struct auc *auc)
 {
 	int64_t version = sub_store_version(auc->store);
 
-	if (version == auc->version)
-		return;
-	auc->version = version;
-	pthread_mutex_lock(&auc->lock);
-	auc->epoch++;
-	pthread_mutex_unlock(&auc->lock);
+	if (version != auc->version) {
+		auc->version = version;
+		pthread_mutex_lock(&auc->lock);
+		auc->epoch++;
+		pthread_mutex_unlock(&auc->lock);
+	}
+	return version >= 0 ? GBA_OK : GBA_E_UNREACHABLE;
 }
 
 /* Into the cache from the store; an older copy of the record goes. The lease starts empty. */
@@ -279,8 +280,9 @@ static enum gba_err transaction(struct auc *auc, struct auc_job *batch, struct a
 	err = sub_store_begin(auc->store);
 	if (err != GBA_OK)
 		return err;
-	notice_changes(auc); /* under the write lock: nothing can change from here to the commit */
-	err = prepare_all(auc, batch);
+	err = notice_changes(auc); /* under the write lock: nothing can change from here to the commit */
+	if (err == GBA_OK)
+		err = prepare_all(auc, batch);
 	if (err == GBA_OK)
 		err = claim_top_ups(auc, top_up, top_ups);
 	if (err != GBA_OK || (top_ups == 0 && all_jobs_refused(batch))) {
@@ -337,7 +339,7 @@ void auc_store_batch(struct auc *auc, struct auc_job *batch)
 	auc->top_ups = 0;
 	pthread_mutex_unlock(&auc->lock);
 	if (batch == NULL && top_ups == 0)
-		notice_changes(auc);
+		err = notice_changes(auc);
 	else
 		err = transaction(auc, batch, top_up, top_ups);
 	pthread_mutex_lock(&auc->lock);

@@ -29,11 +29,11 @@ GUSS = ('<guss id="%s"><bsfInfo><uiccType>GBA_U</uiccType><lifeTime>3600</lifeTi
 class Node:
     """A folder with hss.conf, subscribers put in by gba-ctl, and the daemon."""
 
-    def __init__(self, folder, conf="", guard="", bsfs=None, start=True, data=None):
+    def __init__(self, folder, conf="", guard="", bsfs=None, start=True, data=None, db=None, identity=HSS):
         self.folder = str(folder)
         os.makedirs(self.folder, exist_ok=True)
-        self.data = data or self.folder
-        self.db, self.kek = os.path.join(self.data, "hss.db"), os.path.join(self.data, "hss.kek")
+        self.data, self.identity = data or self.folder, identity
+        self.db, self.kek = db or os.path.join(self.data, "hss.db"), os.path.join(self.data, "hss.kek")
         self.trace = os.path.join(self.folder, "trace.jsonl")
         self.conf = os.path.join(self.folder, "hss.conf")
         bsfs = bsfs or ('( { identity = "%s"; ind = %d; realms = [ "lab.test" ]; }, '
@@ -47,7 +47,7 @@ class Node:
 
     def start(self):
         self.daemon = Daemon(self.folder, ["guard", "dict", "%s:%s" % (built("hss-stub/.libs/hss_stub.fdx"), self.conf)],
-                             identity=HSS, realm=REALM, clients=[BSF, BSF2, STRANGER], guard=self.guard)
+                             identity=self.identity, realm=REALM, clients=[BSF, BSF2, STRANGER], guard=self.guard)
         return self
 
     def stop(self):

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Debian's PostgreSQL and Redis, one server of the test's own each: a temporary folder, UNIX socket or loopback, any user."""
+import glob
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+
+from .waiting import until
+
+
+def _end(process, how):
+    if process is not None and process.poll() is None:
+        process.send_signal(how)
+        process.wait()
+
+
+class Postgres:
+    """It refuses to run as root: then it runs as Debian's postgres."""
+
+    def __init__(self, folder):
+        self.folder, self.process = str(folder), None
+        self.programs = os.path.dirname(sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))[-1])
+        self.user = pwd.getpwnam("postgres") if os.getuid() == 0 else None
+        os.makedirs(self.folder, exist_ok=True)
+        if self.user:  # the folders above are its owner's alone
+            self.folder = "/tmp/gba_pg.%d" % os.getpid()
+            os.makedirs(self.folder)
+            os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
+        self._run("initdb", "-D", self.data, "-U", "gba", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
+        self.start()
+
+    @property
+    def data(self):
+        return os.path.join(self.folder, "data")
+
+    def _as(self):
+        return {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
+
+    def _run(self, name, *words):
+        subprocess.run([os.path.join(self.programs, name), *words], check=True, cwd="/", capture_output=True, **self._as())
+
+    def start(self):
+        self.process = subprocess.Popen([os.path.join(self.programs, "postgres"), "-D", self.data, "-k", self.folder, "-c",
+                                         "listen_addresses=", "-c", "shared_buffers=16MB"], cwd="/", stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._as())
+        assert until(lambda: self.sql("SELECT 1", check=False).returncode == 0)
+
+    def kill(self):
+        """All of it at once, without a word to anybody; it recovers at the next start."""
+        _end(self.process, signal.SIGQUIT)
+
+    def sql(self, text, check=True):
+        return subprocess.run(["psql", "-X", "-q", "-A", "-t", "-h", self.folder, "-U", "gba", "postgres", "-c", text],
+                              check=check, capture_output=True, text=True)
+
+    def cut(self):
+        """End all sessions but our own."""
+        self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                 " AND backend_type = 'client backend'")
+
+    def url(self, schema):
+        """Connection string of a schema, made when it is not there. The password is for looking for: the server wants none."""
+        self.sql("CREATE SCHEMA IF NOT EXISTS " + schema)
+        return "postgres:host=%s user=gba password=s3cr3tpw dbname=postgres options='-c search_path=%s'" % (self.folder, schema)
+
+    def close(self):
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Redis:
+    """On a UNIX socket, or with tls=(cert, key, ca) on a loopback port."""
+
+    def __init__(self, folder, *options, port=0, tls=None):
+        self.folder, self.port, self.tls, self.options, self.process = str(folder), port, tls, options, None
+        os.makedirs(self.folder, exist_ok=True)
+        self.socket = os.path.join(self.folder, "s")
+        self.start()
+
+    def start(self):
+        words = ["redis-server", "--dir", self.folder, "--save", "", "--unixsocket", self.socket, "--bind", "127.0.0.1",
+                 "--appendonly", "yes", "--appendfsync", "always", "--port", "0" if self.tls else str(self.port), *self.options]
+        if self.tls:
+            cert, key, ca = self.tls
+            words += ["--tls-port", str(self.port), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca,
+                      "--tls-auth-clients", "yes"]
+        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        assert until(lambda: "PONG" in self.cli("ping"))
+
+    def cli(self, *words):
+        return subprocess.run(["redis-cli", "-s", self.socket, *words], check=False, capture_output=True, text=True).stdout
+
+    def kill(self):
+        _end(self.process, signal.SIGKILL)
+
+    def hang(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.go_on()
+        self.kill()
