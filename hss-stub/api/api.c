@@ -141,25 +141,30 @@ static size_t body_limit(const struct http_req *req, void *arg)
 	return limit;
 }
 
+/* What has one form that is not JSON is given in it whatever is accepted (RFC 9110 12.4.1 allows that). */
+static const char *only_type(unsigned int flags)
+{
+	if (flags & API_GZIP)
+		return API_GZIP_TYPE;
+	if (flags & API_PAGE)
+		return API_HTML;
+	return flags & API_PEM ? API_PEM_TYPE : NULL;
+}
+
 static bool negotiated(struct api_call *call)
 {
+	static const char *const types[] = { API_JSON, API_NDJSON, API_CSV };
 	unsigned int flags = call->route.route->flags;
-	struct bytes accept = bytes_of(call->accept);
-	const char *const types[] = { flags & API_GZIP   ? "application/gzip"
-				      : flags & API_PAGE ? API_HTML
-				      : flags & API_PEM  ? API_PEM_TYPE
-							 : API_JSON,
-				      flags & API_LIST ? API_NDJSON : NULL, flags & API_LIST ? API_CSV : NULL };
-	size_t i;
+	size_t i, n = flags & API_LIST ? 3 : 1;
 
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		if (types[i] != NULL && accept_takes(accept, types[i])) {
+	call->type = only_type(flags);
+	for (i = 0; call->type == NULL && i < n; i++) {
+		if (accept_takes(bytes_of(call->accept), types[i]))
 			call->type = types[i];
-			return true;
-		}
 	}
-	api_refuse(call, PROBLEM_ACCEPT, "%s", "");
-	return false;
+	if (call->type == NULL)
+		api_refuse(call, PROBLEM_ACCEPT, "%s", "");
+	return call->type != NULL;
 }
 
 static bool body_fits(struct api_call *call)

@@ -40,7 +40,8 @@ static void arrows(const struct api_call *call, const char *ask, const char *ans
 				   .message = message, .at = call->began_at };
 
 	bytes_split(path, '?', &path, &query);
-	snprintf(message, sizeof(message), "%.*s %.*s", BYTES_FMT(method), (int)(path.n < 120 ? path.n : 120), (const char *)path.p);
+	snprintf(message, sizeof(message), "%.*s %.*s", BYTES_FMT(method), (int)(path.n < 120 ? path.n : 120),
+		 (const char *)path.p);
 	trace_step(&step);
 	step = (struct trace_step){ .corr = call->corr, .from = "hss-stub", .to = who, .iface = "REST", .clause = answer,
 				    .message = message };
