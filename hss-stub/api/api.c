@@ -15,7 +15,7 @@
 #define BODY_TIMEOUT_MS 30000
 #define STOP_MS         3000
 #define CALLERS_MAX     16384 /* told apart by the limits */
-#define IDEMPOTENCY_MAX 16384
+#define IDEMPOTENCY_MAX 8192
 
 static char *header_copy(struct api_call *call, const char *name)
 {

@@ -208,6 +208,9 @@ struct record *api_record(struct api_call *call, const struct record_kind *kind,
 /* Answer with a record and its ETag; no body when the caller may not read it. */
 void api_record_reply(struct api_call *call, unsigned int status, const struct record *rec);
 enum actor_role api_role(const struct api_call *call);
+/* Note an act in the audit log; what cannot be noted must not happen. */
+enum gba_err api_note(struct api_call *call, enum gba_err result, const char *verb, const struct record_kind *kind,
+		      const struct record *rec);
 /* End the transaction of a write: note it, commit; on err, or when it cannot be noted, roll back. @param rec  NULL: none came
  * of it @return err, or why it did not happen */
 enum gba_err api_write(struct api_call *call, enum gba_err err, const char *verb, const struct record_kind *kind,

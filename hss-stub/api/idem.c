@@ -8,7 +8,7 @@
 
 #define LIFE_MS   (24ull * 3600 * 1000)
 #define WAYS      8
-#define REPLY_MAX 16384 /* [octets] larger answers are not kept: the retry is done again */
+#define REPLY_MAX 8192 /* [octets] larger answers are not kept: the retry is done again */
 
 struct slot {
 	uint8_t id[HASH_MAX], body[HASH_MAX];
@@ -157,7 +157,7 @@ enum idem_state idem_begin(struct idem *idem, struct api_call *call, uint64_t no
 	return state;
 }
 
-/* What failed on our side, or holds a secret shown once, is not kept. */
+/* What failed on our side is not kept. No operation that takes the key answers with a secret. */
 static bool keeps(const struct api_call *call)
 {
 	return call->reply.status < 500 && call->reply.status != 429 && call->reply.body.n <= REPLY_MAX;

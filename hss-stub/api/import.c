@@ -228,7 +228,9 @@ void api_import(struct route_call *route)
 
 	if (!asked(call, &im))
 		goto done;
-	err = mapping_begin(call->m);
+	err = api_note(call, GBA_OK, "import-begin", im.schema->kind, NULL); /* row by row, some stand before the end */
+	if (err == GBA_OK)
+		err = mapping_begin(call->m);
 	if (err == GBA_OK)
 		err = rows_do(&im, call->body);
 	applied = err == GBA_OK && !(im.atomic && json_array_size(im.bad) > 0);

@@ -41,6 +41,19 @@ static bool is_frame(const char *name)
 	return strcmp(name, "cursor") == 0 || strcmp(name, "limit") == 0 || strcmp(name, "fields") == 0;
 }
 
+static bool may_see(const struct api_call *call, const char *name)
+{
+	static const char *const frame[] = { "id", "rev", "created", "changed" };
+	const struct field *field = field_find(api_kind(call), name);
+	size_t i;
+
+	for (i = 0; i < sizeof(frame) / sizeof(frame[0]); i++) {
+		if (strcmp(frame[i], name) == 0)
+			return true;
+	}
+	return field != NULL && (field->read & (1U << api_role(call))) != 0;
+}
+
 /* Names of fields= in order; NULL: all. false: answered */
 static bool fields_asked(struct api_call *call, const char *const **_names)
 {
@@ -61,24 +74,24 @@ static bool fields_asked(struct api_call *call, const char *const **_names)
 			return false;
 		}
 		names[n] = talloc_strndup(names, (const char *)one.p, one.n);
+		if (names[n] == NULL || !may_see(call, names[n])) {
+			api_refuse(call, PROBLEM_QUERY, "fields: none of this record's for this caller: %.*s", BYTES_FMT(one));
+			return false;
+		}
 	}
 	return true;
 }
 
-static json_t *project(struct api_call *call, json_t *whole, const char *const *names, const char **_unknown)
+/* Takes whole. */
+static json_t *project(json_t *whole, const char *const *names)
 {
-	json_t *part, *value;
+	json_t *part;
 
-	(void)call;
 	if (names == NULL || whole == NULL)
 		return whole;
 	part = json_object();
-	for (; *names != NULL; names++) {
-		value = json_object_get(whole, *names);
-		if (value == NULL)
-			*_unknown = *names;
-		json_object_set(part, *names, value);
-	}
+	for (; *names != NULL; names++)
+		json_object_set(part, *names, json_object_get(whole, *names));
 	json_decref(whole);
 	return part;
 }
@@ -239,7 +252,7 @@ void api_list(struct route_call *route)
 {
 	struct api_call *call = api_call_of(route);
 	struct mapping_query query = { .kind = api_kind(call)->id };
-	const char *const *names = NULL, *unknown = NULL;
+	const char *const *names = NULL;
 	struct mapping_page *page;
 	json_t *items;
 	enum gba_err err;
@@ -255,12 +268,7 @@ void api_list(struct route_call *route)
 	}
 	items = json_array();
 	for (i = 0; i < page->count; i++)
-		json_array_append_new(items, project(call, record_json(page->rec[i], api_role(call)), names, &unknown));
-	if (unknown != NULL) {
-		json_decref(items);
-		api_refuse(call, PROBLEM_QUERY, "fields: %s is none of this record's", unknown);
-		return;
-	}
+		json_array_append_new(items, project(record_json(page->rec[i], api_role(call)), names));
 	page_reply(call, items, page->next);
 }
 

@@ -16,6 +16,8 @@
 #define PAGE        100
 #define WAITING_MAX 4096
 #define WAIT_MAX_MS 3600000u
+#define FULL_MS	    60000	 /* all are looked at again: owners who have a webhook now, places lost in the table */
+#define NOTICE_LIFE (30 * 86400) /* [s] of a notice that cannot be delivered and is not fetched */
 
 /* A notice that failed waits; after a restart all are tried at once. */
 struct waiting {
@@ -33,6 +35,8 @@ struct notifier {
 	bool stop, runs;
 	struct waiting waiting[WAITING_MAX];
 	size_t n_waiting;
+	int64_t seen;	  /* highest id looked at */
+	uint64_t full_ms; /* when all are looked at again */
 	int64_t failed[32]; /* owners whose webhook failed in this round: they do not hold up the others */
 	size_t n_failed;
 };
@@ -213,8 +217,18 @@ static void one(struct notifier *n, struct mapping_call *mc, const struct record
 	struct notice notice = { 0 };
 	enum gba_err err;
 
-	if ((w != NULL && w->due_ms > clock_mono_ms()) || !notice_fill(n, mc, rec, &notice) || owner_failed(n, &notice))
+	if (w != NULL && w->due_ms > clock_mono_ms())
 		return;
+	if (!notice_fill(n, mc, rec, &notice)) {
+		waiting_drop(n, rec->id);
+		if (rec->created + NOTICE_LIFE < mc->now)
+			remove_notice(n, mc, rec);
+		return;
+	}
+	if (owner_failed(n, &notice)) {
+		waiting_add(n, rec->id, rec->v[NOTICE_TRIES].n + 1);
+		return;
+	}
 	mc->why[0] = '\0';
 	err = deliver(n, mc, &notice);
 	if (err != GBA_OK) {
@@ -226,26 +240,68 @@ static void one(struct notifier *n, struct mapping_call *mc, const struct record
 	remove_notice(n, mc, rec);
 }
 
-static void round_of(struct notifier *n)
+/* Those after n->seen. */
+static enum gba_err look_at_new(struct notifier *n, const struct actor *system)
 {
-	const struct actor system = { ACTOR_SYSTEM, 0, "notifier" };
 	struct mapping_query query = { .kind = KIND_NOTICE, .limit = PAGE };
 	struct mapping_page *page;
 	struct mapping_call mc;
 	enum gba_err err;
-	size_t i;
+	size_t i, count;
 
-	n->n_failed = 0;
 	do {
 		TALLOC_CTX *ctx = talloc_new(n->m);
 
-		mc = (struct mapping_call){ .actor = &system, .now = clock_now(), .mem_ctx = ctx };
+		mc = (struct mapping_call){ .actor = system, .now = clock_now(), .mem_ctx = ctx };
+		query.after = n->seen;
 		err = ctx != NULL ? mapping_list(n->m, &mc, &query, &page) : GBA_E_NOMEM;
-		for (i = 0; err == GBA_OK && i < page->count && !stopping(n); i++)
+		count = err == GBA_OK ? page->count : 0;
+		for (i = 0; i < count && !stopping(n); i++) {
+			n->seen = page->rec[i]->id;
 			one(n, &mc, page->rec[i]);
-		query.after = err == GBA_OK ? page->next : 0;
+		}
 		talloc_free(ctx);
-	} while (query.after > 0 && !stopping(n));
+	} while (count == PAGE && !stopping(n));
+	return err;
+}
+
+static void retry(struct notifier *n, const struct actor *system, int64_t id)
+{
+	TALLOC_CTX *ctx = talloc_new(n->m);
+	struct mapping_call mc = { .actor = system, .now = clock_now(), .mem_ctx = ctx };
+	struct record *rec;
+
+	if (ctx == NULL)
+		return;
+	if (mapping_get(n->m, &mc, KIND_NOTICE, id, &rec) == GBA_OK)
+		one(n, &mc, rec);
+	else
+		waiting_drop(n, id); /* fetched, or its owner is gone; else the next full look finds it */
+	talloc_free(ctx);
+}
+
+static void look_at_waiting(struct notifier *n, const struct actor *system)
+{
+	size_t i = n->n_waiting;
+
+	while (i-- > 0 && !stopping(n)) { /* one that goes leaves its place to the last */
+		if (i < n->n_waiting && n->waiting[i].due_ms <= clock_mono_ms())
+			retry(n, system, n->waiting[i].id);
+	}
+}
+
+static void round_of(struct notifier *n)
+{
+	const struct actor system = { ACTOR_SYSTEM, 0, "notifier" };
+	enum gba_err err;
+
+	n->n_failed = 0;
+	if (clock_mono_ms() >= n->full_ms) {
+		n->seen = 0;
+		n->full_ms = clock_mono_ms() + FULL_MS;
+	}
+	look_at_waiting(n, &system);
+	err = look_at_new(n, &system);
 	if (err != GBA_OK)
 		log_event_limited(60, LOG_L_WARNING, "notice.store",
 				  &((struct log_about){ .iface = "REST", .result = err }), "notices cannot be read");

@@ -89,7 +89,7 @@ static enum gba_err record_find(struct api_call *call, const struct record_kind 
 	} else if (id_parse(id, &number)) {
 		err = mapping_get(call->m, &call->mc, kind->id, number, _rec);
 	}
-	if (err == GBA_E_SYNTAX || err == GBA_E_RANGE || err == GBA_E_TOO_LONG)
+	if (err == GBA_E_SYNTAX || err == GBA_E_RANGE || err == GBA_E_TOO_LONG || err == GBA_E_UNSUPPORTED)
 		err = GBA_E_NOT_FOUND; /* what cannot be a key is nobody's */
 	call->mc.field[0] = '\0';
 	return err;
@@ -171,23 +171,29 @@ void api_get(struct route_call *route)
 	api_record_reply(call, 200, rec);
 }
 
-enum gba_err api_write(struct api_call *call, enum gba_err err, const char *verb, const struct record_kind *kind,
-		       const struct record *rec)
+enum gba_err api_note(struct api_call *call, enum gba_err result, const char *verb, const struct record_kind *kind,
+		      const struct record *rec)
 {
 	char *object = talloc_asprintf(call, "%s/%lld", kind->path, rec != NULL ? (long long)rec->id : 0LL);
 	char *act = talloc_asprintf(call, "%s.%s", kind->name, verb);
 	struct audit_entry entry = { .act = act,
-				     .role = actor_role_names[api_role(call)],
+				     .role = actor_role_names[call->mc.actor->role],
 				     .who = bytes_of(call->mc.actor->name),
 				     .object = bytes_of(object),
 				     .corr = call->corr,
-				     .result = err,
+				     .result = result,
 				     .durable = true };
 
-	if (object == NULL || act == NULL)
-		err = err == GBA_OK ? GBA_E_NOMEM : err;
-	else if (audit_note(call->api->audit, &entry) != GBA_OK && err == GBA_OK)
-		err = GBA_E_IO; /* what cannot be noted does not happen */
+	return object != NULL && act != NULL ? audit_note(call->api->audit, &entry) : GBA_E_NOMEM;
+}
+
+enum gba_err api_write(struct api_call *call, enum gba_err err, const char *verb, const struct record_kind *kind,
+		       const struct record *rec)
+{
+	enum gba_err noted = api_note(call, err, verb, kind, rec);
+
+	if (noted != GBA_OK && err == GBA_OK)
+		err = noted; /* what cannot be noted does not happen */
 	if (err != GBA_OK) {
 		mapping_rollback(call->m);
 		return err;
@@ -399,6 +405,8 @@ void api_delete(struct route_call *route)
 		err = mapping_remove(call->m, &call->mc, old);
 		err = api_write(call, err, "remove", old->kind, old);
 	}
+	if (err == GBA_OK && old->kind->id == KIND_CREDENTIAL)
+		api_credential_revoked(call, old);
 	if (err == GBA_OK)
 		api_body(call, 204, NULL, BYTES("", 0));
 	else

@@ -94,7 +94,7 @@ static const struct route own_rows[] = {
 	{ "GET", "/openapi.json", 0, API_OPEN, api_openapi_get, NULL, &document, NULL, "200", "getOpenapi", "This document" },
 	{ "GET", "/v1/ca/crl", 0, API_OPEN | API_PEM, api_crl, NULL, NULL, NULL, "200 404", "getCrl", "Revoked certificates" },
 	{ "GET", "/v1/ca/certificate", 0, API_OPEN | API_PEM, api_ca_get, NULL, NULL, NULL, "200 404", "getCa", "The realm's CA" },
-	{ "POST", "/v1/asp-registrations", 0, API_OPEN | API_CREATES, api_asp_registration, &api_schema_registration,
+	{ "POST", "/v1/asp-registrations", 0, API_OPEN | API_SECRET, api_asp_registration, &api_schema_registration,
 	  &registered, NULL, "201 409", "registerAsp", "An ASP asks to be registered (Y.3056 10.2-1a)" },
 	{ "POST", "/v1/invitation", 0, 0, api_invitation, &invitation, &issued, NULL, "201 409", "acceptInvitation",
 	  "Exchange a one-time invitation for an administrator's credential" },

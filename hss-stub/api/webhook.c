@@ -49,6 +49,8 @@ static bool in6_good(const struct in6_addr *a)
 		return in4_good(ntohl(v4));
 	if (a->s6_addr[0] == 0x00 && a->s6_addr[1] == 0x64) /* 64:ff9b::/96, 64:ff9b:1::/48: NAT64 */
 		return false;
+	if (a->s6_addr[0] == 0x20 && a->s6_addr[1] == 0x01 && a->s6_addr[2] == 0x0d && a->s6_addr[3] == 0xb8) /* documentation */
+		return false;
 	return (a->s6_addr[0] & 0xe0) == 0x20 &&                                          /* global unicast, */
 	       !(a->s6_addr[0] == 0x20 && a->s6_addr[1] == 0x02) &&                       /* not 6to4, */
 	       !(a->s6_addr[0] == 0x20 && a->s6_addr[1] == 0x01 && a->s6_addr[2] < 0x02); /* nor 2001::/23 */

@@ -187,10 +187,13 @@ def test_methods_media_types_and_queries(document, admin, api):
     assert got.status == 405 and {"GET", "HEAD", "POST"} <= set(got.headers["allow"].split(", "))
     assert admin.call("GET", "/v1/users", headers={"Accept": "text/html"}).status == 406
     assert admin.call("GET", "/v1/users", headers={"Accept": "application/*;q=0.1"}).status == 200
-    for query in ("limit=0", "limit=1001", "limit=x", "limit=1&limit=2", "cursor=-1", "cursor=x", "nothing=1", "fields=nothing", "fields=",
+    for query in ("limit=0", "limit=1001", "limit=x", "limit=1&limit=2", "cursor=-1", "cursor=x", "nothing=1", "fields=nothing", "fields=", "fields=id,,name",
                   "limit=%00"):
         assert admin.call("GET", "/v1/users?" + query).status == 400, query
     assert admin.call("GET", "/v1/nowhere").status == 404
+    for number in ("0", "01", "-1", "x", "9" * 30, "key:", "key:a,b,c", "1;2"):
+        for path in ("users", "requests", "asps"):
+            assert admin.call("GET", "/v1/%s/%s" % (path, number)).status == 404, (path, number)
     assert admin.call("GET", "/v1/users/%zz").status == 400
     assert admin.call("GET", "/v1/users", raw=b"body").status == 400
     got = admin.announce("/v1/asps", 65537)
