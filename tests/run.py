@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything ./run-tests does after the packages are there: build, unit tests, sanitizer builds, system tests, fuzzing.
-Prints a line per stage and, last, `N passed, N failed`."""
+Prints a line per stage as it ends and, last, `N passed, N failed`.
+
+System tests wait most of their time: two folders run at once, and beside them, with the lower priority, all that only needs the
+processor (sanitizer builds with their unit tests, then fuzzing)."""
 import argparse
 import concurrent.futures
 import glob
@@ -8,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 
@@ -18,19 +22,21 @@ BUILD = os.environ.get("GBA_BUILD", os.path.join(TOP, "build"))
 class Tally:
     def __init__(self):
         self.passed, self.failed, self.failures = 0, 0, []
+        self.lock = threading.Lock()
 
     def add(self, stage, passed, failed, started, notes=()):
-        self.passed += passed
-        self.failed += failed
-        self.failures += ["%s: %s" % (stage, note) for note in notes]
-        print("%-28s %5d passed %4d failed  %5.0f s" % (stage, passed, failed, time.monotonic() - started), flush=True)
+        with self.lock:
+            self.passed += passed
+            self.failed += failed
+            self.failures += ["%s: %s" % (stage, note) for note in notes]
+            print("%-28s %5d passed %4d failed  %5.0f s" % (stage, passed, failed, time.monotonic() - started), flush=True)
 
 
-def shell(script, log, **env):
+def shell(script, log, nice=0, **env):
     """Run a script of prepare.sh's functions; its output goes to log."""
     os.makedirs(os.path.dirname(log), exist_ok=True)
     with open(log, "wb") as out:
-        return subprocess.run(["bash", "-c", 'set -euo pipefail; top=$1; build=$2; . "$top/tools/prepare.sh"; ' + script, "run",
+        return subprocess.run(["nice", "-n", str(nice), "bash", "-c", 'set -euo pipefail; top=$1; build=$2; . "$top/tools/prepare.sh"; ' + script, "run",
                                TOP, BUILD], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                               env=dict(os.environ, **env)).returncode
 
@@ -40,12 +46,12 @@ def tail(path, lines=15):
         return "".join(text.readlines()[-lines:])
 
 
-def build(tally, stage, folder, options, more=""):
+def build(tally, stage, folder, options, more="", nice=0):
     started = time.monotonic()
     log = os.path.join(BUILD, "log", stage.replace(" ", "-") + ".log")
     # one target after the other: `all` is a make of its own and must not build beside another one
     code = shell('configure_tree "%s" %s; build_tree "%s"%s' % (folder, options, folder,
-                                                                '; build_tree "%s" %s' % (folder, more) if more else ""), log)
+                                                                '; build_tree "%s" %s' % (folder, more) if more else ""), log, nice)
     tally.add(stage, int(code == 0), int(code != 0), started, ["see %s\n%s" % (log, tail(log))] if code else ())
     return code == 0
 
@@ -69,12 +75,13 @@ def count_unit(folder):
     return passed, failed, notes
 
 
-def unit(tally, stage, folder):
+def unit(tally, stage, folder, nice=0):
     started = time.monotonic()
     log = os.path.join(BUILD, "log", stage.replace(" ", "-") + ".log")
     for old in glob.glob(os.path.join(folder, "tests", "**", "*.trs"), recursive=True):
         os.unlink(old)
-    code = shell('make -C "%s" -k -j"$(nproc)" check' % folder, log)
+    # twice as many programs as processors: some write to disk, some wait; Check's time limits are for a machine of one's own
+    code = shell('make -C "%s" -k -j"$((2 * $(nproc)))" check' % folder, log, nice, CK_TIMEOUT_MULTIPLIER="5")
     passed, failed, notes = count_unit(folder)
     if code != 0 and failed == 0:
         failed, notes = 1, ["make check ended with %d, see %s\n%s" % (code, log, tail(log))]
@@ -82,10 +89,13 @@ def unit(tally, stage, folder):
 
 
 def system(tally, options):
-    """A pytest run of its own for each interface: their helpers may then have the same names."""
-    for folder in sorted(glob.glob(os.path.join(TOP, "tests", "system", "*", ""))):
-        if glob.glob(os.path.join(folder, "test_*.py")):
-            system_folder(tally, options, folder)
+    """A pytest run of its own for each interface: their helpers may then have the same names. The largest folders first."""
+    folders = glob.glob(os.path.join(TOP, "tests", "system", "*", ""))
+    sizes = {folder: sum(map(os.path.getsize, glob.glob(os.path.join(folder, "test_*.py")))) for folder in folders}
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for _ in pool.map(lambda folder: system_folder(tally, options, folder), sorted(filter(sizes.get, folders), key=sizes.get,
+                                                                                      reverse=True)):
+            pass
 
 
 def system_folder(tally, options, folder):
@@ -122,10 +132,19 @@ def count_pytest(report):
     return passed, failed, notes
 
 
+def sanitized(tally, options, werror):
+    """What needs the processor and nothing else."""
+    for name, sanitizer in (("address", "address,undefined"), ("thread", "thread")):
+        folder = os.path.join(BUILD, name)
+        if build(tally, "build with %s sanitizer" % name, folder, '%s --with-sanitizer=%s CFLAGS="-g -O1"' % (werror, sanitizer), nice=10):
+            unit(tally, "unit tests, %s" % name, folder, nice=10)
+    fuzz(tally, options.fuzz_seconds)
+
+
 def fuzz(tally, seconds):
     folder = os.path.join(BUILD, "fuzz")
     if not build(tally, "build for fuzzing", folder, "CC=clang --enable-fuzz --with-sanitizer=address,undefined",
-                 "fuzz-programs"):
+                 "fuzz-programs", nice=10):
         return
     programs = [program for program in sorted(glob.glob(os.path.join(folder, "tests", "fuzz", "fuzz_*")))
                 if os.access(program, os.X_OK) and not os.path.isdir(program) and "." not in os.path.basename(program)]
@@ -142,7 +161,7 @@ def fuzz_one(tally, folder, program, seconds):
     os.makedirs(found, exist_ok=True)
     code = shell('cd "%s"; GBA_COREDUMP=1 ASAN_OPTIONS=detect_leaks=1 "%s" -max_total_time=%d -timeout=10 -rss_limit_mb=1024 '
                  '-artifact_prefix="%s/" -verbosity=0 -print_final_stats=1 "%s" "$top/tests/fuzz/corpus/%s"'
-                 % (folder, program, seconds, found, found, name[len("fuzz_"):]), log)
+                 % (folder, program, seconds, found, found, name[len("fuzz_"):]), log, nice=10)
     tally.add(name, int(code == 0), int(code != 0), started, ["see %s\n%s" % (log, tail(log, 30))] if code else ())
 
 
@@ -155,17 +174,17 @@ def main():
     options = parser.parse_args()
     tally = Tally()
     werror = "--enable-werror" if options.werror else "--disable-werror"
+    started = time.monotonic()
     if build(tally, "build", BUILD, werror):
         unit(tally, "unit tests", BUILD)
-        system(tally, options)
-    if not options.quick and not options.filter:
-        for name, sanitizer in (("address", "address,undefined"), ("thread", "thread")):
-            folder = os.path.join(BUILD, name)
-            if build(tally, "build with %s sanitizer" % name, folder, "%s --with-sanitizer=%s" % (werror, sanitizer)):
-                unit(tally, "unit tests, %s" % name, folder)
-        fuzz(tally, options.fuzz_seconds)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            beside = None if options.quick or options.filter else pool.submit(sanitized, tally, options, werror)
+            system(tally, options)
+            if beside is not None:
+                beside.result()
     for failure in tally.failures:
         print("FAILED " + failure)
+    print("in %.0f s" % (time.monotonic() - started))
     print("%d passed, %d failed" % (tally.passed, tally.failed))
     return 0 if tally.failed == 0 and tally.passed > 0 else 1
 
