@@ -556,6 +556,17 @@ static void assert_none_twice(const char *path)
 			      (unsigned long long)all[i].seq);
 }
 
+/* Until so many more have left. */
+static void wait_issued(size_t more)
+{
+	off_t until = lseek(journal, 0, SEEK_END) + (off_t)(more * sizeof(struct issued));
+	int steps = 0;
+
+	while (lseek(journal, 0, SEEK_END) < until && steps++ < 6000)
+		usleep(5000);
+	ck_assert_int_ge(lseek(journal, 0, SEEK_END), until);
+}
+
 START_TEST(no_sqn_leaves_twice_over_kills)
 {
 	char path[128], impi[32];
@@ -577,7 +588,8 @@ START_TEST(no_sqn_leaves_twice_over_kills)
 			talloc_disable_null_tracking(); /* jobs are roots, freed by another thread */
 			crash_child();
 		}
-		usleep((useconds_t)(20000 + round * 4099 % 30000));
+		wait_issued(11);
+		usleep((useconds_t)(round * 4099 % 30000));
 		kill(child, SIGKILL);
 		waitpid(child, &status, 0);
 		ck_assert(WIFSIGNALED(status));
@@ -598,17 +610,6 @@ static pid_t crash_node(void)
 		crash_child();
 	}
 	return child;
-}
-
-/* Until so many more have left. */
-static void wait_issued(size_t more)
-{
-	off_t until = lseek(journal, 0, SEEK_END) + (off_t)(more * sizeof(struct issued));
-	int steps = 0;
-
-	while (lseek(journal, 0, SEEK_END) < until && steps++ < 6000)
-		usleep(5000);
-	ck_assert_int_ge(lseek(journal, 0, SEEK_END), until);
 }
 
 /* Two nodes on one database, killed in turn while both serve the same subscribers; on a server its sessions are ended too. */

@@ -64,8 +64,8 @@ START_TEST(key_comes_with_all_that_belongs_to_it)
 	ck_assert_str_eq(gba_naf_result_btid(r), btid);
 	ck_assert_str_eq(gba_naf_result_fqdn(r), NAF);
 	ck_assert_str_eq(gba_naf_result_impi(r), HOST_IMPI);
-	ck_assert_int_le(labs((long)(gba_naf_result_expiry(r) - time(NULL) - HOST_LIFE)), 2);
-	ck_assert_int_le(labs((long)(gba_naf_result_created(r) - time(NULL) + 5)), 2);
+	ck_assert_int_le(labs((long)(gba_naf_result_expiry(r) - time(NULL) - HOST_LIFE)), 60);
+	ck_assert_int_le(labs((long)(gba_naf_result_created(r) - time(NULL) + 5)), 60);
 	ck_assert_int_eq(gba_naf_result_type(r), GBA_NAF_TYPE_3G);
 	ck_assert_ptr_nonnull(strstr(gba_naf_result_uss_xml(r), "<uid>tel:+1</uid>"));
 	ck_assert_uint_eq(gba_naf_result_uss_count(r), 1);
@@ -208,7 +208,7 @@ START_TEST(thousands_wait_on_one_connection)
 		ck_assert_int_eq(gba_naf_ask(naf, &q, count, btids[i], NULL), GBA_NAF_OK);
 	}
 	ck_assert_uint_eq(seen.calls[GBA_NAF_OK], 0); /* never from inside gba_naf_ask() */
-	run_until(MANY, 20000);
+	run_until(MANY, 30000);
 	ck_assert_uint_eq(seen.calls[GBA_NAF_OK], MANY);
 	ck_assert_uint_eq(seen.wrong, 0);
 }
@@ -228,7 +228,7 @@ START_TEST(time_outs_and_cancellations_end_requests)
 	q.timeout_ms = 10;
 	ck_assert_int_eq(gba_naf_ask(naf, &q, count, NULL, &cancelled), GBA_NAF_OK);
 	gba_naf_cancel(cancelled);
-	run_until(10, 1000);
+	run_until(10, 30000);
 	ck_assert_uint_eq(seen.calls[GBA_NAF_E_TIMEOUT], 10);
 	run_until(11, 50);
 	ck_assert_uint_eq(seen.calls[GBA_NAF_E_TIMEOUT], 10);
@@ -253,19 +253,19 @@ START_TEST(agent_may_go_and_come_back)
 	for (i = 0; i < 5; i++)
 		ck_assert_int_eq(gba_naf_ask(naf, &q, count, NULL, NULL), GBA_NAF_OK);
 	host_stop(host);
-	run_until(5, 1000);
+	run_until(5, 30000);
 	ck_assert_uint_eq(seen.calls[GBA_NAF_E_NO_AGENT], 5);
 	ck_assert_int_eq(gba_naf_ask(naf, &q, count, NULL, NULL), GBA_NAF_E_NO_AGENT);
 	host_start(host);
 	q = query_of(host_btid(DOES_ANSWER, 1));
 	ck_assert_int_eq(gba_naf_ask(naf, &q, ask_again, naf, NULL), GBA_NAF_OK);
-	run_until(7, 1000);
+	run_until(7, 30000);
 	ck_assert_uint_eq(seen.calls[GBA_NAF_OK], 2);
 	ck_assert_int_eq(gba_naf_fd(naf), fd);
 	host_stop(host); /* an idle connection that ended is noticed by the next query */
 	host_start(host);
 	ck_assert_int_eq(gba_naf_ask(naf, &q, count, NULL, NULL), GBA_NAF_OK);
-	run_until(8, 1000);
+	run_until(8, 30000);
 	ck_assert_uint_eq(seen.calls[GBA_NAF_OK], 3);
 }
 END_TEST
