@@ -1,11 +1,79 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A USIM in plain Python, for tests: Keccak-f[1600] (FIPS 202) and TUAK (TS 35.231) beside MILENAGE of milenage.py, AUTN
-and AUTS (TS 33.102 6.3). It shares nothing with the code under test.
+"""UMTS AKA of both sides in plain Python, for tests: MILENAGE (TS 35.206), TUAK (TS 35.231) on Keccak-f[1600] (FIPS 202), AUTN and
+AUTS (TS 33.102 6.3). It shares nothing with the code under test.
 
-    usim = MilenageUsim(k, opc)
-    res, ck, ik, sqn, mac_good = usim.challenge(rand, autn)
+    home = card = Milenage(k, opc)
+    autn, xres, ck, ik = home.vector(rand, sqn)
+    res, ck, ik, sqn, mac_good = card.challenge(rand, autn)
 """
-from peers.milenage import Milenage, aes, xor
+import hashlib
+import hmac
+
+from .aes import aes, xor
+
+
+class Aka:
+    """f1, f1_star, f2345 (RES, CK, IK, AK) and f5_star come from the algorithm. SQNs are numbers here, octets there."""
+
+    def vector(self, rand, sqn, amf=b"\0\0"):
+        """AUTN, XRES, CK, IK (6.3.2)."""
+        octets = sqn.to_bytes(6, "big")
+        xres, ck, ik, ak = self.f2345(rand)
+        return xor(octets, ak) + amf + self.f1(rand, octets, amf), xres, ck, ik
+
+    def challenge(self, rand, autn):
+        """RES, CK, IK, SQN, and whether MAC is right, of a challenge (6.3.3)."""
+        res, ck, ik, ak = self.f2345(rand)
+        sqn = xor(autn[:6], ak)
+        return res, ck, ik, int.from_bytes(sqn, "big"), self.f1(rand, sqn, autn[6:8]) == autn[8:]
+
+    def auts(self, rand, sqn_ms):
+        """AUTS = SQN_MS ^ AK* || MAC-S, with AMF* = 0000 (6.3.3)."""
+        sqn = sqn_ms.to_bytes(6, "big")
+        return xor(sqn, self.f5_star(rand)) + self.f1_star(rand, sqn, b"\0\0")
+
+    def check_auts(self, rand, auts):
+        """SQN_MS, or None when MAC-S is wrong (6.3.5)."""
+        sqn = xor(auts[:6], self.f5_star(rand))
+        good = hmac.compare_digest(self.f1_star(rand, sqn, b"\0\0"), auts[6:])
+        return int.from_bytes(sqn, "big") if good else None
+
+
+def gba_u_autn(autn, ik):
+    """AUTN with MAC* (TS 33.220 5.3.2)."""
+    return autn[:8] + xor(autn[8:], hashlib.sha1(ik).digest()[:8])
+
+
+# TS 35.206 ------------------------------------------------------------------------------------------------------------
+def _rotate(block, bits):
+    return block[bits // 8:] + block[:bits // 8]
+
+
+class Milenage(Aka):
+    def __init__(self, k, opc=None, op=None):
+        self.k, self.opc = k, opc if opc is not None else xor(op, aes(k, op))
+
+    def _out1(self, rand, sqn, amf):
+        temp = aes(self.k, xor(rand, self.opc))
+        return xor(aes(self.k, xor(temp, _rotate(xor((sqn + amf) * 2, self.opc), 64))), self.opc)
+
+    def _out(self, rand, bits, constant):
+        temp = aes(self.k, xor(rand, self.opc))
+        block = _rotate(xor(temp, self.opc), bits)
+        return xor(aes(self.k, block[:15] + bytes([block[15] ^ constant])), self.opc)
+
+    def f1(self, rand, sqn, amf):
+        return self._out1(rand, sqn, amf)[:8]
+
+    def f1_star(self, rand, sqn, amf):
+        return self._out1(rand, sqn, amf)[8:]
+
+    def f2345(self, rand):
+        out2 = self._out(rand, 0, 1)
+        return out2[8:], self._out(rand, 32, 2), self._out(rand, 64, 4), out2[:6]
+
+    def f5_star(self, rand):
+        return self._out(rand, 96, 8)[:6]
 
 
 # Keccak ---------------------------------------------------------------------------------------------------------------
@@ -36,36 +104,8 @@ def keccak_f1600(state):
     return b"".join(lane[x][y].to_bytes(8, "little") for y in range(5) for x in range(5))
 
 
-# TS 33.102 6.3 --------------------------------------------------------------------------------------------------------
-class Usim:
-    """f1, f1_star, f2345, f5_star come from the algorithm."""
-
-    def challenge(self, rand, autn):
-        """(res, ck, ik, sqn, mac_good) of a challenge."""
-        res, ck, ik, ak = self.f2345(rand)
-        sqn = xor(autn[:6], ak)
-        return res, ck, ik, int.from_bytes(sqn, "big"), self.f1(rand, sqn, autn[6:8]) == autn[8:]
-
-    def auts(self, rand, sqn_ms):
-        """AUTS = SQN_MS ^ AK* || MAC-S, with AMF* = 0000 (6.3.3)."""
-        sqn = sqn_ms.to_bytes(6, "big")
-        return xor(sqn, self.f5_star(rand)) + self.f1_star(rand, sqn, b"\0\0")
-
-
-class MilenageUsim(Usim):
-    def __init__(self, k, opc=None, op=None):
-        self._f = Milenage(k, opc if opc is not None else xor(op, aes(k, op)))
-        self.f1, self.f1_star = self._f.f1, self._f.f1_star
-
-    def f2345(self, rand):
-        autn, res, ck, ik = self._f.vector(rand, 0)
-        return res, ck, ik, autn[:6]  # SQN 0: AUTN starts with AK
-
-    def f5_star(self, rand):
-        return self._f._out(rand, 96, 8)[:6]
-
-
-class TuakUsim(Usim):
+# TS 35.231 ------------------------------------------------------------------------------------------------------------
+class Tuak(Aka):
     """MAC 64 bits, CK and IK 128 bits, as AUTN and GBA have them."""
 
     def __init__(self, k, topc=None, top=None, res_len=8, iterations=1):

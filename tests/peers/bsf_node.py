@@ -3,8 +3,6 @@
 and Zn run on. Keys are computed here once more, from the formulas of TS 33.220 Annex B."""
 import base64
 import contextlib
-import hashlib
-import hmac
 import os
 import sys
 import threading
@@ -16,6 +14,7 @@ from lab.realm import AGENT, ASP, BSF, BSF_DIAMETER, HSS, IMPI_REALM, NAF, OPERA
 from lab.process import port_open  # noqa: E402
 
 from . import diameter as d  # noqa: E402
+from .keys import ME, ks_naf  # noqa: E402
 from .ub import Ub  # noqa: E402
 from .waiting import page, until  # noqa: E402
 
@@ -26,17 +25,6 @@ IMPI = "001010000000001@" + IMPI_REALM
 
 def impi_of(number):
     return "%015d@%s" % (1010000000000 + number, IMPI_REALM)
-
-
-def kdf(key, *parts):
-    """TS 33.220 B.2 with FC 0x01."""
-    s = b"\1" + b"".join(p + len(p).to_bytes(2, "big") for p in parts)
-    return hmac.new(key, s, hashlib.sha256).digest()
-
-
-def ks_naf(kind, ks, rand, impi, naf_id):
-    """kind: "gba-me" or "gba-u" (B.3)."""
-    return kdf(ks, kind.encode(), rand, impi.encode(), naf_id)
 
 
 class FakeHss:
@@ -192,11 +180,11 @@ class Node:
         naf_id = kw.pop("naf_id", fqdn.encode() + ua)
         return naf.request(d.bir(naf, btid, naf_id, dest_realm=OPERATOR, **kw))
 
-    def key_of(self, btid, fqdn=NAF, ua=HTTP_DIGEST, kind="gba-me"):
+    def key_of(self, btid, fqdn=NAF, ua=HTTP_DIGEST, kind=ME):
         """What the NAF must get, computed from the vector that the HSS gave."""
         rand = base64.b64decode(btid.split("@")[0])
         impi = self.hss.vectors[rand][0]
-        return ks_naf(kind, self.hss.ks(rand), rand, impi, fqdn.lower().encode() + ua)
+        return ks_naf(self.hss.ks(rand), rand, impi, fqdn.lower().encode() + ua, kind)
 
     def log(self):
         try:

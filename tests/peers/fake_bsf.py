@@ -9,49 +9,15 @@ what it was sent, and misbehaves on demand.
 import base64
 import hashlib
 import hmac
-import http.server
 import os
-import re
-import socketserver
-import ssl
-import threading
 import time
 
-from peers.milenage import Milenage, gba_u_autn
+from . import keys
+from .aka import Milenage, gba_u_autn
+from .digest import fields as digest_fields, response_of
+from .fake_http import StandIn, server_context
 
 TMPI_TOKEN = "3gpp-gba-tmpi"
-
-
-def digest_fields(header):
-    """Parameters of a Digest header."""
-    assert header.startswith("Digest "), header
-    found = re.findall(r'([\w-]+)=("[^"]*"|[^\s,"]+)', header[7:])
-    assert len({name.lower() for name, _ in found}) == len(found), header
-    return {name.lower(): value.strip('"') for name, value in found}
-
-
-def digest_hex(algorithm, *pieces):
-    octets = b":".join(p if isinstance(p, bytes) else p.encode() for p in pieces)
-    return (hashlib.sha256 if "SHA-256" in algorithm else hashlib.md5)(octets).hexdigest()
-
-
-def digest_response(algorithm, fields, realm, password, method, body, rsp=False):
-    """response of a request, or rspauth of its answer (RFC 7616 3.4, 3.5)."""
-    ha1 = digest_hex(algorithm, fields["username"], realm, password)
-    if algorithm.endswith("-sess"):
-        ha1 = digest_hex(algorithm, ha1, fields["nonce"], fields["cnonce"])
-    a2 = ["" if rsp else method, fields["uri"]]
-    if fields.get("qop") == "auth-int":
-        a2.append(digest_hex(algorithm, body))
-    return digest_hex(algorithm, ha1, fields["nonce"], fields["nc"], fields["cnonce"], fields["qop"], digest_hex(algorithm, *a2))
-
-
-def kdf(key, *params):
-    """TS 33.220 B.2 with FC = 01."""
-    octets = b"\x01"
-    for param in params:
-        octets += param + len(param).to_bytes(2, "big")
-    return hmac.new(key, octets, hashlib.sha256).digest()
 
 
 class Session:
@@ -59,7 +25,7 @@ class Session:
         self.impi, self.rand, self.ks = impi, rand, ks
 
     def ks_naf(self, fqdn, ua_id):
-        return kdf(self.ks, b"gba-me", self.rand, self.impi.encode(), fqdn.encode() + bytes.fromhex(ua_id))
+        return keys.ks_naf(self.ks, self.rand, self.impi, fqdn.encode() + bytes.fromhex(ua_id))
 
 
 class User:
@@ -67,39 +33,7 @@ class User:
         self.card, self.sqn, self.gba_u = Milenage(bytes.fromhex(k), bytes.fromhex(opc)), sqn, gba_u
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 60
-
-    def log_message(self, *args):
-        pass
-
-    def version_string(self):
-        return "fake-bsf/1.0" + (" " + TMPI_TOKEN if self.server.bsf.tmpi else "")
-
-    def do_GET(self):
-        try:
-            self.server.bsf.serve(self)
-        except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True
-
-    def answer(self, status, headers=(), body=b""):
-        self.send_response(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        pass
-
-
-class FakeBsf:
+class FakeBsf(StandIn):
     def __init__(self, fqdn, tmpi=True, lifetime=3600, algorithm="AKAv1-MD5", certificate=None):
         self.fqdn, self.tmpi, self.lifetime, self.algorithm = fqdn, tmpi, lifetime, algorithm
         self.users, self.sessions, self.tmpis, self.pending = {}, {}, {}, {}
@@ -110,31 +44,16 @@ class FakeBsf:
         self.on_request = None    # (handler, number of the request) -> True: answered
         self.on_challenge = None  # (text of WWW-Authenticate) -> text
         self.on_done = None       # (headers, body) -> (headers, body)
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self._server.bsf = self
-        if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*certificate)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error):
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(server_context(certificate) if certificate else None)
 
     @property
-    def address(self):
-        return "127.0.0.1:%d" % self.port
+    def version(self):
+        return "fake-bsf/1.0" + (" " + TMPI_TOKEN if self.tmpi else "")
 
     def add(self, impi, k, opc, sqn=0, gba_u=False):
         self.users[impi] = User(k, opc, sqn, gba_u)
 
-    def serve(self, handler):
+    def serve(self, handler, _body):
         fields = digest_fields(handler.headers["Authorization"])
         self.requests.append((fields, handler.headers))
         if self.on_request and self.on_request(handler, len(self.requests)):
@@ -172,14 +91,14 @@ class FakeBsf:
             return self.challenge(handler, impi)
         impi, rand, xres, ck, ik = known
         if "auts" in fields:
-            assert fields["response"] == digest_response("MD5", fields, self.fqdn, b"", "GET", b"")
+            assert fields["response"] == response_of("MD5", fields, self.fqdn, b"", "GET", b"")
             sqn = self.users[impi].card.check_auts(rand, base64.b64decode(fields["auts"]))
             if sqn is None:
                 return handler.answer(403)
             self.users[impi].sqn = sqn
             return self.challenge(handler, impi)
         password = self.password(xres, ck, ik)
-        if fields["response"] != digest_response("MD5", fields, self.fqdn, password, "GET", b""):
+        if fields["response"] != response_of("MD5", fields, self.fqdn, password, "GET", b""):
             return self.challenge(handler, impi)
         self.done(handler, fields, Session(impi, rand, ck + ik), password)
 
@@ -188,7 +107,7 @@ class FakeBsf:
         end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + self.lifetime))
         body = ('<?xml version="1.0" encoding="UTF-8"?>\n<BootstrappingInfo xmlns="uri:3gpp-gba">\n  <btid>%s</btid>\n'
                 '  <lifetime>%s</lifetime>\n</BootstrappingInfo>\n' % (btid, end)).encode()
-        rspauth = digest_response("MD5", fields, self.fqdn, password, "", body, rsp=True)
+        rspauth = response_of("MD5", fields, self.fqdn, password, "", body, rsp=True)
         headers = [("Authentication-Info", 'qop=auth-int, rspauth="%s", cnonce="%s", nc=00000001' % (rspauth, fields["cnonce"])),
                    ("Content-Type", "application/vnd.3gpp.bsf+xml")]
         if self.on_done:

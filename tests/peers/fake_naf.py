@@ -2,28 +2,17 @@
 """An application (NAF) with HTTP Digest on Ua in plain Python (TS 24.109 5.2). Keys come from a FakeBsf's sessions."""
 import base64
 import os
-import ssl
-import threading
 
-from peers.fake_bsf import Handler, Server, digest_fields, digest_response
+from .digest import fields as digest_fields, response_of
+from .fake_http import StandIn, server_context
 
 SUITES = {"ECDHE-RSA-AES128-GCM-SHA256": "c02f", "ECDHE-RSA-AES256-GCM-SHA384": "c030", "TLS_AES_256_GCM_SHA384": "1302",
           "TLS_AES_128_GCM_SHA256": "1301", "TLS_CHACHA20_POLY1305_SHA256": "1303"}
 
 
-class NafHandler(Handler):
-    def version_string(self):
-        return "fake-naf/1.0"
+class FakeNaf(StandIn):
+    version = "fake-naf/1.0"
 
-    def do_GET(self):
-        length = int(self.headers.get("Content-Length", 0))
-        body = self.rfile.read(length)
-        self.server.naf.serve(self, body)
-
-    do_POST = do_PUT = do_GET
-
-
-class FakeNaf:
     def __init__(self, fqdn, bsf, algorithm="MD5", qop="auth-int", certificate=None, tls=None):
         self.fqdn, self.bsf, self.algorithm, self.qop = fqdn, bsf, algorithm, qop
         self.realm = "3GPP-bootstrapping@" + fqdn
@@ -32,30 +21,7 @@ class FakeNaf:
         self.stale_once, self.rspauth = False, True
         self.on_done = None  # (headers, body) -> (headers, body)
         self.nonces = set()
-        self._server = Server(("127.0.0.1", 0), NafHandler)
-        self._server.naf = self
-        self.tls = certificate is not None
-        if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*certificate)
-            if tls == "1.2":
-                context.maximum_version = ssl.TLSVersion.TLSv1_2
-                context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error):
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def address(self):
-        return "127.0.0.1:%d" % self.port
+        super().__init__(server_context(certificate, "ECDHE-RSA-AES128-GCM-SHA256" if tls == "1.2" else None) if certificate else None)
 
     def challenge(self, handler, stale=False):
         nonce = os.urandom(12).hex()
@@ -80,7 +46,7 @@ class FakeNaf:
             return handler.answer(400)
         self.nonces.discard(fields["nonce"])
         password = self.password(handler, fields["username"])
-        if fields["response"] != digest_response(self.algorithm, fields, self.realm, password, handler.command, body):
+        if fields["response"] != response_of(self.algorithm, fields, self.realm, password, handler.command, body):
             return self.challenge(handler)
         return self.done(handler, fields, password, body)
 
@@ -91,7 +57,7 @@ class FakeNaf:
         answer = b"hello " + fields["username"].encode() + b" " + body + b"\n"
         headers = [("Content-Type", "text/plain")]
         if self.rspauth:
-            rspauth = digest_response(self.algorithm, fields, self.realm, password, "", answer, rsp=True)
+            rspauth = response_of(self.algorithm, fields, self.realm, password, "", answer, rsp=True)
             headers.append(("Authentication-Info", 'qop=%s, rspauth="%s", cnonce="%s", nc=%s' % (
                 fields["qop"], rspauth, fields["cnonce"], fields["nc"])))
         if self.on_done:

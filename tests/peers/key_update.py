@@ -4,40 +4,9 @@ import hashlib
 import hmac
 import os
 
-from peers.milenage import SBOX, _gf_mul
+from .aes import aes, xor
 
 GKU1 = b"GKU1"
-
-
-def _expand256(key):
-    words = [list(key[i:i + 4]) for i in range(0, 32, 4)]
-    rcon = 1
-    for i in range(8, 60):
-        word = list(words[i - 1])
-        if i % 8 == 0:
-            word = [SBOX[b] for b in word[1:] + word[:1]]
-            word[0] ^= rcon
-            rcon = _gf_mul(rcon, 2)
-        elif i % 8 == 4:
-            word = [SBOX[b] for b in word]
-        words.append([a ^ b for a, b in zip(words[i - 8], word)])
-    return [sum(words[i:i + 4], []) for i in range(0, 60, 4)]
-
-
-def aes256(key, block):
-    rounds = _expand256(key)
-    state = [a ^ b for a, b in zip(block, rounds[0])]
-    for number in range(1, 15):
-        state = [SBOX[b] for b in state]
-        state = [state[(i + 4 * (i % 4)) % 16] for i in range(16)]
-        if number < 14:
-            mixed = []
-            for column in range(0, 16, 4):
-                c = state[column:column + 4]
-                mixed += [_gf_mul(c[i], 2) ^ _gf_mul(c[(i + 1) % 4], 3) ^ c[(i + 2) % 4] ^ c[(i + 3) % 4] for i in range(4)]
-            state = mixed
-        state = [a ^ b for a, b in zip(state, rounds[number])]
-    return bytes(state)
 
 
 def _ghash_mul(x, y):
@@ -55,15 +24,15 @@ def _pad(octets):
 
 def _gcm(key, nonce, about, text, cipher):
     """(text under the key stream, tag); cipher: what of the two is the ciphertext."""
-    h = int.from_bytes(aes256(key, bytes(16)), "big")
-    stream = b"".join(aes256(key, nonce + (2 + i).to_bytes(4, "big")) for i in range(-(-len(text) // 16)))
-    out = bytes(a ^ b for a, b in zip(text, stream))
+    h = int.from_bytes(aes(key, bytes(16)), "big")
+    stream = b"".join(aes(key, nonce + (2 + i).to_bytes(4, "big")) for i in range(-(-len(text) // 16)))
+    out = xor(text, stream)
     sealed = text if cipher == "in" else out
     y = 0
     octets = _pad(about) + _pad(sealed) + (8 * len(about)).to_bytes(8, "big") + (8 * len(sealed)).to_bytes(8, "big")
     for i in range(0, len(octets), 16):
         y = _ghash_mul(y ^ int.from_bytes(octets[i:i + 16], "big"), h)
-    tag = y ^ int.from_bytes(aes256(key, nonce + b"\0\0\0\1"), "big")
+    tag = y ^ int.from_bytes(aes(key, nonce + b"\0\0\0\1"), "big")
     return out, tag.to_bytes(16, "big")
 
 

@@ -7,12 +7,12 @@ test. Who knows RES (a USIM, or a test that made the vector) passes it in as a f
 """
 import base64
 import calendar
-import hashlib
 import os
 import re
 import socket
 import time
 
+from .digest import parameters as params, response
 from .waiting import PATIENCE
 
 
@@ -81,22 +81,9 @@ class Http:
         self.close()
 
 
-def md5(*parts):
-    data = b":".join(p.encode() if isinstance(p, str) else p for p in parts)
-    return hashlib.md5(data).hexdigest()
-
-
-def params(header):
-    """name -> value of a Digest header, quotes taken off."""
-    return {n.lower(): q if q is not None else v for n, q, v in
-            ((m.group(1), m.group(2), m.group(3)) for m in re.finditer(r'([\w-]+)=(?:"([^"]*)"|([^,\s]*))', header))}
-
-
 def digest(username, realm, password, method, uri, nonce, nc, cnonce, qop="auth-int", body=b""):
-    """request-digest; method "" makes rspauth."""
-    ha1 = md5(username, realm, password)
-    ha2 = md5(method, uri, md5(body)) if qop == "auth-int" else md5(method, uri)
-    return md5(ha1, nonce, nc, cnonce, qop, ha2)
+    """request-digest of Ub; method "" makes rspauth."""
+    return response("MD5", username, realm, password, nonce, nc, cnonce, qop, method, uri, body)
 
 
 def authorization(fields):

@@ -19,7 +19,7 @@ BUILD = os.environ.get("GBA_BUILD", os.path.join(TOP, "build"))
 sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "tools")]
 
 from lab.process import LoopbackBlock, port_open  # noqa: E402
-from peers.milenage import aes, xor  # noqa: E402
+from peers.aes import aes, xor  # noqa: E402
 from peers.waiting import PATIENCE, until  # noqa: E402
 
 CTL = os.path.join(BUILD, "tools/gba-ctl/gba-ctl")

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Around the agent: stand-in BSFs that derive keys by themselves, an application that speaks the local socket's protocol in
 Python, the example server, and TLS-PSK clients. Shares nothing with the code under test."""
-import hashlib
-import hmac
 import importlib.util
 import os
 import re
@@ -15,7 +13,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path.insert(0, os.path.join(TOP, "tests"))
 
-from peers import diameter as d  # noqa: E402
+from peers import diameter as d, keys  # noqa: E402
 from peers.waiting import PATIENCE, until  # noqa: E402
 
 _spec = importlib.util.spec_from_file_location("dia_harness", os.path.join(TOP, "tests", "system", "dia", "conftest.py"))
@@ -31,15 +29,12 @@ USS = ('<?xml version="1.0"?><ussList><uss id="1000" type="0"><uids><uid>sip:a@o
        '<flags><flag>3</flag></flags></uss></ussList>')
 
 
-def ks_naf(naf_id, rand=RAND, label=b"gba-me"):
-    """TS 33.220 B.3."""
-    s = b"\x01" + b"".join(p + struct.pack("!H", len(p)) for p in (label, rand, IMPI.encode(), naf_id))
-    return hmac.new(KS, s, hashlib.sha256).digest()
+def ks_naf(naf_id, rand=RAND, kind=keys.ME):
+    return keys.ks_naf(KS, rand, IMPI, naf_id, kind)
 
 
 def btid(domain, rand=RAND):
-    import base64
-    return base64.b64encode(rand).decode() + "@" + domain
+    return keys.btid_of(rand, domain)
 
 
 class Bsf:
@@ -67,7 +62,7 @@ class Bsf:
                 d.when(408, int(time.time()) - 7, d.TGPP)]
         aware = request.find(407, d.TGPP)
         if aware is not None and aware.u32() == 1:
-            avps.append(d.tgpp(406, ks_naf(naf_id, rand, b"gba-u")))
+            avps.append(d.tgpp(406, ks_naf(naf_id, rand, keys.UICC)))
         if request.find(403, d.TGPP) is not None:
             avps.append(d.tgpp(400, USS))
         return avps

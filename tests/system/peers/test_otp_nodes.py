@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """hss-stub and bsf against Erlang/OTP's Diameter stack, in both directions, over TCP and TLS. Vectors and keys are checked
 with tests/peers' own AKA and KDF."""
-import base64
-import hashlib
-import hmac
 
 import pytest
 
 from lab.devices import Device
 from lab.realm import AGENT, BSF, BSF_DIAMETER, HSS, IMPI_REALM, NAF, OPERATOR, Realm
-from peers import otp
-from peers.aka import MilenageUsim
+from peers import keys, otp
+from peers.aka import Milenage
 from peers.ub import Ub
 
 K, OPC = bytes.fromhex("465b5ce8b199b49faa5f0a2ee238a6bc"), bytes.fromhex("cd63cb71954a9f4e48a5994e37a02baf")
-USIM = MilenageUsim(K, opc=OPC)
+USIM = Milenage(K, opc=OPC)
 IMSI = "001010000000001"
 IMPI = "%s@%s" % (IMSI, IMPI_REALM)
 NAF_ID = NAF.encode() + bytes.fromhex("0100000002")
@@ -81,16 +78,14 @@ def test_bsf_of_another_make_asks_hss_stub(realm):
     assert result(mar(realm)) == 5005
 
 
-def ks_naf(rand):
-    """TS 33.220 B.3, by hand."""
+def key_of(rand):
     _, ck, ik, _, _ = USIM.challenge(rand, bytes(16))
-    parts = (b"gba-me", rand, IMPI.encode(), NAF_ID)
-    return hmac.new(ck + ik, b"\1" + b"".join(p + len(p).to_bytes(2, "big") for p in parts), hashlib.sha256).hexdigest()
+    return keys.ks_naf(ck + ik, rand, IMPI, NAF_ID).hex()
 
 
 def vector_row():
     rand = bytes(range(16))
-    autn, xres, ck, ik = USIM._f.vector(rand, 0x21)
+    autn, xres, ck, ik = USIM.vector(rand, 0x21)
     return rand, (IMPI, rand.hex(), autn.hex(), xres.hex(), ck.hex(), ik.hex())
 
 
@@ -103,9 +98,9 @@ def test_hss_and_naf_of_another_make_use_our_bsf(realm):
         ue = Ub((realm.address("bsf"), 80), IMPI, lambda r, a: USIM.challenge(r, a)[0], realm=BSF)
         btid, _ = ue.bootstrap()[:2]
         ue.close()
-    assert btid == base64.b64encode(rand).decode() + "@" + BSF
+    assert btid == keys.btid_of(rand, BSF)
     answer = bir(realm, btid=btid, naf_id=NAF_ID.hex())
     assert answer["errors"] == [] and result(answer) == 2001
-    assert answer["avps"]["ME-Key-Material"] == ks_naf(rand)
+    assert answer["avps"]["ME-Key-Material"] == key_of(rand)
     assert result(bir(realm, btid=btid.replace("AAEC", "BBEC"), naf_id=NAF_ID.hex())) == 5403
     assert result(bir(realm, btid=btid, naf_id=(b"elsewhere.example" + NAF_ID[-5:]).hex())) == 5402

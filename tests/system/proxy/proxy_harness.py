@@ -18,6 +18,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.ab
 sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "tools")]
 from lab.certs import Authority  # noqa: E402
 from lab.process import Process, free_port, port_open  # noqa: E402,F401
+from peers.digest import parameters, response  # noqa: E402
 from peers.waiting import PATIENCE, page, until  # noqa: E402
 
 BUILD = os.environ.get("GBA_BUILD", os.path.join(TOP, "build"))
@@ -364,21 +365,6 @@ class Client:
             lines.append("Content-Length: %d" % len(body))
         self.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body)
         return self.reply(to_head=method == "HEAD")
-
-
-def parameters(text):
-    """Of a WWW-Authenticate, Authorization or Authentication-Info value."""
-    return {k.lower(): v1 or v2 for k, v1, v2 in re.findall(r'([\w-]+)=(?:"([^"]*)"|([^",\s]*))', text)}
-
-
-def response(algorithm, user, realm, password, nonce, nc, cnonce, qop, method, uri, body=b""):
-    """RFC 7616 3.4.1; method "" gives rspauth."""
-    h = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[algorithm]
-    ha1 = h(("%s:%s:" % (user, realm)).encode() + password).hexdigest()
-    a2 = "%s:%s" % (method, uri)
-    if qop == "auth-int":
-        a2 += ":" + h(body).hexdigest()
-    return h((":".join((ha1, nonce, nc, cnonce, qop, h(a2.encode()).hexdigest()))).encode()).hexdigest()
 
 
 class Digest:

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from peers import diameter as d
-from peers.bsf_node import BSF, IMPI, impi_of, kdf
+from peers.bsf_node import BSF, IMPI, impi_of
+from peers.keys import UICC, kdf
 from peers.ub import Http, Refused, authorization, digest, params
 from peers.waiting import until
 
@@ -323,7 +324,7 @@ def test_guss_lifetime_and_gba_u(own):
     assert 598 <= expires - time.time() <= 601
     with node.naf() as naf:
         view = d.bia_view(node.bir(naf, btid, gba_u_aware=1))
-        assert view["uicc_key"] == node.key_of(btid, kind="gba-u") and view["me_key"] == node.key_of(btid)
+        assert view["uicc_key"] == node.key_of(btid, kind=UICC) and view["me_key"] == node.key_of(btid)
         assert "uicc_key" not in d.bia_view(node.bir(naf, btid))
 
 

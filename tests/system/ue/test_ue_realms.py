@@ -8,7 +8,7 @@ import pytest
 from conftest import BSF, IMPI, K, NAF, OPC
 from peers.fake_bsf import FakeBsf, Session
 from peers.fake_naf import FakeNaf
-from peers.milenage import Milenage
+from peers.aka import Milenage
 from test_ue_proxy import Proxy
 from test_ue_ua import RANDS, UA_13, Program, btid_of, free_port, session_of
 

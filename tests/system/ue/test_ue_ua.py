@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """gba-ue get against applications that are not ours: Digest in Python, PSK-TLS of OpenSSL and GnuTLS."""
-import base64
 import hashlib
 import os
 import re
@@ -12,9 +11,10 @@ import pytest
 
 from conftest import BSF, IMPI, K, NAF, OPC
 from lab.process import free_port, port_open
+from peers import keys
 from peers.fake_bsf import FakeBsf, Session
 from peers.fake_naf import FakeNaf
-from peers.milenage import Milenage
+from peers.aka import Milenage
 from peers.waiting import until
 
 SUITE_12, UA_12, UA_13 = "PSK-AES128-GCM-SHA256", "01000100a8", "0100000007"
@@ -28,7 +28,7 @@ def session_of(rand):
 
 
 def btid_of(rand):
-    return "%s@%s" % (base64.b64encode(rand).decode(), BSF)
+    return keys.btid_of(rand, BSF)
 
 
 class Program:

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from conftest import BSF, EXAMPLE, IMPI, K, OPC
-from peers.fake_bsf import FakeBsf, digest_response
+from peers.digest import response_of
+from peers.fake_bsf import FakeBsf
 
 RAND = bytes.fromhex(EXAMPLE["input"]["rand"])
 
@@ -28,7 +29,7 @@ def test_worked_example_on_the_wire(ue, bsf):
     want = dict(username=IMPI, realm=BSF, uri="/", qop="auth-int", nc="00000001", algorithm="AKAv1-MD5",
                 nonce=EXAMPLE["ub"]["step2_401"]["WWW-Authenticate"].split('nonce="')[1].split('"')[0])
     assert {name: second[0][name] for name in want} == want
-    assert second[0]["response"] == digest_response("MD5", second[0], BSF, bytes.fromhex(EXAMPLE["aka"]["xres"]), "GET", b"")
+    assert second[0]["response"] == response_of("MD5", second[0], BSF, bytes.fromhex(EXAMPLE["aka"]["xres"]), "GET", b"")
     order = [part.split("=")[0].strip() for part in second[1]["Authorization"][7:].split(", ")]
     assert order == [part.split("=")[0].strip() for part in EXAMPLE["ub"]["step3_request"]["Authorization"][7:].split(", ")]
     key = ue.json("token", "key", EXAMPLE["input"]["naf_fqdn"], "--reveal")

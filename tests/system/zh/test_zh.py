@@ -247,7 +247,7 @@ def test_no_key_is_written_anywhere(node):
     """K and the keys of a vector, as octets and as hex, in log, trace and database."""
     with node.peer() as peer:
         vector = Vector(peer.request(d.mar(peer, "alice@lab.test")), card())
-    secrets = [K, vector.ck, vector.ik, card()._f.opc]
+    secrets = [K, vector.ck, vector.ik, card().opc]
     for name in os.listdir(node.folder):
         if name == "hss.kek":
             continue

@@ -115,8 +115,8 @@ def fill(node):
 
 def card(impi="alice@lab.test"):
     if impi == "tuak@lab.test":
-        return aka.TuakUsim(TUAK_K, top=TUAK_TOP, res_len=16, iterations=2)
-    return aka.MilenageUsim(K, op=OP)
+        return aka.Tuak(TUAK_K, top=TUAK_TOP, res_len=16, iterations=2)
+    return aka.Milenage(K, op=OP)
 
 
 class Vector:

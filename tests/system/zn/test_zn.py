@@ -13,6 +13,7 @@ import pytest
 
 from peers import diameter as d
 from peers.bsf_node import AGENT, BSF, NAF, OPERATOR, impi_of
+from peers.keys import UICC
 from peers.waiting import until
 from peers.zn_cases import GUSS, OWNER, STRICT
 
@@ -81,7 +82,7 @@ def test_keys_differ(tokens, ask):
 def test_uicc_key(shared, tokens, ask, token, aware, uicc):
     view = d.bia_view(ask(tokens[token], gba_u_aware=aware))
     assert view["me_key"] == shared.key_of(tokens[token])
-    assert view.get("uicc_key") == (shared.key_of(tokens[token], kind="gba-u") if uicc else None)
+    assert view.get("uicc_key") == (shared.key_of(tokens[token], kind=UICC) if uicc else None)
 
 
 def uids(view):
