@@ -213,6 +213,6 @@ def test_many_at_once_share_one_bootstrapping(device, bsf):
                                         (["--listen", "127.0.0.1:0", "--to", "tls://naf.example"], 2),
                                         (["--listen", "127.0.0.1:0", "--to", "ftp://naf.example/"], 2),
                                         (["--listen", "localhost:0", "--to", "tls://naf.example:1"], 2),
-                                        (["--listen", "192.0.2.1:0", "--to", "tls://naf.example:1"], 1)])
+                                        (["--listen", "192.0.2.1:0", "--to", "tls://naf.example:1"], 5)])
 def test_proxy_that_cannot_start(device, args, status):
     assert device.json("proxy", *args, status=status)["message"]
