@@ -70,3 +70,13 @@ void boot_challenge(const struct boot_how *how, const struct aka_vector *vector,
 	}
 	base64_encode(BYTES(nonce, nonce_n), _challenge->nonce);
 }
+
+bool boot_changing(const struct challenge *challenge)
+{
+	uint8_t octets[BOOT_NONCE_OCTETS];
+	size_t n;
+
+	return challenge->type == CTX_3G_GBA &&
+	       base64_decode(bytes_of(challenge->nonce), octets, sizeof(octets), &n) == GBA_OK &&
+	       n >= RAND_LEN + AKA_AUTN_LEN && (octets[RAND_LEN + AKA_SQN_LEN + 1] & CHANGE_AMF_OFFERED) != 0;
+}

@@ -7,6 +7,7 @@
 #include "bsf/guss_cache.h"
 #include "bsf/permit.h"
 #include "crypto/aka.h"
+#include "crypto/key_update.h"
 #include "http/digest.h"
 
 #define BOOT_NONCE_OCTETS (RAND_LEN + AKA_AUTN_LEN + GBA_2G_KS_INPUT_LEN) /* the last part with 2G GBA only */
@@ -37,5 +38,8 @@ struct boot_how {
  * @param ks_input  GBA_2G_KS_INPUT_LEN random octets, for 2G GBA */
 void boot_challenge(const struct boot_how *how, const struct aka_vector *vector, struct guss_kept *guss,
 		    const uint8_t *ks_input, struct challenge *_challenge, struct challenge_secret *_secret);
+
+/** Does AUTN say that the subscriber is changing its operator and its first token here is awaited? */
+bool boot_changing(const struct challenge *challenge);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "bsf/glue.h"
 #include "bsf/node.h"
+#include "bsf/opc.h"
 #include "bsf/rpb.h"
 #include "core/log.h"
 #include "core/secret.h"
@@ -23,6 +24,7 @@ static struct {
 	struct bsf_zn *zn;
 	struct revoker *revoker;
 	struct bsf_rpb *rpb;
+	struct bsf_opc *opc;
 } ext;
 
 static enum gba_err conf_read(const char *path, struct conf_error *_error)
@@ -93,6 +95,8 @@ static enum gba_err start(const char *path, struct conf_error *_error)
 	ext.declared = declared_new(ext.root, DECLARATIONS_MAX);
 	err = ext.zh != NULL && ext.declared != NULL ? GBA_OK : GBA_E_NOMEM;
 	if (err == GBA_OK)
+		err = bsf_opc_start(ext.root, ext.conf, ext.zh, &ext.opc);
+	if (err == GBA_OK)
 		err = node_start(ext.root, ext.conf, ext.zh, ext.agents, &ext.node, &why);
 	if (err == GBA_OK) {
 		parts = (struct grant_parts){ ext.conf, node_store(ext.node), ext.declared, bsf_conf_any_single(ext.conf) };
@@ -115,6 +119,7 @@ static void stop(void)
 	bsf_rpb_stop(ext.rpb);
 	revoker_stop(ext.revoker);
 	dia_requests_stop();
+	bsf_opc_stop(ext.opc);
 	if (ext.node != NULL)
 		node_stop(ext.node);
 	audit_close(ext.audit);

@@ -44,6 +44,9 @@ struct hss {
 	bool (*ready)(struct hss *hss);
 	/** Does the HSS of this user answer questions for permissions? NULL: never. */
 	bool (*permits)(struct hss *hss, struct bytes impi);
+	/** A user whose AUTN says that it is changing its operator has a token (Y.3056 10.6.1-4). Does not block; NULL: the
+	 * HSS cannot be told. */
+	void (*made)(struct hss *hss, struct bytes impi);
 };
 
 /** The row for a result of Zh. vendor 0: Result-Code, else Experimental-Result-Code.

@@ -339,6 +339,8 @@ static void on_stored(void *arg, enum gba_err err)
 {
 	struct ub_op *op = arg;
 
+	if (err == GBA_OK && op->changing && op->ub->hss->made != NULL)
+		op->ub->hss->made(op->ub->hss, op->impi);
 	if (err == GBA_OK && op->pushes != NULL) /* first: the agent should have it before the UE comes */
 		push_send(op->pushes, op->ub->agents, op->btid, op->corr);
 	if (err == GBA_OK)
@@ -402,6 +404,7 @@ void ub_token_make(struct ub_op *op, struct run_outcome *outcome)
 	enum gba_err err;
 
 	ctx_fill(op, outcome, &ctx);
+	op->changing = boot_changing(&outcome->challenge);
 	corr_from_rand(ctx.rand, op->corr);
 	btid_format(ctx.rand, bytes_of(op->ub->conf->name), op->btid);
 	err = ub_reply_prepare(op, &outcome->secret, ctx.expires);

@@ -36,6 +36,7 @@ struct ub_op {
 	uint64_t started_us, seen_at; /* monotonic for metrics; wall clock for the trace, 0 when that is off */
 	bool first;		      /* the first leg */
 	bool tmpi_wanted;	      /* the UE can use a TMPI */
+	bool changing;		      /* its operator: the HSS waits for its first token here */
 	struct digest_auth auth;
 	struct bytes impi, source;
 	struct application *application; /* NULL: none named */

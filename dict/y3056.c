@@ -68,6 +68,8 @@ static const struct dict_result_row results[] = { { 0, NULL } };
 #define RNR "Y3056-Revocation-Notice-Request"
 #define PQR "Y3056-Permission-Query-Request"
 #define PNR "Y3056-Permission-Notice-Request"
+#define OCR "Y3056-Operator-Change-Request"
+#define OCA "Y3056-Operator-Change-Answer"
 
 static struct dict_rule_row rules[] = {
 	REQUEST(TPR), BASE_MAY(TPR, 1), TGPP_ONE(TPR, 402), TGPP_ONE(TPR, 401), TGPP_ONE(TPR, 405), TGPP_MAY(TPR, 406),
@@ -79,7 +81,9 @@ static struct dict_rule_row rules[] = {
 	ANSWER("Y3056-Permission-Query-Answer"),
 	REQUEST(PNR), BASE_ONE(PNR, 1), ONE(PNR, 12), MAY(PNR, 1), TGPP_MAY(PNR, 400),
 	ANSWER("Y3056-Permission-Notice-Answer"),
-	ANSWER("Y3056-Operator-Change-Answer"),
+	REQUEST(OCR), BASE_ONE(OCR, 1), ONE(OCR, 17), MAY(OCR, 18), MAY(OCR, 19), MAY(OCR, 20), MAY(OCR, 25), MAY(OCR, 26),
+	MAY(OCR, 27),
+	ANSWER(OCA), MAY(OCA, 21), MAY(OCA, 22), MAY(OCA, 23), MAY(OCA, 24),
 	ONE("Y3056-Permission", 3), MAY("Y3056-Permission", 16), MAY("Y3056-Permission", 4), MAY("Y3056-Permission", 5),
 	MAY("Y3056-Permission", 6), MAY("Y3056-Permission", 7), MAY("Y3056-Permission", 8), MAY("Y3056-Permission", 9),
 	MAY("Y3056-Permission", 10),

@@ -3,6 +3,7 @@
 
 #include "core/ident.h"
 #include "core/log.h"
+#include "crypto/op_key.h"
 #include "crypto/sqn.h"
 #include "hss-stub/hss.h"
 #include "http/server.h"
@@ -22,6 +23,28 @@ static const struct conf_item bsf_items[] = {
 		 "IND of all SQNs for this BSF: its own, and no other AuC's for the same cards"),
 	CONF_STRLIST("realms", NULL, 1, FQDN_MAX + 1, realm_pattern_valid, struct hss_bsf, realms,
 		     "Realms of the IMPIs it may ask for: a realm, .domain for realms below it, * for any"),
+	CONF_END
+};
+
+static bool operator_key_valid(struct bytes text)
+{
+	uint8_t octets[OP_PUBLIC_LEN];
+
+	return hex_decode(text, octets, sizeof(octets)) == GBA_OK;
+}
+
+static const char *const wrap_names[] = { "x25519", "shared-key", NULL };
+
+static const struct conf_item operator_items[] = {
+	CONF_STR("realm", NULL, 1, FQDN_MAX, fqdn_valid, struct hss_operator, realm, "Its Diameter realm: names the operator"),
+	CONF_STR("host", NULL, 1, FQDN_MAX, fqdn_valid, struct hss_operator, host,
+		 "Diameter identity of its authorization element; the guard lets it use opc"),
+	CONF_STR("public-key", NULL, 2 * OP_PUBLIC_LEN, 2 * OP_PUBLIC_LEN, operator_key_valid, struct hss_operator, public_key,
+		 "What gba-ctl change key prints there, 128 hex digits"),
+	CONF_ENUM("wrap", "x25519", wrap_names, struct hss_operator, wrap,
+		  "How keys are wrapped between the two: for its public key, or under a key both have"),
+	CONF_STR("shared-key-file", "", 0, 255, NULL, struct hss_operator, shared_key_file,
+		 "64 hex digits, mode 0600: the key both have"),
 	CONF_END
 };
 
@@ -45,6 +68,16 @@ const struct conf_item hss_conf_items[] = {
 	CONF_GROUPS("bsfs", "", 0, 256, bsf_items, struct hss_bsf, struct hss_conf, bsfs,
 		    "BSFs that may ask; any other is refused with 5402"),
 	API_CONF_ITEMS(struct hss_conf, api),
+	CONF_STR("operator-key", "", 0, 255, NULL, struct hss_conf, operator_key,
+		 "Our key in changes of operator (gba-ctl change key makes it); empty: no changes of operator"),
+	CONF_STR("change-bsf", "", 0, FQDN_MAX, NULL, struct hss_conf, change_bsf,
+		 "Name of the BSF for devices that come from other operators"),
+	CONF_U32("change-deadline", 86400, 1, 31536000, "s", struct hss_conf, change_deadline,
+		 "Time for the old operator's answer, and again for the device's first token; then all is undone"),
+	CONF_U32("change-level", 1, 0, 3, "", struct hss_conf, change_level,
+		 "Verification level a user needs to come from another operator"),
+	CONF_GROUPS("operators", "", 0, 256, operator_items, struct hss_operator, struct hss_conf, operators,
+		    "Operators with whom there is an agreement about changes; any other is refused"),
 	CONF_END
 };
 
@@ -63,6 +96,25 @@ static enum gba_err pair_check(const struct hss_bsf *a, const struct hss_bsf *b,
 	if (a->ind == b->ind) {
 		snprintf(_error->text, sizeof(_error->text), "bsfs: %s and %s have the same ind %u: each needs its own",
 			 a->identity, b->identity, a->ind);
+		return GBA_E_CONF;
+	}
+	return GBA_OK;
+}
+
+static enum gba_err operators_check(const struct hss_conf *hss, struct conf_error *_error)
+{
+	const struct hss_operator *row = hss->operators.v;
+	size_t i;
+
+	if (hss->operators.n > 0 && (hss->operator_key[0] == '\0' || !fqdn_valid(bytes_of(hss->change_bsf)))) {
+		snprintf(_error->text, sizeof(_error->text), "operators: operator-key and change-bsf are needed, too");
+		return GBA_E_CONF;
+	}
+	for (i = 0; i < hss->operators.n; i++) {
+		if ((row[i].wrap == HSS_WRAP_SHARED) == (row[i].shared_key_file[0] != '\0'))
+			continue;
+		snprintf(_error->text, sizeof(_error->text), "operators: %s: wrap = \"shared-key\" and shared-key-file go together",
+			 row[i].realm);
 		return GBA_E_CONF;
 	}
 	return GBA_OK;
@@ -93,5 +145,5 @@ enum gba_err hss_conf_check(const void *conf, struct conf_error *_error)
 		for (j = 0; err == GBA_OK && j < i; j++)
 			err = pair_check(&bsf[j], &bsf[i], _error);
 	}
-	return err;
+	return err == GBA_OK ? operators_check(hss, _error) : err;
 }

@@ -14,6 +14,16 @@ struct hss_bsf {
 	struct conf_strlist realms; /* of IMPIs: "example.com", or ".example.com" for what is below; "*" for any */
 };
 
+enum hss_wrap { HSS_WRAP_X25519, HSS_WRAP_SHARED };
+
+/** Another operator with whom there is an agreement about changes of operator (Y.3056 10.6.1 note). */
+struct hss_operator {
+	const char *realm, *host; /* Diameter realm: its name; Diameter identity of its authorization element */
+	const char *public_key;	  /* 128 hex digits, as gba-ctl change key prints them there */
+	uint32_t wrap;		  /* enum hss_wrap */
+	const char *shared_key_file;
+};
+
 struct hss_conf {
 	struct conf_common common;
 	struct audit_items audit;
@@ -22,6 +32,9 @@ struct hss_conf {
 	uint32_t queue, cache_mib;
 	struct conf_groups bsfs; /* of struct hss_bsf */
 	struct api_conf api;
+	const char *operator_key, *change_bsf;
+	uint32_t change_deadline, change_level;
+	struct conf_groups operators; /* of struct hss_operator */
 };
 
 extern const struct conf_item hss_conf_items[];

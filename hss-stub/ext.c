@@ -6,6 +6,7 @@
 #include "core/trace.h"
 #include "dia/zh.h"
 #include "hss-stub/api/api.h"
+#include "hss-stub/opc.h"
 #include "hss-stub/zh.h"
 #include "http/server.h"
 
@@ -17,6 +18,7 @@ static struct {
 	struct audit *audit;
 	struct hss_zh *zh;
 	struct api *api;
+	struct hss_opc *opc;
 	struct http_server *metrics;
 } ext;
 
@@ -60,6 +62,14 @@ static enum gba_err rest_start(const char **_why)
 	return err;
 }
 
+/* Changes of operator, when hss.conf speaks of them. */
+static enum gba_err opc_start(const char **_why)
+{
+	if (ext.conf->operator_key[0] == '\0')
+		return GBA_OK;
+	return hss_opc_start(ext.root, ext.conf, ext.kek, ext.audit, &ext.opc, _why);
+}
+
 static enum gba_err start(const char *path, struct conf_error *_error)
 {
 	const char *why = "load dict_gba.fdx before hss_stub.fdx";
@@ -79,6 +89,8 @@ static enum gba_err start(const char *path, struct conf_error *_error)
 	}
 	if (err == GBA_OK && ext.conf->api.listen[0] != '\0')
 		err = rest_start(&why);
+	if (err == GBA_OK)
+		err = opc_start(&why);
 	if (err == GBA_OK && ext.conf->metrics_listen[0] != '\0')
 		err = http_metrics_start(ext.root, ext.conf->metrics_listen, ready, NULL, &ext.metrics, &why);
 	if (err != GBA_OK)
@@ -92,6 +104,8 @@ static void stop(void)
 		http_server_stop(ext.metrics, 1000);
 	if (ext.api != NULL)
 		api_stop(ext.api);
+	if (ext.opc != NULL)
+		hss_opc_stop(ext.opc);
 	if (ext.zh != NULL)
 		hss_zh_stop(ext.zh);
 	if (ext.auc != NULL)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hss-stub/sub_store.h"
 
+#include "hss-stub/change/schema.h"
 #include "hss-stub/mapping/schema.h"
 #include "store/db.h"
 
@@ -14,6 +15,7 @@ static const struct db_migration migrations[] = {
 	  "CREATE INDEX subscriber_imsi ON subscriber (imsi) WHERE imsi IS NOT NULL;"
 	  "CREATE TABLE sqn (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT" },
 	{ mapping_schema_1 },
+	{ change_schema_1 },
 };
 
 #define COLUMNS                                                                                                        \

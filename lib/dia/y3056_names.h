@@ -47,7 +47,18 @@
 	X(13, "Y3056-Declaration",      GROUPED,     NULL)    /* what an application says of itself, 9.6.1 */          \
 	X(14, "Y3056-Address",          OCTETSTRING, "UTF8String")                                                     \
 	X(15, "Y3056-Mechanisms",       OCTETSTRING, "UTF8String") /* authentication, key generation: words */         \
-	X(16, "Y3056-GSID",             UNSIGNED32,  NULL)
+	X(16, "Y3056-GSID",             UNSIGNED32,  NULL)                                                             \
+	X(17, "Y3056-Change-Step",      INTEGER32,   "Y3056/Enumerated(Change-Step)")                                  \
+	X(18, "Y3056-Change-Id",        OCTETSTRING, NULL)    /* 16 octets */                                          \
+	X(19, "Y3056-Change-Kind",      INTEGER32,   "Y3056/Enumerated(Change-Kind)")                                  \
+	X(20, "Y3056-Operator-Key",     OCTETSTRING, NULL)    /* Ed25519 and X25519 public keys, 64 octets */          \
+	X(21, "Y3056-Wrapped-Key",      OCTETSTRING, NULL)                                                             \
+	X(22, "Y3056-Change-Counter",   OCTETSTRING, NULL)    /* 8 octets, big endian */                               \
+	X(23, "Y3056-Key-Update",       OCTETSTRING, NULL)    /* doc/operator-change.md */                             \
+	X(24, "Y3056-Device-Certificate", OCTETSTRING, NULL)  /* DER */                                                \
+	X(25, "Y3056-Signature",        OCTETSTRING, NULL)    /* Ed25519, 64 octets */                                 \
+	X(26, "Y3056-New-Identity",     OCTETSTRING, "UTF8String") /* IMPI in the new realm */                         \
+	X(27, "Y3056-BSF-Name",         OCTETSTRING, "DiameterIdentity")
 
 #define Y3056_VALUES(X)                                                                                                \
 	X("Y3056-Permission-Flag", 0, "CLEARED")                                                                       \
@@ -58,6 +69,12 @@
 	X("Y3056-Notice-Kind",     1, "PERMISSION_CLEARED")                                                            \
 	X("Y3056-Notice-Kind",     2, "DEVICE_REMOVED")                                                                \
 	X("Y3056-Notice-Kind",     3, "SUBSCRIBER_BARRED")                                                             \
-	X("Y3056-Notice-Kind",     4, "OPERATOR_CHANGED")
+	X("Y3056-Notice-Kind",     4, "OPERATOR_CHANGED")                                                              \
+	X("Y3056-Change-Step",     1, "KEYS")                                                                          \
+	X("Y3056-Change-Step",     2, "DONE")                                                                          \
+	X("Y3056-Change-Step",     3, "CANCEL")                                                                        \
+	X("Y3056-Change-Step",     4, "TOKEN")                                                                         \
+	X("Y3056-Change-Kind",     1, "SYMMETRIC")                                                                     \
+	X("Y3056-Change-Kind",     2, "ASYMMETRIC")
 
 #endif

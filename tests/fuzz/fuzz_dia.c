@@ -5,6 +5,7 @@
 
 #include "dia/dia_internal.h"
 #include "dia/guard/guard.h"
+#include "dia/opchange.h"
 #include "dia/y3056.h"
 #include "dia/zh.h"
 #include "dia/zn.h"
@@ -34,6 +35,7 @@ static void start(void)
 	fd_g_config->cnf_diamrlm_len = strlen(fd_g_config->cnf_diamrlm);
 	must(dict_gba_load(fd_g_config->cnf_dict) == 0);
 	must(dict_y3056_load(fd_g_config->cnf_dict, NULL) == 0 && rpa_resolve() == GBA_OK && rpb_resolve() == GBA_OK);
+	must(opc_resolve() == GBA_OK);
 	must(zh_resolve() == GBA_OK && zn_resolve() == GBA_OK);
 }
 
@@ -51,6 +53,8 @@ static const struct {
 	{ rpb_pqr_fields, &rpb_pqr_cmd, true },
 	{ rpb_pqa_fields, &rpb_pqr_cmd, false },
 	{ rpb_pnr_fields, &rpb_pnr_cmd, true },
+	{ opc_ocr_fields, &opc_ocr_cmd, true },
+	{ opc_oca_fields, &opc_ocr_cmd, false },
 };
 
 static void answer(struct msg *request, enum gba_err err, const struct dia_failed *failed)
@@ -81,6 +85,8 @@ static bool decode(struct msg *msg, const struct msg_hdr *hdr)
 		struct rpb_pqr pqr;
 		struct rpb_pqa pqa;
 		struct rpb_pnr pnr;
+		struct opc_ocr ocr;
+		struct opc_oca oca;
 	} out;
 	TALLOC_CTX *ctx = talloc_new(NULL);
 	bool request = (hdr->msg_flags & CMD_FLAG_REQUEST) != 0;

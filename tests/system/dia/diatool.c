@@ -7,6 +7,7 @@
 
 #include "core/codec.h"
 #include "dia/dia_internal.h"
+#include "dia/opchange.h"
 #include "dia/y3056.h"
 #include "dia/zh.h"
 #include "dia/zn.h"
@@ -114,6 +115,8 @@ static struct rpa_rnr rnr;
 static struct rpb_pqr pqr;
 static struct rpb_pqa pqa;
 static struct rpb_pnr pnr;
+static struct opc_ocr ocr;
+static struct opc_oca oca;
 static uint8_t nothing;
 
 static void set_y3056_values(void)
@@ -136,6 +139,11 @@ static void set_y3056_values(void)
 	rnr = (struct rpa_rnr){ { digests, 2 }, { names, 1 }, Y3056_DEVICE_REMOVED };
 	pqr = (struct rpb_pqr){ user, names[0], T_2031 };
 	pqa = (struct rpb_pqa){ user, permission, bytes_of("<guss id=\"x\"/>") };
+	ocr = (struct opc_ocr){ OPC_KEYS, user, BYTES("iiiiiiiiiiiiiiii", 16), KEY_UPDATE_SYMMETRIC,
+				BYTES("KKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKK", 64),
+				bytes_of("user@new.test"), bytes_of("bsf.new.test"),
+				BYTES("SSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSS", 64) };
+	oca = (struct opc_oca){ bytes_of("wrapped"), BYTES("\0\0\0\0\0\0\0\7", 8), bytes_of("update"), bytes_of("certificate") };
 	pnr = (struct rpb_pnr){ user, Y3056_OPERATOR_CHANGED, names[0], bytes_of("<guss id=\"x\"/>") };
 }
 
@@ -154,6 +162,7 @@ static const struct command {
 	{ "rnr", "rna", &rpa_rnr_cmd, rpa_rnr_fields, y3056_no_fields, &rnr, &nothing },
 	{ "pqr", "pqa", &rpb_pqr_cmd, rpb_pqr_fields, rpb_pqa_fields, &pqr, &pqa },
 	{ "pnr", "pna", &rpb_pnr_cmd, rpb_pnr_fields, y3056_no_fields, &pnr, &nothing },
+	{ "ocr", "oca", &opc_ocr_cmd, opc_ocr_fields, opc_oca_fields, &ocr, &oca },
 };
 #define COMMANDS	(sizeof(commands) / sizeof(commands[0]))
 #define COMMANDS_3GPP	3
@@ -234,6 +243,8 @@ static void decode_line(const char *name, struct bytes octets)
 		struct rpb_pqr pqr;
 		struct rpb_pqa pqa;
 		struct rpb_pnr pnr;
+		struct opc_ocr ocr;
+		struct opc_oca oca;
 	} out;
 	TALLOC_CTX *ctx = talloc_new(NULL);
 	uint8_t *copy = malloc(octets.n);
@@ -293,7 +304,7 @@ int main(int argc, char **argv)
 	must(dict_gba_load(fd_g_config->cnf_dict) == 0, "dictionary");
 	if (strcmp(argv[1], "encode") != 0) /* without: what a plain node is like */
 		must(dict_y3056_load(fd_g_config->cnf_dict, argv[2]) == 0 && rpa_resolve() == GBA_OK &&
-		     rpb_resolve() == GBA_OK, "dictionary of Y.3056");
+		     rpb_resolve() == GBA_OK && opc_resolve() == GBA_OK, "dictionary of Y.3056");
 	must(zh_resolve() == GBA_OK && zn_resolve() == GBA_OK, "resolve");
 	must(dia_cmd_resolve(&gpr_cmd) == GBA_OK && dia_fields_resolve(gpr_fields) == GBA_OK &&
 	     dia_fields_resolve(gpa_fields) == GBA_OK, "resolve Zpn");

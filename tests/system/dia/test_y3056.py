@@ -15,7 +15,7 @@ from test_messages import BTID, NAF_ID, T_2031, T_2040, plain, tshark
 
 from peers import diameter as d
 
-VENDOR, RPA, RPB = 32473, 4294901761, 4294901762
+VENDOR, RPA, RPB, OPC = 32473, 4294901761, 4294901762, 4294901763
 V, VM = 0x80, 0xC0
 USER, APP = b"user@lab.test", b"naf.lab.test"
 
@@ -44,6 +44,9 @@ INTENT = {
     "pqa": (8388643, RPB, VENDOR, [(1, 0, 0x40, USER), PERMISSION, (400, d.TGPP, VM, b'<guss id="x"/>')]),
     "pnr": (8388644, RPB, VENDOR, [(1, 0, 0x40, USER), our(12, 4), our(1, APP), (400, d.TGPP, VM, b'<guss id="x"/>')]),
     "pna": (8388644, RPB, VENDOR, []),
+    "ocr": (8388645, OPC, VENDOR, [(1, 0, 0x40, USER), our(17, 1), our(18, b"i" * 16), our(19, 1), our(20, b"K" * 64),
+                                   our(26, b"user@new.test"), our(27, b"bsf.new.test"), our(25, b"S" * 64)]),
+    "oca": (8388645, OPC, VENDOR, [our(21, b"wrapped"), our(22, b"\0\0\0\0\0\0\0\7"), our(23, b"update"), our(24, b"certificate")]),
 }
 
 

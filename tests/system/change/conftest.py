@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two complete operators on loopback, started once for the folder; a test has devices of its own."""
+import itertools
+import os
+import sys
+
+import pytest
+
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+sys.path.insert(0, os.path.join(TOP, "tools"))
+sys.path.insert(0, os.path.join(TOP, "tests"))
+
+from lab.operators import Traveller, two_operators  # noqa: E402
+from lab.realm import Tree  # noqa: E402
+
+TREE = Tree(os.environ.get("GBA_BUILD") or os.path.join(TOP, "build"))
+INDEX = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def operators(tmp_path_factory):
+    old, new = two_operators(str(tmp_path_factory.mktemp("operators")), tree=TREE)
+    with old, new:
+        for operator in (old, new):
+            operator.start()
+        for operator in (old, new):
+            operator.wait_connected()
+        yield old, new
+
+
+@pytest.fixture
+def traveller(operators):
+    """A device of the old operator with a token there."""
+    device = Traveller(operators[0], next(INDEX)).provision()
+    device.bootstrap()
+    return device
