@@ -89,6 +89,7 @@ static void on_connected(enum fd_hook_type type, struct msg *msg, struct peer_hd
 			 struct fd_hook_permsgdata *data, void *regdata)
 {
 	struct log_about about = { .peer = BYTES_NONE };
+	struct guard_socket socket;
 
 	(void)type, (void)msg, (void)other, (void)data, (void)regdata;
 	if (peer == NULL)
@@ -102,7 +103,8 @@ static void on_connected(enum fd_hook_type type, struct msg *msg, struct peer_hd
 		guard_net_hang_up(peer);
 		return;
 	}
-	guard_net_connected(peer);
+	socket = guard_net_connected(peer);
+	guard_peer_socket(peer, &socket);
 	log_event(LOG_L_INFO, "peer.up", &about, "connected");
 }
 

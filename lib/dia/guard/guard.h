@@ -7,6 +7,7 @@
 
 #include <freeDiameter/extension.h>
 #include <stdbool.h>
+#include <sys/types.h>
 #include <talloc.h>
 
 #include "conf/conf.h"
@@ -29,7 +30,7 @@ struct guard_conf {
 	uint32_t server_threads, cer_timeout;
 	uint32_t duplicate_window, duplicate_entries, duplicate_memory;
 	uint32_t busy_local, busy_peer;
-	uint32_t disconnect_timeout, end_limit;
+	uint32_t slow_timeout, disconnect_timeout, end_limit;
 };
 /** Defaults and file; path NULL: defaults. @retval GBA_E_CONF  see _error */
 enum gba_err guard_conf_load(TALLOC_CTX *mem_ctx, const char *path, struct guard_conf *conf, struct conf_error *_error);
@@ -67,6 +68,11 @@ void guard_dup_tick(uint64_t now_ms);
 
 /* Peers ------------------------------------------------------------------------------------------------------------- */
 struct guard_peer; /* lives as long as the process */
+/** A connection, named so that another one on its descriptor is not taken for it. */
+struct guard_socket {
+	int fd; /* -1: none */
+	ino_t inode;
+};
 enum gba_err guard_peers_start(const struct guard_conf *conf);
 /** NULL before guard_peer_connected and when memory is exhausted. */
 struct guard_peer *guard_peer_of(struct peer_hdr *hdr);
@@ -78,10 +84,13 @@ void guard_peer_refused(struct guard_peer *peer, uint32_t code, const char *why,
 void guard_peer_bad_answer(struct guard_peer *peer, const char *why);
 /** Has each application that we ask (and do not serve) an open peer? For /readyz. */
 bool guard_peers_ready(void *unused, const char **_missing);
-/** Sample queues into gauges and the busy flags; called by the watch thread. */
+#define GUARD_SAMPLE_MS 100
+/** Sample queues into gauges and the busy flags, hang up on peers that are too slow; called by the watch thread. */
 void guard_peers_sample(void);
 /** @return false: its certificate is another's; nothing it asks or answers counts, until it connects with its own */
 bool guard_peer_connected(struct peer_hdr *hdr);
+/** The connection that peer has now. */
+void guard_peer_socket(struct peer_hdr *hdr, const struct guard_socket *socket);
 /** Did the last connection fail in that way? */
 bool guard_peer_impostor(const struct guard_peer *peer);
 /** Does the certificate of the connection name the peer it says it is? True without TLS. */
@@ -154,7 +163,11 @@ void guard_log_stop(void);
 enum gba_err guard_net_start(const struct guard_conf *conf);
 /** Close connections that wait for a CER for too long; every second. */
 void guard_net_reap(uint64_t now_ms);
-void guard_net_connected(struct peer_hdr *peer);
+struct guard_socket guard_net_connected(struct peer_hdr *peer);
+/** Octets written that the other side has not taken yet. Any thread. */
+size_t guard_net_untaken(const struct guard_socket *socket);
+/** End the connection, if it is still that one. Any thread. */
+void guard_net_drop(const struct guard_socket *socket);
 /** End the connection; its thread sees that. In that thread. */
 void guard_net_hang_up(struct peer_hdr *peer);
 enum gba_err guard_watch_start(const struct guard_conf *conf);

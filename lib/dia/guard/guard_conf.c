@@ -45,6 +45,9 @@ const struct conf_item guard_conf_items[] = {
 		 "Requests waiting for a dispatch thread from which on new ones get DIAMETER_TOO_BUSY (a stock daemon holds 25)"),
 	CONF_U32("busy-peer", 2000, 1, 1000000, "messages", struct guard_conf, busy_peer,
 		 "Messages of one peer waiting to be read from which on its requests get DIAMETER_TOO_BUSY"),
+	CONF_U32("slow-timeout", 500, 100, 60000, "ms", struct guard_conf, slow_timeout,
+		 "A peer that takes its answers so slowly that the queue of its connection is full for so long is hung up on: it holds "
+		 "up all others"),
 	CONF_U32("disconnect-timeout", 1500, 100, 60000, "ms", struct guard_conf, disconnect_timeout,
 		 "At the end: connections of peers that have not answered Disconnect-Peer-Request by then are closed"),
 	CONF_U32("end-limit", 4500, 500, 120000, "ms", struct guard_conf, end_limit,

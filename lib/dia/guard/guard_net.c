@@ -2,9 +2,11 @@
 /* Sockets: where we listen, how they are set, and connections that never say who they are. */
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -117,13 +119,13 @@ static struct accepted *accepted_of(ino_t inode, uint64_t now_ms)
 }
 
 /* In the peer's own thread: only there the connection is safe to ask for. */
-void guard_net_connected(struct peer_hdr *peer)
+struct guard_socket guard_net_connected(struct peer_hdr *peer)
 {
 	int fd = socket_of(peer), one = 1;
 	struct accepted *accepted;
 
 	if (fd < 0)
-		return;
+		return (struct guard_socket){ -1, 0 };
 	/* Each message is one small write: with Nagle's algorithm the next waits for the peer's delayed ACK, 40 ms. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	pthread_mutex_lock(&net.lock);
@@ -131,6 +133,25 @@ void guard_net_connected(struct peer_hdr *peer)
 	if (accepted != NULL)
 		accepted->of_a_peer = true;
 	pthread_mutex_unlock(&net.lock);
+	return (struct guard_socket){ fd, inode_of(fd) };
+}
+
+static bool is_still(const struct guard_socket *socket)
+{
+	return socket->fd >= 0 && socket->inode != 0 && inode_of(socket->fd) == socket->inode;
+}
+
+size_t guard_net_untaken(const struct guard_socket *socket)
+{
+	int octets = 0;
+
+	return is_still(socket) && ioctl(socket->fd, SIOCOUTQ, &octets) == 0 && octets > 0 ? (size_t)octets : 0;
+}
+
+void guard_net_drop(const struct guard_socket *socket)
+{
+	if (is_still(socket))
+		(void)shutdown(socket->fd, SHUT_RDWR);
 }
 
 void guard_net_hang_up(struct peer_hdr *peer)

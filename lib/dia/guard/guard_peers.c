@@ -10,6 +10,7 @@
 
 #define PEERS_MAX  4096
 #define LISTED_MAX 16 /* applications, commands of one entry */
+#define UNTAKEN_MIN (32 * 1024) /* [octets] in a connection from which on it is the other side that is slow, not we */
 
 struct guard_peer {
 	_Atomic(struct peer_hdr *) hdr;
@@ -18,14 +19,16 @@ struct guard_peer {
 	uint32_t apps[LISTED_MAX], commands[LISTED_MAX];
 	size_t n_apps, n_commands;
 	_Atomic bool busy, impostor;
+	struct guard_socket socket; /* peers.lock */
+	unsigned int slow_samples;  /* the watch thread's */
 	struct guard_bucket lines;
-	struct metric *requests_in, *answers_in, *requests_out, *answers_out, *refused, *bad_answers, *psm, *to_send,
+	struct metric *requests_in, *answers_in, *requests_out, *answers_out, *refused, *bad_answers, *slow, *psm, *to_send,
 		*awaited, *open;
 };
 
 static struct {
 	const struct guard_conf *conf;
-	pthread_mutex_t lock; /* adding */
+	pthread_mutex_t lock; /* adding, sockets */
 	_Atomic(struct guard_peer *) peer[PEERS_MAX];
 	_Atomic size_t n;
 	struct metric *local, *incoming, *outgoing;
@@ -125,6 +128,7 @@ static void name_metrics(struct guard_peer *peer)
 	peer->answers_out = counter(peer, sent, sent_help, "answer");
 	peer->refused = counter(peer, "gba_diameter_refused_total", "Requests of a peer refused before any role saw them", NULL);
 	peer->bad_answers = counter(peer, "gba_diameter_unusable_answers_total", "Answers of a peer that could not be used", NULL);
+	peer->slow = counter(peer, "gba_diameter_slow_closed_total", "Connections closed because a peer did not take its answers", NULL);
 	peer->psm = gauge(peer, "gba_diameter_peer_queue_messages", "Messages of a peer waiting to be read");
 	peer->to_send = gauge(peer, "gba_diameter_peer_unsent_messages", "Messages waiting to be sent to a peer");
 	peer->awaited = gauge(peer, "gba_diameter_peer_awaited_answers", "Requests sent to a peer and not answered");
@@ -357,17 +361,52 @@ static int queue_length(enum fd_stat_type type, struct peer_hdr *hdr, int *_limi
 	return count;
 }
 
+void guard_peer_socket(struct peer_hdr *hdr, const struct guard_socket *socket)
+{
+	struct guard_peer *peer = guard_peer_of(hdr);
+
+	if (peer == NULL)
+		return;
+	pthread_mutex_lock(&peers.lock);
+	peer->socket = *socket;
+	pthread_mutex_unlock(&peers.lock);
+}
+
+/* Answers go through one queue, in order. When that of a peer's connection is full, all behind wait: for the slowest peer. */
+static void sample_slow(struct guard_peer *peer, int unsent, int limit)
+{
+	struct guard_socket socket;
+
+	pthread_mutex_lock(&peers.lock);
+	socket = peer->socket;
+	pthread_mutex_unlock(&peers.lock);
+	if (limit <= 0 || unsent < limit || guard_net_untaken(&socket) < UNTAKEN_MIN) {
+		peer->slow_samples = 0;
+		return;
+	}
+	if (++peer->slow_samples * GUARD_SAMPLE_MS < peers.conf->slow_timeout)
+		return;
+	peer->slow_samples = 0;
+	metric_add(peer->slow, 1);
+	log_event_limited(1, LOG_L_WARNING, "peer.slow", (&(struct log_about){ .peer = bytes_of(peer->identity) }),
+			  "does not take its answers: connection closed");
+	guard_net_drop(&socket);
+}
+
 static void sample_peer(struct guard_peer *peer, struct peer_hdr *hdr)
 {
-	int state = fd_peer_get_state(hdr), psm = 0;
+	int state = fd_peer_get_state(hdr), psm = 0, unsent = 0, limit = 0;
 	bool open = state == STATE_OPEN, connected = open || state == STATE_SUSPECT || state == STATE_REOPEN;
 	long awaited = 0, unanswered = 0;
 
 	if (connected) /* the queues of others may be going away */
 		psm = queue_length(STAT_P_PSM, hdr, NULL);
+	if (open)
+		unsent = queue_length(STAT_P_TOSEND, hdr, &limit);
+	sample_slow(peer, unsent, limit);
 	metric_set(peer->open, open);
 	metric_set(peer->psm, psm);
-	metric_set(peer->to_send, open ? queue_length(STAT_P_TOSEND, hdr, NULL) : 0);
+	metric_set(peer->to_send, unsent);
 	(void)fd_peer_get_load_pending(hdr, &awaited, &unanswered);
 	metric_set(peer->awaited, awaited);
 	atomic_store(&peer->busy, (uint32_t)psm >= peers.conf->busy_peer);

@@ -8,7 +8,7 @@
 #include "core/life.h"
 #include "dia/guard/guard.h"
 
-#define TICK_MS	     100
+#define TICK_MS	     GUARD_SAMPLE_MS
 #define REAP_TICKS   10
 
 static struct {
