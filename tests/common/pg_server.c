@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,11 +70,20 @@ static bool programs_find(void)
 	return any;
 }
 
+/* A file system in memory syncs at once: what is tested is the order of things, not the disk. */
+static bool memory_has_room(void)
+{
+	struct statvfs fs;
+
+	return statvfs("/dev/shm", &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize > UINT64_C(1) << 29 &&
+	       access("/dev/shm", W_OK) == 0;
+}
+
 static bool folder_make(void)
 {
 	struct passwd *user = getpwnam("postgres");
 
-	strcpy(folder, "/tmp/gba_pg.XXXXXX");
+	strcpy(folder, memory_has_room() ? "/dev/shm/gba_pg.XXXXXX" : "/tmp/gba_pg.XXXXXX");
 	if (mkdtemp(folder) == NULL)
 		return false;
 	if (user == NULL)

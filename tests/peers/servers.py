@@ -25,7 +25,9 @@ class Postgres:
         self.user = pwd.getpwnam("postgres") if os.getuid() == 0 else None
         os.makedirs(self.folder, exist_ok=True)
         if self.user:  # the folders above are its owner's alone
-            self.folder = "/tmp/gba_pg.%d" % os.getpid()
+            memory = os.statvfs("/dev/shm") if os.path.isdir("/dev/shm") else None  # syncs at once
+            roomy = memory and memory.f_bavail * memory.f_frsize > 1 << 29
+            self.folder = "%s/gba_pgs.%d" % ("/dev/shm" if roomy else "/tmp", os.getpid())
             os.makedirs(self.folder)
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
         self._run("initdb", "-D", self.data, "-U", "gba", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")

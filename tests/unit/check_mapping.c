@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/pg_server.h"
 #include "store/db.h"
 
 struct mapping *map;
 struct mapping_call call;
-char mapping_db[96];
+char mapping_db[400]; /* a file, or the connection string of a schema */
+bool mapping_on_server;
 static char folder[64];
 static struct kek *kek;
 static TALLOC_CTX *bed;
@@ -40,7 +42,10 @@ void bed_open(void)
 
 	strcpy(folder, "/tmp/check_mapping.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
-	snprintf(mapping_db, sizeof(mapping_db), "%s/hss.db", folder);
+	if (mapping_on_server)
+		snprintf(mapping_db, sizeof(mapping_db), "%s", pg_server_schema("mapping"));
+	else
+		snprintf(mapping_db, sizeof(mapping_db), "%s/hss.db", folder);
 	snprintf(path, sizeof(path), "%s/hss.kek", folder);
 	bed = talloc_new(test_ctx);
 	ck_assert_err(kek_open(bed, path, true, &kek), GBA_OK);
@@ -185,11 +190,33 @@ void bed_populate(void)
 	add_as(&asp_two, KIND_APPLICATION, "{'asp':2,'type':'fqdn','identity':'app.example.org','name':'Lock','min_level':2}", GBA_OK);
 }
 
+static void server_on(void)
+{
+	mapping_on_server = true;
+}
+
+/* The same tests on PostgreSQL. */
+static TCase *on_server(TCase *tc)
+{
+	tcase_add_unchecked_fixture(tc, server_on, NULL);
+	return tc;
+}
+
 int main(void)
 {
 	Suite *suite = suite_create("mapping");
+	int failed;
 
 	suite_add_tcase(suite, mapping_rules_tcase());
 	suite_add_tcase(suite, mapping_flow_tcase());
-	return fixture_run(suite);
+	suite_add_tcase(suite, mapping_file_tcase());
+	if (pg_server_start()) {
+		suite_add_tcase(suite, on_server(mapping_rules_tcase()));
+		suite_add_tcase(suite, on_server(mapping_flow_tcase()));
+	} else {
+		printf("no PostgreSQL server here: its half is left out\n");
+	}
+	failed = fixture_run(suite);
+	pg_server_stop();
+	return failed;
 }

@@ -14,7 +14,8 @@
 extern struct mapping *map;
 extern struct mapping_call call;
 extern const struct actor admin, asp_one, asp_two, user_one, user_two, node;
-extern char mapping_db[96];
+extern char mapping_db[400];
+extern bool mapping_on_server; /* PostgreSQL, not a file */
 
 /** Fresh folder, database, key; subscribers A, B, C. */
 void bed_open(void);
@@ -38,5 +39,6 @@ struct bytes guss_of(const char *impi);
 
 TCase *mapping_rules_tcase(void);
 TCase *mapping_flow_tcase(void);
+TCase *mapping_file_tcase(void); /* what only a file shows */
 
 #endif

@@ -671,12 +671,19 @@ START_TEST(many_in_one_transaction)
 }
 END_TEST
 
+TCase *mapping_file_tcase(void)
+{
+	TCase *tc = fixture_tcase("file");
+
+	tcase_add_test(tc, documents_are_sealed);
+	return tc;
+}
+
 TCase *mapping_flow_tcase(void)
 {
 	TCase *tc = fixture_tcase("flow");
 
 	tcase_add_test(tc, registration_copies_verified_records);
-	tcase_add_test(tc, documents_are_sealed);
 	tcase_add_loop_test(tc, applications_of_five_kinds, 0, sizeof(kinds) / sizeof(kinds[0]));
 	tcase_add_test(tc, asps_are_keyed_by_a_public_identity);
 	tcase_add_test(tc, ownership);
