@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from . import ladder
+from . import change, ladder
 from .capture import Capture
 from .devices import Device, TS_35208_SET_1, TS_35233_SET_1
 from .realm import BSF, FORBIDDEN_NAF, NAF, Realm
@@ -209,6 +209,8 @@ def main():
     parser = argparse.ArgumentParser(prog="gba-lab", description="An operator's realm and an ASP on loopback: bootstraps simulated "
                                      "USIMs, opens the application, shows what is refused, draws the ladder.")
     parser.add_argument("--keep", action="store_true", help="leave the realm running and say how to talk to it; Ctrl-C ends it")
+    parser.add_argument("--operators", type=int, choices=(1, 2), default=1, metavar="N",
+                        help="2: two realms, and a device that changes its operator")
     parser.add_argument("--devices", type=int, default=0, metavar="N", help="bootstrap N more devices")
     parser.add_argument("--json", action="store_true", help="print one JSON object per result and nothing else")
     parser.add_argument("--state", metavar="FOLDER", help="state folder (default: a new one among the temporary files)")
@@ -217,6 +219,8 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM):  # a background job of a shell starts with SIGINT ignored
         signal.signal(number, interrupted)
     try:
+        if options.operators == 2:
+            return EXIT_DONE if change.run(options) else EXIT_NEGATIVE
         return run(options)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
