@@ -2,7 +2,7 @@
 #include "core/bytes.h"
 #include "core/codec.h"
 
-static uint8_t lower(uint8_t c)
+uint8_t octet_lower(uint8_t c)
 {
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
 }
@@ -14,7 +14,7 @@ bool bytes_eq_nocase(struct bytes a, struct bytes b)
 	if (a.n != b.n)
 		return false;
 	for (i = 0; i < a.n; i++) {
-		if (lower(a.p[i]) != lower(b.p[i]))
+		if (octet_lower(a.p[i]) != octet_lower(b.p[i]))
 			return false;
 	}
 	return true;
@@ -59,7 +59,7 @@ static int hex_digit(uint8_t c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
-	c = lower(c);
+	c = octet_lower(c);
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 

@@ -35,6 +35,8 @@ static inline bool bytes_eq_str(struct bytes a, const char *text)
 
 /** ASCII case-insensitive: host names, realms, Digest tokens. */
 bool bytes_eq_nocase(struct bytes a, struct bytes b);
+/** An ASCII letter in lower case, whatever the locale says; other octets as they are. */
+uint8_t octet_lower(uint8_t c);
 /** Equal without telling by time where they differ; lengths are not secret. */
 bool bytes_eq_secret(struct bytes a, struct bytes b);
 /** Split at the first `at`: head before it, tail after it. False, nothing written, when `at` does not occur. */

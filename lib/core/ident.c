@@ -18,11 +18,6 @@ static bool is_alnum(uint8_t c)
 	return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-static uint8_t lower(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
-}
-
 bool imsi_valid(struct bytes imsi)
 {
 	size_t i;
@@ -144,7 +139,7 @@ size_t naf_id_build(struct bytes fqdn, const uint8_t ua_id[UA_ID_LEN], uint8_t *
 	if (!fqdn_valid(fqdn))
 		return 0;
 	for (i = 0; i < fqdn.n; i++)
-		out[i] = lower(fqdn.p[i]);
+		out[i] = octet_lower(fqdn.p[i]);
 	memcpy(out + fqdn.n, ua_id, UA_ID_LEN);
 	return fqdn.n + UA_ID_LEN;
 }

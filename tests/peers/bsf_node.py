@@ -3,6 +3,7 @@
 and Zn run on. Keys are computed here once more, from the formulas of TS 33.220 Annex B."""
 import base64
 import contextlib
+import itertools
 import os
 import sys
 import threading
@@ -211,6 +212,14 @@ class Node:
 
     def __exit__(self, *exc):
         self.close()
+
+
+@contextlib.contextmanager
+def nodes_below(folder):
+    """A function that starts Nodes in folders of their own; all end with the context."""
+    with contextlib.ExitStack() as started:
+        count = itertools.count()
+        yield lambda **kw: started.enter_context(Node(folder / ("n%d" % next(count)), **kw))
 
 
 def rss_kib(pid):

@@ -124,7 +124,7 @@ def test_keys_for_the_uicc(world):
 
 def test_expiry_is_kept(world):
     name, rand = fresh()
-    assert push(world.one, name, rand, life=2).result() == (0, 2001)
+    assert push(world.one, name, rand, life=4).result() == (0, 2001)
     assert until_known(world, name)[0] == 0
     end = time.monotonic() + 20
     while asked(world, name)[0] == 0 and time.monotonic() < end:

@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 
-from peers.bsf_node import Node  # noqa: E402
+from peers.bsf_node import Node, nodes_below  # noqa: E402
 from peers.zn_cases import CONF  # noqa: E402
 
 
@@ -20,12 +20,5 @@ def shared(tmp_path_factory):
 @pytest.fixture
 def own(tmp_path):
     """own(...) starts a BSF for this test alone."""
-    started = []
-
-    def start(**kw):
-        started.append(Node(tmp_path / ("n%d" % len(started)), **kw))
-        return started[-1]
-
-    yield start
-    for node in started:
-        node.close()
+    with nodes_below(tmp_path) as start:
+        yield start
