@@ -30,20 +30,33 @@ static size_t noun_length(const char *words)
 	return strcspn(words, " ");
 }
 
+/* Has a row before this one the same first word? Tables may share a noun. */
+static bool noun_before(const struct cli_program *program, const struct cli_cmd *until)
+{
+	const struct cli_cmd *const *table, *cmd;
+	size_t n = noun_length(until->words);
+
+	for (table = program->commands; *table != NULL; table++) {
+		for (cmd = *table; cmd->words != NULL; cmd++) {
+			if (cmd == until)
+				return false;
+			if (noun_length(cmd->words) == n && strncmp(cmd->words, until->words, n) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Each first word once. */
 static void print_nouns(const struct cli_program *program)
 {
 	const struct cli_cmd *const *table, *cmd;
-	const char *last = "";
 
 	printf("\tlocal nouns='");
 	for (table = program->commands; *table != NULL; table++) {
 		for (cmd = *table; cmd->words != NULL; cmd++) {
-			size_t n = noun_length(cmd->words);
-
-			if (n != noun_length(last) || strncmp(last, cmd->words, n) != 0)
-				printf(" %.*s", (int)n, cmd->words);
-			last = cmd->words;
+			if (!noun_before(program, cmd))
+				printf(" %.*s", (int)noun_length(cmd->words), cmd->words);
 		}
 	}
 	puts("' verbs=''");
