@@ -7,6 +7,7 @@
 #include "dia/zh.h"
 #include "hss-stub/api/api.h"
 #include "hss-stub/opc.h"
+#include "hss-stub/rpb.h"
 #include "hss-stub/zh.h"
 #include "http/server.h"
 
@@ -17,6 +18,8 @@ static struct {
 	struct auc *auc;
 	struct audit *audit;
 	struct hss_zh *zh;
+	struct permissions *permissions;
+	struct hss_rpb *rpb;
 	struct api *api;
 	struct hss_opc *opc;
 	struct http_server *metrics;
@@ -80,13 +83,21 @@ static enum gba_err start(const char *path, struct conf_error *_error)
 		return err;
 	err = zh_resolve();
 	if (err == GBA_OK)
+		err = hss_rpb_resolve();
+	if (err == GBA_OK)
 		err = hss_open(ext.root, ext.conf, &ext.kek, &ext.auc, &why);
 	if (err == GBA_OK)
 		err = audit_start(&why);
+	if (err == GBA_OK)
+		err = permissions_open(ext.root, ext.conf->database, ext.kek, &ext.permissions, &why);
 	if (err == GBA_OK) {
+		const struct hss_zh_parts parts = { ext.conf, ext.auc, ext.audit, ext.permissions };
+
 		why = "Zh cannot be served";
-		err = hss_zh_start(ext.root, ext.conf, ext.auc, ext.audit, &ext.zh);
+		err = hss_zh_start(ext.root, &parts, &ext.zh);
 	}
+	if (err == GBA_OK)
+		err = hss_rpb_start(ext.root, ext.conf, ext.kek, ext.permissions, &ext.rpb, &why);
 	if (err == GBA_OK && ext.conf->api.listen[0] != '\0')
 		err = rest_start(&why);
 	if (err == GBA_OK)
@@ -104,6 +115,7 @@ static void stop(void)
 		http_server_stop(ext.metrics, 1000);
 	if (ext.api != NULL)
 		api_stop(ext.api);
+	hss_rpb_stop(ext.rpb);
 	if (ext.opc != NULL)
 		hss_opc_stop(ext.opc);
 	if (ext.zh != NULL)
