@@ -31,8 +31,10 @@ struct agents {
 	bool (*able)(struct agents *agents, struct bytes peer);
 	/** Send and forget: a push that is lost costs the agent one question (BIR). */
 	void (*push)(struct agents *agents, const struct push *push);
-	/** To every agent that may hold such keys. */
+	/** To every agent that may hold such keys; those that are away hear it when they come back, for an hour. */
 	void (*revoke)(struct agents *agents, const struct revocation *revocation);
+	/** Try again what could not be said; call every second. */
+	void (*tick)(struct agents *agents);
 };
 
 #endif

@@ -54,6 +54,8 @@ static void *ticker_main(void *arg)
 		pthread_cond_timedwait(&node->wake, &node->lock, &t);
 		pthread_mutex_unlock(&node->lock);
 		ub_tick(node->ub);
+		if (node->agents != NULL)
+			node->agents->tick(node->agents);
 		pthread_mutex_lock(&node->lock);
 	}
 	pthread_mutex_unlock(&node->lock);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RPA of the BSF's own accord: Token-Push (Y.3056 10.4-4d) and Revocation-Notice to the agents of applications. */
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "bsf/glue.h"
 #include "bsf/release.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/trace.h"
@@ -13,8 +15,29 @@
 #define PUSH_TIMEOUT_MS 2000
 #define GSID_TEXT	12
 
+#define UNSAID_MAX	1024	   /* notices that wait for one agent */
+#define UNSAID_MS	3600000	   /* for this long; the keys end by themselves */
+
+/** A notice with all it says. */
+struct unsaid {
+	struct unsaid *next;
+	uint64_t since_ms;
+	int32_t kind;
+	char application[FQDN_MAX + 1]; /* "": all */
+	size_t n;
+	uint8_t digests[][Y3056_DIGEST_LEN];
+};
+
+/** What waits for one agent, oldest first. */
+struct line {
+	struct unsaid *first, *last;
+	size_t n;
+};
+
 struct rpa {
 	struct agents base;
+	pthread_mutex_t lock;
+	struct line *lines; /* as conf->nafs */
 	struct audit *audit;
 	const struct bsf_conf *conf;
 	struct metric *m_pushed, *m_push_failed, *m_revoked, *m_revoke_failed;
@@ -23,49 +46,61 @@ struct rpa {
 /** A message on its way; a talloc root, because it ends in another thread. */
 struct rpa_call {
 	struct rpa *rpa;
-	bool is_push;
+	struct unsaid *unsaid; /* what a Revocation-Notice says; NULL: it is a push */
+	size_t line;
 	char peer[FQDN_MAX + 1], corr[CORR_LEN + 1];
 };
+
+static void keep_unsaid(struct rpa *rpa, size_t line, struct unsaid *unsaid);
 
 static void on_answer(void *arg, enum gba_err err, struct msg *msg)
 {
 	struct rpa_call *call = arg;
 	struct rpa *rpa = call->rpa;
-	struct log_about about = { .iface = "RPA", .peer = bytes_of(call->peer), .clause = "Y.3056 10.4-4d" };
+	bool is_push = call->unsaid == NULL;
+	struct log_about about = { .iface = "RPA", .peer = bytes_of(call->peer),
+				   .clause = is_push ? "Y.3056 10.4-4d" : "Y.3056 9.4.1" };
 	struct dia_result result;
 
 	if (err == GBA_OK)
 		err = dia_answer_result(msg, &result);
 	if (err == GBA_OK && !dia_result_ok(&result))
-		err = GBA_E_DENIED;
-	if (call->is_push)
+		err = result.code / 1000 == 3 ? GBA_E_BUSY : GBA_E_DENIED;
+	if (is_push)
 		metric_add(err == GBA_OK ? rpa->m_pushed : rpa->m_push_failed, 1);
 	else
 		metric_add(err == GBA_OK ? rpa->m_revoked : rpa->m_revoke_failed, 1);
 	about.result = err;
 	about.corr = call->corr[0] != '\0' ? call->corr : NULL;
-	if (!call->is_push)
-		about.clause = "Y.3056 9.4.1";
-	log_event(err == GBA_OK ? LOG_L_INFO : LOG_L_WARNING, call->is_push ? "rpa.push" : "rpa.revocation", &about, "%s",
+	log_event(err == GBA_OK ? LOG_L_INFO : LOG_L_WARNING, is_push ? "rpa.push" : "rpa.revocation", &about, "%s",
 		  err == GBA_OK ? "taken" : "not taken");
+	if (!is_push && (err == GBA_OK || err == GBA_E_DENIED)) /* heard; it is not ours to say twice */
+		talloc_free(call->unsaid);
+	else if (!is_push)
+		keep_unsaid(rpa, call->line, call->unsaid);
 	talloc_free(call);
 }
 
-static void send_to(struct rpa *rpa, const struct dia_cmd *cmd, const struct dia_field *fields, const void *in,
-		    struct bytes peer, const char *corr)
+static struct rpa_call *call_new(struct rpa *rpa, struct bytes peer, const char *corr)
 {
 	struct rpa_call *call = talloc_zero(NULL, struct rpa_call);
-	struct bytes realm = peer;
-	struct msg *msg = NULL;
-	enum gba_err err;
 
 	if (call == NULL)
-		return;
+		return NULL;
 	call->rpa = rpa;
-	call->is_push = cmd == &rpa_tpr_cmd;
 	memcpy(call->peer, peer.p, peer.n < FQDN_MAX ? peer.n : FQDN_MAX);
 	if (corr != NULL)
 		snprintf(call->corr, sizeof(call->corr), "%s", corr);
+	return call;
+}
+
+/* Takes the call. */
+static void call_send(struct rpa_call *call, const struct dia_cmd *cmd, const struct dia_field *fields, const void *in)
+{
+	struct bytes peer = bytes_of(call->peer), realm = peer;
+	struct msg *msg = NULL;
+	enum gba_err err;
+
 	dia_peer_realm(peer, call, &realm);
 	err = dia_request_new(cmd, realm, peer, &msg);
 	if (err == GBA_OK)
@@ -96,6 +131,7 @@ static void rpa_push(struct agents *agents, const struct push *push)
 	struct bytes gsids[Y3056_GSID_MAX];
 	const struct release release = { .act = "rpa.push", .naf = push->peer, .btid = push->btid, .naf_id = push->naf_id,
 					 .grant = grant, .corr = push->corr };
+	struct rpa_call *call;
 	size_t i;
 
 	if (release_note(((struct rpa *)agents)->audit, &release, GBA_OK) != GBA_OK)
@@ -105,34 +141,146 @@ static void rpa_push(struct agents *agents, const struct push *push)
 		snprintf(texts[i], GSID_TEXT, "%" PRIu32, push->gsids[i]);
 		gsids[i] = bytes_of(texts[i]);
 	}
-	send_to((struct rpa *)agents, &rpa_tpr_cmd, rpa_tpr_fields, &tpr, push->peer, push->corr);
+	call = call_new((struct rpa *)agents, push->peer, push->corr);
+	if (call != NULL)
+		call_send(call, &rpa_tpr_cmd, rpa_tpr_fields, &tpr);
 }
 
-static void revoke_at(struct rpa *rpa, const struct revocation *revocation, struct bytes peer)
+/* ---- Revocation-Notice: what an agent that is away has not heard waits for it ---- */
+
+static struct unsaid *unsaid_new(const struct revocation *revocation, size_t at)
 {
-	struct bytes application = revocation->application;
-	struct rpa_rnr rnr = { .applications = { &application, application.p != NULL ? 1 : 0 }, .kind = revocation->kind };
-	size_t at;
+	size_t n = revocation->digest_n - at < Y3056_DIGESTS_MAX ? revocation->digest_n - at : Y3056_DIGESTS_MAX, i;
+	struct unsaid *unsaid = talloc_zero_size(NULL, sizeof(*unsaid) + n * Y3056_DIGEST_LEN);
 
-	for (at = 0; at < revocation->digest_n; at += Y3056_DIGESTS_MAX) {
-		size_t n = revocation->digest_n - at;
+	if (unsaid == NULL)
+		return NULL;
+	unsaid->since_ms = clock_mono_ms();
+	unsaid->kind = revocation->kind;
+	if (revocation->application.n > 0 && revocation->application.n <= FQDN_MAX)
+		memcpy(unsaid->application, revocation->application.p, revocation->application.n);
+	for (i = 0; i < n; i++)
+		memcpy(unsaid->digests[i], revocation->digests[at + i].p, Y3056_DIGEST_LEN);
+	unsaid->n = n;
+	return unsaid;
+}
 
-		rnr.digests.v = (struct bytes *)(uintptr_t)(revocation->digests + at); /* only read */
-		rnr.digests.n = n < Y3056_DIGESTS_MAX ? n : Y3056_DIGESTS_MAX;
-		send_to(rpa, &rpa_rnr_cmd, rpa_rnr_fields, &rnr, peer, NULL);
+/* The oldest make place: what they name has the least time to live. */
+static void keep_unsaid(struct rpa *rpa, size_t line, struct unsaid *unsaid)
+{
+	struct unsaid *dropped = NULL;
+	struct line *l = &rpa->lines[line];
+
+	unsaid->next = NULL;
+	pthread_mutex_lock(&rpa->lock);
+	if (l->n == UNSAID_MAX) {
+		dropped = l->first;
+		l->first = dropped->next;
+		l->n--;
 	}
+	*(l->n > 0 ? &l->last->next : &l->first) = unsaid;
+	l->last = unsaid;
+	l->n++;
+	pthread_mutex_unlock(&rpa->lock);
+	talloc_free(dropped);
+}
+
+/* Takes unsaid. */
+static void say(struct rpa *rpa, size_t line, struct unsaid *unsaid)
+{
+	const struct bsf_naf *naf = (const struct bsf_naf *)rpa->conf->nafs.v + line;
+	struct bytes application = bytes_of(unsaid->application), digests[Y3056_DIGESTS_MAX];
+	struct rpa_rnr rnr = { .digests = { digests, unsaid->n }, .applications = { &application, application.n > 0 ? 1 : 0 },
+			       .kind = unsaid->kind };
+	struct rpa_call *call = call_new(rpa, bytes_of(naf->identity), NULL);
+	size_t i;
+
+	if (call == NULL) {
+		keep_unsaid(rpa, line, unsaid);
+		return;
+	}
+	call->unsaid = unsaid;
+	call->line = line;
+	for (i = 0; i < unsaid->n; i++)
+		digests[i] = BYTES(unsaid->digests[i], Y3056_DIGEST_LEN);
+	call_send(call, &rpa_rnr_cmd, rpa_rnr_fields, &rnr);
 }
 
 static void rpa_revoke(struct agents *agents, const struct revocation *revocation)
 {
 	struct rpa *rpa = (struct rpa *)agents;
 	const struct bsf_naf *nafs = rpa->conf->nafs.v;
+	size_t i, at;
+
+	for (i = 0; i < rpa->conf->nafs.n; i++) {
+		enum dia_peer is = dia_peer_of(bytes_of(nafs[i].identity), rpa_rnr_cmd.app);
+
+		for (at = 0; is != DIA_PEER_PLAIN && at < revocation->digest_n; at += Y3056_DIGESTS_MAX) {
+			struct unsaid *unsaid = unsaid_new(revocation, at);
+
+			if (unsaid != NULL && is == DIA_PEER_ABLE)
+				say(rpa, i, unsaid);
+			else if (unsaid != NULL)
+				keep_unsaid(rpa, i, unsaid);
+		}
+	}
+}
+
+static struct unsaid *take_unsaid(struct rpa *rpa, struct line *line)
+{
+	struct unsaid *first;
+
+	pthread_mutex_lock(&rpa->lock);
+	first = line->first;
+	line->first = line->last = NULL;
+	line->n = 0;
+	pthread_mutex_unlock(&rpa->lock);
+	return first;
+}
+
+static bool has_unsaid(struct rpa *rpa, const struct line *line)
+{
+	bool has;
+
+	pthread_mutex_lock(&rpa->lock);
+	has = line->n > 0;
+	pthread_mutex_unlock(&rpa->lock);
+	return has;
+}
+
+static void rpa_tick(struct agents *agents)
+{
+	struct rpa *rpa = (struct rpa *)agents;
+	const struct bsf_naf *nafs = rpa->conf->nafs.v;
+	struct unsaid *unsaid, *next;
 	size_t i;
 
 	for (i = 0; i < rpa->conf->nafs.n; i++) {
-		if (rpa_able(agents, bytes_of(nafs[i].identity)))
-			revoke_at(rpa, revocation, bytes_of(nafs[i].identity));
+		if (!has_unsaid(rpa, &rpa->lines[i]) || !rpa_able(agents, bytes_of(nafs[i].identity)))
+			continue;
+		for (unsaid = take_unsaid(rpa, &rpa->lines[i]); unsaid != NULL; unsaid = next) {
+			next = unsaid->next;
+			if (clock_mono_ms() - unsaid->since_ms < UNSAID_MS)
+				say(rpa, i, unsaid);
+			else
+				talloc_free(unsaid);
+		}
 	}
+}
+
+static int rpa_destroy(struct rpa *rpa)
+{
+	struct unsaid *unsaid, *next;
+	size_t i;
+
+	for (i = 0; i < rpa->conf->nafs.n; i++) {
+		for (unsaid = rpa->lines[i].first; unsaid != NULL; unsaid = next) {
+			next = unsaid->next;
+			talloc_free(unsaid);
+		}
+	}
+	pthread_mutex_destroy(&rpa->lock);
+	return 0;
 }
 
 enum gba_err bsf_rpa_new(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct audit *audit, struct agents **_agents)
@@ -150,8 +298,13 @@ enum gba_err bsf_rpa_new(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struc
 		return GBA_E_NOMEM;
 	dia_app_optional(rpa_tpr_cmd.app);
 	rpa->audit = audit;
-	rpa->base = (struct agents){ rpa_able, rpa_push, rpa_revoke };
+	rpa->base = (struct agents){ rpa_able, rpa_push, rpa_revoke, rpa_tick };
+	rpa->lines = talloc_zero_array(rpa, struct line, conf->nafs.n);
+	if (rpa->lines == NULL)
+		return GBA_E_NOMEM;
+	pthread_mutex_init(&rpa->lock, NULL);
 	rpa->conf = conf;
+	talloc_set_destructor(rpa, rpa_destroy);
 	rpa->m_pushed = metric_get(pushes, push_help, METRIC_COUNTER, "result=\"taken\"");
 	rpa->m_push_failed = metric_get(pushes, push_help, METRIC_COUNTER, "result=\"lost\"");
 	rpa->m_revoked = metric_get(revocations, revocation_help, METRIC_COUNTER, "result=\"taken\"");

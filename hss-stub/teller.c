@@ -100,7 +100,8 @@ static void batch_begin(struct teller *teller, size_t i, uint64_t now_ms)
 	err = outbox_next(teller->mapping, teller, line->heard, TELLER_BATCH, &rows, &count);
 	if (err != GBA_OK) {
 		line->retry_ms = now_ms + RETRY_MS;
-		log_event_limited(60, LOG_L_ERROR, "rpb.outbox", &(struct log_about){ .iface = "RPB", .result = err }, "cannot read");
+		log_event_limited(60, LOG_L_ERROR, "rpb.outbox", &(struct log_about){ .iface = "RPB", .result = err },
+				  "cannot read");
 		return;
 	}
 	line->look = count == TELLER_BATCH;

@@ -163,20 +163,23 @@ class Realm:
 
     # ---- processes
     def start_hss(self, peers=None, **conf):
-        guard = self.guard_conf("hss", peers or [(BSF_DIAMETER, ["zh"])], realms=[IMPI_REALM])
-        daemon = self.daemon_conf("hss", HSS, OPERATOR, [("dict_gba", ""), ("gba_guard", guard), ("hss_stub", self.hss_conf(**conf))],
+        guard = self.guard_conf("hss", peers or [(BSF_DIAMETER, ["zh", "rpb"])], realms=[IMPI_REALM])
+        daemon = self.daemon_conf("hss", HSS, OPERATOR,
+                                  [("dict_gba", ""), ("dict_y3056", ""), ("gba_guard", guard), ("hss_stub", self.hss_conf(**conf))],
                                   [(BSF_DIAMETER, None)])
         return self.start_daemon("hss", daemon, 5868 if self.tls else 3868)
 
     def start_bsf(self, peers=None, **conf):
-        guard = self.guard_conf("bsf", peers or [(HSS, ["zh"]), (AGENT, ["zn"])])
-        daemon = self.daemon_conf("bsf", BSF_DIAMETER, OPERATOR, [("dict_gba", ""), ("gba_guard", guard), ("bsf", self.bsf_conf(**conf))],
+        guard = self.guard_conf("bsf", peers or [(HSS, ["zh", "rpb"]), (AGENT, ["zn", "rpa"])])
+        daemon = self.daemon_conf("bsf", BSF_DIAMETER, OPERATOR,
+                                  [("dict_gba", ""), ("dict_y3056", ""), ("gba_guard", guard), ("bsf", self.bsf_conf(**conf))],
                                   [(HSS, self.address("hss")), (AGENT, None)])
         return self.start_daemon("bsf", daemon, 80)
 
     def start_agent(self, **conf):
-        guard = self.guard_conf("agent", [(BSF_DIAMETER, ["zn"])])
-        daemon = self.daemon_conf("agent", AGENT, ASP, [("dict_gba", ""), ("gba_guard", guard), ("naf", self.agent_conf(**conf))],
+        guard = self.guard_conf("agent", [(BSF_DIAMETER, ["zn", "rpa"])])
+        daemon = self.daemon_conf("agent", AGENT, ASP,
+                                  [("dict_gba", ""), ("dict_y3056", ""), ("gba_guard", guard), ("naf", self.agent_conf(**conf))],
                                   [(BSF_DIAMETER, self.address("bsf"))])
         return self.start_daemon("agent", daemon, 5868 if self.tls else 3868)
 

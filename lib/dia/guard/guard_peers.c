@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connected peers: what each may ask (guard.conf), what it has sent, and whether its queue is too long. */
+#include <ctype.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -40,6 +41,23 @@ static const struct {
 	uint32_t number;
 } names[] = { { "Zh", 16777221 }, { "Zn", 16777220 }, { "Zpn", 16777268 }, { "MAR", 303 }, { "BIR", 310 }, { "GPR", 312 } };
 
+/* "RPA": Y3056-RPA under whatever number dict_y3056 was told; that dictionary is loaded before the guard. */
+static bool number_in_dictionary(const char *text, uint32_t *_number)
+{
+	struct dict_application_data data;
+	struct dict_object *found = NULL;
+	char name[32] = "Y3056-";
+	size_t i, n = strlen(name);
+
+	for (i = 0; text[i] != '\0' && n + 1 < sizeof(name); i++)
+		name[n++] = (char)toupper((unsigned char)text[i]);
+	if (fd_dict_search(fd_g_config->cnf_dict, DICT_APPLICATION, APPLICATION_BY_NAME, name, &found, ENOENT) != 0 ||
+	    fd_dict_getval(found, &data) != 0)
+		return false;
+	*_number = data.application_id;
+	return true;
+}
+
 static bool number_of(const char *text, uint32_t *_number)
 {
 	unsigned long value;
@@ -52,6 +70,8 @@ static bool number_of(const char *text, uint32_t *_number)
 			return true;
 		}
 	}
+	if (number_in_dictionary(text, _number))
+		return true;
 	value = strtoul(text, &end, 10);
 	*_number = (uint32_t)value;
 	return end != text && *end == '\0' && value <= UINT32_MAX;
