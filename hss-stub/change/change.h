@@ -88,6 +88,9 @@ struct sub_store *changes_subscribers(struct changes *changes);
 /** Changes when another handle has committed. */
 int64_t changes_version(struct changes *changes);
 
+/** Seal again what an older key-encryption key sealed, after a rotation; once more while _left rows changed meanwhile. */
+enum gba_err change_reseal(struct changes *changes, uint64_t *_sealed, uint64_t *_left);
+
 /* ---- for people */
 
 /** Give a subscriber what it takes to leave some day; drawn when absent. For its USIM, too: that is the caller's business.

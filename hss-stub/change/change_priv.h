@@ -9,7 +9,8 @@
 enum change_sql {
 	CHANGE_SQL_ADD, CHANGE_SQL_SET, CHANGE_SQL_GET, CHANGE_SQL_LIST, CHANGE_SQL_LIST_STATE, CHANGE_SQL_OF_NEW,
 	CHANGE_SQL_OF_OLD, CHANGE_SQL_KEY_GET, CHANGE_SQL_KEY_SET, CHANGE_SQL_CERT_SET, CHANGE_SQL_COUNT_UP, CHANGE_SQL_KEY_DROP,
-	CHANGE_SQL_KYC, CHANGE_SQL_OUTBOX, CHANGE_SQL_NOTICE, CHANGE_SQL_ASPS, CHANGE_SQL_COUNT
+	CHANGE_SQL_KYC, CHANGE_SQL_OUTBOX, CHANGE_SQL_NOTICE, CHANGE_SQL_ASPS, CHANGE_SQL_KEYS,
+	CHANGE_SQL_RESEAL, CHANGE_SQL_COUNT
 };
 
 struct changes {
@@ -28,6 +29,9 @@ enum gba_err change_store_add(struct changes *changes, const struct change *chan
 enum gba_err change_store_of_new(struct changes *changes, TALLOC_CTX *mem_ctx, struct bytes new_impi, struct change **_change);
 enum gba_err change_store_of_old(struct changes *changes, TALLOC_CTX *mem_ctx, struct bytes impi, struct change **_change);
 
+/** What a sealed transfer key is bound to. @param out  CHANGE_ABOUT_MAX octets */
+#define CHANGE_ABOUT_MAX (IMPI_MAX + 32)
+void change_key_about(const struct subscriber *sub, char *out);
 /** The subscriber's transfer key and counter. @retval GBA_E_UNSUPPORTED  it has none */
 enum gba_err change_key_get(struct changes *changes, const struct subscriber *sub, uint8_t transfer_key[TRANSFER_KEY_LEN]);
 enum gba_err change_key_set(struct changes *changes, const struct subscriber *sub, const uint8_t transfer_key[TRANSFER_KEY_LEN]);

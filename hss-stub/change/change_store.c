@@ -46,6 +46,9 @@ static const char *const sql_text[] = {
 			      " tries) VALUES (1, ?1, ?1, ?2, ?3, ?4, 'device', 0, ?5, 0)",
 	[CHANGE_SQL_ASPS] = "SELECT DISTINCT a.asp, p.pseudonym FROM permission p JOIN application a ON a.id = p.application"
 			    " WHERE p.impi = ?1",
+	[CHANGE_SQL_KEYS] = "SELECT c.id, s.impi, c.sealed FROM change_device c JOIN subscriber s ON s.id = c.id"
+			    " WHERE c.id > ?1 AND c.sealed IS NOT NULL ORDER BY c.id LIMIT ?2",
+	[CHANGE_SQL_RESEAL] = "UPDATE change_device SET sealed = ?2 WHERE id = ?1 AND sealed = ?3",
 };
 _Static_assert(sizeof(sql_text) / sizeof(sql_text[0]) == CHANGE_SQL_COUNT, "one text per statement");
 _Static_assert(CHANGE_CANCELLING == 5 && CHANGE_HELD == 8, "numbers in CHANGE_SQL_OF_NEW and _OLD");
@@ -230,20 +233,20 @@ enum gba_err change_list(struct changes *changes, TALLOC_CTX *mem_ctx, int state
 }
 
 /* A transfer key sealed for one subscriber does not open for another. */
-static struct bytes about_key(const struct subscriber *sub, char *out, size_t cap)
+void change_key_about(const struct subscriber *sub, char *out)
 {
-	snprintf(out, cap, "transfer-key %.*s", BYTES_FMT(sub->impi));
-	return bytes_of(out);
+	snprintf(out, CHANGE_ABOUT_MAX, "transfer-key %.*s", BYTES_FMT(sub->impi));
 }
 
 enum gba_err change_key_get(struct changes *changes, const struct subscriber *sub, uint8_t transfer_key[TRANSFER_KEY_LEN])
 {
 	struct db_stmt *stmt = changes->stmt[CHANGE_SQL_KEY_GET];
-	char about[IMPI_MAX + 32];
+	char about[CHANGE_ABOUT_MAX];
 	struct bytes sealed;
 	enum gba_err err;
 	bool row = false;
 
+	change_key_about(sub, about);
 	db_bind_int(stmt, 1, sub->id);
 	err = db_step(stmt, &row);
 	sealed = err == GBA_OK && row ? db_col_blob(stmt, 0) : BYTES_NONE;
@@ -251,7 +254,7 @@ enum gba_err change_key_get(struct changes *changes, const struct subscriber *su
 		err = GBA_E_UNSUPPORTED;
 	if (err == GBA_OK)
 		err = sealed.n == TRANSFER_KEY_LEN + SEAL_OVERHEAD
-			      ? unseal(changes->kek, about_key(sub, about, sizeof(about)), sealed, transfer_key)
+			      ? unseal(changes->kek, bytes_of(about), sealed, transfer_key)
 			      : GBA_E_CORRUPT;
 	db_reset(stmt);
 	return err;
@@ -261,10 +264,11 @@ enum gba_err change_key_set(struct changes *changes, const struct subscriber *su
 {
 	struct db_stmt *stmt = changes->stmt[CHANGE_SQL_KEY_SET];
 	uint8_t sealed[TRANSFER_KEY_LEN + SEAL_OVERHEAD];
-	char about[IMPI_MAX + 32];
+	char about[CHANGE_ABOUT_MAX];
 	enum gba_err err;
 
-	err = seal(changes->kek, about_key(sub, about, sizeof(about)), BYTES(transfer_key, TRANSFER_KEY_LEN), sealed);
+	change_key_about(sub, about);
+	err = seal(changes->kek, bytes_of(about), BYTES(transfer_key, TRANSFER_KEY_LEN), sealed);
 	if (err != GBA_OK)
 		return err;
 	db_bind_int(stmt, 1, sub->id);

@@ -4,6 +4,7 @@
 
 #include "cli/progress.h"
 #include "hss-stub/hss.h"
+#include "hss-stub/change/change.h"
 #include "hss-stub/mapping/mapping.h"
 #include "hss-stub/sub_store.h"
 #include "store/db.h"
@@ -34,6 +35,7 @@ struct resealing {
 	struct ctl *ctl;
 	struct sub_store *store;
 	struct mapping *mapping;
+	struct changes *changes;
 	struct kek *kek;
 	struct progress progress;
 	uint64_t seen, sealed, left; /* rows; left: changed by others meanwhile */
@@ -110,6 +112,12 @@ static enum gba_err reseal_records(struct resealing *r)
 
 	r->sealed += sealed;
 	r->left += left;
+	if (err == GBA_OK)
+		err = change_reseal(r->changes, &sealed, &left);
+	if (err == GBA_OK) {
+		r->sealed += sealed;
+		r->left += left;
+	}
 	return ctl_fail_err(r->ctl, err, "records");
 }
 
@@ -155,6 +163,8 @@ static enum gba_err reseal_and_retire(struct resealing *r)
 	err = hss_kek_open(r->ctl->cli.ctx, r->store, r->ctl->kek, &r->kek, &error); /* as the file is now */
 	if (err == GBA_OK)
 		err = mapping_open(r->ctl->cli.ctx, r->ctl->db, r->kek, &r->mapping, &error);
+	if (err == GBA_OK)
+		err = changes_open(r->ctl->cli.ctx, r->ctl->db, r->kek, NULL, &r->changes, &error);
 	if (err != GBA_OK)
 		return why_fail(&r->ctl->cli.why, err, "%s", error);
 	err = reseal_all(r);
