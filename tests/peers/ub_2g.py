@@ -5,7 +5,8 @@ import base64
 import hashlib
 import hmac
 
-from .milenage import Milenage, xor
+from .aes import xor
+from .aka import Milenage
 from .ub import Ub, authorization, params
 
 

@@ -373,6 +373,17 @@ START_TEST(long_values_are_cut_and_cannot_break_out)
 }
 END_TEST
 
+/* libgcrypt would end the process: y below 2^192, with either sign of x. */
+START_TEST(public_keys_that_are_none_are_refused)
+{
+	uint8_t public[SIGN_PUBLIC_LEN] = { 0xd7, 0x5a }, signature[SIGN_LEN] = { 1 };
+
+	ck_assert_err(sign_verify(public, bytes_of("x"), signature), GBA_E_CORRUPT);
+	public[SIGN_PUBLIC_LEN - 1] = 0x80;
+	ck_assert_err(sign_verify(public, bytes_of("x"), signature), GBA_E_CORRUPT);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("audit");
@@ -391,6 +402,7 @@ int main(void)
 	tcase_add_test(tc, writers_of_two_processes_make_one_chain);
 	tcase_add_test(tc, full_disk_is_said_and_nothing_is_torn);
 	tcase_add_test(tc, long_values_are_cut_and_cannot_break_out);
+	tcase_add_test(tc, public_keys_that_are_none_are_refused);
 	suite_add_tcase(suite, tc);
 	return fixture_run(suite);
 }

@@ -40,12 +40,16 @@ class Tree:
     def extension(self, name):
         if self.build:
             found = [path for depth in ("*", "*/*", "*/*/*")
-                     for path in glob.glob(os.path.join(self.build, depth, ".libs", name + ".fdx"))]
+                     for path in glob.glob(os.path.join(self.build, depth, ".libs", name + ".fdx")) if self._is_ours(path)]
             if not found:
                 raise FileNotFoundError("%s.fdx is not built in %s" % (name, self.build))
             return max(found, key=os.path.getmtime)  # an older build may have had it elsewhere
         prefix = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
         return os.path.join(prefix, "lib", "gba-suite", name + ".fdx")
+
+    def _is_ours(self, path):
+        """Not of another build that lies in this one, as the sanitizers' do."""
+        return os.path.isdir(os.path.join(self.top, os.path.relpath(path, self.build).split(os.sep)[0]))
 
     def program(self, name):
         places = {"gba-ctl": "tools/gba-ctl", "gba-ue": "ue", "gba-naf-proxy": "naf-adapter/proxy", "gba-bsf": "bsf", "gba-hss": "hss-stub",
