@@ -60,10 +60,7 @@ struct ctx_lmdb {
 	struct put_job *queue, **queue_end;
 	size_t queued;
 	bool committing; /* some thread has a batch in hand */
-	struct {
-		uint64_t since_us, jobs;
-		bool high;
-	} load; /* see load_note() */
+	uint64_t committed_us; /* when the last one was done */
 	bool stopping;
 	atomic_bool broken;	 /* a sync failed: what was acknowledged since is in doubt, so nothing more is */
 	atomic_bool full;	 /* the last put found no space */

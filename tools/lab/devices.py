@@ -38,24 +38,24 @@ class Device:
         return GUSS % {"impi": self.impi, "uicc": "GBA_U" if self.gba_u else "GBA", "gsid": GSID, "uid": "sip:%s@example.com" % self.name,
                        "life": "<lifeTime>%d</lifeTime>" % self.life_time if self.life_time else ""}
 
-    def provision(self):
-        """Enter the subscriber into the authorization element."""
+    def provision(self, guss=True):
+        """Enter the subscriber into the authorization element, with settings of its own or without."""
         os.makedirs(self.state, mode=0o700, exist_ok=True)
         k, opc = self._secret_file("k", self.k), self._secret_file("opc", self.opc)
-        guss = self._secret_file("guss.xml", self.guss())
+        settings = ["--guss", self._secret_file("guss.xml", self.guss())] if guss else []
         self.realm.ctl("subscriber", "add", self.impi, "--imsi", self.imsi, "--k-file", k, "--opc-file", opc, "--algorithm",
-                       self.algorithm, "--res-len", str(self.res_len), "--guss", guss)
+                       self.algorithm, "--res-len", str(self.res_len), *settings)
         for path in (k, opc):
             os.unlink(path)
 
-    def personalise(self):
+    def personalise(self, *profile):
         """Make the USIM and the operator's profile in the device."""
         os.makedirs(self.state, mode=0o700, exist_ok=True)
         options = ["--imsi", self.imsi, "--impi", self.impi, "--key-file", "-", "--algorithm", self.algorithm, "--res-len", str(self.res_len)]
         options += ["--gba-u"] if self.gba_u else []
         options += ["--sqn", self.usim_sqn] if self.usim_sqn else []
         self.must("usim", "create", *options, stdin="k=%s\nopc=%s\n" % (self.k, self.opc))
-        self.must("profile", "add", "operator", "--bsf", BSF, "--connect", self.realm.address("bsf") + ":80")
+        self.must("profile", "add", "operator", "--bsf", BSF, "--connect", self.realm.address("bsf") + ":80", *profile)
 
     def ue(self, *args, stdin=None, timeout=60):
         """Run gba-ue on this device; returns (exit status, parsed JSON or None, text of standard error)."""

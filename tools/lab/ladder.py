@@ -5,11 +5,15 @@ import json
 import os
 import sys
 
-COLUMNS = ["ue", "bsf", "hss-stub", "naf-agent", "naf-proxy", "application"]
+COLUMNS = ["ue", "bsf", "hss-stub", "naf-agent", "naf-proxy", "application"]  # always there
+PEOPLE = ["user", "operator", "asp"]  # before them where a step has them; other nodes, of a second operator, behind
 ROLES = {"ue": "client and connection element", "bsf": "authentication element", "hss-stub": "authorization element",
-         "naf-agent": "application element: keys", "naf-proxy": "application element: Ua", "application": "the ASP's application"}
-IFACE_COLOUR = {"Ub": "34", "Zh": "35", "Zn": "33", "Ua": "32", "local": "36", "HTTP": "36", "USIM": "37"}
-IFACE_FILL = {"Ub": "#1d4ed8", "Zh": "#7e22ce", "Zn": "#b45309", "Ua": "#15803d", "local": "#0e7490", "HTTP": "#0e7490",
+         "naf-agent": "application element: keys", "naf-proxy": "application element: Ua", "application": "the ASP's application",
+         "user": "owner of the device", "operator": "its people", "asp": "application service provider",
+         "bsf-old": "authentication element, old", "hss-old": "authorization element, old",
+         "bsf-new": "authentication element, new", "hss-new": "authorization element, new"}
+IFACE_COLOUR = {"REST": "31", "RPA": "33", "RPB": "35", "OPC": "31", "Ub": "34", "Zh": "35", "Zn": "33", "Ua": "32", "local": "36", "HTTP": "36", "USIM": "37"}
+IFACE_FILL = {"REST": "#b91c1c", "RPA": "#b45309", "RPB": "#7e22ce", "OPC": "#b91c1c", "Ub": "#1d4ed8", "Zh": "#7e22ce", "Zn": "#b45309", "Ua": "#15803d", "local": "#0e7490", "HTTP": "#0e7490",
               "USIM": "#374151"}
 
 
@@ -32,6 +36,14 @@ class TraceReader:
         return [json.loads(line) for line in lines if line.strip()]
 
 
+def columns_of(steps, columns, few=False):
+    """Who stands in the ladder of these steps; few: only those who take part."""
+    seen = [name for step in steps for name in (step.get("from"), step.get("to")) if name]
+    people = [name for name in PEOPLE if name in seen and name not in columns]
+    return (people + [name for name in columns if not few or name in seen]
+            + sorted({name for name in seen if few and name not in people and name not in columns}))
+
+
 def in_order(steps):
     return sorted(steps, key=lambda step: step["at"])
 
@@ -41,31 +53,36 @@ class TerminalLadder:
 
     def __init__(self, out=sys.stdout, width=13):
         self.out, self.width = out, width
+        self.columns = COLUMNS
         self.colour = out.isatty() and "NO_COLOR" not in os.environ
 
     def _paint(self, text, code):
         return "\033[%sm%s\033[0m" % (code, text) if self.colour else text
 
-    def header(self):
-        names = "".join(name.center(self.width) for name in COLUMNS)
+    def header(self, columns=COLUMNS):
+        self.columns = columns
+        names = "".join(name.center(self.width) for name in columns)
         self.out.write(self._paint(names.rstrip(), "1") + "\n")
 
     def _rails(self):
-        row = list(" " * (self.width * len(COLUMNS)))
-        for i in range(len(COLUMNS)):
+        row = list(" " * (self.width * len(self.columns)))
+        for i in range(len(self.columns)):
             row[i * self.width + self.width // 2] = "|"
         return row
+
+    def _at(self, name):
+        return self.columns.index(name) * self.width + self.width // 2
 
     def step(self, step):
         row = self._rails()
         source, target = step.get("from"), step.get("to")
-        if source in COLUMNS and target in COLUMNS and source != target:
-            a, b = (COLUMNS.index(n) * self.width + self.width // 2 for n in (source, target))
+        if source in self.columns and target in self.columns and source != target:
+            a, b = self._at(source), self._at(target)
             for x in range(min(a, b) + 1, max(a, b)):
                 row[x] = "-" if row[x] == " " else "+"
             row[b + (-1 if b > a else 1)] = ">" if b > a else "<"
-        elif source in COLUMNS:
-            row[COLUMNS.index(source) * self.width + self.width // 2] = "*"
+        elif source in self.columns:
+            row[self._at(source)] = "*"
         iface = step.get("iface", "")
         text = "%-5s %-34s %s" % (iface, step.get("message", ""), step.get("clause", ""))
         self.out.write("".join(row) + self._paint(text.rstrip(), IFACE_COLOUR.get(iface, "0")) + "\n")
@@ -75,16 +92,16 @@ class TerminalLadder:
         self.out.flush()
 
 
-def _svg(steps):
+def _svg(steps, columns):
     gap, left, top, row = 190, 110, 64, 40
-    width, height = left * 2 + gap * (len(COLUMNS) - 1), top + row * (len(steps) + 1)
-    x_of = {name: left + gap * i for i, name in enumerate(COLUMNS)}
+    width, height = left * 2 + gap * (len(columns) - 1), top + row * (len(steps) + 1)
+    x_of = {name: left + gap * i for i, name in enumerate(columns)}
     out = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" font-family="sans-serif" font-size="12">'
            % (width, height)]
     for name, x in x_of.items():
         out.append('<text x="%d" y="22" text-anchor="middle" font-weight="bold" font-size="14">%s</text>' % (x, name))
         out.append('<text x="%d" y="38" text-anchor="middle" fill="#6b7280" font-size="10">%s</text>'
-                   % (x, html.escape(ROLES[name])))
+                   % (x, html.escape(ROLES.get(name, ""))))
         out.append('<line x1="%d" y1="46" x2="%d" y2="%d" stroke="#d1d5db"/>' % (x, x, height - 8))
     for i, step in enumerate(steps):
         out.append(_svg_step(step, x_of, top + row * i + 20))
@@ -110,11 +127,11 @@ def _svg_step(step, x_of, y):
 
 
 def write_html(path, chapters, title):
-    """chapters: list of (heading, outcome, steps)."""
+    """chapters: list of (heading, outcome, steps, columns)."""
     body = []
-    for heading, outcome, steps in chapters:
+    for heading, outcome, steps, columns in chapters:
         body.append("<section><h2>%s</h2><p>%s</p>%s</section>" % (html.escape(heading), html.escape(outcome),
-                                                                 _svg(in_order(steps)) if steps else ""))
+                                                                 _svg(in_order(steps), columns) if steps else ""))
     page = ("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>%s</title><style>"
             "body{font-family:sans-serif;margin:2rem auto;max-width:1180px;color:#111827}h1{font-size:1.4rem}"
             "h2{font-size:1.05rem;margin:2rem 0 .2rem}p{margin:.2rem 0 .6rem;color:#374151}svg{width:100%%;height:auto;"

@@ -85,6 +85,7 @@ class Realm:
         self.authority = Authority(os.path.join(self.folder, "certs"))
         self.nodes = {}
         self.extra_env = {}
+        self.site_gsids = [GSID]  # whose user settings the proxy asks for
 
     def __enter__(self):
         return self
@@ -158,8 +159,8 @@ class Realm:
 
     def proxy_conf(self, extra=""):
         cert, key = self.authority.issue(NAF)
-        site = ('{ fqdn = %%s; upstream = %s; http-digest = true; certificate = %s; private-key = %s; gsids = [ "%d" ]; }'
-                % (q(self.address("application") + ":8080"), q(cert), q(key), GSID))
+        site = ('{ fqdn = %%s; upstream = %s; http-digest = true; certificate = %s; private-key = %s; gsids = [ %s ]; }'
+                % (q(self.address("application") + ":8080"), q(cert), q(key), ", ".join(q(gsid) for gsid in self.site_gsids)))
         return self._write("proxy.conf", self.common("proxy") + 'listeners = ( { address = %s; tls = true; default-site = %s; },\n'
                            '  { address = %s; tls = false; } );\nsites = ( %s,\n  %s );\nagent-socket = %s;\nmetrics = %s;\n%s'
                            % (q(self.address("proxy") + ":443"), q(NAF), q(self.address("proxy") + ":80"), site % q(NAF),

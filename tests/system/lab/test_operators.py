@@ -13,7 +13,8 @@ def test_two_operators(tmp_path):
                           capture_output=True, text=True, timeout=300)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0 and rows[-1]["good"], done.stdout + done.stderr
-    clauses = [clause.split("10.6.1-")[1] for row in rows[:-1] for clause in row["clauses"]]
+    clauses = [clause.split("10.6.1-")[1] for row in rows[:-1] for clause in row["clauses"]
+               if "10.6.1-" in clause]
     firsts = [clauses.index(step) for step in "123456"]
     assert firsts == sorted(firsts), clauses
     page = (tmp_path / "s" / "ladder.html").read_text(encoding="utf-8")

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scenarios on running realms: what was done, what was seen, whether it is as it should be, and the ladder of it."""
+import json
+import time
+
+from . import ladder
+
+
+class Scenarios:
+    """Runs scenarios one after the other and keeps what each one showed."""
+
+    title = "A laboratory"
+    columns = ladder.COLUMNS  # of every ladder
+    few = False # True: only those who take part
+    patience = 0.05  # [s] for arrows that are written after the answer has left
+
+    def __init__(self, options, traces):
+        """traces: [(file of trace lines, {name in it: name in the ladder})]"""
+        self.options = options
+        self.readers = [(ladder.TraceReader(path), names) for path, names in traces]
+        self.terminal = ladder.TerminalLadder()
+        self.chapters, self.results = [], []
+
+    def say(self, text):
+        if not self.options.json:
+            print(text, flush=True)
+
+    def steps(self):
+        """Those that are new."""
+        found = [dict(step, **{"from": names.get(step.get("from"), step.get("from")), "to": names.get(step.get("to"), step.get("to"))})
+                 for reader, names in self.readers for step in reader.read()]
+        return ladder.in_order(found)
+
+    def scenario(self, title, action, expect=None):
+        """Run action(); it returns what was seen, which must satisfy expect(seen). What goes wrong raises."""
+        started = time.monotonic()
+        try:
+            seen, good = action(), None
+        except (RuntimeError, OSError, TimeoutError) as error:
+            seen, good = str(error), False
+        if good is None:
+            good = expect is None or bool(expect(seen))
+        self._finish(title, seen, good, time.monotonic() - started)
+        return good
+
+    def _finish(self, title, seen, good, seconds):
+        time.sleep(self.patience)
+        steps = self.steps()
+        self.chapters.append((title, ("as it should: " if good else "NOT as it should: ") + str(seen), steps,
+                              ladder.columns_of(steps, self.columns, self.few)))
+        self.results.append({"scenario": title, "good": good, "seen": seen, "seconds": round(seconds, 3),
+                             "clauses": [step["clause"] for step in steps if step.get("clause")]})
+        if self.options.json:
+            print(json.dumps(self.results[-1]), flush=True)
+            return
+        self.terminal.title(title)
+        if not self.options.quiet:
+            self.terminal.header(self.chapters[-1][3])
+            for step in steps:
+                self.terminal.step(step)
+        print("  %s  %s  (%.0f ms)" % ("ok " if good else "BAD", seen, seconds * 1000), flush=True)
+
+    def good(self):
+        return all(result["good"] for result in self.results)
