@@ -258,6 +258,15 @@ static void stop_workers(struct proxy_http *part)
 	pthread_cond_destroy(&part->work);
 }
 
+static void on_refused(void *arg, const char *source, unsigned int status, const char *reason)
+{
+	struct log_about about = { .iface = "local", .peer = source != NULL ? bytes_of(source) : BYTES_NONE,
+				   .clause = "RFC 9112", .result = status == 503 ? GBA_E_BUSY : GBA_E_SYNTAX };
+
+	(void)arg;
+	log_event_limited(1, LOG_L_WARNING, "ue.refused", &about, "%u: %s", status, reason);
+}
+
 static enum gba_err start_workers(struct proxy_http *part)
 {
 	unsigned int want = part->conf->max_connections < WORKERS_MAX ? part->conf->max_connections : WORKERS_MAX;
@@ -288,6 +297,7 @@ enum gba_err proxy_http_start(TALLOC_CTX *mem_ctx, const struct proxy_conf *conf
 	http.max_connections = conf->max_connections;
 	http.max_per_source = conf->max_connections;
 	http.max_body = PROXY_BODY_MAX;
+	http.refused = on_refused;
 	err = start_workers(part);
 	if (err == GBA_OK)
 		err = http_server_start(part, &http, on_request, part, &part->server, &error);

@@ -198,6 +198,14 @@ def test_http_mode_says_what_is_wrong(device, bsf):
             assert error.value.code == want
 
 
+def test_no_http_is_refused_and_logged(device):
+    with Proxy(device, "--to", "http://%s/" % NAF) as proxy:
+        with proxy.connect() as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+            assert received(connection).startswith(b"HTTP/1.1 400 ")
+    assert proxy.log.count("ue.refused") == 1
+
+
 def test_many_at_once_share_one_bootstrapping(device, bsf):
     with FakeNaf(NAF, bsf) as naf, Proxy(device, "--to", "http://%s/" % NAF, "--connect", naf.address) as proxy:
         results = []
