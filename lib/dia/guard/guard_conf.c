@@ -46,8 +46,8 @@ const struct conf_item guard_conf_items[] = {
 	CONF_U32("busy-peer", 2000, 1, 1000000, "messages", struct guard_conf, busy_peer,
 		 "Messages of one peer waiting to be read from which on its requests get DIAMETER_TOO_BUSY"),
 	CONF_U32("slow-timeout", 500, 100, 60000, "ms", struct guard_conf, slow_timeout,
-		 "A peer that takes its answers so slowly that the queue of its connection is full for so long is hung up on: it holds "
-		 "up all others"),
+		 "A peer that does not take its answers is hung up on after its connection's queue was full for so long: "
+		 "others wait behind it"),
 	CONF_U32("disconnect-timeout", 1500, 100, 60000, "ms", struct guard_conf, disconnect_timeout,
 		 "At the end: connections of peers that have not answered Disconnect-Peer-Request by then are closed"),
 	CONF_U32("end-limit", 4500, 500, 120000, "ms", struct guard_conf, end_limit,

@@ -148,7 +148,8 @@ static void name_metrics(struct guard_peer *peer)
 	peer->answers_out = counter(peer, sent, sent_help, "answer");
 	peer->refused = counter(peer, "gba_diameter_refused_total", "Requests of a peer refused before any role saw them", NULL);
 	peer->bad_answers = counter(peer, "gba_diameter_unusable_answers_total", "Answers of a peer that could not be used", NULL);
-	peer->slow = counter(peer, "gba_diameter_slow_closed_total", "Connections closed because a peer did not take its answers", NULL);
+	peer->slow = counter(peer, "gba_diameter_slow_closed_total", "Connections of a peer closed as it did not take its answers",
+			     NULL);
 	peer->psm = gauge(peer, "gba_diameter_peer_queue_messages", "Messages of a peer waiting to be read");
 	peer->to_send = gauge(peer, "gba_diameter_peer_unsent_messages", "Messages waiting to be sent to a peer");
 	peer->awaited = gauge(peer, "gba_diameter_peer_awaited_answers", "Requests sent to a peer and not answered");
