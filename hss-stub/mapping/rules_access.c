@@ -217,10 +217,16 @@ static enum gba_err delegation_new(struct mapping *m, struct mapping_call *call,
 
 BEFORE(delegation_before)
 {
-	enum gba_err err;
+	enum gba_err err = GBA_OK;
 
 	if (now == NULL)
 		return GBA_OK;
+	if (old != NULL) /* whom it is lent to sees it and may end it, but its terms are the lender's */
+		err = record_visible(m, call, KIND_PERMISSION, old->v[DELEGATION_PERMISSION].n);
+	if (err == GBA_E_NOT_FOUND)
+		return mapping_refuse(call, GBA_E_DENIED, NULL, "only who lends it may change it");
+	if (err != GBA_OK)
+		return err;
 	err = validity_check(call, now->v[DELEGATION_FROM].n, now->v[DELEGATION_UNTIL].n, old);
 	return err == GBA_OK && old == NULL ? delegation_new(m, call, now) : err;
 }
@@ -243,6 +249,7 @@ AFTER(delegation_after)
 VERB(delegation_end)
 {
 	struct record *now = record_copy(call->mem_ctx, old);
+	enum gba_err err;
 
 	(void)arguments;
 	if (now == NULL)
@@ -250,5 +257,6 @@ VERB(delegation_end)
 	if (old->v[DELEGATION_STATE].n == DELEGATION_ENDED)
 		return mapping_refuse(call, GBA_E_STATE, NULL, "ended already");
 	now->v[DELEGATION_STATE].n = DELEGATION_ENDED;
-	return record_set_by_rules(m, call, old, now, "end");
+	err = record_update(m, call, old, now, "end");
+	return err == GBA_OK ? delegation_after(m, call, old, now) : err;
 }

@@ -2,6 +2,7 @@
 /* ASPs and their applications (Y.3056 10.2), credentials, the realm's profile. */
 #include <ctype.h>
 
+#include "core/ident.h"
 #include "crypto/hash.h"
 #include "hss-stub/mapping/idrule.h"
 #include "hss-stub/mapping/mapping_priv.h"
@@ -139,6 +140,29 @@ static enum gba_err naf_fqdn_free(struct mapping *m, struct mapping_call *call, 
 	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
 }
 
+/* Names of the realm's own nodes are no application's; those of the alias domain are made, not taken. */
+static enum gba_err naf_fqdn_allowed(struct mapping *m, struct mapping_call *call, const struct record *now)
+{
+	struct bytes fqdn = now->v[APPLICATION_NAF_FQDN].t, identity = now->v[APPLICATION_IDENTITY].t;
+	bool row = false, own = false, taken = false;
+	struct db_stmt *stmt = NULL;
+	enum gba_err err;
+
+	err = mapping_stmt(m, "SELECT bsf_identity, hss_identity, alias_domain FROM realm ORDER BY id LIMIT 1", &stmt);
+	if (err != GBA_OK)
+		return err;
+	err = db_step(stmt, &row);
+	if (err == GBA_OK && row) {
+		own = bytes_eq_nocase(fqdn, db_col_text(stmt, 0)) || bytes_eq_nocase(fqdn, db_col_text(stmt, 1));
+		taken = now->v[APPLICATION_TYPE].n == APPLICATION_FQDN && fqdn_within(identity, db_col_text(stmt, 2));
+	}
+	db_reset(stmt);
+	if (err == GBA_OK && (own || taken))
+		return mapping_refuse(call, GBA_E_DENIED, "naf_fqdn", "%s",
+				      own ? "is a node of the realm" : "is in the realm's domain of aliases");
+	return err;
+}
+
 static enum gba_err asp_active(struct mapping *m, struct mapping_call *call, int64_t asp)
 {
 	struct db_stmt *stmt = NULL;
@@ -171,6 +195,8 @@ BEFORE(application_before)
 				     now->v[APPLICATION_IDENTITY].t);
 	if (err == GBA_OK)
 		err = naf_fqdn_settle(m, call, now);
+	if (err == GBA_OK)
+		err = naf_fqdn_allowed(m, call, now);
 	if (err == GBA_OK)
 		err = naf_fqdn_free(m, call, now);
 	return err == GBA_OK ? gsid_settle(m, now) : err;

@@ -289,6 +289,44 @@ static enum gba_err identities_write(struct mapping *m, struct mapping_call *cal
 	return err;
 }
 
+/* One row with `registered_only`; without a profile of the realm it is as if set. */
+static enum gba_err registered_only(struct mapping *m, bool *_only)
+{
+	struct db_stmt *stmt = NULL;
+	int64_t only = 1;
+	enum gba_err err;
+
+	err = mapping_stmt(m, "SELECT registered_only FROM realm ORDER BY id LIMIT 1", &stmt);
+	if (err == GBA_OK)
+		err = mapping_int(stmt, &only);
+	*_only = only != 0;
+	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
+}
+
+/* What a user was allowed with a device does not pass to the next one who has it. */
+static enum gba_err permissions_remove(struct mapping *m, struct mapping_call *call, struct bytes impi)
+{
+	struct record *rec = NULL;
+	struct db_stmt *stmt = NULL;
+	bool only = false;
+	int64_t id = 0;
+	enum gba_err err;
+
+	err = registered_only(m, &only);
+	if (err != GBA_OK || !only)
+		return err;
+	err = mapping_stmt(m, "SELECT id FROM permission WHERE impi = ?1 ORDER BY id LIMIT 1", &stmt);
+	while (err == GBA_OK) {
+		db_bind_text(stmt, 1, impi);
+		err = mapping_int(stmt, &id);
+		if (err == GBA_OK)
+			err = record_load(m, call->mem_ctx, KIND_PERMISSION, id, &rec);
+		if (err == GBA_OK)
+			err = record_remove_by_rules(m, call, rec);
+	}
+	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
+}
+
 AFTER(device_after)
 {
 	enum gba_err err = GBA_OK;
@@ -297,6 +335,8 @@ AFTER(device_after)
 		err = identities_write(m, call, now);
 	if (err == GBA_OK && now == NULL)
 		err = outbox_add(m, OUTBOX_DEVICE_REMOVED, old->v[DEVICE_IMPI].t, NULL, call->now);
+	if (err == GBA_OK && old != NULL && (now == NULL || old->v[DEVICE_CUSTODIAN].n != now->v[DEVICE_CUSTODIAN].n))
+		err = permissions_remove(m, call, old->v[DEVICE_IMPI].t);
 	if (err == GBA_OK && (old == NULL || now == NULL || old->v[DEVICE_CUSTODIAN].n != now->v[DEVICE_CUSTODIAN].n))
 		err = mapping_dirty(m, (now != NULL ? now : old)->v[DEVICE_IMPI].t, call->now);
 	return err;
@@ -312,20 +352,6 @@ VERB(device_verify)
 	if (err == GBA_OK)
 		err = identities_free(m, call, now);
 	return err == GBA_OK ? record_set_by_rules(m, call, old, now, "verify") : err;
-}
-
-/* One row with `registered_only`; without a profile of the realm it is as if set. */
-static enum gba_err registered_only(struct mapping *m, bool *_only)
-{
-	struct db_stmt *stmt = NULL;
-	int64_t only = 1;
-	enum gba_err err;
-
-	err = mapping_stmt(m, "SELECT registered_only FROM realm ORDER BY id LIMIT 1", &stmt);
-	if (err == GBA_OK)
-		err = mapping_int(stmt, &only);
-	*_only = only != 0;
-	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
 }
 
 enum gba_err device_registered(struct mapping *m, struct bytes impi, bool *_yes, int64_t *_custodian)

@@ -2,6 +2,7 @@
 /* The flows of Y.3056 10.2 and 10.3 on the records, ownership, and what the network is told. */
 #include "check_mapping.h"
 #include "core/clock.h"
+#include "hss-stub/mapping/mapping_priv.h"
 #include "store/db.h"
 #include "xml/guss.h"
 
@@ -158,6 +159,8 @@ START_TEST(asps_are_keyed_by_a_public_identity)
 	ck_assert_err(mapping_find(map, &call, KIND_ASP, key, &asp), GBA_OK);
 	ck_assert_int_eq(asp->id, 1);
 	json_decref(key);
+	add_as(&asp_one, KIND_APPLICATION, "{'asp':1,'type':'fqdn','identity':'BSF.example.net','name':'X'}", GBA_E_DENIED);
+	add_as(&asp_one, KIND_APPLICATION, "{'asp':1,'type':'fqdn','identity':'x.apps.example.net','name':'X'}", GBA_E_DENIED);
 	set_as(&admin, KIND_ASP, 1, "{'state':'suspended'}", GBA_OK);
 	add_as(&asp_one, KIND_APPLICATION, "{'asp':1,'type':'fqdn','identity':'x.example.com','name':'X'}", GBA_E_STATE);
 	bed_close();
@@ -203,10 +206,12 @@ END_TEST
 START_TEST(pseudonyms_cannot_be_joined)
 {
 	char one[PSEUDONYM_LEN + 1], two[PSEUDONYM_LEN + 1], again[PSEUDONYM_LEN + 1];
+	struct mapping known = { .pseudonym_key = secret_new(test_ctx, 32) };
 	const char *uid = "";
 	json_t *seen;
 	char *text;
 	int64_t id;
+	size_t i;
 
 	setup();
 	mapping_pseudonym(map, 1, bytes_of(IMPI_A), one);
@@ -214,6 +219,11 @@ START_TEST(pseudonyms_cannot_be_joined)
 	mapping_pseudonym(map, 1, bytes_of(IMPI_A), again);
 	ck_assert_str_eq(one, again);
 	ck_assert_str_ne(one, two);
+	for (i = 0; i < map->pseudonym_key->n; i++) /* by Python's hmac under the key 00 01 ... 1f */
+		known.pseudonym_key->p[i] = (uint8_t)i;
+	mapping_pseudonym(&known, 7, bytes_of(IMPI_A), two);
+	ck_assert_str_eq(two, "55d1cb53066d3b7f172ec385cb04ec23");
+	talloc_free(known.pseudonym_key);
 	id = add_as(&admin, KIND_PERMISSION, "{'impi':'" IMPI_A "','application':1}", GBA_OK);
 	seen = record_json(get_as(&asp_one, KIND_PERMISSION, id), ACTOR_ASP);
 	text = json_dumps(seen, 0);
@@ -317,7 +327,8 @@ START_TEST(requests_that_stop)
 }
 END_TEST
 
-/* USS and notices follow a permission at once. REQ: Y3056-9.2.2-2, Y3056-9.2.2-6, Y3056-9.2.2-8, Y3056-9.2-3, OBF-10.1.2-a3 */
+/* USS and notices follow a permission at once. REQ: Y3056-9.2.2-2, Y3056-9.2.2-6, Y3056-9.2.2-8,
+ * Y3056-9.2.2-9, Y3056-9.2-3, OBF-8.5.2-1, OBF-10.1.2-a3 */
 START_TEST(guss_follows_permissions)
 {
 	struct outbox_row *rows = NULL;
@@ -348,6 +359,8 @@ START_TEST(guss_follows_permissions)
 	remove_as(&admin, KIND_DEVICE, 1, GBA_OK);
 	ck_assert_uint_eq(uss_of(IMPI_A, 1000000, NULL), 0);
 	ck_assert_err(asked(IMPI_A, FQDN_1, &grant), GBA_E_NOT_AUTHORIZED);
+	add_as(&admin, KIND_DEVICE, "{'impi':'" IMPI_A "','custodian':2,'authentication':1}", GBA_OK);
+	ck_assert_err(asked(IMPI_A, FQDN_1, &grant), GBA_E_NOT_AUTHORIZED); /* the next user does not inherit it */
 	drop(rows);
 	ck_assert_uint_eq(outbox_take(&rows), 5); /* set, suspended, back, device removed, cleared */
 	ck_assert_int_eq(rows[3].kind, OUTBOX_DEVICE_REMOVED);
@@ -459,7 +472,9 @@ START_TEST(delegation_is_revoked)
 	add_as(&user_one, KIND_DELEGATION, "{'permission':1,'to_impi':'" IMPI_C "','valid_until':'2030-01-01T00:00:00Z'}", GBA_E_STATE);
 	lent = add_as(&user_one, KIND_DELEGATION, "{'permission':1,'to_impi':'" IMPI_B "','valid_until':'2030-01-01T00:00:00Z'}", GBA_OK);
 	ck_assert_err(asked(IMPI_B, FQDN_1, &grant), GBA_OK);
-	do_as(&user_one, KIND_DELEGATION, lent, "end", "{}", GBA_OK);
+	set_as(&user_two, KIND_DELEGATION, lent, "{'valid_until':'2031-01-01T00:00:00Z'}", GBA_E_DENIED); /* the borrower */
+	set_as(&user_one, KIND_DELEGATION, lent, "{'valid_until':'2031-01-01T00:00:00Z'}", GBA_OK);
+	do_as(&user_two, KIND_DELEGATION, lent, "end", "{}", GBA_OK);
 	ck_assert_err(asked(IMPI_B, FQDN_1, &grant), GBA_E_NOT_AUTHORIZED);
 	ck_assert_uint_eq(uss_of(IMPI_B, 1000000, NULL), 0);
 	remove_as(&user_one, KIND_DELEGATION, lent, GBA_OK);
@@ -568,7 +583,7 @@ START_TEST(credentials)
 }
 END_TEST
 
-/* Two ASPs' link to devices: what they serve. REQ: Y3056-9.2.2-5 */
+/* Two ASPs' link to devices: what they serve; a client element's applications. REQ: Y3056-9.2.2-5, OBF-8.5.2-2 */
 START_TEST(lists_pages_and_filters)
 {
 	struct mapping_query query = { .kind = KIND_PERMISSION, .limit = 1 };
