@@ -198,8 +198,6 @@ void api_credential_revoked(struct api_call *call, const struct record *credenti
 
 /* realm.c: the realm's record; NULL: the problem is made */
 struct record *api_realm_record(struct api_call *call);
-/* What stands in a text field, "" when absent; below the record. */
-const char *api_text(const struct record *rec, int field);
 
 /* record.c */
 const struct record_kind *api_kind(const struct api_call *call);

@@ -11,6 +11,7 @@
 #include "core/secret.h"
 #include "core/trace.h"
 #include "hss-stub/api/notify_priv.h"
+#include "hss-stub/api/pack.h"
 
 #define LOOK_MS     250
 #define PAGE        100
@@ -197,14 +198,14 @@ static bool notice_fill(struct notifier *n, struct mapping_call *mc, const struc
 	notice->created = rec->created;
 	notice->event_number = (int)rec->v[NOTICE_EVENT].n;
 	notice->event = event_words[rec->v[NOTICE_EVENT].n];
-	notice->body = api_text(rec, NOTICE_BODY);
-	notice->about_kind = api_text(rec, NOTICE_ABOUT_KIND);
+	notice->body = record_text(rec, NOTICE_BODY);
+	notice->about_kind = record_text(rec, NOTICE_ABOUT_KIND);
 	notice->about = rec->v[NOTICE_ABOUT].n;
 	if (mapping_get(n->m, mc, notice->asp ? KIND_ASP : KIND_USER, notice->owner, &owner) != GBA_OK)
 		return false;
-	notice->url = api_text(owner, notice->asp ? ASP_NOTICE_URL : USER_NOTICE_URL);
-	notice->drop = api_text(owner, notice->asp ? ASP_NOTICE_DROP : USER_NOTICE_DROP);
-	notice->address = api_text(owner, notice->asp ? ASP_CONTACT : USER_EMAIL);
+	notice->url = record_text(owner, notice->asp ? ASP_NOTICE_URL : USER_NOTICE_URL);
+	notice->drop = record_text(owner, notice->asp ? ASP_NOTICE_DROP : USER_NOTICE_DROP);
+	notice->address = record_text(owner, notice->asp ? ASP_CONTACT : USER_EMAIL);
 	notice->owner_name =
 		talloc_asprintf(mc->mem_ctx, "%s:%lld", notice->asp ? "asp" : "user", (long long)notice->owner);
 	return notice->owner_name != NULL &&

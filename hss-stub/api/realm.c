@@ -5,13 +5,7 @@
 #include <stdlib.h>
 
 #include "hss-stub/api/api_priv.h"
-
-const char *api_text(const struct record *rec, int field)
-{
-	const struct value *value = &rec->v[field];
-
-	return value->t.p != NULL ? talloc_strndup((void *)(uintptr_t)rec, (const char *)value->t.p, value->t.n) : "";
-}
+#include "hss-stub/api/pack.h"
 
 struct record *api_realm_record(struct api_call *call)
 {
@@ -39,7 +33,7 @@ static json_t *token_json(const struct record *realm)
 			 "B-TID: base64(RAND)@domain of the authentication element (TS 33.220 4.5.2)", "key",
 			 "Ks_NAF or Ks_(ext/int)_NAF, 256 bit (TS 33.220 Annex B)", "application",
 			 "NAF_Id: host name of the application and five octets of the Ua security protocol", "format",
-			 api_text(realm, REALM_TOKEN_FORMAT), "lifetime", (json_int_t)realm->v[REALM_TOKEN_LIFETIME].n);
+			 record_text(realm, REALM_TOKEN_FORMAT), "lifetime", (json_int_t)realm->v[REALM_TOKEN_LIFETIME].n);
 }
 
 static json_t *links_json(bool ca)
@@ -118,7 +112,7 @@ static void realm_rows(FILE *out, const struct record *realm)
 		html_text(out, field->help);
 		fputs("</th><td>", out);
 		if (field->type == FIELD_TEXT || field->type == FIELD_LIST)
-			html_text(out, api_text(realm, (int)i));
+			html_text(out, record_text(realm, (int)i));
 		else
 			html_number(out, field, realm->v[i].n);
 		fputs("</td></tr>\n", out);
@@ -173,7 +167,7 @@ void api_realm_page(struct route_call *route)
 		api_refuse(call, PROBLEM_UNAVAILABLE, "out of memory");
 		return;
 	}
-	html_head(out, api_text(realm, REALM_NAME));
+	html_head(out, record_text(realm, REALM_NAME));
 	realm_rows(out, realm);
 	fputs(procedures, out);
 	page_reply(call, out, &text, &n);

@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "core/secret.h"
+#include "hss-stub/api/pack.h"
 #include "hss-stub/api/token.h"
 #include "hss-stub/hss.h"
 #include "hss-stub/mapping/mapping.h"
@@ -14,7 +15,7 @@
 #define DAY 86400
 
 struct ca_args {
-	const char *dir, *name, *dns, *csr, *key_out, *owner;
+	const char *dir, *name, *dns, *csr, *key_out, *owner, *identity, *realm, *user, *connect_to, *out;
 	uint32_t days;
 };
 
@@ -47,6 +48,22 @@ static const struct cli_opt issue_opts[] = {
 	CLI_OPT_TEXT("--key-out", "FILE", struct ca_args, key_out,
 		     "Without --csr: write the key made here to FILE (0600)"),
 	CLI_OPT_TEXT("--for", "OWNER", struct ca_args, owner, "Make it a credential: admin, asp:ID or user:ID"),
+	CLI_OPT_END,
+};
+static const struct cli_opt token_opts[] = {
+	OPT_DAYS,
+	CLI_OPT_TEXT("--for", "OWNER", struct ca_args, owner, "Whose it is: asp:ID or user:ID (administrators: admin invite)"),
+	CLI_OPT_END,
+};
+static const struct cli_opt bundle_opts[] = {
+	OPT_DIR,
+	OPT_DAYS,
+	CLI_OPT_TEXT("--identity", "NAME", struct ca_args, identity, "Diameter identity of the agent"),
+	CLI_OPT_TEXT("--realm", "NAME", struct ca_args, realm, "Its Diameter realm; the identity's domain if not given"),
+	CLI_OPT_TEXT("--user", "NAME", struct ca_args, user, "User the application runs as (" PACK_USER ")"),
+	CLI_OPT_TEXT("--connect-to", "ADDRESS", struct ca_args, connect_to, "Address of the BSF (default: by DNS)"),
+	CLI_OPT_TEXT("--csr", "FILE", struct ca_args, csr, "PKCS #10 request (PEM); without it a key is made and packed"),
+	CLI_OPT_LETTER_TEXT('o', "--out", "FILE", struct ca_args, out, "Write the archive to FILE (0600)"),
 	CLI_OPT_END,
 };
 static const struct cli_opt dir_opts[] = { OPT_DIR, CLI_OPT_END };
@@ -324,6 +341,129 @@ static enum gba_err cmd_invite(struct cli *cli, void *args)
 	return err;
 }
 
+static enum gba_err cmd_token(struct cli *cli, void *args)
+{
+	struct ctl *ctl = (struct ctl *)cli;
+	const struct ca_args *a = args;
+	char token[TOKEN_ROOM], hash[TOKEN_HASH_ROOM];
+	json_t *values = json_object();
+	enum gba_err err = owner_of(ctl, a->owner != NULL ? a->owner : "", values);
+
+	if (err == GBA_OK && (strcmp(a->owner, "admin") == 0 || strcmp(cli->operands[0], TOKEN_INVITATION) == 0))
+		err = why_fail(&cli->why, GBA_E_DENIED, "administrators come in by admin invite");
+	if (err == GBA_OK)
+		err = ctl_audit_begin(ctl);
+	if (err == GBA_OK) {
+		token_new(token, hash);
+		err = credential_add(ctl, values, cli->operands[0], CREDENTIAL_TOKEN, hash,
+				     clock_now() + (time_t)a->days * DAY);
+		if (err == GBA_OK)
+			cli_put(cli, "token", json_string(token));
+		SECRET_WIPE(token);
+	}
+	json_decref(values);
+	return err;
+}
+
+struct bundle {
+	struct ctl *ctl;
+	const struct ca_args *args;
+	struct mapping *m;
+	struct mapping_call call;
+	struct record *app, *realm;
+};
+
+static enum gba_err bundle_records(struct bundle *b)
+{
+	struct mapping_query query = { .kind = KIND_REALM, .limit = 1 };
+	struct mapping_page *page = NULL;
+	const char *why = NULL;
+	long long id = 0;
+	enum gba_err err = open_mapping(b->ctl, &b->m);
+
+	if (err != GBA_OK)
+		return err;
+	if (sscanf(b->ctl->cli.operands[0], "%lld", &id) != 1 ||
+	    mapping_get(b->m, &b->call, KIND_APPLICATION, id, &b->app) != GBA_OK)
+		return why_fail(&b->ctl->cli.why, GBA_E_NOT_FOUND, "%s: no such application", b->ctl->cli.operands[0]);
+	err = mapping_list(b->m, &b->call, &query, &page);
+	if (err != GBA_OK || page->count == 0)
+		return why_fail(&b->ctl->cli.why, GBA_E_NOT_FOUND, "the realm has no profile yet");
+	b->realm = page->rec[0];
+	if (b->args->identity == NULL || b->args->out == NULL)
+		return why_fail(&b->ctl->cli.why, GBA_E_SYNTAX, "give --identity and --out");
+	if (!pack_identity_good(b->app, b->realm, b->args->identity, &why))
+		return why_fail(&b->ctl->cli.why, GBA_E_DENIED, "%s: %s", b->args->identity, why);
+	return GBA_OK;
+}
+
+static enum gba_err write_archive(struct bundle *b, struct bytes archive)
+{
+	mode_t old = umask(077);
+	FILE *out = fopen(b->args->out, "we");
+	bool good;
+
+	umask(old);
+	if (out == NULL)
+		return why_fail(&b->ctl->cli.why, GBA_E_DENIED, "%s: cannot be made", b->args->out);
+	good = fwrite(archive.p, 1, archive.n, out) == archive.n;
+	good = fclose(out) == 0 && good;
+	return good ? GBA_OK : why_fail(&b->ctl->cli.why, GBA_E_NOSPACE, "%s: cannot be written", b->args->out);
+}
+
+static enum gba_err bundle_write(struct bundle *b, struct ca *ca, const struct ca_issued *issued)
+{
+	const char *dot = strchr(b->args->identity, '.');
+	const struct pack_order order = { .app = b->app,
+					  .realm = b->realm,
+					  .identity = b->args->identity,
+					  .agent_realm = b->args->realm != NULL ? b->args->realm : dot + 1,
+					  .user = b->args->user != NULL ? b->args->user : PACK_USER,
+					  .connect_to = b->args->connect_to != NULL ? b->args->connect_to : "",
+					  .certificate = issued->certificate,
+					  .private_key = issued->private_key,
+					  .ca = ca_certificate(ca) };
+	json_t *values = json_pack("{s:s}", "push_peer", b->args->identity);
+	struct bytes archive;
+	enum gba_err err = pack_make(b->ctl->cli.ctx, &order, clock_now(), &archive);
+
+	if (err == GBA_OK)
+		err = mapping_set(b->m, &b->call, b->app, values, NULL);
+	json_decref(values);
+	return err == GBA_OK ? write_archive(b, archive) : why_fail(&b->ctl->cli.why, err, "%s", b->call.why);
+}
+
+static enum gba_err cmd_bundle(struct cli *cli, void *args)
+{
+	const struct actor system = { ACTOR_SYSTEM, 0, "gba-ctl" };
+	struct bundle b = { .ctl = (struct ctl *)cli,
+			    .args = args,
+			    .call = { .actor = &system, .now = clock_now(), .mem_ctx = cli->ctx } };
+	struct ca_order order = { .days = b.args->days, .dns = b.args->identity };
+	struct ca_issued *issued;
+	struct ca *ca = NULL;
+	enum gba_err err = bundle_records(&b);
+
+	if (err == GBA_OK)
+		err = open_ca(b.ctl, args, &ca);
+	if (err == GBA_OK && b.args->csr != NULL)
+		err = read_csr(b.ctl, b.args->csr, &order.csr);
+	if (err == GBA_OK)
+		err = ctl_audit_begin(b.ctl);
+	if (err != GBA_OK)
+		return err;
+	order.cn = talloc_strndup(cli->ctx, order.dns, CA_CN_MAX);
+	err = ca_issue(ca, cli->ctx, &order, clock_now(), &issued);
+	if (err != GBA_OK)
+		return why_fail(&cli->why, err, "%s: %s", order.dns, gba_strerror(err));
+	err = bundle_write(&b, ca, issued);
+	if (err != GBA_OK)
+		ca_revoke(ca, issued->serial, clock_now(), NULL);
+	else
+		cli_put(cli, "serial", json_string(issued->serial));
+	return err;
+}
+
 static void invite_defaults(void *args)
 {
 	((struct ca_args *)args)->days = 1;
@@ -335,6 +475,10 @@ const struct cli_cmd ctl_ca_commands[] = {
 	{ "ca revoke", "SERIAL|FINGERPRINT", 1, 1, dir_opts, sizeof(struct ca_args), ca_defaults, cmd_revoke,
 	  "Revoke a certificate, and the credential it is" },
 	{ "ca list", "", 0, 0, dir_opts, sizeof(struct ca_args), ca_defaults, cmd_list, "List certificates issued" },
+	{ "credential issue", "NAME", 1, 1, token_opts, sizeof(struct ca_args), ca_defaults, cmd_token,
+	  "Issue a bearer token of the REST API; it is shown once" },
+	{ "application bundle", "ID", 1, 1, bundle_opts, sizeof(struct ca_args), ca_defaults, cmd_bundle,
+	  "Pack the configuration of an application's agent, ready to run" },
 	{ "admin invite", "", 0, 0, invite_opts, sizeof(struct ca_args), invite_defaults, cmd_invite,
 	  "Print a one-time invitation for POST /v1/invitation: how an administrator comes in" },
 	CLI_CMD_END,

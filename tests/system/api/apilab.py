@@ -33,6 +33,14 @@ def wait_until(condition, what, timeout=30):
     raise AssertionError("not within %d s: %s" % (timeout, what))
 
 
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
 def openssl(*words, stdin=None):
     return subprocess.run(["openssl", *words], input=stdin, check=True, capture_output=True, text=True).stdout
 
@@ -178,6 +186,17 @@ class Api:
         self.node.start()
         found = wait_until(lambda: re.findall(r"REST API on port (\d+)", self.log()), "the API listens")
         self.port = int(found[-1])
+        return self
+
+    def start_quiet(self):
+        """With a port chosen here: the log does not tell it."""
+        self.port = zhlab.free_port()
+        with open(self.node.conf, encoding="ascii") as conf:
+            text = conf.read().replace("127.0.0.1:0", "127.0.0.1:%d" % self.port)
+        with open(self.node.conf, "w", encoding="ascii") as conf:
+            conf.write(text)
+        self.node.start()
+        wait_until(lambda: listens(self.port), "the API listens")
         return self
 
     def log(self):

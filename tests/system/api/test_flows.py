@@ -297,3 +297,22 @@ def test_letters_stay_in_their_folder(admin):
     for drop in ("../out", "..", ".hidden", "a/b", "/tmp", "a\\0b"):
         got = admin.post("/v1/asps", {"type": "cin", "identity": "U72200KA2011PTC060133", "name": "Out", "notice_drop": drop}, want=422)
         assert got.json()["errors"][0]["pointer"] == "/notice_drop", drop
+
+
+def test_gba_ctl_does_it_too(api, admin, tmp_path):
+    """A token and a bundle without the API."""
+    owner, _ = apilab.asp(admin, api, "U72200KA2011PTC060135", "Ctl")
+    token = json.loads(api.ctl("credential", "issue", "console", "--for", "asp:%d" % owner["id"], "--json"))["token"]
+    caller = apilab.Caller(api, token)
+    assert caller.get("/v1/self").json()["id"] == owner["id"]
+    app = caller.post("/v1/applications", {"asp": owner["id"], "type": "fqdn", "identity": "ctl.example", "name": "C"}).json()
+    path = str(tmp_path / "bundle.tar.gz")
+    api.ctl("application", "bundle", str(app["id"]), "--identity", "ctl.example", "--out", path)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    with open(path, "rb") as archive:
+        folder, modes = unpack(archive.read(), str(tmp_path))
+    assert len(modes) == 7
+    apilab.openssl("verify", "-CAfile", folder + "/ca.pem", folder + "/agent.pem")
+    assert caller.get("/v1/applications/%d" % app["id"]).json()["push_peer"] == "ctl.example"
+    with pytest.raises(AssertionError, match="a name of the operator|not the application"):
+        api.ctl("application", "bundle", str(app["id"]), "--identity", "hss.operator.example", "--out", path)
