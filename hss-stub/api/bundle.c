@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST /v1/applications/{id}/bundle: a certificate for the agent, the agent noted as the one tokens may be pushed to, and both
- * packed with its configuration. */
+/* POST /v1/applications/{id}/bundle: a certificate for the agent, the agent noted as the one tokens may be pushed to,
+ * and both packed with its configuration. */
 #include <stdio.h>
 
 #include "core/ident.h"

@@ -63,7 +63,8 @@ static char *agent_conf(struct pack *p)
 		"# naf.conf: whose devices are served, and which local user may ask for the application's keys.\n"
 		"realms = ( { domain = \"%s\"; realm = \"%s\"; host = \"%s\"; } );\n"
 		"clients = ( { name = \"application\"; user = \"%s\"; fqdns = [ \"%s\" ]; } );\n",
-		p->btid_domain, record_text(p->order->realm, REALM_REALM), record_text(p->order->realm, REALM_BSF_IDENTITY), p->order->user,
+		p->btid_domain, record_text(p->order->realm, REALM_REALM),
+		record_text(p->order->realm, REALM_BSF_IDENTITY), p->order->user,
 		record_text(p->order->app, APPLICATION_NAF_FQDN));
 }
 
@@ -90,8 +91,8 @@ static char *readme(struct pack *p)
 		p->order->private_key != NULL
 			? "agent.key is secret: keep it readable by the agent's user alone."
 			: "Put the key of your request beside these files as agent.key, mode 0600.",
-		p->order->identity, record_text(p->order->app, APPLICATION_NAF_FQDN), (long long)p->order->app->v[APPLICATION_GSID].n,
-		"TLS towards the operator's Diameter nodes only");
+		p->order->identity, record_text(p->order->app, APPLICATION_NAF_FQDN),
+		(long long)p->order->app->v[APPLICATION_GSID].n, "TLS towards the operator's Diameter nodes only");
 }
 
 static bool archive_put(struct archive *a, const char *folder, const struct file *file, time_t now)
