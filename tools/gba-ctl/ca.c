@@ -477,7 +477,7 @@ const struct cli_cmd ctl_ca_commands[] = {
 	{ "ca list", "", 0, 0, dir_opts, sizeof(struct ca_args), ca_defaults, cmd_list, "List certificates issued" },
 	{ "credential issue", "NAME", 1, 1, token_opts, sizeof(struct ca_args), ca_defaults, cmd_token,
 	  "Issue a bearer token of the REST API; it is shown once" },
-	{ "application bundle", "ID", 1, 1, bundle_opts, sizeof(struct ca_args), ca_defaults, cmd_bundle,
+	{ "app bundle", "ID", 1, 1, bundle_opts, sizeof(struct ca_args), ca_defaults, cmd_bundle,
 	  "Pack the configuration of an application's agent, ready to run" },
 	{ "admin invite", "", 0, 0, invite_opts, sizeof(struct ca_args), invite_defaults, cmd_invite,
 	  "Print a one-time invitation for POST /v1/invitation: how an administrator comes in" },

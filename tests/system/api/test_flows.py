@@ -307,7 +307,7 @@ def test_gba_ctl_does_it_too(api, admin, tmp_path):
     assert caller.get("/v1/self").json()["id"] == owner["id"]
     app = caller.post("/v1/applications", {"asp": owner["id"], "type": "fqdn", "identity": "ctl.example", "name": "C"}).json()
     path = str(tmp_path / "bundle.tar.gz")
-    api.ctl("application", "bundle", str(app["id"]), "--identity", "ctl.example", "--out", path)
+    api.ctl("app", "bundle", str(app["id"]), "--identity", "ctl.example", "--out", path)
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     with open(path, "rb") as archive:
         folder, modes = unpack(archive.read(), str(tmp_path))
@@ -315,4 +315,4 @@ def test_gba_ctl_does_it_too(api, admin, tmp_path):
     apilab.openssl("verify", "-CAfile", folder + "/ca.pem", folder + "/agent.pem")
     assert caller.get("/v1/applications/%d" % app["id"]).json()["push_peer"] == "ctl.example"
     with pytest.raises(AssertionError, match="a name of the operator|not the application"):
-        api.ctl("application", "bundle", str(app["id"]), "--identity", "hss.operator.example", "--out", path)
+        api.ctl("app", "bundle", str(app["id"]), "--identity", "hss.operator.example", "--out", path)
