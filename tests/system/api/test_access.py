@@ -194,7 +194,10 @@ def test_tokens_and_names_are_nowhere_in_log_or_database(api, admin):
 def test_plain_http_and_old_tls_are_not_served(api):
     with socket.create_connection(("127.0.0.1", api.port), 10) as plain:
         plain.sendall(b"GET /v1/self HTTP/1.1\r\nHost: h\r\n\r\n")
-        assert b"200" not in plain.recv(1000)
+        try:
+            assert b"200" not in plain.recv(1000)
+        except ConnectionResetError:
+            pass  # closed with what was sent unread
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
     old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
