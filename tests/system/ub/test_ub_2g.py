@@ -61,7 +61,7 @@ def test_a_sim_bootstraps_and_an_application_gets_its_key(node):
         answer = node.bir(naf, btid)
         assert answer.result() == (0, 2001)
         view = d.bia_view(answer)
-    assert view["me_key"] == ks_naf("gba-me", ue.ks, ue.rand, SIM, NAF.encode() + HTTP_DIGEST)
+    assert view["me_key"] == ks_naf(ue.ks, ue.rand, SIM, NAF.encode() + HTTP_DIGEST)
     assert view["gba_type"] == 1 and "uicc_key" not in view  # TS 29.109 6.3.1.11
     assert view["expires"] == expires and view["user_name"] == SIM.encode()
 
@@ -124,7 +124,7 @@ def test_a_usim_is_served_as_ever_in_the_same_tunnel(node):
         view = d.bia_view(node.bir(naf, btid))
     rand = base64.b64decode(btid.split("@")[0])
     _, _, ck, ik = usim.vector(rand, 0)
-    assert view["me_key"] == ks_naf("gba-me", ck + ik, rand, USIM, NAF.encode() + HTTP_DIGEST) and view["gba_type"] == 0
+    assert view["me_key"] == ks_naf(ck + ik, rand, USIM, NAF.encode() + HTTP_DIGEST) and view["gba_type"] == 0
 
 
 def test_the_operator_may_do_without(tmp_path):

@@ -57,7 +57,7 @@ class World:
     def key(self, impi, btid, ua):
         """What three must hold, from the card's CK and IK (TS 33.220 B.3)."""
         rand = base64.b64decode(btid.split("@")[0])
-        return ks_naf("gba-me", b"".join(self.seen[rand]), rand, impi, NAF.encode() + ua)
+        return ks_naf(b"".join(self.seen[rand]), rand, impi, NAF.encode() + ua)
 
     def ask(self, btid, ua):
         with h.Local(self.realm.path("naf.sock")) as local:
