@@ -2,7 +2,7 @@
 /* Change of operator, the device's side (Y.3056 10.6.1-4). While it is under way the USIM can answer both operators:
  *   the old realm is active    the new one is tried first; its first token makes it the active one
  *   the new realm is active    should it refuse us (it has given the change up), the old one is tried
- *   the USIM has one slot      the change is final: the old profile goes
+ *   the USIM has one slot      with the first token there the change is final: the old profile goes
  * Every step is a file replaced whole, so that a crash leaves a device that works with one of the two. */
 #include <stdio.h>
 
@@ -149,16 +149,25 @@ enum gba_err client_bootstrap_changing(struct view *view, struct wanted *wanted,
 	if (change.newer == NULL)
 		return client_run_ub(view, wanted, why);
 	err = run_newer(view, wanted, why);
-	if (err == GBA_OK || change.final || change.older == NULL || (active == change.newer && err != GBA_E_NOT_AUTHORIZED))
+	if (err == GBA_OK || change.older == NULL || (active == change.newer && err != GBA_E_NOT_AUTHORIZED))
 		return err;
 	log_change(change.newer, active == change.newer ? "refuses us: back to the old one" : "gives no token: the old one serves");
 	err = run_in(view, change.older, wanted, why);
 	return err == GBA_OK && active == change.newer ? settle(view, change.older, why) : err;
 }
 
+/* The card may give its identity of the new realm from now on; the old realm knows it by this one. */
+static void name_old(struct profiles *profiles, const char *impi)
+{
+	struct profile *old = &profiles->rows[profiles->active];
+
+	if (old->impi[0] == '\0')
+		snprintf(old->impi, sizeof(old->impi), "%s", impi);
+}
+
 /* The row the update needs: made, or the one of that name that fits. */
 static enum gba_err add_profile(struct view *view, const struct client_update *ask, const struct usim_pending *pending,
-				struct why *why)
+				const char *old_impi, struct why *why)
 {
 	const struct profile *found = profiles_find(view->profiles, ask->profile);
 	struct profile profile = { .announce = view->profile->announce };
@@ -181,6 +190,7 @@ static enum gba_err add_profile(struct view *view, const struct client_update *a
 	memcpy(profile.replaces, view->profile->name, sizeof(profile.replaces));
 	if (found != NULL)
 		profiles_remove(view->profiles, ask->profile);
+	name_old(view->profiles, old_impi);
 	err = profiles_add(view->profiles, &profile, why);
 	return err == GBA_OK ? profiles_save(view->client->state, view->profiles) : err;
 }
@@ -188,25 +198,29 @@ static enum gba_err add_profile(struct view *view, const struct client_update *a
 static enum gba_err update_locked(struct view *view, const struct client_update *ask, struct why *why)
 {
 	struct key_update update = { .head = { .kind = KEY_UPDATE_SYMMETRIC } };
+	struct usim_identity identity;
 	struct usim_pending pending;
 	bool replayed;
 	struct usim usim;
 	enum gba_err err;
 
+	err = soft_usim_open(view, view->client->state, view->profile->usim, &usim);
+	if (err == GBA_OK)
+		err = usim.ops->identity(usim.card, &identity);
+	if (err != GBA_OK)
+		return why_fail(why, err, "USIM %s: %s", view->profile->usim, gba_strerror(err));
 	err = soft_usim_update(view->client->state, view->profile->usim, ask->message, &update);
 	replayed = err == GBA_E_REPLAY && ask->again;
 	if (err != GBA_OK && !replayed) /* replayed: the card has it; what comes after it may be missing */
 		return why_fail(why, err, "USIM %s does not take the update: %s", view->profile->usim, gba_strerror(err));
-	err = soft_usim_open(view, view->client->state, view->profile->usim, &usim);
-	if (err == GBA_OK)
-		err = usim.ops->pending(usim.card, &pending);
+	err = usim.ops->pending(usim.card, &pending);
 	if (err == GBA_E_NOT_FOUND && update.head.kind == KEY_UPDATE_ASYMMETRIC) {
 		snprintf(pending.bsf, sizeof(pending.bsf), "%.*s", BYTES_FMT(update.bsf));
 		snprintf(pending.impi, sizeof(pending.impi), "%.*s", BYTES_FMT(update.impi));
 		err = GBA_OK;
 	}
 	if (err == GBA_OK)
-		return add_profile(view, ask, &pending, why);
+		return add_profile(view, ask, &pending, identity.impi, why);
 	if (replayed)
 		err = GBA_E_REPLAY;
 	return why_fail(why, err, "no change of operator is under way: %s", gba_strerror(err));
