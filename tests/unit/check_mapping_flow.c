@@ -328,7 +328,7 @@ START_TEST(requests_that_stop)
 END_TEST
 
 /* USS and notices follow a permission at once. REQ: Y3056-9.2.2-2, Y3056-9.2.2-6, Y3056-9.2.2-8,
- * Y3056-9.2.2-9, Y3056-9.2-3, OBF-8.5.2-1, OBF-10.1.2-a3 */
+ * REQ: Y3056-9.2.2-9, Y3056-9.2-3, Y3056-8.2.2-3, Y3056-8.4-3, OBF-8.5.2-1, OBF-10.1.2-a3 */
 START_TEST(guss_follows_permissions)
 {
 	struct outbox_row *rows = NULL;
