@@ -98,9 +98,9 @@ static enum gba_err redis_put(struct ctx_store *base, TALLOC_CTX *mem_ctx, const
 	uint8_t *sealed = put != NULL ? talloc_size(put, n) : NULL;
 	enum gba_err err;
 
-	if (sealed == NULL) {
+	if (sealed == NULL || !atomic_load(&store->writable)) {
 		talloc_free(put);
-		return GBA_E_NOMEM;
+		return sealed == NULL ? GBA_E_NOMEM : GBA_E_UNREACHABLE;
 	}
 	put->store = store;
 	put->done = done;
@@ -389,6 +389,9 @@ static void on_beat(struct redis_call *call)
 {
 	struct ctx_redis *store = call->arg;
 
+	if (call->err == GBA_OK && call->reply->type == REDIS_REPLY_STRING &&
+	    !bytes_eq(BYTES(call->reply->str, call->reply->len), BYTES(store->format, sizeof(store->format))))
+		call->err = GBA_E_CORRUPT; /* emptied, and begun anew by somebody else: look at it from the start */
 	atomic_store(&store->writable, call->err == GBA_OK);
 }
 
@@ -407,7 +410,7 @@ static bool beat(void *arg)
 	redis_call_end(&store->beat);
 	store->beat = (struct redis_call){ .done = on_beat, .arg = store, .direct = true };
 	ADD(&store->beat, WORD("SET"), redis_key(store, "format", BYTES_NONE, &key), BYTES(store->format, sizeof(store->format)),
-	    WORD("NX"));
+	    WORD("NX"), WORD("GET"));
 	store->beating = redis_ask(store->redis, &store->beat) == GBA_OK;
 	return true;
 }

@@ -456,6 +456,15 @@ START_TEST(emptied_server_keeps_its_pool)
 	ck_assert_err(put(store, &ctx), GBA_OK);
 	ck_assert_err(later->ops->revise(later, &(struct ctx_revision){ .impi = bytes_of(IMPI), .drop = true }, 1, NULL, NULL), GBA_OK);
 	ck_assert_err(find(store, 1, t0), GBA_E_BTID_UNKNOWN);
+	ck_assert_int_eq(cli("set t:format foreign"), 0); /* not ours any more: nothing is put beside it */
+	wait_usable(store, false);
+	ck_assert_err(put(store, &ctx), GBA_E_UNREACHABLE);
+	ck_assert_int_eq(cli("del t:format"), 0);
+	wait_usable(store, true);
+	wait_usable(later, true);
+	ck_assert_err(put(store, &ctx), GBA_OK);
+	ck_assert_err(later->ops->revise(later, &(struct ctx_revision){ .impi = bytes_of(IMPI), .drop = true }, 1, NULL, NULL), GBA_OK);
+	ck_assert_err(find(store, 1, t0), GBA_E_BTID_UNKNOWN);
 	store->ops->close(store);
 	later->ops->close(later);
 }

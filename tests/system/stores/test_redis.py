@@ -120,6 +120,7 @@ def test_only_what_is_really_lost_is_unknown(pool, nodes):
 
 def test_what_is_refused_at_start(pool, nodes, tmp_path):
     """Another key, another CA, another password: said precisely, and no BSF half at work."""
+    assert until(lambda: pool.redis.cli("exists", "gba:format").strip() == "1")  # after a test that emptied it
     (tmp_path / "ca").mkdir()
     other = issue(tmp_path / "ca", "server")
     wrong = tmp_path / "wrong"
