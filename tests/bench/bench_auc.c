@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Vectors per second inside the AuC with durable SQN, on one core, beside what they stand on in the same run: bare
  * aka_vector_make and bare durable commits. Output: one "name value unit" line each.
- *   bench_auc [seconds] [subscribers] [folder] */
+ *   bench_auc [seconds] [subscribers] [folder] [database] */
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ struct slot {
 static struct {
 	struct auc *auc;
 	struct kek *kek;
-	char folder[256], db[300], kek_path[300];
+	char folder[256], db[1024], kek_path[300];
 	unsigned int seconds, subscribers;
 	pthread_mutex_t lock;
 	pthread_cond_t freed;
@@ -205,7 +205,7 @@ static void pin_to_one_core(void)
 static void clean_up(void)
 {
 	static const char *const tails[] = { "", "-wal", "-shm" };
-	char name[320];
+	char name[1040];
 	size_t i;
 
 	for (i = 0; i < 3; i++) {
@@ -234,7 +234,10 @@ int main(int argc, char **argv)
 	snprintf(b.folder, sizeof(b.folder), "%s/bench_auc.XXXXXX", argc > 3 ? argv[3] : "/var/tmp");
 	if (mkdtemp(b.folder) == NULL || b.seconds == 0 || b.subscribers == 0)
 		must(GBA_E_RANGE, "arguments");
-	snprintf(b.db, sizeof(b.db), "%s/hss.db", b.folder);
+	if (argc > 4)
+		snprintf(b.db, sizeof(b.db), "%s", argv[4]);
+	else
+		snprintf(b.db, sizeof(b.db), "%s/hss.db", b.folder);
 	snprintf(b.kek_path, sizeof(b.kek_path), "%s/hss.kek", b.folder);
 	secret_init();
 	pin_to_one_core(); /* the store's thread too: figures are per core */

@@ -19,15 +19,16 @@ def _end(process, how):
 class Postgres:
     """It refuses to run as root: then it runs as Debian's postgres."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, memory=True):
+        """memory: a file system in memory will do, which syncs at once."""
         self.folder, self.process = str(folder), None
         self.programs = os.path.dirname(sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))[-1])
         self.user = pwd.getpwnam("postgres") if os.getuid() == 0 else None
         os.makedirs(self.folder, exist_ok=True)
         if self.user:  # the folders above are its owner's alone
-            memory = os.statvfs("/dev/shm") if os.path.isdir("/dev/shm") else None  # syncs at once
-            roomy = memory and memory.f_bavail * memory.f_frsize > 1 << 29
-            self.folder = "%s/gba_pgs.%d" % ("/dev/shm" if roomy else "/tmp", os.getpid())
+            room = os.statvfs("/dev/shm") if memory and os.path.isdir("/dev/shm") else None
+            roomy = room and room.f_bavail * room.f_frsize > 1 << 29
+            self.folder = "%s/gba_pgs.%d" % ("/dev/shm" if roomy else "/var/tmp", os.getpid())
             os.makedirs(self.folder)
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
         self._run("initdb", "-D", self.data, "-U", "gba", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")

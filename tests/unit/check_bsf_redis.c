@@ -352,7 +352,8 @@ static void password_write(const char *text, mode_t mode)
 START_TEST(users_and_passwords)
 {
 	static const char *const acl[] = { "--appendonly", "yes", "--appendfsync", "always", "--requirepass", "top", "--user",
-					   "bsf", "on", ">s3cret", "~t:*", "+@all", "-@dangerous", "+info", "+config|get", NULL };
+					   "bsf", "on", ">s3cret", "~t:*", "+@read", "+@write", "+@connection", "+info",
+					   "+config|get", NULL };
 	static const struct {
 		const char *user, *password, *want;
 		mode_t mode;

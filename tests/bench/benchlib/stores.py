@@ -28,6 +28,24 @@ def auc(ground, table):
                   "one core; bare durable commits %.0f/s" % figures["floor.durable_commit"])
 
 
+def auc_postgresql(ground, table):
+    """The same AuC on PostgreSQL: what a server beside it costs. Its backend works on another core."""
+    from peers.servers import Postgres
+    server = Postgres(os.path.join(ground.folder, "pg"), memory=False)
+    try:
+        said = ground.run("bench_auc", ground.seconds, 20000, ground.folder, server.url("bench"))
+    finally:
+        server.close()
+    figures = {words[0]: float(words[1]) for words in map(str.split, said.splitlines())}
+    if figures["auc.failed"] > 0:
+        raise RuntimeError("vectors failed")
+    for name, text in (("auc.one_subscriber", "AKA vectors on PostgreSQL, one subscriber"),
+                       ("auc.many_random", "AKA vectors on PostgreSQL, 20,000 subscribers"),
+                       ("auc.many_first_touch", "AKA vectors on PostgreSQL, each subscriber's first")):
+        table.add(text, figures[name], "/s", ("durable commits of one lease", figures["floor.durable_commit"]),
+                  figures[name] / figures["floor.durable_commit"], None, "UNIX socket, a real disk; one core for the AuC")
+
+
 def file_octets(folder):
     """Blocks that files take, not their length: the store's file is sparse."""
     return sum(os.stat(os.path.join(folder, name)).st_blocks * 512 for name in os.listdir(folder))

@@ -40,8 +40,8 @@ class Pool:
         self.password = os.path.join(self.folder, "password")
         with open(os.open(self.password, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="ascii") as out:
             out.write("s3cr3tpw\n")
-        self.redis = Redis(folder / "redis", "--user", "bsf", "on", ">s3cr3tpw", "~gba:*", "+@all", "-@dangerous", "+info",
-                           "+config|get", port=free_port(), tls=(*self.server, self.ca))
+        self.redis = Redis(folder / "redis", "--user", "bsf", "on", ">s3cr3tpw", "~gba:*", "+@read", "+@write",
+                           "+@connection", "+info", "+config|get", port=free_port(), tls=(*self.server, self.ca))
 
     def conf(self, **kw):
         items = {"store-redis": "rediss://127.0.0.1:%d" % self.redis.port, "store-redis-user": "bsf",
