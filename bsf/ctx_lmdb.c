@@ -11,6 +11,7 @@
 #define READERS_MAX   1024
 #define FORMAT_KEY    "format"
 #define FORMAT_PLAIN  "gba-bsf contexts 3" /* sealed in the meta table: proves format and key at start */
+#define META_MAX      64 /* [octets] of its values */
 #define TAG_KEY	      "tag" /* in the meta table: sealed key of the IMPIs' tags */
 
 enum gba_err ctx_lmdb_err(int rc)
@@ -198,49 +199,59 @@ static const struct ctx_store_ops lmdb_ops = {
 	.close = lmdb_close,
 };
 
-/* A sealed constant tells at start that the format is ours and the key the right one; on the first start it is written. */
-static enum gba_err format_check(struct ctx_lmdb *store, MDB_txn *txn, MDB_dbi meta)
+/* One sealed value of the meta table. */
+static enum gba_err meta_write(struct ctx_lmdb *store, MDB_txn *txn, MDB_dbi meta, const char *name, struct bytes plain)
 {
-	MDB_val key = { sizeof(FORMAT_KEY) - 1, (void *)FORMAT_KEY }, value;
-	struct bytes about = bytes_of(FORMAT_KEY), plain = bytes_of(FORMAT_PLAIN);
-	uint8_t sealed[sizeof(FORMAT_PLAIN) - 1 + SEAL_OVERHEAD], opened[sizeof(FORMAT_PLAIN) - 1];
+	MDB_val key = { strlen(name), (void *)(uintptr_t)name }, value;
+	uint8_t sealed[META_MAX + SEAL_OVERHEAD];
 	enum gba_err err;
+
+	err = seal(store->kek, bytes_of(name), plain, sealed);
+	value = (MDB_val){ plain.n + SEAL_OVERHEAD, sealed };
+	return err != GBA_OK ? err : ctx_lmdb_err(mdb_put(txn, meta, &key, &value, 0));
+}
+
+/* What a key sealed that seals no more is sealed again: that key may then be retired.
+ * @retval GBA_E_NOT_FOUND */
+static enum gba_err meta_read(struct ctx_lmdb *store, MDB_txn *txn, MDB_dbi meta, const char *name, uint8_t *out, size_t n)
+{
+	MDB_val key = { strlen(name), (void *)(uintptr_t)name }, value;
+	enum gba_err err;
+	bool old = false;
 	int rc;
 
 	rc = mdb_get(txn, meta, &key, &value);
-	if (rc == 0) {
-		if (value.mv_size != sizeof(sealed))
-			return GBA_E_CORRUPT;
-		err = unseal(store->kek, about, BYTES(value.mv_data, value.mv_size), opened);
-		return err == GBA_OK && !bytes_eq(BYTES(opened, sizeof(opened)), plain) ? GBA_E_CORRUPT : err;
-	}
-	if (rc != MDB_NOTFOUND)
+	if (rc != 0)
 		return ctx_lmdb_err(rc);
-	err = seal(store->kek, about, plain, sealed);
-	value = (MDB_val){ sizeof(sealed), sealed };
-	return err != GBA_OK ? err : ctx_lmdb_err(mdb_put(txn, meta, &key, &value, 0));
+	if (value.mv_size != n + SEAL_OVERHEAD)
+		return GBA_E_CORRUPT;
+	err = unseal_old(store->kek, bytes_of(name), BYTES(value.mv_data, value.mv_size), out, &old);
+	return err == GBA_OK && old ? meta_write(store, txn, meta, name, BYTES(out, n)) : err;
+}
+
+/* A sealed constant tells at start that the format is ours and the key the right one; on the first start it is written. */
+static enum gba_err format_check(struct ctx_lmdb *store, MDB_txn *txn, MDB_dbi meta)
+{
+	struct bytes plain = bytes_of(FORMAT_PLAIN);
+	uint8_t opened[sizeof(FORMAT_PLAIN) - 1];
+	enum gba_err err;
+
+	err = meta_read(store, txn, meta, FORMAT_KEY, opened, sizeof(opened));
+	if (err == GBA_E_NOT_FOUND)
+		return meta_write(store, txn, meta, FORMAT_KEY, plain);
+	return err == GBA_OK && !bytes_eq(BYTES(opened, sizeof(opened)), plain) ? GBA_E_CORRUPT : err;
 }
 
 /* The key of the tags: made on the first start. */
 static enum gba_err tag_key_load(struct ctx_lmdb *store, MDB_txn *txn, MDB_dbi meta)
 {
-	MDB_val key = { sizeof(TAG_KEY) - 1, (void *)TAG_KEY }, value;
-	uint8_t sealed[TAG_KEY_LEN + SEAL_OVERHEAD];
-	struct bytes about = bytes_of(TAG_KEY);
 	enum gba_err err;
-	int rc;
 
-	rc = mdb_get(txn, meta, &key, &value);
-	if (rc == 0)
-		return value.mv_size == sizeof(sealed)
-			       ? unseal(store->kek, about, BYTES(value.mv_data, value.mv_size), store->tag_key)
-			       : GBA_E_CORRUPT;
-	if (rc != MDB_NOTFOUND)
-		return ctx_lmdb_err(rc);
+	err = meta_read(store, txn, meta, TAG_KEY, store->tag_key, TAG_KEY_LEN);
+	if (err != GBA_E_NOT_FOUND)
+		return err;
 	rand_bytes(store->tag_key, TAG_KEY_LEN);
-	err = seal(store->kek, about, BYTES(store->tag_key, TAG_KEY_LEN), sealed);
-	value = (MDB_val){ sizeof(sealed), sealed };
-	return err != GBA_OK ? err : ctx_lmdb_err(mdb_put(txn, meta, &key, &value, 0));
+	return meta_write(store, txn, meta, TAG_KEY, BYTES(store->tag_key, TAG_KEY_LEN));
 }
 
 static int tables_open(struct ctx_lmdb *store, MDB_txn *txn, MDB_dbi *_meta)

@@ -310,19 +310,48 @@ static enum gba_err durable_check(struct ctx_redis *store, struct redis_link *li
 	return GBA_OK;
 }
 
+/* The pool's first record: what it is, and the key of the names. */
+static enum gba_err format_seal(struct ctx_redis *store, const uint8_t index_key[HASH_MAX], uint8_t *sealed)
+{
+	uint8_t plain[FORMAT_LEN];
+	struct redis_key key;
+	enum gba_err err;
+
+	memcpy(plain, FORMAT_PLAIN, sizeof(FORMAT_PLAIN) - 1);
+	memcpy(plain + sizeof(FORMAT_PLAIN) - 1, index_key, HASH_MAX);
+	err = seal(store->conf.kek, redis_key(store, "format", BYTES_NONE, &key), BYTES(plain, sizeof(plain)), sealed);
+	SECRET_WIPE(plain);
+	return err;
+}
+
+/* @param _old  sealed under a key that seals no more */
+static bool format_open(struct ctx_redis *store, struct bytes sealed, uint8_t index_key[HASH_MAX], bool *_old)
+{
+	uint8_t plain[FORMAT_LEN];
+	struct redis_key key;
+	bool good;
+
+	good = sealed.n == sizeof(store->format) &&
+	       unseal_old(store->conf.kek, redis_key(store, "format", BYTES_NONE, &key), sealed, plain, _old) == GBA_OK &&
+	       memcmp(plain, FORMAT_PLAIN, sizeof(FORMAT_PLAIN) - 1) == 0;
+	if (good)
+		memcpy(index_key, plain + sizeof(FORMAT_PLAIN) - 1, HASH_MAX);
+	SECRET_WIPE(plain);
+	return good;
+}
+
 static enum gba_err format_write(struct ctx_redis *store, struct redis_link *link, char *why)
 {
-	uint8_t plain[FORMAT_LEN], sealed[FORMAT_LEN + SEAL_OVERHEAD];
+	uint8_t index_key[HASH_MAX], sealed[FORMAT_LEN + SEAL_OVERHEAD];
 	struct bytes words[4] = { WORD("SET"), BYTES_NONE, BYTES(sealed, sizeof(sealed)), WORD("NX") };
 	redisReply *reply;
 	enum gba_err err;
 	struct redis_key key;
 
-	memcpy(plain, FORMAT_PLAIN, sizeof(FORMAT_PLAIN) - 1);
-	rand_bytes(plain + sizeof(FORMAT_PLAIN) - 1, HASH_MAX);
 	words[1] = redis_key(store, "format", BYTES_NONE, &key);
-	err = seal(store->conf.kek, words[1], BYTES(plain, sizeof(plain)), sealed);
-	SECRET_WIPE(plain);
+	rand_bytes(index_key, sizeof(index_key));
+	err = format_seal(store, index_key, sealed);
+	SECRET_WIPE(index_key);
 	if (err != GBA_OK)
 		return err;
 	reply = redis_link_ask(link, words, 4, &err);
@@ -338,10 +367,10 @@ static enum gba_err format_write(struct ctx_redis *store, struct redis_link *lin
 static enum gba_err format_read(struct ctx_redis *store, struct redis_link *link, char *why)
 {
 	struct bytes words[2] = { WORD("GET"), BYTES_NONE };
-	uint8_t plain[FORMAT_LEN];
 	redisReply *reply;
 	enum gba_err err;
 	struct redis_key key;
+	bool old;
 
 	words[1] = redis_key(store, "format", BYTES_NONE, &key);
 	reply = redis_link_ask(link, words, 2, &err);
@@ -351,16 +380,13 @@ static enum gba_err format_read(struct ctx_redis *store, struct redis_link *link
 		refused(why, err, "the pool's first record", reply);
 	} else if (reply->type == REDIS_REPLY_NIL) {
 		err = GBA_E_NOT_FOUND;
-	} else if (reply->type != REDIS_REPLY_STRING || reply->len != sizeof(store->format) ||
-		   unseal(store->conf.kek, words[1], BYTES(reply->str, reply->len), plain) != GBA_OK ||
-		   memcmp(plain, FORMAT_PLAIN, sizeof(FORMAT_PLAIN) - 1) != 0) {
+	} else if (reply->type != REDIS_REPLY_STRING ||
+		   !format_open(store, BYTES(reply->str, reply->len), store->index_key, &old)) {
 		snprintf(why, REDIS_WHY_MAX, "contexts are sealed under another key: all BSFs of the pool need the same kek-file");
 		err = GBA_E_CORRUPT;
 	} else {
 		memcpy(store->format, reply->str, sizeof(store->format));
-		memcpy(store->index_key, plain + sizeof(FORMAT_PLAIN) - 1, HASH_MAX);
 	}
-	SECRET_WIPE(plain);
 	freeReplyObject(reply);
 	return err;
 }
@@ -385,14 +411,45 @@ static enum gba_err greet(void *arg, struct redis_link *link, char *why)
 	return err;
 }
 
+/* What stands there now is the record we know, or it was sealed anew after a rotation; else the server was emptied and begun
+ * anew by somebody else: look at it from the start. */
+static enum gba_err format_compare(struct ctx_redis *store, struct bytes sealed)
+{
+	uint8_t index_key[HASH_MAX];
+	enum gba_err err = GBA_OK;
+	bool old;
+
+	if (bytes_eq(sealed, BYTES(store->format, sizeof(store->format))))
+		return GBA_OK;
+	if (format_open(store, sealed, index_key, &old) && memcmp(index_key, store->index_key, HASH_MAX) == 0)
+		memcpy(store->format, sealed.p, sizeof(store->format));
+	else
+		err = GBA_E_CORRUPT;
+	SECRET_WIPE(index_key);
+	return err;
+}
+
 static void on_beat(struct redis_call *call)
 {
 	struct ctx_redis *store = call->arg;
 
-	if (call->err == GBA_OK && call->reply->type == REDIS_REPLY_STRING &&
-	    !bytes_eq(BYTES(call->reply->str, call->reply->len), BYTES(store->format, sizeof(store->format))))
-		call->err = GBA_E_CORRUPT; /* emptied, and begun anew by somebody else: look at it from the start */
+	if (call->err == GBA_OK && call->reply->type == REDIS_REPLY_STRING)
+		call->err = format_compare(store, BYTES(call->reply->str, call->reply->len));
 	atomic_store(&store->writable, call->err == GBA_OK);
+}
+
+/* After a rotation of the key file one of the pool seals the record anew, before the old key is retired. Sealing comes first: it
+ * is what looks at the file. */
+static bool format_renew(struct ctx_redis *store)
+{
+	uint8_t index_key[HASH_MAX], sealed[FORMAT_LEN + SEAL_OVERHEAD];
+	bool old = false;
+
+	if (format_seal(store, store->index_key, sealed) == GBA_OK &&
+	    format_open(store, BYTES(store->format, sizeof(store->format)), index_key, &old) && old)
+		memcpy(store->format, sealed, sizeof(store->format));
+	SECRET_WIPE(index_key);
+	return old;
 }
 
 /* Can it be written to? The record is there already, unless somebody has emptied the server: then the pool goes on with it. */
@@ -400,6 +457,7 @@ static bool beat(void *arg)
 {
 	struct ctx_redis *store = arg;
 	struct redis_key key;
+	struct bytes at = redis_key(store, "format", BYTES_NONE, &key), format = BYTES(store->format, sizeof(store->format));
 
 	if (store->beating && store->beat.answered == 0)
 		return true; /* under way: the deadline judges it */
@@ -409,8 +467,10 @@ static bool beat(void *arg)
 	}
 	redis_call_end(&store->beat);
 	store->beat = (struct redis_call){ .done = on_beat, .arg = store, .direct = true };
-	ADD(&store->beat, WORD("SET"), redis_key(store, "format", BYTES_NONE, &key), BYTES(store->format, sizeof(store->format)),
-	    WORD("NX"), WORD("GET"));
+	if (format_renew(store))
+		ADD(&store->beat, WORD("SET"), at, format, WORD("XX"));
+	else
+		ADD(&store->beat, WORD("SET"), at, format, WORD("NX"), WORD("GET"));
 	store->beating = redis_ask(store->redis, &store->beat) == GBA_OK;
 	return true;
 }

@@ -471,6 +471,39 @@ START_TEST(emptied_server_keeps_its_pool)
 }
 END_TEST
 
+/* A running pool seals its first record anew after a rotation: then the old key may go. */
+START_TEST(pool_follows_a_rotation)
+{
+	struct ctx ctx = make_ctx(1, IMPI, 1000);
+	struct ctx_store *store, *later;
+	const char *why = "";
+	size_t dropped = 0;
+	int i;
+
+	server_run(durable);
+	store = open_store();
+	ck_assert_int_eq(cli("rename t:format t:format_before"), 0);
+	for (i = 0; i < 3000 && cli("exists t:format | grep -qx 1") != 0; i++)
+		usleep(10000);
+	ck_assert_err(kek_rotate(test_ctx, kek_path, NULL, &why), GBA_OK);
+	for (i = 0; i < 3000 && cli("eval \"return redis.call('get','t:format') == redis.call('get','t:format_before') and 1 or 0\" 0"
+				    " | grep -qx 0") != 0; i++)
+		usleep(10000);
+	ck_assert_int_lt(i, 3000);
+	ck_assert_err(kek_retire(kek_path, &dropped), GBA_OK);
+	ck_assert_uint_eq(dropped, 1);
+	wait_usable(store, true);
+	ck_assert_err(put(store, &ctx), GBA_OK);
+	ck_assert_err(kek_open(test_ctx, kek_path, false, &kek), GBA_OK); /* of a node that starts now */
+	later = open_store();
+	ck_assert_err(find(later, 1, t0), GBA_OK);
+	ck_assert_err(later->ops->revise(later, &(struct ctx_revision){ .impi = bytes_of(IMPI), .drop = true }, 1, NULL, NULL), GBA_OK);
+	ck_assert_err(find(store, 1, t0), GBA_E_BTID_UNKNOWN);
+	store->ops->close(store);
+	later->ops->close(later);
+}
+END_TEST
+
 #define THREADS 4
 #define EACH	300
 struct crowd {
@@ -550,6 +583,7 @@ int main(void)
 	tcase_add_test(pool, away_is_not_ignorance_and_heals);
 	tcase_add_test(pool, hanging_server_is_given_up);
 	tcase_add_test(pool, emptied_server_keeps_its_pool);
+	tcase_add_test(pool, pool_follows_a_rotation);
 	tcase_add_checked_fixture(crowd, crowd_make, pool_remove);
 	tcase_set_timeout(crowd, 120);
 	tcase_add_test(crowd, many_threads_share_a_connection);

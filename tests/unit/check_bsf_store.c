@@ -380,6 +380,33 @@ static uint64_t crowded(unsigned int i)
 	return i % 3 == 0 ? i : i % 3 == 1 ? (uint64_t)(i % 40) * 64 * 1024 + (uint64_t)i * 64 * 65536 : (uint64_t)i * 64;
 }
 
+static void open_and_close(void)
+{
+	struct ctx_store *store = open_store(16, CTX_SYNC_PROCESS);
+
+	store->ops->close(store);
+}
+
+/* The old key may go once the store was opened with the new one. */
+START_TEST(store_follows_a_rotation)
+{
+	const char *why = "";
+	size_t dropped = 0;
+	int i;
+
+	fresh_dir();
+	open_and_close();
+	ck_assert_err(kek_rotate(test_ctx, kek_path, NULL, &why), GBA_OK);
+	for (i = 0; i < 2; i++) {
+		talloc_free(kek);
+		ck_assert_err(kek_open(test_ctx, kek_path, false, &kek), GBA_OK);
+		open_and_close();
+		ck_assert_err(kek_retire(kek_path, &dropped), GBA_OK);
+	}
+	remove_dir();
+}
+END_TEST
+
 START_TEST(index_agrees_with_a_list)
 {
 	struct ctx_index *index = ctx_index_new(0);
@@ -609,6 +636,7 @@ int main(void)
 	tcase_add_test(tc, full_store_refuses_and_heals);
 	tcase_add_test(tc, failed_sync_ends_acknowledging);
 	tcase_add_test(tc, other_key_is_refused);
+	tcase_add_test(tc, store_follows_a_rotation);
 	tcase_add_test(tc, index_agrees_with_a_list);
 	tcase_add_test(tc, file_holds_no_key);
 	tcase_add_test(tc, revisions_touch_their_users_alone);
