@@ -70,8 +70,8 @@ def test_what_a_realm_makes_known(api, admin):
 
 
 def test_an_asp_comes_on_board(api, admin):
-    """REQ: Y3056-7.5-3a, Y3056-7.7-1, Y3056-7.7-2, Y3056-9.2.2-1, Y3056-9.2.2-5, Y3056-10.2-1a, Y3056-10.2-1b, Y3056-10.2-1c, Y3056-10.2-2a,
-    Y3056-10.2-2b, Y3056-10.2-2c"""
+    """REQ: Y3056-7.5-3a, Y3056-7.7-1, Y3056-7.7-2, Y3056-9.2.2-1, Y3056-9.2.2-5, Y3056-10.2-1a, Y3056-10.2-1b, Y3056-10.2-1c, Y3056-10.2-2a
+    REQ: Y3056-10.2-2b, Y3056-10.2-2c"""
     wish = {"type": "cin", "identity": "L17110MH1973PLC019786", "name": "Fabrics", "contact": "it@fabrics.example"}
     asked = apilab.Caller(api).post("/v1/asp-registrations", wish).json()
     assert asked["state"] == "requested"
@@ -200,8 +200,8 @@ def signed(entry, key):
 
 
 def test_trust_is_extended(api, admin, meters):
-    """REQ: Y3056-10.3-0, Y3056-10.3-1, Y3056-10.3-2, Y3056-10.3-3, Y3056-10.3-4, Y3056-10.3-5, Y3056-10.3-6, Y3056-7.5-3b, Y3056-9.2.2-2,
-    Y3056-9.2.2-3, Y3056-9.2.2-4, Y3056-9.2.2-8"""
+    """REQ: Y3056-10.3-0, Y3056-10.3-1, Y3056-10.3-2, Y3056-10.3-3, Y3056-10.3-4, Y3056-10.3-5, Y3056-10.3-6, Y3056-7.5-3b, Y3056-9.2.2-2
+    REQ: Y3056-9.2.2-3, Y3056-9.2.2-4, Y3056-9.2.2-8"""
     owner, asp, app = meters
     key = asp.get("/v1/asps/%d/webhook-key" % owner["id"]).json()["key"]
     impi = api.subscriber("flow@lab.test")
