@@ -43,7 +43,7 @@ class World:
         imsi = IMSI % self.number
         impi = "%s@%s" % (imsi, IMPI_REALM)
         self.realm.ctl("subscriber", "add", impi, "--imsi", imsi, "--k-file", "-", "--opc-file", "-", stdin="%s\n%s\n" % (K.hex(), OPC.hex()))
-        self.cards[impi] = aka.MilenageUsim(K, opc=OPC)
+        self.cards[impi] = aka.Milenage(K, opc=OPC)
         self.realm.ctl("verification", "add", "--reference", "c%d" % self.number, "--name", "N", "--level", "2", "--verifier", "desk")
         self.realm.ctl("user", "add", "--account", "u%d" % self.number, "--verification", "c%d" % self.number)
         self.realm.ctl("authentication", "add", "--reference", "d%d" % self.number, "--identities", "serial:s%d" % self.number, "--method",
