@@ -2,17 +2,11 @@
 """2G GBA of a SIM-only user in plain Python (TS 33.220 Annex I, TS 24.109 Annex H), upon tests/peers/ub.py: a SIM that computes
 SRES and Kc from RAND alone, and a device that makes RES and Ks of them. Shares nothing with the code under test."""
 import base64
-import hashlib
-import hmac
 
 from .aes import xor
 from .aka import Milenage
+from .keys import kdf
 from .ub import Ub, authorization, params
-
-
-def kdf(key, *parts):
-    """TS 33.220 B.2 with FC 0x01: each parameter is followed by its length in two octets."""
-    return hmac.new(key, b"\1" + b"".join(p + len(p).to_bytes(2, "big") for p in parts), hashlib.sha256).digest()
 
 
 class Sim:

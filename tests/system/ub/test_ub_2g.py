@@ -8,7 +8,8 @@ import ssl
 import pytest
 
 from peers import diameter as d
-from peers.bsf_node import BSF, HTTP_DIGEST, NAF, Node, impi_of, ks_naf
+from peers.bsf_node import BSF, HTTP_DIGEST, NAF, Node, impi_of
+from peers.keys import btid_of, ks_naf
 from peers.ub import Ub, authorization, params
 from peers.ub_2g import Sim, Ub2g, ks_2g, res_2g
 
@@ -56,7 +57,7 @@ def test_arithmetic_of_the_worked_example():
 def test_a_sim_bootstraps_and_an_application_gets_its_key(node):
     ue = device(node)
     btid, expires = ue.bootstrap()  # rspauth, by RES, and the body are checked there
-    assert btid == base64.b64encode(ue.rand).decode() + "@" + BSF
+    assert btid == btid_of(ue.rand, BSF)
     with node.naf("naf.asp.example.com", "asp.example.com") as naf:
         answer = node.bir(naf, btid)
         assert answer.result() == (0, 2001)
@@ -105,7 +106,7 @@ def test_who_has_not_the_sim_gets_no_context(node, wrong):
     answer = ue.get(authorization(ue.fields(c, password)))
     assert answer.status in (401, 403) and answer.get("Authentication-Info") is None
     with node.naf("naf.asp.example.com", "asp.example.com") as naf:
-        assert node.bir(naf, base64.b64encode(rand).decode() + "@" + BSF).result() == (d.TGPP, 5403)
+        assert node.bir(naf, btid_of(rand, BSF)).result() == (d.TGPP, 5403)
 
 
 def test_a_sim_cannot_ask_for_resynchronisation(node):
