@@ -121,9 +121,14 @@ enum gba_err ub_reply_prepare(struct ub_op *op, const struct challenge_secret *s
 {
 	struct digest_calc calc = ub_calc(op);
 	struct bsinfo body = { .btid = op->btid, .lifetime = expires };
+	const struct bsf_conf *conf = op->ub->conf;
 	char rspauth[DIGEST_HEX_MAX + 1];
 	struct digest_info info = { .cnonce = op->auth.cnonce, .nc_text = op->auth.nc_text, .qop = DIGEST_QOP_AUTH_INT };
 
+	if (op->application != NULL && conf->realm_profile[0] != '\0')
+		body.realm_profile = conf->realm_profile;
+	if (op->application != NULL && conf->token_format[0] != '\0')
+		body.token_format = conf->token_format;
 	op->body = bsinfo_build(op, &body);
 	if (op->body == NULL)
 		return GBA_E_NOMEM;

@@ -242,6 +242,8 @@ enum gba_err client_run_ub(struct view *view, struct wanted *wanted, struct why 
 	trace_token(&result);
 	fill_run(realm, wanted->run);
 	wanted->run->fresh = true;
+	memcpy(wanted->run->realm_profile, result.realm_profile, sizeof(result.realm_profile));
+	memcpy(wanted->run->token_format, result.token_format, sizeof(result.token_format));
 	return GBA_OK;
 }
 

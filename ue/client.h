@@ -30,6 +30,7 @@ struct client_run {
 	bool fresh;         /* a run on Ub took place */
 	bool in_usim, tmpi; /* Ks kept in the card; a TMPI for the next run was agreed */
 	unsigned int resyncs, retry_after;
+	char realm_profile[BSINFO_TEXT_MAX + 1], token_format[BSINFO_TEXT_MAX + 1]; /* as the BSF said; empty: not said */
 };
 /** Have a valid token of the active realm; run Ub when there is none, when it is `refused`, or when force.
  * @param naf      application it is for; absent: none named

@@ -308,6 +308,10 @@ static enum gba_err finish(struct run *run)
 		return err;
 	snprintf(run->result->btid, sizeof(run->result->btid), "%s", info.btid);
 	run->result->expires = info.lifetime;
+	if (info.realm_profile != NULL)
+		snprintf(run->result->realm_profile, sizeof(run->result->realm_profile), "%s", info.realm_profile);
+	if (info.token_format != NULL)
+		snprintf(run->result->token_format, sizeof(run->result->token_format), "%s", info.token_format);
 	err = keep_ks(run);
 	return err == GBA_OK ? GBA_OK : why_fail(run->why, err, "keys: %s", gba_strerror(err));
 }
@@ -322,7 +326,8 @@ static enum gba_err refuse_status(struct run *run)
 		return why_fail(run->why, GBA_E_BUSY, "BSF is busy: 503, Retry-After %u s", run->answer.retry_after);
 	}
 	if (status == 403)
-		return why_fail(run->why, GBA_E_NOT_AUTHORIZED, "BSF refuses this device: 403");
+		return why_fail(run->why, GBA_E_NOT_AUTHORIZED, "BSF refuses this device%s: 403",
+				run->conf->application.p != NULL ? ", or this application for it" : "");
 	if (status >= 300 && status < 400)
 		return why_fail(run->why, GBA_E_PEER, "redirect refused: %u", status);
 	return why_fail(run->why, GBA_E_PEER, "unexpected answer: %u", status);

@@ -9,6 +9,7 @@
 #include "core/secret.h"
 #include "ue/fetch.h"
 #include "ue/usim/usim.h"
+#include "xml/bsinfo.h"
 
 #define UB_TIMEOUT_MS      30000           /* for a whole run: what handsets use */
 #define UB_TRIES           2               /* answers with a RES, or runs begun */
@@ -38,6 +39,7 @@ struct ub_result {
 	char tmpi[GBA_TMPI_MAX];  /* for the next run; empty: the BSF does not speak it */
 	unsigned int retry_after; /* [s] written on GBA_E_BUSY */
 	unsigned int resyncs;     /* AUTS sent */
+	char realm_profile[BSINFO_TEXT_MAX + 1], token_format[BSINFO_TEXT_MAX + 1]; /* the BSF's own words; empty: none */
 	bool tmpi_refused;        /* the run fell back from TMPI to IMPI */
 	char corr[CORR_LEN + 1];  /* empty before the first challenge */
 };

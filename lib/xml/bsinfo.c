@@ -1,44 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xml/bsinfo.h"
 
+#include <stdio.h>
+
 #include "core/clock.h"
 #include "core/ident.h"
 #include "xml/reader.h"
 
-enum { DOCUMENT, INFO, BTID, LIFETIME };
+enum { DOCUMENT, INFO, BTID, LIFETIME, EXTENSION, PROFILE, FORMAT };
 static const struct xml_row rows[] = {
 	[DOCUMENT] = { "", 0, false },
 	[INFO] = { "BootstrappingInfo", XML_IN(DOCUMENT), false },
 	[BTID] = { "btid", XML_IN(INFO), true },
 	[LIFETIME] = { "lifetime", XML_IN(INFO), true },
+	[EXTENSION] = { "Extension", XML_IN(INFO), false },
+	[PROFILE] = { "realmProfile", XML_IN(EXTENSION), true },
+	[FORMAT] = { "tokenFormat", XML_IN(EXTENSION), true },
 	{ NULL, 0, false },
 };
 
 struct reading {
 	TALLOC_CTX *mem_ctx;
-	char *btid;
+	char *btid, *profile, *format;
 	time_t lifetime;
 	bool lifetime_given;
 };
 
 char *bsinfo_build(TALLOC_CTX *mem_ctx, const struct bsinfo *info)
 {
-	char lifetime[TIME_TEXT_LEN + 1];
+	const char *profile = info->realm_profile, *format = info->token_format;
+	char lifetime[TIME_TEXT_LEN + 1], extension[512] = "";
 
 	time_format(info->lifetime, lifetime);
+	if (profile != NULL || format != NULL) /* a UE that does not know it passes over it (TS 24.109 Annex C) */
+		snprintf(extension, sizeof(extension), "  <Extension>%s%s%s%s%s%s</Extension>\n",
+			 profile != NULL ? "<realmProfile>" : "", profile != NULL ? profile : "",
+			 profile != NULL ? "</realmProfile>" : "", format != NULL ? "<tokenFormat>" : "",
+			 format != NULL ? format : "", format != NULL ? "</tokenFormat>" : "");
 	return talloc_asprintf(mem_ctx,
 			       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 			       "<BootstrappingInfo xmlns=\"uri:3gpp-gba\">\n"
 			       "  <btid>%s</btid>\n"
 			       "  <lifetime>%s</lifetime>\n"
+			       "%s"
 			       "</BootstrappingInfo>\n",
-			       info->btid, lifetime);
+			       info->btid, lifetime, extension);
 }
 
 static enum gba_err on_open(void *arg, unsigned int row, const struct xml_attrs *attrs)
 {
 	(void)arg, (void)row, (void)attrs;
 	return GBA_OK;
+}
+
+/* The first counts; what stands there twice, or at length, is no reason to give up a token. */
+static enum gba_err extension_take(struct reading *reading, char **_text, struct bytes text)
+{
+	if (*_text != NULL || text.n == 0 || text.n > BSINFO_TEXT_MAX)
+		return GBA_OK;
+	*_text = talloc_strndup(reading->mem_ctx, (const char *)text.p, text.n);
+	return *_text != NULL ? GBA_OK : GBA_E_NOMEM;
 }
 
 static enum gba_err on_value(void *arg, unsigned int row, struct bytes text)
@@ -51,6 +72,8 @@ static enum gba_err on_value(void *arg, unsigned int row, struct bytes text)
 		reading->lifetime_given = true;
 		return GBA_OK;
 	}
+	if (row == PROFILE || row == FORMAT)
+		return extension_take(reading, row == PROFILE ? &reading->profile : &reading->format, text);
 	if (reading->btid != NULL || text.n == 0 || text.n > BTID_MAX)
 		return GBA_E_XML;
 	reading->btid = talloc_strndup(reading->mem_ctx, (const char *)text.p, text.n);
@@ -70,9 +93,13 @@ enum gba_err bsinfo_parse(TALLOC_CTX *mem_ctx, struct bytes xml, struct bsinfo *
 		err = GBA_E_XML;
 	if (err != GBA_OK) {
 		talloc_free(reading.btid);
+		talloc_free(reading.profile);
+		talloc_free(reading.format);
 		return err;
 	}
 	_info->btid = reading.btid;
 	_info->lifetime = reading.lifetime;
+	_info->realm_profile = reading.profile;
+	_info->token_format = reading.format;
 	return GBA_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_load HOST:PORT [name=value ...]: connections=N seconds=S rate=R (open loop; 0: closed) count=N (stop after so many)
- * host=NAME impi=FORMAT users=N k=HEX opc=HEX tokens=FILE. One line of JSON. */
+ * host=NAME impi=FORMAT users=N k=HEX opc=HEX tokens=FILE application=NAME. One line of JSON. */
 #include "http_load.h"
 
 #include <arpa/inet.h>
@@ -242,6 +242,8 @@ static void set(char *word)
 		l.http.impi = value;
 	else if (strcmp(word, "users") == 0)
 		l.http.users = (unsigned int)strtoul(value, NULL, 10);
+	else if (strcmp(word, "application") == 0)
+		l.http.application = value;
 	else if (strcmp(word, "tokens") == 0)
 		l.http.tokens = value;
 	else if (strcmp(word, "k") != 0 && strcmp(word, "opc") != 0)

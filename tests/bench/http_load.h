@@ -15,6 +15,7 @@ struct http_conf {
 	const char *impi; /* "%u" stands for ten digits, 0 .. users-1 */
 	unsigned int users;
 	uint8_t k[16], opc[16];
+	const char *application; /* named in both requests, or NULL */
 	const char *tokens; /* file that gets a line for each bootstrap, or NULL */
 };
 

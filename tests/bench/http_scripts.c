@@ -49,12 +49,17 @@ static bool quoted(const char *head, const char *name, char *out, size_t room)
 	return true;
 }
 
+/* Three texts: a header line, or nothing. */
+#define NAMED(conf)                                                                                                    \
+	(conf)->application != NULL ? "Y3056-Application: " : "", (conf)->application != NULL ? (conf)->application : "", \
+		(conf)->application != NULL ? "\r\n" : ""
+
 static size_t first_request(const struct http_conf *conf, const char *impi, char *out)
 {
 	return (size_t)snprintf(out, HTTP_ROOM,
-				"GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench 3gpp-gba-tmpi\r\nAccept: */*\r\n"
+				"GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench 3gpp-gba-tmpi\r\nAccept: */*\r\n%s%s%s"
 				"Authorization: Digest username=\"%s\", realm=\"%s\", nonce=\"\", uri=\"/\", response=\"\"\r\n\r\n",
-				conf->host, impi, conf->host);
+				conf->host, NAMED(conf), impi, conf->host);
 }
 
 /* HA1 = MD5(IMPI:realm:RES), HA2 = MD5(GET:/:MD5("")), response = MD5(HA1:nonce:nc:cnonce:auth-int:HA2) */
@@ -86,11 +91,11 @@ static enum http_next second_request(const struct http_conf *conf, const char *i
 	milenage_f2345(conf->k, conf->opc, octets, &aka);
 	digest(conf, impi, nonce, aka.res, response);
 	*_len = (size_t)snprintf(out, HTTP_ROOM,
-				 "GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench 3gpp-gba-tmpi\r\nAccept: */*\r\n"
+				 "GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench 3gpp-gba-tmpi\r\nAccept: */*\r\n%s%s%s"
 				 "Authorization: Digest username=\"%s\", realm=\"%s\", nonce=\"%s\", uri=\"/\", qop=auth-int, "
 				 "nc=00000001, cnonce=\"0a4f113b9c2d7e60\", response=\"%s\", opaque=\"%s\", "
 				 "algorithm=AKAv1-MD5\r\n\r\n",
-				 conf->host, impi, conf->host, nonce, response, opaque);
+				 conf->host, NAMED(conf), impi, conf->host, nonce, response, opaque);
 	return HTTP_SEND;
 }
 

@@ -284,7 +284,7 @@ static const char bsinfo_example[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>
 
 START_TEST(bsinfo_is_built_as_the_example_shows)
 {
-	struct bsinfo info = { BTID, 1925035200 };
+	struct bsinfo info = { .btid = BTID, .lifetime = 1925035200 };
 
 	ck_assert_str_eq(bsinfo_build(test_ctx, &info), bsinfo_example);
 	ck_assert_uint_eq(strlen(bsinfo_example), 223);
@@ -322,9 +322,30 @@ static const struct {
 	{ "empty", TEXT(""), GBA_E_XML, NULL },
 };
 
+/* mapping G12: what a UE of ours finds where it looks, and others pass over. */
+START_TEST(bsinfo_extension_goes_round)
+{
+	struct bsinfo info = { .btid = BTID, .lifetime = 1925035200, .realm_profile = "https://op.example/realm",
+			       .token_format = "gba-btid" }, again = { .btid = NULL };
+	char *xml = bsinfo_build(test_ctx, &info);
+
+	ck_assert_ptr_nonnull(strstr(xml, "  <Extension><realmProfile>https://op.example/realm</realmProfile>"
+					  "<tokenFormat>gba-btid</tokenFormat></Extension>\n</BootstrappingInfo>\n"));
+	ck_assert_err(bsinfo_parse(test_ctx, bytes_of(xml), &again), GBA_OK);
+	ck_assert_str_eq(again.realm_profile, info.realm_profile);
+	ck_assert_str_eq(again.token_format, info.token_format);
+	ck_assert_err(bsinfo_parse(test_ctx, bytes_of("<BootstrappingInfo><Extension><other><realmProfile>no</realmProfile></other>"
+						      "<tokenFormat>a</tokenFormat><tokenFormat>b</tokenFormat></Extension>"
+						      "<btid>" BTID "</btid><lifetime>2031-01-01T12:00:00Z</lifetime>"
+						      "</BootstrappingInfo>"), &again), GBA_OK);
+	ck_assert_ptr_null(again.realm_profile);
+	ck_assert_str_eq(again.token_format, "a");
+}
+END_TEST
+
 START_TEST(bsinfo_is_read)
 {
-	struct bsinfo info = { NULL, 0 };
+	struct bsinfo info = { .btid = NULL };
 	enum gba_err got = bsinfo_parse(test_ctx, bsinfo_rows[_i].xml, &info);
 
 	ck_assert_msg(got == bsinfo_rows[_i].want, "%s: got %s", bsinfo_rows[_i].name, gba_err_name(got));
@@ -377,6 +398,7 @@ int main(int argc, char **argv)
 	tcase_add_loop_test(tc, guss_refuses_to_write_what_xml_cannot_carry, 0, ROWS(unbuildable_rows));
 	tcase_add_loop_test(tc, uss_are_selected_by_gsid_and_group, 0, ROWS(select_rows));
 	tcase_add_test(tc, bsinfo_is_built_as_the_example_shows);
+	tcase_add_test(tc, bsinfo_extension_goes_round);
 	tcase_add_loop_test(tc, bsinfo_is_read, 0, ROWS(bsinfo_rows));
 	tcase_add_test(tc, bsinfo_is_bounded);
 	suite_add_tcase(suite, tc);

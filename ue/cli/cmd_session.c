@@ -144,6 +144,10 @@ static enum gba_err cmd_bootstrap(struct cli *cli, void *args)
 	cli_put(cli, "profile", json_string(run.profile));
 	cli_put(cli, "btid", json_string(run.btid));
 	cli_put(cli, "expires", cli_time(run.expires));
+	if (run.realm_profile[0] != '\0')
+		cli_put(cli, "realm-profile", json_string(run.realm_profile));
+	if (run.token_format[0] != '\0')
+		cli_put(cli, "token-format", json_string(run.token_format));
 	cli_put(cli, "fresh", json_boolean(run.fresh));
 	cli_put(cli, "resyncs", json_integer(run.resyncs));
 	cli_put(cli, "gba-u", json_boolean(run.in_usim));

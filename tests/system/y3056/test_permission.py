@@ -282,3 +282,18 @@ def test_who_may_not_declare_is_not_heard(named):
     with named.naf("one.asp.test") as one:
         answer = named.bir(one, btid, ONE_NAF, extra=[y.our(y.DECLARATION, [y.our(y.FLAG, 0)])])
         assert answer.result() == (0, 2001) and answer.find(y.DECLARATION, y.VENDOR) is None
+
+
+# ---- the realm's profile for UEs that ask for an application (mapping G12)
+
+def test_the_extension_of_the_answer(named):
+    """REQ: Y3056-9.1.1-2"""
+    import xml.etree.ElementTree as ET
+
+    def texts(ue):
+        answer, _ = ue.second(ue.first())
+        root = ET.fromstring(answer.body)
+        return {e.tag.rsplit("}", 1)[-1]: e.text for e in root.iter()}
+    ours = texts(named.ue(user(named), application=NAF))
+    assert ours["realmProfile"] == "https://bsf.test/realm" and ours["tokenFormat"] == "gba-btid" and ours["btid"]
+    assert texts(named.ue(user(named))).keys() == {"BootstrappingInfo", "btid", "lifetime"}  # a plain UE gets a plain answer

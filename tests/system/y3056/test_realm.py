@@ -13,7 +13,8 @@ import pytest
 from conftest import OTHER  # noqa: F401  (sets the path)
 from lab.realm import AGENT, BSF, IMPI_REALM, NAF, Realm, Tree, q
 from peers import aka
-from peers.bsf_node import TOP, ks_naf, until
+from peers.bsf_node import TOP, until
+from peers.keys import ks_naf
 from peers.ub import Refused, Ub
 from test_agent import h
 
