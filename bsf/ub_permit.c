@@ -28,8 +28,9 @@ static void tell(const struct ub_op *op, enum permit_source source, enum gba_err
 				   .message = err == GBA_OK ? "permitted" : "not permitted", .id = op->impi };
 	struct log_about about = { .iface = "Ub", .corr = op->corr, .id = op->impi, .clause = "Y.3056 10.4-3c", .result = err };
 
-	log_event(LOG_L_INFO, "ub.permission", &about, "%s: %s (%s)", op->application->fqdn,
-		  err == GBA_OK ? "permitted" : "not permitted", names[source]);
+	if (err != GBA_OK || log_enabled(LOG_L_DEBUG)) /* where it is permitted, ub.bootstrap is the decision's line */
+		log_event(err == GBA_OK ? LOG_L_DEBUG : LOG_L_INFO, "ub.permission", &about, "%s: %s (%s)",
+			  op->application->fqdn, err == GBA_OK ? "permitted" : "not permitted", names[source]);
 	metric_add(op->ub->m_permissions[source][err == GBA_OK], 1);
 	if (trace_on())
 		trace_step(&step);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** What the network side asks of the mapping function while it serves requests: one handle for all threads, since a look-up is
+/** What the network side asks of the mapping function while it serves requests: a few handles for all threads, since a look-up is
  * one indexed read. */
 #ifndef GBA_HSS_PERMISSIONS_H
 #define GBA_HSS_PERMISSIONS_H

@@ -34,38 +34,88 @@ static enum gba_err texts_read(struct db_stmt *row, struct asked *asked)
 	return err;
 }
 
-static enum gba_err application_read(struct mapping *m, struct bytes naf_fqdn, struct asked *asked)
+static enum gba_err application_take(struct db_stmt *stmt, struct asked *asked)
 {
-	char fqdn[FQDN_MAX + 1];
-	struct db_stmt *stmt = NULL;
-	enum gba_err err;
-	bool row = false;
+	asked->application = db_col_int(stmt, 0);
+	asked->terms.gsid = asked->grant->gsid = (uint32_t)db_col_int(stmt, 1);
+	asked->terms.type = (uint32_t)db_col_int(stmt, 2);
+	asked->grant->single = db_col_int(stmt, 4) == TOKEN_SINGLE;
+	asked->grant->token_lifetime = (uint32_t)db_col_int(stmt, 5);
+	asked->degree = (uint32_t)db_col_int(stmt, 6);
+	asked->active = db_col_int(stmt, 9) == APPLICATION_ACTIVE && db_col_int(stmt, 10) == ASP_ACTIVE;
+	return texts_read(stmt, asked);
+}
+
+/* A host name as it stands in the table. @return false: none */
+static bool fqdn_lower(struct bytes naf_fqdn, char fqdn[FQDN_MAX + 1])
+{
 	size_t i;
 
 	if (naf_fqdn.n == 0 || naf_fqdn.n > FQDN_MAX)
-		return GBA_E_NOT_FOUND;
+		return false;
 	for (i = 0; i < naf_fqdn.n; i++)
 		fqdn[i] = (char)(naf_fqdn.p[i] >= 'A' && naf_fqdn.p[i] <= 'Z' ? naf_fqdn.p[i] - 'A' + 'a'
 									      : naf_fqdn.p[i]);
+	fqdn[naf_fqdn.n] = '\0';
+	return true;
+}
+
+/* The common case in one read: the user's own permission, in force. Each statement has its own locks, which cost more than what
+ * it reads. @return GBA_E_NOT_FOUND: it is not that simple */
+static enum gba_err own_at_once(struct mapping *m, const char *fqdn, const char *impi, time_t now, struct asked *asked)
+{
+	struct grant *grant = asked->grant;
+	struct bytes pseudonym = BYTES_NONE;
+	struct db_stmt *stmt = NULL;
+	enum gba_err err;
+	bool row = false;
+
+	err = mapping_stmt(m,
+			   "SELECT " APPLICATION_COLUMNS ", p.id, p.valid_from, p.valid_until, p.security_degree, p.pseudonym"
+			   " FROM application a JOIN asp s ON s.id = a.asp JOIN permission p ON p.application = a.id"
+			   " JOIN subscriber u ON u.impi = p.impi"
+			   " WHERE a.naf_fqdn = ?1 AND p.impi = ?2 AND p.in_force = 1 AND p.flag = 1 AND u.state = 0",
+			   &stmt);
+	if (err != GBA_OK)
+		return err;
+	db_bind_text(stmt, 1, bytes_of(fqdn));
+	db_bind_text(stmt, 2, bytes_of(impi));
+	err = db_step(stmt, &row);
+	if (err == GBA_OK && !row)
+		err = GBA_E_NOT_FOUND;
+	if (err == GBA_OK)
+		err = application_take(stmt, asked);
+	if (err == GBA_OK) {
+		grant->permission = db_col_int(stmt, 11);
+		grant->from = (time_t)db_col_int(stmt, 12);
+		grant->until = (time_t)db_col_int(stmt, 13);
+		grant->security_degree = (uint32_t)db_col_int(stmt, 14);
+		err = mapping_keep(grant, db_col_text(stmt, 15), &pseudonym);
+		grant->pseudonym = (const char *)pseudonym.p;
+	}
+	db_reset(stmt);
+	if (err == GBA_OK && (!asked->active || grant->from > now || (grant->until != 0 && grant->until <= now)))
+		err = GBA_E_NOT_FOUND; /* its time has come or gone, and the sweep has not */
+	return err;
+}
+
+static enum gba_err application_read(struct mapping *m, const char *fqdn, struct asked *asked)
+{
+	struct db_stmt *stmt = NULL;
+	enum gba_err err;
+	bool row = false;
+
 	err = mapping_stmt(
 		m, "SELECT " APPLICATION_COLUMNS " FROM application a JOIN asp s ON s.id = a.asp WHERE a.naf_fqdn = ?1",
 		&stmt);
 	if (err != GBA_OK)
 		return err;
-	db_bind_text(stmt, 1, BYTES(fqdn, naf_fqdn.n));
+	db_bind_text(stmt, 1, bytes_of(fqdn));
 	err = db_step(stmt, &row);
 	if (err == GBA_OK && !row)
 		err = GBA_E_NOT_FOUND;
-	if (err == GBA_OK) {
-		asked->application = db_col_int(stmt, 0);
-		asked->terms.gsid = asked->grant->gsid = (uint32_t)db_col_int(stmt, 1);
-		asked->terms.type = (uint32_t)db_col_int(stmt, 2);
-		asked->grant->single = db_col_int(stmt, 4) == TOKEN_SINGLE;
-		asked->grant->token_lifetime = (uint32_t)db_col_int(stmt, 5);
-		asked->degree = (uint32_t)db_col_int(stmt, 6);
-		asked->active = db_col_int(stmt, 9) == APPLICATION_ACTIVE && db_col_int(stmt, 10) == ASP_ACTIVE;
-		err = texts_read(stmt, asked);
-	}
+	if (err == GBA_OK)
+		err = application_take(stmt, asked);
 	db_reset(stmt);
 	return err;
 }
@@ -177,11 +227,22 @@ static enum gba_err decide(struct mapping *m, const char *impi, time_t now, stru
 	return err == GBA_OK ? finish(asked) : err;
 }
 
+static enum gba_err find(struct mapping *m, const char *fqdn, const char *impi, time_t now, struct asked *asked)
+{
+	enum gba_err err = own_at_once(m, fqdn, impi, now, asked);
+
+	if (err == GBA_OK)
+		return finish(asked);
+	if (err == GBA_E_NOT_FOUND)
+		err = application_read(m, fqdn, asked);
+	return err == GBA_OK ? decide(m, impi, now, asked) : err;
+}
+
 enum gba_err grant_find(struct mapping *m, TALLOC_CTX *mem_ctx, struct bytes impi, struct bytes naf_fqdn, time_t now,
 			struct grant **_grant)
 {
 	struct asked asked = { .grant = talloc_zero(mem_ctx, struct grant) };
-	char canonical[IMPI_MAX + 1];
+	char canonical[IMPI_MAX + 1], fqdn[FQDN_MAX + 1];
 	enum gba_err err;
 
 	if (asked.grant == NULL)
@@ -189,10 +250,10 @@ enum gba_err grant_find(struct mapping *m, TALLOC_CTX *mem_ctx, struct bytes imp
 	err = subscriber_impi(impi, canonical);
 	if (err == GBA_E_IMPI_SYNTAX)
 		err = GBA_E_IMPI_UNKNOWN;
-	if (err == GBA_OK)
-		err = application_read(m, naf_fqdn, &asked);
-	if (err == GBA_OK)
-		err = decide(m, canonical, now, &asked);
+	if (err == GBA_OK && !fqdn_lower(naf_fqdn, fqdn))
+		err = GBA_E_NOT_FOUND;
+	else if (err == GBA_OK)
+		err = find(m, fqdn, canonical, now, &asked);
 	if (err != GBA_OK) {
 		talloc_free(asked.grant);
 		return err;
