@@ -8,7 +8,7 @@
 #include "http/json.h"
 
 #define ATOMIC_MAX   5000  /* rows of one transaction, all or nothing */
-#define BATCH        1000  /* rows of one transaction, row by row */
+#define BATCH        4000  /* rows of one transaction, row by row */
 #define BAD_ROWS_MAX 10000 /* then the rest is not looked at */
 
 enum existing { EXISTING_REJECT, EXISTING_KEEP, EXISTING_UPDATE, EXISTING_BAD };
