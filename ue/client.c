@@ -303,6 +303,15 @@ enum gba_err client_bootstrap(struct client *client, struct bytes naf, const cha
 	return err;
 }
 
+/* The token manager has one that is valid, or got one from the bootstrapping function. */
+static void trace_source(struct bytes naf, bool fresh)
+{
+	struct trace_step step = { .from = "ue", .to = "ue", .iface = "local", .clause = fresh ? "Y.3056 10.5-2a" : "Y.3056 10.5-1d",
+				   .message = fresh ? "token of this run" : "token kept", .id = naf };
+
+	trace_step(&step);
+}
+
 static enum gba_err source_token(void *arg, struct bytes naf, const char *refused, struct token_ref *_token,
 				 struct why *why)
 {
@@ -312,6 +321,7 @@ static enum gba_err source_token(void *arg, struct bytes naf, const char *refuse
 	err = client_bootstrap(arg, naf, refused, false, &run, why);
 	if (err != GBA_OK)
 		return err;
+	trace_source(naf, run.fresh);
 	memcpy(_token->btid, run.btid, sizeof(_token->btid));
 	_token->expires = run.expires;
 	return GBA_OK;

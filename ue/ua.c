@@ -7,6 +7,7 @@
 #include "core/codec.h"
 #include "core/log.h"
 #include "core/secret.h"
+#include "core/trace.h"
 #include "ue/ua_digest.h"
 #include "ue/url.h"
 
@@ -78,16 +79,28 @@ static enum gba_err exchange(struct session *s, const char *authorization, struc
 	return s->fetcher->fetch(s->fetcher->arg, s->mem_ctx, &ask, &s->reply->answer, s->why);
 }
 
+/* What happens between session control and the token manager, both inside the device (Y.3056 10.5). */
+static void trace(const struct session *s, const char *clause, const char *message)
+{
+	struct trace_step step = { .from = "ue", .to = "ue", .iface = "local", .clause = clause, .message = message,
+				   .id = bytes_of(s->url.host) };
+
+	trace_step(&step);
+}
+
 static enum gba_err get_token(struct session *s, bool renew)
 {
 	char refused[BTID_MAX + 1];
+	enum gba_err err;
 
 	if (renew) {
 		memcpy(refused, s->reply->token.btid, sizeof(refused));
 		s->reply->rebootstrapped = true;
 	}
-	return s->source->token(s->source->arg, bytes_of(s->url.host), renew ? refused : NULL, &s->reply->token,
-				s->why);
+	trace(s, "Y.3056 10.5-1c", renew ? "another token, please" : "a valid token, please");
+	err = s->source->token(s->source->arg, bytes_of(s->url.host), renew ? refused : NULL, &s->reply->token, s->why);
+	trace(s, err == GBA_OK ? "Y.3056 10.5-2b" : "Y.3056 10.5-1d", err == GBA_OK ? "token set" : gba_strerror(err));
+	return err;
 }
 
 static enum gba_err psk_once(struct session *s, bool renew, struct psk *psk)
@@ -310,6 +323,7 @@ enum gba_err ua_fetch(TALLOC_CTX *mem_ctx, const struct ua_conf *conf, const str
 	err = set_headers(&s);
 	if (err != GBA_OK)
 		return err;
+	trace(&s, "Y.3056 10.5-1b", "a session with the application");
 	err = fetch(&s, https);
 	if (err == GBA_OK)
 		obey(&s);
