@@ -163,6 +163,12 @@ static enum gba_err advance(struct hss_opc *opc, const struct change *change)
 	return err;
 }
 
+/* Looked at before a transaction is begun: most changes only wait. */
+static bool deadline_matters(const struct change *change, time_t now)
+{
+	return change->deadline == 0 ? change->state == CHANGE_VERIFIED : now >= change->deadline;
+}
+
 /* Every change in this state; false: one has to wait. */
 static bool all_in(struct hss_opc *opc, enum change_state state)
 {
@@ -173,7 +179,8 @@ static bool all_in(struct hss_opc *opc, enum change_state state)
 	if (change_list(opc->asking, opc, (int)state, BATCH, &list, &count) != GBA_OK)
 		return false;
 	for (i = 0; i < count; i++) {
-		if (change_expire(opc->asking, list[i], clock_now()) == GBA_OK)
+		if (deadline_matters(list[i], clock_now()) &&
+		    change_expire(opc->asking, list[i], clock_now()) == GBA_OK)
 			opc_note("change.deadline", bytes_of(list[i]->peer), bytes_of(list[i]->new_impi), GBA_OK,
 				 list[i]->deadline == 0 ? "set" : "passed: given up");
 		else if (state == CHANGE_VERIFIED || state == CHANGE_CONFIRMED || state == CHANGE_CANCELLING)
