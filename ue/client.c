@@ -306,7 +306,8 @@ enum gba_err client_bootstrap(struct client *client, struct bytes naf, const cha
 /* The token manager has one that is valid, or got one from the bootstrapping function. */
 static void trace_source(struct bytes naf, bool fresh)
 {
-	struct trace_step step = { .from = "ue", .to = "ue", .iface = "local", .clause = fresh ? "Y.3056 10.5-2a" : "Y.3056 10.5-1d",
+	struct trace_step step = { .from = "ue", .to = "ue", .iface = "local",
+				   .clause = fresh ? "Y.3056 10.5-2a" : "Y.3056 10.5-1d",
 				   .message = fresh ? "token of this run" : "token kept", .id = naf };
 
 	trace_step(&step);

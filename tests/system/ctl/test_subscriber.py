@@ -69,6 +69,7 @@ def ctl(tmp_path):
 
 def test_add_show_set_remove(ctl):
     """REQ: OBF-9.2.2-2, OBF-10.1.2-a1"""
+    # REQ: Y3056-7.5-5a
     ctl.add("--imsi", "001010000000001", "--amf", "b9b9", "--sqn", "0x20")
     got = ctl.show("001010000000001")
     assert got["impi"] == IMPI and got["amf"] == "b9b9" and got["sqn"] == 32 and got["state"] == "active"

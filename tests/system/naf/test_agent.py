@@ -47,6 +47,7 @@ def test_key_is_fetched_over_zn(world):
 
 
 def test_btid_names_the_operator(world):
+    # REQ: Y3056-7.1-1b
     one, _ = fresh(world.one, "bsf.one.example")
     two, rand = fresh(world.two, "deep.bsf.two.example")
     error, got = world.agent.ask(two)

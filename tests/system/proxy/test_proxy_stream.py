@@ -71,6 +71,7 @@ def test_stream_without_key_reaches_nobody(world, proxy):
 
 
 def test_large_stream_both_ways(world, proxy):
+    # REQ: Y3056-9.5-5, Y3056-9.6.4-1
     headers = []
     world.app.on_connection = echo(headers)
     btid, key = psk(world, "1.3")

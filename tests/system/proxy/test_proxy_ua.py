@@ -133,6 +133,7 @@ def test_psk_tls12_takes_the_key_of_the_negotiated_suite(world, proxy, suite):
 
 
 def test_psk_tls13(world, proxy):
+    # REQ: Y3056-7.6-4, Y3056-7.6-5, Y3056-9.6.4-3, Y3056-9.5-1b
     _, btid, key = device(world, ua=TLS13_PSK)
     out, err = s_client(proxy.tls, "3GPP-bootstrapping;" + btid, key, GET, version="1.3")
     assert b"path /x" in out, err
@@ -214,6 +215,7 @@ def test_key_remembered_is_not_used_after_its_expiry(world, proxy):
 
 
 def test_key_of_another_naf_or_protocol_does_not_open(world, proxy):
+    # REQ: Y3056-7.2-3
     _, btid, key = device(world, fqdn=NAF2, ua=ua_id(0x00a8))
     _, err = s_client(proxy.tls, "3GPP-bootstrapping;" + btid, key, GET)
     assert "alert" in err

@@ -111,6 +111,7 @@ def test_from_the_record_to_the_first_handshake(world):
 
 
 def test_no_permission_no_token(world):
+    # REQ: Y3056-7.6-3
     impi = world.user(permitted=False)
     with pytest.raises(Refused) as refused:
         world.bootstrap(impi, application=NAF)

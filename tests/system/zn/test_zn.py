@@ -44,6 +44,7 @@ def ask(shared):
 @pytest.mark.parametrize("fqdn,ua", [(NAF, b"\1\0\0\0\2"), (NAF, TLS12), (NAF, TLS13), (NAF.upper(), b"\1\0\0\0\2"),
                                      ("a.iot.asp.example.com", TLS13)])
 def test_key(shared, tokens, ask, fqdn, ua):
+    # REQ: Y3056-7.2-2, Y3056-7.2-3
     view = d.bia_view(ask(tokens["me"], fqdn=fqdn, ua=ua))
     assert view["me_key"] == shared.key_of(tokens["me"], fqdn, ua)
     assert set(view) == {"me_key", "expires", "created", "gba_type"} and view["gba_type"] == 0
