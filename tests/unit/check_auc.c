@@ -67,7 +67,12 @@ static struct auc *auc_start(TALLOC_CTX *ctx, size_t cache_octets, uint32_t leas
 	const char *error = "";
 	struct auc *opened = NULL;
 	enum gba_err err = auc_open(ctx, &conf, &opened, &error);
+	int tries;
 
+	for (tries = 0; err == GBA_E_UNREACHABLE && tries < 100; tries++) { /* a test that ends all sessions meets a start */
+		usleep(100000);
+		err = auc_open(ctx, &conf, &opened, &error);
+	}
 	ck_assert_msg(err == GBA_OK, "%s", error);
 	return opened;
 }
@@ -344,6 +349,21 @@ START_TEST(sqn_space_ends_with_an_error)
 }
 END_TEST
 
+/* The first job with this outcome; on a busy machine it may take longer than AUC_STALE_MS. */
+static struct auc_job *ask_until(const char *impi, enum gba_err want)
+{
+	struct auc_job *job = ask(impi, 5);
+	int i;
+
+	for (i = 0; i < 3000 && job->err != want; i++) {
+		usleep(10000);
+		talloc_free(job);
+		job = ask(impi, 5);
+	}
+	ck_assert_err(job->err, want);
+	return job;
+}
+
 /* Another program's commit holds for jobs AUC_STALE_MS later. */
 START_TEST(changes_from_outside_are_seen)
 {
@@ -356,18 +376,15 @@ START_TEST(changes_from_outside_are_seen)
 	ck_assert_err(sub_store_find(store, test_ctx, bytes_of(IMPI_A), &sub), GBA_OK);
 	sub->state = SUBSCRIBER_BARRED;
 	ck_assert_err(sub_store_update(store, sub, 1001), GBA_OK);
-	usleep(1000 * AUC_STALE_MS);
-	ck_assert_err(ask(IMPI_A, 5)->err, GBA_E_IMPI_BARRED);
+	ask_until(IMPI_A, GBA_E_IMPI_BARRED);
 	ck_assert_err(sub_store_set_seq(store, sub->id, 500000), GBA_OK);
 	sub->state = SUBSCRIBER_ACTIVE;
 	ck_assert_err(sub_store_update(store, sub, 1002), GBA_OK);
-	usleep(1000 * AUC_STALE_MS);
-	ck_assert_uint_eq(ask(IMPI_A, 5)->sqn >> 5, 500001);
+	ck_assert_uint_eq(ask_until(IMPI_A, GBA_OK)->sqn >> 5, 500001);
 	ck_assert_err(sub_store_begin(store), GBA_OK);
 	ck_assert_err(sub_store_remove(store, sub->id), GBA_OK);
 	ck_assert_err(sub_store_commit(store), GBA_OK);
-	usleep(1000 * AUC_STALE_MS);
-	ck_assert_err(ask(IMPI_A, 5)->err, GBA_E_IMPI_UNKNOWN);
+	ask_until(IMPI_A, GBA_E_IMPI_UNKNOWN);
 }
 END_TEST
 

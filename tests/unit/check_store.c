@@ -521,11 +521,11 @@ START_TEST(interrupted_commit_is_looked_up)
 {
 	struct db *db = open_steps(1);
 
-	slow_commit("3");
-	db_patience(db, 2500);
+	slow_commit("6");
+	db_patience(db, 5000);
 	ck_assert_err(db_begin(db), GBA_OK);
 	ck_assert_err(insert(db, 1, "one", BYTES_NONE), GBA_OK);
-	ck_assert_err(db_commit(db), GBA_OK); /* given up after 2.5 s, found committed after 3 */
+	ck_assert_err(db_commit(db), GBA_OK); /* given up after 5 s, found committed after 6 */
 	db_patience(db, 30000);
 	ck_assert_int_eq(count_rows(db), 1);
 }
