@@ -75,7 +75,7 @@ class World:
         return Ub((self.realm.address("bsf"), 80), impi, res, realm=BSF, **kw).bootstrap()[0]
 
     def metric(self, node, name):
-        with urllib.request.urlopen("http://%s:9100/metrics" % self.realm.address(node), timeout=3) as page:
+        with urllib.request.urlopen("http://%s:9100/metrics" % self.realm.address(node), timeout=30) as page:
             for line in page.read().decode().splitlines():
                 if line.startswith(name + " "):
                     return float(line.rsplit(" ", 1)[1])
