@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pool's contexts on Redis: Debian's server, one of each test's own, on a UNIX socket. */
+/* A pool's contexts on Redis: Debian's server, one of each test's own, on a UNIX socket. REQ: Y3056-7.5-5b */
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two BSFs that share a Redis: a context made at one is served by the other; the server dies, hangs and is emptied."""
+"""Two BSFs that share a Redis: a context made at one is served by the other; the server dies, hangs and is emptied. REQ: Y3056-11-7"""
 import os
 import shutil
 import subprocess
