@@ -658,7 +658,9 @@ def test_graceful_stop_finishes_what_is_begun(world):
 
 
 def ends_well(proxy):
-    return until(lambda: not proxy.process.alive()) and proxy.process.exit_code() == 0
+    assert until(lambda: not proxy.process.alive()), "still there\n" + proxy.log()[-2000:]
+    assert proxy.process.exit_code() == 0, "status %d\n%s" % (proxy.process.exit_code(), proxy.log()[-2000:])
+    return True
 
 
 def waiting_handshakes(world, proxy, count=6):
