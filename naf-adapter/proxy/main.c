@@ -221,19 +221,23 @@ static void serve(struct daemon *daemon, const sigset_t *signals)
 	}
 }
 
-static int run(struct daemon *daemon)
+/* Before the first thread: each has its maker's mask, and one that lets a signal through ends the process by it. */
+static void block_signals(sigset_t *signals)
 {
-	sigset_t signals;
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(signals);
+	sigaddset(signals, SIGHUP);
+	sigaddset(signals, SIGTERM);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, signals, NULL);
+}
+
+static int run(struct daemon *daemon, const sigset_t *signals)
+{
 	pthread_t joins;
 	unsigned int i;
 
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGHUP);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGUSR1);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	for (i = 0; i < daemon->workers; i++) {
 		if (worker_start(daemon->worker[i]) != GBA_OK)
 			return complain("cannot start a thread");
@@ -242,7 +246,7 @@ static int run(struct daemon *daemon)
 		return complain("cannot start a thread");
 	log_event(LOG_L_INFO, "proxy.start", NULL, "version %s, %u workers, %zu sites", PACKAGE_VERSION, daemon->workers,
 		  daemon->conf.sites.n);
-	serve(daemon, &signals);
+	serve(daemon, signals);
 	pthread_join(joins, NULL);
 	return EXIT_SUCCESS;
 }
@@ -251,15 +255,17 @@ static int daemon_main(const struct role *role, const char *path)
 {
 	struct daemon *daemon = talloc_zero(NULL, struct daemon);
 	struct conf_error error = { "out of memory" };
+	sigset_t signals;
 	int status;
 
 	secret_init();
+	block_signals(&signals);
 	if (daemon == NULL || conf_load(daemon, role->name, path, role->items, &daemon->conf, &error) != GBA_OK ||
 	    role->check(&daemon->conf, &error) != GBA_OK ||
 	    conf_common_apply(role->name, &daemon->conf.common, &error) != GBA_OK || set_up(daemon, &error) != GBA_OK)
 		status = complain(error.text);
 	else
-		status = run(daemon);
+		status = run(daemon, &signals);
 	if (daemon != NULL && daemon->metrics != NULL)
 		http_server_stop(daemon->metrics, 0);
 	talloc_free(daemon);
