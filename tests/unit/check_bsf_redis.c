@@ -161,14 +161,15 @@ static enum gba_err put(struct ctx_store *store, const struct ctx *ctx)
 
 static enum gba_err find(struct ctx_store *store, uint32_t n, time_t at)
 {
+	TALLOC_CTX *req = talloc_new(NULL); /* of this thread alone */
 	struct ctx want = make_ctx(n, IMPI, 1), *got = NULL;
-	enum gba_err err = store->ops->find(store, test_ctx, want.rand, at, &got);
+	enum gba_err err = store->ops->find(store, req, want.rand, at, &got);
 
 	if (err == GBA_OK) {
 		ck_assert_bytes(BYTES(got->ks, sizeof(got->ks)), BYTES(want.ks, sizeof(want.ks)), "Ks");
 		ck_assert_bytes(BYTES(got->rand, sizeof(got->rand)), BYTES(want.rand, sizeof(want.rand)), "RAND");
 	}
-	talloc_free(got);
+	talloc_free(req);
 	return err;
 }
 
