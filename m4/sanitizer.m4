@@ -7,6 +7,9 @@ AC_DEFUN([GBA_SANITIZER], [
 		[yes], [AC_MSG_ERROR([--with-sanitizer needs a list, such as address,undefined])],
 		[SAN_FLAGS="-fsanitize=$with_sanitizer -fno-sanitize-recover=all -fno-omit-frame-pointer"])
 	AC_SUBST([SAN_FLAGS])
+	# A symbol that no library has is found at link time; a sanitizer's are in the program that loads the extension.
+	AS_IF([test "$with_sanitizer" = no], [FDX_DEFS="-Wl,-z,defs"], [FDX_DEFS=""])
+	AC_SUBST([FDX_DEFS])
 	AM_CONDITIONAL([SANITIZER], [test "$with_sanitizer" != no])
 ])
 
