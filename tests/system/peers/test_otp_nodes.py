@@ -8,7 +8,7 @@ from lab.devices import Device
 from lab.realm import AGENT, BSF, BSF_DIAMETER, HSS, IMPI_REALM, NAF, OPERATOR, Realm
 from peers import keys, otp
 from peers.aka import Milenage
-from peers.ub import Ub
+from peers.ub import Refused, Ub
 
 K, OPC = bytes.fromhex("465b5ce8b199b49faa5f0a2ee238a6bc"), bytes.fromhex("cd63cb71954a9f4e48a5994e37a02baf")
 USIM = Milenage(K, opc=OPC)
@@ -95,6 +95,9 @@ def test_hss_and_naf_of_another_make_use_our_bsf(realm):
     with otp.Server("hss", [row], host=HSS, realm=OPERATOR, ip=address, port=port, **credentials(realm, HSS)):
         realm.start_bsf(extra="zh-timeout = 20000;\n")
         realm.wait_connected(("bsf",))
+        with pytest.raises(Refused) as refused:  # a plain HSS without settings cannot say that an application is permitted
+            Ub((realm.address("bsf"), 80), IMPI, lambda r, a: USIM.challenge(r, a)[0], realm=BSF, application=NAF).bootstrap()
+        assert refused.value.answer.status == 403
         ue = Ub((realm.address("bsf"), 80), IMPI, lambda r, a: USIM.challenge(r, a)[0], realm=BSF)
         btid, _ = ue.bootstrap()[:2]
         ue.close()
