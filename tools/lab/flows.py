@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The flows of Y.3056 clause 10 on running nodes, from an empty realm to the application's answer: gba-lab --flows."""
+import urllib.request
+
 from . import rest
 from .lab import Lab
 from .devices import Device
@@ -76,7 +78,13 @@ class Flows(Lab):
         granted = self.asp.post("/v1/requests/%d/grant" % wish["id"], {})
         self.permission = self.asp.get("/v1/permissions/%d" % granted["permission"])
         wait_until(lambda: "access-granted" in rest.letters(self.realm, "user"), 20, "the user is told")
+        wait_until(self.heard, 20, "the bsf is told")  # what it pushes before, the agent would ask for again
         return "permission %s; the ASP knows the user as %s" % (self.permission["flag"], self.permission["pseudonym"])
+
+    def heard(self):
+        """Has a notice of the authorization element reached the bsf?"""
+        with urllib.request.urlopen("http://%s:9100/metrics" % self.realm.address("bsf"), timeout=10) as page:
+            return any(line.startswith("gba_bsf_notices_total{") and not line.endswith(" 0") for line in page.read().decode().splitlines())
 
     # ---- 10.4, 10.5
     def token(self):

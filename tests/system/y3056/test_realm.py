@@ -51,8 +51,10 @@ class World:
                        "aka", "--authenticator", "desk")
         self.realm.ctl("device", "add", "--impi", impi, "--custodian", "u%d" % self.number, "--authentication", "d%d" % self.number)
         if permitted:
+            heard = self.notices()
             shown = json.loads(self.realm.ctl("permission", "add", "--impi", impi, "--application", NAF, "--json"))
             self.permissions[impi] = shown["id"]
+            assert until(lambda: self.notices() > heard, 20)  # a notice of it that came later would end what is pushed first
         return impi
 
     def key(self, impi, btid, ua):
@@ -73,6 +75,12 @@ class World:
             self.seen[rand] = answer[1], answer[2]
             return answer[0]
         return Ub((self.realm.address("bsf"), 80), impi, res, realm=BSF, **kw).bootstrap()[0]
+
+    def notices(self):
+        """How many the BSF has heard."""
+        with urllib.request.urlopen("http://%s:9100/metrics" % self.realm.address("bsf"), timeout=30) as page:
+            return sum(float(line.rsplit(" ", 1)[1]) for line in page.read().decode().splitlines()
+                       if line.startswith("gba_bsf_notices_total{"))
 
     def metric(self, node, name):
         with urllib.request.urlopen("http://%s:9100/metrics" % self.realm.address(node), timeout=30) as page:
