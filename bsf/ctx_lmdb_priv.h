@@ -60,7 +60,10 @@ struct ctx_lmdb {
 	struct put_job *queue, **queue_end;
 	size_t queued;
 	bool committing; /* some thread has a batch in hand */
-	uint64_t committed_us; /* when the last one was done */
+	struct {
+		uint64_t since_us, jobs;
+		bool high;
+	} load; /* see load_note() */
 	bool stopping;
 	atomic_bool broken;	 /* a sync failed: what was acknowledged since is in doubt, so nothing more is */
 	atomic_bool full;	 /* the last put found no space */

@@ -12,8 +12,9 @@
 #define QUEUE_MAX   16384 /* jobs; beyond: GBA_E_BUSY */
 #define BATCH_MAX   512	  /* jobs in one commit */
 #define PURGE_TIGHT 64	  /* the same where pages are scarce: each may need two copied before any is free */
-#define QUIET_US    300	  /* after this long without a commit nothing is gained by collecting */
-#define GATHER_US   1000 /* else so long is waited for more: a commit of many costs little more than one of one */
+#define LOAD_US	    10000 /* how fast jobs come is looked at so often */
+#define LOAD_PER_MS 8	  /* jobs: from here on they are gathered. Below, each is committed at once: its request need not wait */
+#define GATHER_US   2000  /* so long is waited for more: a commit of many costs little more than one of one */
 #define GATHER_JOBS 64	  /* or until so many have come */
 #define SPARE_PAGES 256	  /* kept free so that expired contexts can be removed from a full store */
 
@@ -301,6 +302,19 @@ static bool purge(struct ctx_lmdb *store)
 	return removed == max;
 }
 
+/* One more job: do they come so fast that gathering pays? The lock is held. */
+static void load_note(struct ctx_lmdb *store)
+{
+	uint64_t now = clock_mono_us(), took = now - store->load.since_us;
+
+	store->load.jobs++;
+	if (took < LOAD_US)
+		return;
+	store->load.high = store->load.jobs * 1000 >= took * LOAD_PER_MS;
+	store->load.jobs = 0;
+	store->load.since_us = now;
+}
+
 /* Cut at most BATCH_MAX jobs off the queue. The lock is held. */
 static struct put_job *take_batch(struct ctx_lmdb *store)
 {
@@ -333,7 +347,7 @@ static void wait_for_work(struct ctx_lmdb *store, uint64_t purge_us)
 		wait_until(store, store->committing ? clock_mono_us() + 1000000 : purge_us);
 		until = clock_mono_us() + GATHER_US;
 	}
-	while (store->inline_commits && !store->stopping && store->queued > 0 && store->queued < GATHER_JOBS &&
+	while (store->inline_commits && store->load.high && !store->stopping && store->queued > 0 && store->queued < GATHER_JOBS &&
 	       clock_mono_us() < until)
 		wait_until(store, until);
 }
@@ -343,7 +357,6 @@ static void commit_end(struct ctx_lmdb *store)
 {
 	pthread_mutex_lock(&store->lock);
 	store->committing = false;
-	store->committed_us = clock_mono_us();
 	if (store->queue != NULL || store->stopping)
 		pthread_cond_signal(&store->wake);
 	pthread_mutex_unlock(&store->lock);
@@ -401,7 +414,8 @@ enum gba_err ctx_writer_add(struct ctx_lmdb *store, struct put_job *job)
 		*store->queue_end = job;
 		store->queue_end = &job->next;
 		store->queued++;
-		mine = store->inline_commits && !store->committing && clock_mono_us() - store->committed_us > QUIET_US;
+		load_note(store);
+		mine = store->inline_commits && !store->committing && !store->load.high;
 		if (mine)
 			store->committing = true;
 		else if (!store->committing && (store->queued == 1 || store->queued == GATHER_JOBS))
