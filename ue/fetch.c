@@ -9,6 +9,7 @@
 
 struct fetch_curl {
 	CURL *easy;
+	char *tls_name; /* of the connections kept alive; NULL: none that have one */
 };
 
 /* One exchange while it runs. */
@@ -83,14 +84,28 @@ bool fetch_curl_drop(struct fetch_curl *curl)
 		return false;
 	curl_easy_cleanup(curl->easy);
 	curl->easy = easy;
+	TALLOC_FREE(curl->tls_name);
 	return true;
+}
+
+/* libcurl knows nothing of tokens: to it all connections without certificates are alike. */
+static bool close_others(struct fetch_curl *curl, const struct fetch_ask *ask)
+{
+	if (ask->tls_setup == NULL || ask->tls_name == NULL)
+		return true;
+	if (curl->tls_name != NULL && strcmp(curl->tls_name, ask->tls_name) == 0)
+		return true;
+	if (curl->tls_name != NULL && !fetch_curl_drop(curl))
+		return false;
+	curl->tls_name = talloc_strdup(curl, ask->tls_name);
+	return curl->tls_name != NULL;
 }
 
 /* Which suite the connection uses: known once the first octet of the answer is here. */
 static void note_tls(struct exchange *x)
 {
 	const struct curl_tlssessioninfo *info = NULL;
-	const SSL *ssl;
+	SSL *ssl;
 
 	if (curl_easy_getinfo(x->easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || info == NULL ||
 	    info->backend != CURLSSLBACKEND_OPENSSL || info->internals == NULL)
@@ -100,6 +115,8 @@ static void note_tls(struct exchange *x)
 		return;
 	x->answer->tls_suite = SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl));
 	x->answer->tls_version = (unsigned int)SSL_version(ssl);
+	if (x->ask->tls_setup != NULL && x->ask->tls_done != NULL)
+		x->ask->tls_done(ssl, x->ask->tls_arg);
 }
 
 static size_t stop(struct exchange *x, enum gba_err err)
@@ -245,8 +262,8 @@ static void set_tls(struct exchange *x)
 	if (psk) {
 		curl_easy_setopt(x->easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
 		curl_easy_setopt(x->easy, CURLOPT_SSL_CTX_DATA, x);
-		curl_easy_setopt(x->easy, CURLOPT_FRESH_CONNECT, 1L); /* no connection of another token, */
-		curl_easy_setopt(x->easy, CURLOPT_FORBID_REUSE, 1L);  /* none that outlives tls_arg */
+		curl_easy_setopt(x->easy, CURLOPT_FRESH_CONNECT, x->ask->tls_name == NULL ? 1L : 0L);
+		curl_easy_setopt(x->easy, CURLOPT_FORBID_REUSE, x->ask->tls_name == NULL ? 1L : 0L);
 	}
 }
 
@@ -320,14 +337,15 @@ static enum gba_err fetch_by_curl(void *arg, TALLOC_CTX *mem_ctx, const struct f
 				  struct fetch_answer *_answer, struct why *why)
 {
 	struct fetch_curl *curl = arg;
-	struct exchange x = { .mem_ctx = mem_ctx, .ask = ask, .answer = _answer, .easy = curl->easy };
+	struct exchange x = { .mem_ctx = mem_ctx, .ask = ask, .answer = _answer };
 	enum gba_err err;
 
 	memset(_answer, 0, sizeof(*_answer));
 	_answer->headers = talloc_array(mem_ctx, struct fetch_header, FETCH_HEADERS_MAX);
 	x.body = talloc_size(mem_ctx, 4096);
-	if (_answer->headers == NULL || x.body == NULL)
+	if (_answer->headers == NULL || x.body == NULL || !close_others(curl, ask))
 		return why_fail(why, GBA_E_NOMEM, "out of memory");
+	x.easy = curl->easy;
 	err = set_request(&x);
 	if (err == GBA_OK)
 		err = perform(&x, why);

@@ -32,10 +32,14 @@ struct fetch_ask {
 	size_t max_body;                    /* [octets] of the answer */
 	unsigned int timeout_ms;            /* for everything: name, connection, TLS, answer */
 	/** Called with OpenSSL's SSL_CTX before the handshake; NULL: certificates as usual. With it set, certificates
-	 * are not checked here: what it installs must authenticate the server. Such a connection serves one exchange.
-	 */
+	 * are not checked here: what it installs must authenticate the server. */
 	void (*tls_setup)(void *ssl_ctx, void *arg);
+	/** Called with OpenSSL's SSL once it is authenticated: tls_arg ends with the exchange, the connection may not. */
+	void (*tls_done)(void *ssl, void *arg);
 	void *tls_arg;
+	/** With tls_setup: by what the connection is authenticated. One kept alive under the same name is used again, those
+	 * of other names are closed. NULL: a connection for this exchange alone. */
+	const char *tls_name;
 };
 
 /** All below the context given. */
@@ -69,7 +73,7 @@ struct fetch_curl;
  * called. */
 enum gba_err fetch_curl_new(TALLOC_CTX *mem_ctx, struct fetch_curl **_curl);
 struct fetcher fetch_curl_fetcher(struct fetch_curl *curl);
-/** Close the connection kept alive: the next exchange shakes hands anew. @return false: out of memory, nothing done */
+/** Close the connections kept alive: the next exchange shakes hands anew. @return false: out of memory, nothing done */
 bool fetch_curl_drop(struct fetch_curl *curl);
 
 /** Connect TCP only, name resolution included. @param _fd  stays curl's: closed by fetch_curl_drop() or with curl */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP: requests are taken in by lib/http, handed to a few threads, and asked of the application by ua_fetch(). */
+#include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <strings.h>
 #include <sys/queue.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "http/server.h"
 #include "ue/proxy_part.h"
@@ -11,6 +14,8 @@
 #define WORKERS_MAX    8
 #define HEADERS_MAX    48 /* of a program's request */
 #define STOP_MS        3000
+#define LOOK_MS        1000   /* how often an idle connection's token is looked at */
+#define NO_PSK_MS      300000 /* how long an application that does no PSK-TLS is not asked for it again */
 #define PROXY_BODY_MAX (4 * 1024 * 1024) /* [octets] each way: held in memory */
 
 /* A request, copied out of lib/http in its thread; from then on the worker's, only req is still the server's. */
@@ -36,6 +41,14 @@ struct proxy_http {
 	STAILQ_HEAD(, job) jobs;
 	unsigned int waiting; /* jobs queued */
 	bool stop;
+	_Atomic uint64_t no_psk_until_ms;
+};
+
+/* A thread that asks, and what its connection to the application rests on. */
+struct worker {
+	struct proxy_http *part;
+	struct fetch_curl *curl;
+	struct token_ref token; /* btid "": no connection of a token is kept */
 };
 
 /* Headers of one connection (RFC 9110 7.6.1) and those that are ours to write. What Connection names in addition is not
@@ -139,8 +152,27 @@ static enum gba_err gateway_err(enum gba_err err)
 	}
 }
 
-static void serve(struct proxy_http *part, const struct fetcher *fetcher, struct job *job)
+/* An application that has shown a certificate instead of PSK-TLS would have each request wait for a handshake that fails. */
+static void choose_mode(const struct proxy_http *part, struct ua_conf *conf)
 {
+	if (conf->mode == UA_AUTO && strcmp(part->to->scheme, "https") == 0 &&
+	    clock_mono_ms() < atomic_load(&part->no_psk_until_ms))
+		conf->mode = UA_DIGEST;
+}
+
+static void note_mode(struct worker *worker, const struct ua_conf *conf, const struct ua_reply *answer)
+{
+	memset(&worker->token, 0, sizeof(worker->token));
+	if (answer->mode == UA_PSK)
+		worker->token = answer->token;
+	else if (conf->mode == UA_AUTO && strcmp(worker->part->to->scheme, "https") == 0)
+		atomic_store(&worker->part->no_psk_until_ms, clock_mono_ms() + NO_PSK_MS);
+}
+
+static void serve(struct worker *worker, struct job *job)
+{
+	struct fetcher fetcher = fetch_curl_fetcher(worker->curl);
+	struct proxy_http *part = worker->part;
 	struct ua_conf conf = part->conf->ua;
 	struct why why = { "" };
 	struct ua_reply answer;
@@ -148,8 +180,10 @@ static void serve(struct proxy_http *part, const struct fetcher *fetcher, struct
 
 	if (conf.max_body == 0)
 		conf.max_body = PROXY_BODY_MAX;
-	err = ua_fetch(job, &conf, part->source, fetcher, &job->request, &answer, &why);
+	choose_mode(part, &conf);
+	err = ua_fetch(job, &conf, part->source, &fetcher, &job->request, &answer, &why);
 	if (err == GBA_OK) {
+		note_mode(worker, &conf, &answer);
 		reply(job->req, &answer, job);
 		return;
 	}
@@ -157,38 +191,57 @@ static void serve(struct proxy_http *part, const struct fetcher *fetcher, struct
 	http_reply_error(job->req, gateway_err(err));
 }
 
-static struct job *next_job(struct proxy_http *part)
+/* @param look  give up after LOOK_MS, with no job @return false: stop */
+static bool next_job(struct proxy_http *part, bool look, struct job **_job)
 {
-	struct job *job;
+	uint64_t until_ms = clock_mono_ms() + LOOK_MS;
+	struct timespec until = { .tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000 };
+	int rc = 0;
+	bool goes_on;
 
 	pthread_mutex_lock(&part->lock);
-	while (!part->stop && STAILQ_EMPTY(&part->jobs))
-		pthread_cond_wait(&part->work, &part->lock);
-	job = STAILQ_FIRST(&part->jobs);
-	if (job != NULL) {
+	while (!part->stop && STAILQ_EMPTY(&part->jobs) && rc != ETIMEDOUT)
+		rc = look ? pthread_cond_clockwait(&part->work, &part->lock, CLOCK_MONOTONIC, &until)
+			  : pthread_cond_wait(&part->work, &part->lock);
+	*_job = STAILQ_FIRST(&part->jobs);
+	if (*_job != NULL) {
 		STAILQ_REMOVE_HEAD(&part->jobs, queue);
 		part->waiting--;
 	}
+	goes_on = *_job != NULL || !part->stop;
 	pthread_mutex_unlock(&part->lock);
-	return job;
+	return goes_on;
+}
+
+/* A connection that rests on a token ends with it, used or not (Y.3056 7.4-5, 9.3-7). */
+static void end_with_token(struct worker *worker)
+{
+	const struct token_source *source = worker->part->source;
+	struct bytes naf = bytes_of(worker->part->to->host);
+
+	if (worker->token.expires > clock_now() &&
+	    (source->live == NULL || source->live(source->arg, naf, &worker->token)))
+		return;
+	if (fetch_curl_drop(worker->curl))
+		memset(&worker->token, 0, sizeof(worker->token));
 }
 
 /* A worker keeps a connection to the application alive between requests. */
 static void *worker_main(void *arg)
 {
-	struct proxy_http *part = arg;
+	struct worker worker = { .part = arg };
 	TALLOC_CTX *ctx = talloc_new(NULL);
-	struct fetch_curl *curl;
-	struct fetcher fetcher;
 	struct job *job;
 
-	if (ctx == NULL || fetch_curl_new(ctx, &curl) != GBA_OK) {
+	if (ctx == NULL || fetch_curl_new(ctx, &worker.curl) != GBA_OK) {
 		talloc_free(ctx);
 		return NULL;
 	}
-	fetcher = fetch_curl_fetcher(curl);
-	while ((job = next_job(part)) != NULL) {
-		serve(part, &fetcher, job);
+	while (next_job(worker.part, worker.token.btid[0] != '\0', &job)) {
+		if (job != NULL)
+			serve(&worker, job);
+		else
+			end_with_token(&worker);
 		talloc_free(job);
 	}
 	talloc_free(ctx);

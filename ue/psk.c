@@ -130,6 +130,17 @@ void psk_setup(void *ssl_ctx, void *arg)
 	SSL_CTX_set_info_callback(ctx, on_info);
 }
 
+void psk_release(void *ssl, void *psk)
+{
+	SSL_CTX *ctx = SSL_get_SSL_CTX(ssl);
+
+	(void)psk;
+	SSL_CTX_set_info_callback(ctx, NULL);
+	SSL_CTX_set_psk_client_callback(ctx, NULL); /* there is no second handshake: renegotiation is off */
+	SSL_CTX_set_psk_use_session_callback(ctx, NULL);
+	SSL_CTX_set_app_data(ctx, NULL);
+}
+
 /* What servers say to a key they do not know or that is not theirs: RFC 4279 2 (115, 51), the Finished of TLS 1.2 that
  * does not decrypt (20), a binder that does not verify (51; OpenSSL says 47), no other way in TLS 1.3 (40). */
 bool psk_refused(const struct psk *psk)

@@ -34,6 +34,8 @@ struct psk {
 enum gba_err psk_prepare(struct psk *psk);
 /** Install on ctx (an SSL_CTX); takes its application data. Signature of struct fetch_ask's tls_setup. */
 void psk_setup(void *ssl_ctx, void *psk);
+/** The handshake is done and the connection may outlive psk: nothing refers to that any more. As tls_done. */
+void psk_release(void *ssl, void *psk);
 /** After a failed handshake: did the server not take this key, so that another one should be bootstrapped
  * (TS 24.109 5.3: renegotiation)? */
 bool psk_refused(const struct psk *psk);

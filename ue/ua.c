@@ -74,7 +74,10 @@ static enum gba_err exchange(struct session *s, const char *authorization, struc
 	ask.timeout_ms = s->conf->timeout_ms > 0 ? s->conf->timeout_ms : UA_TIMEOUT_MS;
 	if (psk != NULL) {
 		ask.tls_setup = psk_setup;
+		ask.tls_done = psk_release;
 		ask.tls_arg = psk;
+		/* The B-TID names the token: a connection lives no longer than it is the one to use. */
+		ask.tls_name = talloc_asprintf(s->mem_ctx, "%s %s:%u %d", psk->identity, s->url.host, s->url.port, (int)psk->tls);
 	}
 	return s->fetcher->fetch(s->fetcher->arg, s->mem_ctx, &ask, &s->reply->answer, s->why);
 }

@@ -16,7 +16,7 @@ import pytest
 from conftest import IMPI, K, NAF, OPC
 from peers.fake_bsf import FakeBsf
 from peers.fake_naf import FakeNaf
-from peers.waiting import PATIENCE
+from peers.waiting import PATIENCE, until
 from test_ue_ua import RANDS, SUITE_12, UA_12, UA_13, Program, btid_of, free_port, gnutls_server, openssl_server, session_of
 
 
@@ -183,6 +183,137 @@ def test_http_mode_over_psk(device, tmp_path):
         with Proxy(device, "--to", "https://%s/" % NAF, "--connect", server.address, "--psk") as proxy:
             status, body = proxy.get("/")
             assert status == 200 and SUITE_12.encode() in body
+
+
+class Relay:
+    """A way to a server on which connections are counted."""
+
+    def __init__(self, address):
+        self.behind, self.connections = address.split(":"), []
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.sock.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                device, _ = self.sock.accept()
+            except OSError:
+                return
+            server = socket.create_connection((self.behind[0], int(self.behind[1])))
+            self.connections.append((device, server))
+            for one, other in ((device, server), (server, device)):
+                threading.Thread(target=self.pump, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def pump(one, other):
+        try:
+            while octets := one.recv(65536):
+                other.sendall(octets)
+            other.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def open(self):
+        """Connections that the device has not closed yet."""
+        return sum(not ended(device) for device, _ in self.connections)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.sock.close()
+
+
+class KeepAlive(Relay):
+    """An HTTP/1.1 server behind PSK-TLS: openssl s_server does the TLS, its other end is answered here. It takes one connection
+    at a time."""
+
+    def __init__(self, key, *options):
+        self.server, self.requests = psk_server(key, *options), 0
+        super().__init__(self.server.address)
+        threading.Thread(target=self.answer, daemon=True).start()
+
+    def answer(self):
+        head = b""
+        while octets := os.read(self.server.process.stdout.fileno(), 65536):
+            head += octets
+            while b"\r\n\r\n" in head:
+                head = head.split(b"\r\n\r\n", 1)[1]
+                self.requests += 1
+                text = b"request %d\n" % self.requests
+                self.server.process.stdin.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(text) + text)
+                self.server.process.stdin.flush()
+
+    def __exit__(self, *error):
+        super().__exit__()
+        self.server.__exit__()
+
+
+def ended(sock):
+    """The peer has closed: nothing more is to be read but the end."""
+    try:
+        return sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def psk_server(key, *options):
+    port = free_port()
+    return Program(["openssl", "s_server", "-accept", "127.0.0.1:%d" % port, "-nocert", "-psk", key.hex(), "-quiet", *options], port)
+
+
+KEEP_ALIVE = [(["-tls1_2", "-cipher", SUITE_12], UA_12), (["-tls1_3", "-psk_identity", "3GPP-bootstrapping;" + btid_of(RANDS[0])], UA_13)]
+
+
+@pytest.mark.parametrize("options,ua_id", KEEP_ALIVE)
+def test_requests_share_a_handshake(device, options, ua_id):
+    """One connection of a worker serves request after request while its token lives."""
+    with KeepAlive(session_of(RANDS[0]).ks_naf(NAF, ua_id), *options) as naf:
+        with Proxy(device, "--to", "https://%s/" % NAF, "--connect", naf.address, "--psk", "--max-connections", "1") as proxy:
+            assert [proxy.get("/%d" % n)[1] for n in range(20)] == [b"request %d\n" % n for n in range(1, 21)]
+            assert len(naf.connections) == 1 and naf.open() == 1
+
+
+def test_a_kept_connection_ends_with_its_token(ue):
+    """Idle, at its expiry; REQ: Y3056-9.3-7, Y3056-7.4-6"""
+    with FakeBsf("bsf.mnc001.mcc001.pub.3gppnetwork.org", lifetime=4) as bsf:
+        bsf.add(IMPI, K, OPC)
+        bsf.rands = list(RANDS)
+        ue.equip(bsf)
+        with KeepAlive(session_of(RANDS[0]).ks_naf(NAF, UA_12), "-tls1_2", "-cipher", SUITE_12) as naf:
+            with Proxy(ue, "--to", "https://%s/" % NAF, "--connect", naf.address, "--psk", "--max-connections", "1") as proxy:
+                assert proxy.get("/")[0] == 200 and naf.open() == 1
+                assert until(lambda: naf.open() == 0)
+    assert len(bsf.order) == 1
+
+
+def test_a_kept_connection_ends_when_the_token_is_forgotten(device):
+    """The user takes the token away while nothing is asked."""
+    with KeepAlive(session_of(RANDS[0]).ks_naf(NAF, UA_12), "-tls1_2", "-cipher", SUITE_12) as naf:
+        with Proxy(device, "--to", "https://%s/" % NAF, "--connect", naf.address, "--psk", "--max-connections", "1") as proxy:
+            assert proxy.get("/")[0] == 200 and naf.open() == 1
+            device.json("token", "forget")
+            assert until(lambda: naf.open() == 0)
+
+
+def test_a_connection_that_the_application_closed_is_replaced(device):
+    with KeepAlive(session_of(RANDS[0]).ks_naf(NAF, UA_12), "-tls1_2", "-cipher", SUITE_12) as naf:
+        with Proxy(device, "--to", "https://%s/" % NAF, "--connect", naf.address, "--psk", "--max-connections", "1") as proxy:
+            assert proxy.get("/")[1] == b"request 1\n"
+            naf.connections[0][0].shutdown(socket.SHUT_RDWR)
+            assert proxy.get("/")[1] == b"request 2\n"
+            assert len(naf.connections) == 2
+
+
+def test_an_application_without_psk_is_not_asked_for_it_each_time(device, bsf, certificate):
+    with FakeNaf(NAF, bsf, certificate=certificate) as naf, Relay(naf.address) as way:
+        with Proxy(device, "--to", "https://%s/" % NAF, "--connect", way.address, "--ca-file", certificate[0],
+                   "--max-connections", "1") as proxy:
+            assert [proxy.get("/")[0] for _ in range(5)] == [200] * 5
+        assert len(way.connections) == 2  # one that tried, one with the certificate
 
 
 def test_http_mode_says_what_is_wrong(device, bsf):
