@@ -3,6 +3,7 @@
 #include "dict/dict_gba.h"
 
 #include "dia/names.h"
+#include "dict/rules.h"
 
 static const struct dict_app_row apps[] = {
 	{ 16777220, "3GPP Zn" },
@@ -44,25 +45,11 @@ static const struct dict_cmd_row cmds[] = {
 	{ 0, 0, NULL, NULL }
 };
 
-/* Requests: the grammar of TS 29.109, so that the framework answers what breaks it (5005, 5009) with Failed-AVP.
- * Answers: only what every answer has (RFC 6733 6.2); freeDiameter drops a success that breaks a rule without telling the
- * one who asked, and lib/dia checks the rest. */
-#define VENDOR 10415
-#define REQUEST(cmd)                                                                                                   \
-	{ cmd, 263, 0, RULE_FIXED_HEAD, -1, 1 }, /* Session-Id */                                                      \
-	{ cmd, 260, 0, RULE_REQUIRED, -1, 1 },	 /* Vendor-Specific-Application-Id */                                  \
-	{ cmd, 264, 0, RULE_REQUIRED, -1, 1 },	 /* Origin-Host */                                                     \
-	{ cmd, 296, 0, RULE_REQUIRED, -1, 1 },	 /* Origin-Realm */                                                    \
-	{ cmd, 283, 0, RULE_REQUIRED, -1, 1 },	 /* Destination-Realm */                                               \
-	{ cmd, 293, 0, RULE_OPTIONAL, -1, 1 }	 /* Destination-Host */
-#define ANSWER(cmd)                                                                                                    \
-	{ cmd, 264, 0, RULE_REQUIRED, -1, 1 },                                                                         \
-	{ cmd, 296, 0, RULE_REQUIRED, -1, 1 }
-#define ONE(cmd, avp)	   { cmd, avp, VENDOR, RULE_REQUIRED, -1, 1 }
-#define MAY(cmd, avp)	   { cmd, avp, VENDOR, RULE_OPTIONAL, -1, 1 }
-#define MANY(cmd, avp)	   { cmd, avp, VENDOR, RULE_OPTIONAL, -1, -1 }
-#define BASE_ONE(cmd, avp) { cmd, avp, 0, RULE_REQUIRED, -1, 1 }
-#define BASE_MAY(cmd, avp) { cmd, avp, 0, RULE_OPTIONAL, -1, 1 }
+/* The grammar of TS 29.109. */
+#define VENDOR		VENDOR_3GPP
+#define ONE(cmd, avp)	TGPP_ONE(cmd, avp)
+#define MAY(cmd, avp)	TGPP_MAY(cmd, avp)
+#define MANY(cmd, avp)	TGPP_MANY(cmd, avp)
 
 static const struct dict_rule_row rules[] = {
 	/* TS 29.109 4.2 */

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 #include "dia/y3056_names.h"
+#include "dict/rules.h"
 
-#define VENDOR_3GPP 10415
-#define OURS	    UINT32_MAX /* in a rule: our vendor, and our base is added to the code */
+#define OURS UINT32_MAX /* in a rule: our vendor, and our base is added to the code */
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
@@ -44,25 +44,9 @@ static const struct dict_value_row values[] = {
 
 static const struct dict_result_row results[] = { { 0, NULL } };
 
-/* As in rows.c: requests have a grammar that the framework checks, answers what every answer has. */
-#define REQUEST(cmd)                                                                                                   \
-	{ cmd, 263, 0, RULE_FIXED_HEAD, -1, 1 }, /* Session-Id */                                                      \
-	{ cmd, 260, 0, RULE_REQUIRED, -1, 1 },	 /* Vendor-Specific-Application-Id */                                  \
-	{ cmd, 264, 0, RULE_REQUIRED, -1, 1 },	 /* Origin-Host */                                                     \
-	{ cmd, 296, 0, RULE_REQUIRED, -1, 1 },	 /* Origin-Realm */                                                    \
-	{ cmd, 283, 0, RULE_REQUIRED, -1, 1 },	 /* Destination-Realm */                                               \
-	{ cmd, 293, 0, RULE_OPTIONAL, -1, 1 }	 /* Destination-Host */
-#define ANSWER(cmd)                                                                                                    \
-	{ cmd, 264, 0, RULE_REQUIRED, -1, 1 },                                                                         \
-	{ cmd, 296, 0, RULE_REQUIRED, -1, 1 }
 #define ONE(cmd, avp)	   { cmd, avp, OURS, RULE_REQUIRED, -1, 1 }
 #define MAY(cmd, avp)	   { cmd, avp, OURS, RULE_OPTIONAL, -1, 1 }
 #define MANY(cmd, avp)	   { cmd, avp, OURS, RULE_OPTIONAL, -1, -1 }
-#define TGPP_ONE(cmd, avp) { cmd, avp, VENDOR_3GPP, RULE_REQUIRED, -1, 1 }
-#define TGPP_MAY(cmd, avp) { cmd, avp, VENDOR_3GPP, RULE_OPTIONAL, -1, 1 }
-#define TGPP_MANY(cmd, avp) { cmd, avp, VENDOR_3GPP, RULE_OPTIONAL, -1, -1 }
-#define BASE_ONE(cmd, avp) { cmd, avp, 0, RULE_REQUIRED, -1, 1 }
-#define BASE_MAY(cmd, avp) { cmd, avp, 0, RULE_OPTIONAL, -1, 1 }
 
 #define TPR "Y3056-Token-Push-Request"
 #define RNR "Y3056-Revocation-Notice-Request"
