@@ -27,7 +27,7 @@ IMPI_REALM = "ims." + OPERATOR
 
 GSID = 1000001  # a service of this operator: outside 3GPP's 0..999999
 
-HOSTS = {"hss": 11, "bsf": 12, "agent": 13, "proxy": 14, "application": 15, "ue": 21}
+HOSTS = {"hss": 11, "bsf": 12, "agent": 13, "proxy": 14, "application": 15, "registry": 16, "ue": 21}
 
 
 class Tree:
@@ -53,7 +53,7 @@ class Tree:
 
     def program(self, name):
         places = {"gba-ctl": "tools/gba-ctl", "gba-ue": "ue", "gba-naf-proxy": "naf-adapter/proxy", "gba-bsf": "bsf", "gba-hss": "hss-stub",
-                  "gba-naf-agent": "naf-adapter/agent"}
+                  "gba-naf-agent": "naf-adapter/agent", "gba-registry": "registry-fn"}
         if self.build and name in places:
             return os.path.join(self.build, places[name], name)
         found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")

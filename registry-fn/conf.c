@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry-fn/conf.h"
+
+#include "core/log.h"
+#include "http/server.h"
+#include "registry-fn/id/regid.h"
+
+const char *const registry_type_names[] = { "primary", "sectoral", "geographical", NULL };
+
+const struct conf_item registry_conf_items[] = {
+	CONF_COMMON(struct registry_conf, common),
+	CONF_STR("reg-id", NULL, 1, REGID_MAX, regid_valid, struct registry_conf, reg_id,
+		 "RegID of this registry: A-Z and 0-9, given by its parent"),
+	CONF_STR("name", "", 0, 255, NULL, struct registry_conf, name, "What people call it"),
+	CONF_ENUM("reg-type", "primary", registry_type_names, struct registry_conf, reg_type,
+		  "What it is in its hierarchy: devices register at primary ones only"),
+	CONF_STR("parent", "", 0, REGID_MAX, NULL, struct registry_conf, parent,
+		 "RegID of the registry above; empty: none, the root of a hierarchy"),
+	CONF_STR("database", REGISTRY_DATABASE, 1, 1000, NULL, struct registry_conf, database,
+		 "SQLite file of records, made when absent; or PostgreSQL: postgresql://... or postgres:service=..."),
+	CONF_STR("kek-file", REGISTRY_KEK_FILE, 1, 255, NULL, struct registry_conf, kek_file,
+		 "Key that seals personal data at rest; made (0600) when absent: keep a copy in a safe place"),
+	CONF_STR("key-file", REGISTRY_KEY_FILE, 1, 255, NULL, struct registry_conf, key_file,
+		 "Ed25519 key this registry signs with; made (0600) when absent: keep a copy in a safe place"),
+	CONF_STR("metrics-listen", "", 0, 64, http_listen_valid, struct registry_conf, metrics_listen,
+		 "Address and port of /metrics, /livez, /readyz; empty: off"),
+	CONF_END
+};
+
+const struct role registry_role = {
+	.name = "registry",
+	.program = "gba-registry",
+	.what = "Trust registry: gives devices their RegDevID, keeps their trust status, and answers who asks.",
+	.daemon_conf = GBA_SYSCONFDIR "/freeDiameter-registry.conf",
+	.items = registry_conf_items,
+	.conf_size = sizeof(struct registry_conf),
+	.check = registry_conf_check,
+};
+
+enum gba_err registry_conf_check(const void *conf, struct conf_error *_error)
+{
+	const struct registry_conf *c = conf;
+
+	if (c->parent[0] != '\0' && !regid_valid(bytes_of(c->parent))) {
+		snprintf(_error->text, sizeof(_error->text), "parent: %s is no RegID: A-Z and 0-9", c->parent);
+		return GBA_E_CONF;
+	}
+	if (strcmp(c->parent, c->reg_id) == 0) {
+		snprintf(_error->text, sizeof(_error->text), "parent: %s is this registry itself", c->parent);
+		return GBA_E_CONF;
+	}
+	return GBA_OK;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Configuration of the trust registry: registry.conf. Each room has its items in its own group of members. */
+#ifndef GBA_REGISTRY_CONF_H
+#define GBA_REGISTRY_CONF_H
+
+#include "conf/conf.h"
+#include "conf/role.h"
+
+#define REGISTRY_DATABASE GBA_LOCALSTATEDIR "/registry.db"
+#define REGISTRY_KEK_FILE GBA_LOCALSTATEDIR "/registry.kek"
+#define REGISTRY_KEY_FILE GBA_LOCALSTATEDIR "/registry.key"
+
+/** What a registry is in its hierarchy (Y.3059 9.1): devices register at primary ones only. */
+enum registry_type { REGISTRY_PRIMARY, REGISTRY_SECTORAL, REGISTRY_GEOGRAPHICAL, REGISTRY_TYPES };
+extern const char *const registry_type_names[]; /* by value, NULL-terminated */
+
+struct registry_conf {
+	struct conf_common common;
+	const char *reg_id, *name, *parent; /* parent: RegID, "": a root */
+	uint32_t reg_type;		    /* enum registry_type */
+	const char *database, *kek_file, *key_file, *metrics_listen;
+};
+
+extern const struct conf_item registry_conf_items[];
+extern const struct role registry_role;
+
+/** Checks between items (struct registry_conf). */
+enum gba_err registry_conf_check(const void *conf, struct conf_error *_error);
+
+#endif
