@@ -4,26 +4,17 @@
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "core/clock.h"
 #include "core/mask.h"
 #include "core/secret.h"
 #include "store/db_dialect.h"
 #include "store/db_pg_priv.h"
 
-#define PARAMS_MAX      64
-#define RESOLVE_STEP_MS 20
+#define PARAMS_MAX 64
 
-/* One writer at a time, as SQLite has it: who reads and then writes in a transaction needs no further lock, and two
- * transactions cannot wait for each other. The lock is the schema's, ends with the transaction, and costs no trip of its
- * own. The transaction's number is taken at once, so that the outcome of an interrupted COMMIT can be asked for. */
-#define LOCK  "SELECT pg_advisory_xact_lock(1734500641, hashtext(current_schema()))" /* "gba!" */
-#define BEGIN "BEGIN; " LOCK "; SELECT pg_current_xact_id()::text"
 /* Its rows tell how often others have committed; one row that is written often: it stays in its page. */
 #define TABLE "CREATE TABLE gba_db (one BIGINT PRIMARY KEY CHECK (one = 1), schema_version BIGINT NOT NULL, data_version BIGINT " \
 	      "NOT NULL) WITH (fillfactor = 10); INSERT INTO gba_db VALUES (1, 0, 0)"
-#define TELL  "UPDATE gba_db SET data_version = data_version + 1 RETURNING data_version"
 
 enum { OID_BOOL = 16, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_NUMERIC = 1700 }; /* pg_type.dat: fixed for ever */
 enum kind { KIND_NULL, KIND_INT, KIND_OCTETS };
@@ -56,97 +47,21 @@ static struct pg_stmt *pg(struct db_stmt *stmt)
 
 /* ---- transactions ---- */
 
-static void seen_own(struct pg_db *db, int64_t version)
-{
-	if (version != db->seen + 1)
-		db->reported++; /* others have committed meanwhile */
-	db->seen = version;
-}
-
-static enum gba_err tx_begin(struct pg_db *db)
-{
-	enum gba_err err;
-	int tries = 0;
-
-	do { /* a connection that died while idle is found out here, where nothing is at stake */
-		err = pg_link(db);
-		if (err == GBA_OK)
-			err = pg_value(db, BEGIN, db->xid, sizeof(db->xid));
-	} while (err == GBA_E_UNREACHABLE && pg_link_lost(db) && tries++ == 0);
-	if (err == GBA_OK)
-		db->tx = PG_TX_OPEN;
-	else if (!pg_link_lost(db))
-		pg_exec(db, "ROLLBACK", NULL);
-	return err;
-}
-
-static void tx_rollback(struct pg_db *db)
-{
-	if (db->tx == PG_TX_OPEN)
-		pg_exec(db, "ROLLBACK", NULL);
-	db->tx = PG_TX_NONE;
-}
-
-/* COMMIT went out and the connection broke: the server knows what became of it. */
-static enum gba_err tx_resolve(struct pg_db *db)
-{
-	uint64_t deadline = clock_mono_ms() + db->patience_ms;
-	char sql[80], xid[PG_XID_CHARS], status[16];
-
-	memcpy(xid, db->xid, sizeof(xid));
-	snprintf(sql, sizeof(sql), "SELECT pg_xact_status('%s'::xid8)", xid);
-	for (; clock_mono_ms() < deadline; usleep(RESOLVE_STEP_MS * 1000)) {
-		if (pg_link(db) != GBA_OK || pg_value(db, sql, status, sizeof(status)) != GBA_OK)
-			continue;
-		if (strcmp(status, "committed") == 0)
-			return GBA_OK;
-		if (strcmp(status, "aborted") == 0) {
-			pg_say(db, "connection lost before the commit: nothing was changed");
-			return GBA_E_UNREACHABLE;
-		}
-	}
-	pg_say(db, "connection lost at the commit of transaction %s: its outcome is not known", xid);
-	return GBA_E_UNCERTAIN;
-}
-
-static enum gba_err tx_commit(struct pg_db *db, bool tell)
-{
-	PGresult *rows = NULL;
-	enum gba_err err;
-
-	if (db->tx != PG_TX_OPEN) {
-		db->tx = PG_TX_NONE;
-		return GBA_E_UNREACHABLE;
-	}
-	err = pg_exec(db, tell ? TELL "; COMMIT" : "COMMIT", &rows);
-	db->tx = PG_TX_NONE;
-	if (err != GBA_OK && pg_link_lost(db))
-		return tx_resolve(db);
-	if (err == GBA_OK && tell && (rows == NULL || PQntuples(rows) != 1))
-		err = GBA_E_CORRUPT;
-	if (err == GBA_OK && tell)
-		seen_own(db, strtoll(PQgetvalue(rows, 0, 0), NULL, 10));
-	PQclear(rows);
-	if (err != GBA_OK && PQtransactionStatus(db->conn) != PQTRANS_IDLE)
-		pg_exec(db, "ROLLBACK", NULL);
-	return err;
-}
-
 static enum gba_err pg_begin(struct db *base)
 {
 	struct pg_db *db = (struct pg_db *)base;
 
-	return db->tx == PG_TX_NONE ? tx_begin(db) : GBA_E_INTERNAL;
+	return db->tx == PG_TX_NONE ? pg_tx_begin(db) : GBA_E_INTERNAL;
 }
 
 static enum gba_err pg_commit(struct db *base, bool quiet)
 {
-	return tx_commit((struct pg_db *)base, !quiet);
+	return pg_tx_commit((struct pg_db *)base, !quiet);
 }
 
 static void pg_rollback(struct db *base)
 {
-	tx_rollback((struct pg_db *)base);
+	pg_tx_rollback((struct pg_db *)base);
 }
 
 /* ---- statements ---- */
@@ -366,15 +281,15 @@ static enum gba_err run_alone(struct pg_stmt *stmt, PGresult **_rows)
 	struct pg_db *db = stmt->db;
 	enum gba_err err;
 
-	err = tx_begin(db);
+	err = pg_tx_begin(db);
 	if (err != GBA_OK)
 		return err;
 	err = run_here(stmt, false, _rows);
 	if (err != GBA_OK) {
-		tx_rollback(db);
+		pg_tx_rollback(db);
 		return err;
 	}
-	err = tx_commit(db, true);
+	err = pg_tx_commit(db, true);
 	if (err != GBA_OK) {
 		PQclear(*_rows);
 		*_rows = NULL;
@@ -600,15 +515,15 @@ static enum gba_err migrate(struct pg_db *db, const struct db_migration *steps, 
 		return err;
 	if (version > (int64_t)count)
 		return GBA_E_UNSUPPORTED;
-	err = tx_begin(db);
+	err = pg_tx_begin(db);
 	if (err != GBA_OK)
 		return err;
 	err = steps_run(db, steps, count);
 	if (err != GBA_OK) {
-		tx_rollback(db);
+		pg_tx_rollback(db);
 		return err;
 	}
-	return tx_commit(db, true);
+	return pg_tx_commit(db, true);
 }
 
 static int pg_db_destroy(struct pg_db *db)
@@ -660,6 +575,8 @@ enum gba_err db_pg_open(TALLOC_CTX *mem_ctx, const char *url, const struct db_mi
 		talloc_set_destructor(db, pg_db_destroy);
 		err = pg_link(db);
 	}
+	if (err == GBA_OK)
+		err = pg_tx_open(db);
 	if (err == GBA_OK)
 		err = migrate(db, steps, count);
 	if (err != GBA_OK) {

@@ -226,6 +226,12 @@ static enum gba_err connect_err(struct pg_db *db)
 												  : GBA_E_UNREACHABLE;
 }
 
+/* libpq would write them to stderr. */
+static void notice_drop(void *arg, const PGresult *notice)
+{
+	(void)arg, (void)notice;
+}
+
 /* What stands before dbname can be given in the connection string, what stands after it cannot. */
 static enum gba_err connect_once(struct pg_db *db)
 {
@@ -244,6 +250,7 @@ static enum gba_err connect_once(struct pg_db *db)
 		return err;
 	}
 	PQsetnonblocking(db->conn, 1);
+	PQsetNoticeReceiver(db->conn, notice_drop, NULL);
 	err = pg_exec(db, SESSION, NULL);
 	if (err == GBA_OK)
 		err = durable_check(db);

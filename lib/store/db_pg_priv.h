@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** What the two halves of the PostgreSQL store share: db_pg_link.c keeps a connection, db_pg.c runs statements. */
+/** What the parts of the PostgreSQL store share: db_pg_link.c keeps a connection, db_pg_tx.c begins and ends transactions,
+ * db_pg.c runs statements. */
 #ifndef GBA_STORE_DB_PG_PRIV_H
 #define GBA_STORE_DB_PG_PRIV_H
 
@@ -9,7 +10,7 @@
 
 #define PG_PATIENCE_MS 30000 /* a server that has not answered for this long is given up */
 #define PG_LOCK_MS     "2000" /* wait for another writer: longer than any batch of ours */
-#define PG_XID_CHARS   24
+#define PG_HANDLE_LEN  16
 
 enum pg_tx { PG_TX_NONE, PG_TX_OPEN, PG_TX_LOST }; /* lost: with its connection; every statement fails until its end */
 
@@ -23,10 +24,18 @@ struct pg_db {
 	uint64_t retry_at; /* [ms, monotonic] not before */
 	enum gba_err why;  /* of the last failed attempt to connect */
 	enum pg_tx tx;
-	char xid[PG_XID_CHARS]; /* of the transaction */
+	char handle[2 * PG_HANDLE_LEN + 1]; /* random: whose transactions are ours */
+	int64_t number;			    /* of the last transaction */
 	int64_t seen, reported; /* data version of the database; what callers were told */
 	char error[256];
 };
+
+/** Make ready for transactions, once a handle. */
+enum gba_err pg_tx_open(struct pg_db *db);
+/** As db_begin, db_commit, db_rollback. @param tell  others shall see that something has changed */
+enum gba_err pg_tx_begin(struct pg_db *db);
+enum gba_err pg_tx_commit(struct pg_db *db, bool tell);
+void pg_tx_rollback(struct pg_db *db);
 
 /** See to it that there is a connection. Within the back-off after a failed attempt the same error is returned at once.
  * @retval GBA_E_UNREACHABLE, GBA_E_DENIED, GBA_E_NOT_FOUND (no such database), GBA_E_CONF (see db->error) */

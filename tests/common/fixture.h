@@ -20,8 +20,11 @@ int fixture_run(Suite *suite);
 /** Hex text (blanks ignored) to octets below test_ctx; fails the test on bad text. */
 struct bytes fixture_hex(const char *hex);
 
-#define ck_assert_err(got, want) \
-	ck_assert_msg((got) == (want), "%s: got %s, want %s", #got, gba_err_name(got), gba_err_name(want))
+#define ck_assert_err(got, want)                                                                                       \
+	do {                                                                                                           \
+		enum gba_err err_ = (got), wanted_ = (want);                                                           \
+		ck_assert_msg(err_ == wanted_, "%s: got %s, want %s", #got, gba_err_name(err_), gba_err_name(wanted_)); \
+	} while (0)
 #define ck_assert_bytes(got, want, name)                                                                               \
 	do {                                                                                                           \
 		struct bytes got_ = (got), want_ = (want);                                                             \

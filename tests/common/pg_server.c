@@ -112,7 +112,7 @@ static bool server_ready(void)
 static bool server_run(void)
 {
 	const char *args[] = { "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "max_connections=40",
-			 "-c", "shared_buffers=16MB", NULL };
+			 "-c", "shared_buffers=16MB", "-c", "wal_writer_delay=10s", NULL }; /* only commits flush */
 
 	server = spawn("postgres", args);
 	return server > 0 && server_ready();
@@ -163,6 +163,29 @@ void pg_server_cut(void)
 {
 	pg_server_sql("SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity"
 		      " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'");
+}
+
+static void notice_drop(void *arg, const PGresult *notice)
+{
+	(void)arg, (void)notice;
+}
+
+/* One backend that dies takes all others with it, and the server starts again from its log. */
+void pg_server_crash(void)
+{
+	PGconn *victim = PQconnectdb(url), *witness = PQconnectdb(url);
+	struct timespec step = { 0, 10000000 };
+	int i;
+
+	ck_assert(PQstatus(victim) == CONNECTION_OK && PQstatus(witness) == CONNECTION_OK);
+	PQsetNoticeReceiver(witness, notice_drop, NULL);
+	ck_assert_int_eq(kill(PQbackendPID(victim), SIGKILL), 0);
+	for (i = 0; i < WAIT_STEPS * 10 && PQstatus(witness) == CONNECTION_OK; i++, nanosleep(&step, NULL))
+		PQclear(PQexec(witness, "SELECT 1"));
+	ck_assert(PQstatus(witness) != CONNECTION_OK);
+	PQfinish(victim);
+	PQfinish(witness);
+	ck_assert(server_ready());
 }
 
 const char *pg_server_schema(const char *name)

@@ -15,5 +15,7 @@ const char *pg_server_schema(const char *name);
 void pg_server_sql(const char *sql);
 /** End all other sessions; returns when they are gone. */
 void pg_server_cut(void);
+/** What loss of power does to it: memory is gone, with the log that was not flushed; returns when it has recovered. */
+void pg_server_crash(void);
 
 #endif
