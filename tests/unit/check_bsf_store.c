@@ -144,6 +144,38 @@ START_TEST(find_only_what_is_alive)
 }
 END_TEST
 
+/* One token through its life: issued, in use, renewed beside the old one, expired; another one revoked before its time.
+ * REQ: Y3056-7.2-4b */
+START_TEST(a_token_lives_and_ends)
+{
+	struct ctx first = make_ctx(1, 100), second = make_ctx(2, 100), *found;
+	struct ctx_revision revoked = { .impi = bytes_of(IMPI), .drop = true };
+	struct ctx_store *store;
+
+	fresh_dir();
+	store = open_store(8, CTX_SYNC_FULL);
+	ck_assert_err(find(store, 1, T0, &found), GBA_E_BTID_UNKNOWN); /* not issued */
+	ck_assert_err(put(store, &first), GBA_OK);
+	ck_assert_err(find(store, 1, T0 + 50, &found), GBA_OK); /* in use; its times are on record */
+	ck_assert_int_eq(found->created, T0);
+	ck_assert_int_eq(found->expires, T0 + 100);
+	now = T0 + 60;
+	second.created = T0 + 60;
+	second.expires = T0 + 160;
+	ck_assert_err(put(store, &second), GBA_OK); /* renewed: sessions of the old one may end in their time */
+	ck_assert_err(find(store, 1, T0 + 99, &found), GBA_OK);
+	ck_assert_err(find(store, 1, T0 + 100, &found), GBA_E_BTID_UNKNOWN); /* expired */
+	ck_assert_err(find(store, 2, T0 + 100, &found), GBA_OK);
+	ck_assert_int_eq(found->created, T0 + 60);
+	ck_assert_err(store->ops->revise(store, &revoked, 1, NULL, NULL), GBA_OK);
+	ck_assert_err(find(store, 2, T0 + 100, &found), GBA_E_BTID_UNKNOWN); /* revoked, 60 s early */
+	ck_assert_err(find(store, 1, T0 + 99, &found), GBA_E_BTID_UNKNOWN);
+	ck_assert_err(put(store, &first), GBA_OK); /* its RAND is free again: nothing of it is left */
+	store->ops->close(store);
+	remove_dir();
+}
+END_TEST
+
 START_TEST(tmpi_finds_its_context)
 {
 	struct ctx ctx = make_ctx(7, 100), *found;
@@ -629,6 +661,7 @@ int main(void)
 	TCase *tc = fixture_tcase("store");
 
 	tcase_add_test(tc, find_only_what_is_alive);
+	tcase_add_test(tc, a_token_lives_and_ends);
 	tcase_add_test(tc, tmpi_finds_its_context);
 	tcase_add_test(tc, expired_contexts_leave_by_themselves);
 	tcase_add_test(tc, contexts_survive_reopening);

@@ -308,6 +308,42 @@ START_TEST(impi_realm_finds_its_hss)
 }
 END_TEST
 
+/* A token is {B-TID, Ks_NAF}: each of its four sources, changed alone, makes another one. Keys computed by another implementation.
+ * REQ: Y3056-7.1-9 */
+#define OTHER_NETWORK "001010000000001@ims.mnc002.mcc001.3gppnetwork.org"
+static const struct {
+	const char *name, *impi, *fqdn, *btid, *node, *key;
+} source_rows[] = {
+	{ "as it is",	 IMPI_A, "naf1.example.com",   BTID, BSF, KS_NAF_DIGEST },
+	{ "device",	 IMPI_B, "naf1.example.com",   BTID, BSF, "e9ca983030a75ce4632125502d5f01e9c2fcf7e09139dca43dcf382da54adce1" },
+	{ "network",	 OTHER_NETWORK, "naf1.example.com", BTID, BSF,
+	  "09bd1202ccca01d3993af4e63c91bc9f6a39090e4aaa5a498b5ebb8586e2f3f7" },
+	{ "application", IMPI_A, "a.apps.example.com", BTID, BSF, "41da274d766bd612058a8cf7f9452211f3531d519a672fce7ccad0fe99739af3" },
+	{ "node",	 IMPI_A, "naf1.example.com",   "I1U8vpY3qJ0hiuZNrke/NQ==@bsf2.example", "bsf2.example", KS_NAF_DIGEST },
+};
+
+START_TEST(each_source_changes_the_token)
+{
+	struct zn_row row = { .naf = NAF1, .fqdn = source_rows[_i].fqdn, .btid = source_rows[_i].btid, .ua = DIGEST, .now = T0 };
+	struct ctx *ctx = stored(CTX_3G_GBA, GUSS_UICC_GBA, NULL);
+	struct grant *grant = NULL;
+	size_t i;
+
+	ctx->impi = bytes_of(source_rows[_i].impi);
+	conf.name = source_rows[_i].node;
+	ck_assert_err(ask(&row, &grant), GBA_OK);
+	ck_assert_bytes(BYTES(grant->me_key, 32), fixture_hex(source_rows[_i].key), source_rows[_i].name);
+	for (i = 0; i < sizeof(source_rows) / sizeof(source_rows[0]); i++) {
+		bool same_key = strcmp(source_rows[i].key, source_rows[_i].key) == 0;
+
+		row.btid = source_rows[i].btid; /* nor does one node know the token of another */
+		ck_assert_err(ask(&row, &grant), strcmp(source_rows[i].node, conf.name) == 0 ? GBA_OK : GBA_E_BTID_UNKNOWN);
+		ck_assert(i == (size_t)_i || !same_key || strcmp(source_rows[i].btid, source_rows[_i].btid) != 0);
+	}
+	conf.name = BSF;
+}
+END_TEST
+
 #define ROWS(table) (int)(sizeof(table) / sizeof((table)[0]))
 
 int main(void)
@@ -319,6 +355,7 @@ int main(void)
 	tcase_add_loop_test(tc, kind_of_bootstrapping_decides_keys, 0, ROWS(kind_rows));
 	tcase_add_loop_test(tc, store_failure_is_no_ignorance, 0, 4);
 	tcase_add_test(tc, refusal_does_not_depend_on_the_btid);
+	tcase_add_loop_test(tc, each_source_changes_the_token, 0, ROWS(source_rows));
 	tcase_add_loop_test(tc, hss_result_has_a_row, 0, ROWS(result_rows));
 	tcase_add_loop_test(tc, impi_realm_finds_its_hss, 0, ROWS(realm_rows));
 	suite_add_tcase(suite, tc);
