@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The soft USIM: AUTHENTICATE on the worked example and on edges of it, GBA_U, and what a crash leaves behind. */
+/* The soft USIM: AUTHENTICATE on the worked example and on edges of it, GBA_U, and what a crash leaves behind.
+ * REQ: OBF-10.2.4-2 */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

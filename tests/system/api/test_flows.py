@@ -48,7 +48,7 @@ def steps(api):
 
 
 def test_what_a_realm_makes_known(api, admin):
-    """REQ: Y3056-7.5-1, Y3056-10.1-2, Y3056-10.1-3a, Y3056-10.1-4"""
+    """REQ: Y3056-7.5-1, Y3056-10.1-2, Y3056-10.1-3a, Y3056-10.1-4, OBF-10.1-1"""
     open_caller = apilab.Caller(api)
     got = open_caller.get("/.well-known/gba-realm")
     profile = got.json()
@@ -201,7 +201,7 @@ def signed(entry, key):
 
 def test_trust_is_extended(api, admin, meters):
     """REQ: Y3056-10.3-0, Y3056-10.3-1, Y3056-10.3-2, Y3056-10.3-3, Y3056-10.3-4, Y3056-10.3-5, Y3056-10.3-6, Y3056-7.5-3b, Y3056-9.2.2-2
-    REQ: Y3056-9.2.2-3, Y3056-9.2.2-4, Y3056-9.2.2-8"""
+    REQ: Y3056-9.2.2-3, Y3056-9.2.2-4, Y3056-9.2.2-8, OBF-10.1.2-a3, Y3056-8.4-3"""
     owner, asp, app = meters
     key = asp.get("/v1/asps/%d/webhook-key" % owner["id"]).json()["key"]
     impi = api.subscriber("flow@lab.test")
@@ -242,6 +242,26 @@ def test_trust_is_extended(api, admin, meters):
     tag = asp.get("/v1/permissions/%d" % right["id"]).headers["etag"]
     cleared = asp.patch("/v1/permissions/%d" % right["id"], {"flag": "cleared"}, tag).json()
     assert cleared["in_force"] is False and pseudonym not in json.dumps(api.node.record(impi))
+
+
+def test_a_subscriber_finds_and_registers(api, admin, meters):
+    """The catalogue: what its ASP publishes, and from there to a request. REQ: Y3056-7.7-4, OBF-9.2.2-5"""
+    owner, asp, app = meters
+    hidden = asp.post("/v1/applications", {"asp": owner["id"], "type": "fqdn", "identity": "hidden.example", "name": "Hidden"}).json()
+    person, user = apilab.user(admin, api, "finder")
+    impi = api.subscriber("finder@lab.test")
+    apilab.device(admin, impi, person["id"], 320)
+    found = {item["id"]: item for item in user.get("/v1/applications?limit=100").json()["items"]}
+    assert app["id"] in found and hidden["id"] not in found
+    shown = found[app["id"]]
+    assert shown["name"] == "Readings" and shown["naf_fqdn"] == "meters.example" and shown["attributes"] == ["name", "level"]
+    user.get("/v1/applications/%d" % hidden["id"], want=404)
+    wish = user.post("/v1/requests", {"impi": impi, "application": shown["id"], "consent": True, "attributes": ["name"]}).json()
+    assert wish["state"] == "passed"
+    user.post("/v1/requests", {"impi": impi, "application": hidden["id"]}, want=422)
+    tag = asp.get("/v1/applications/%d" % hidden["id"]).headers["etag"]
+    asp.patch("/v1/applications/%d" % hidden["id"], {"published": True}, tag)
+    assert hidden["id"] in {item["id"] for item in user.get("/v1/applications?limit=100").json()["items"]}
 
 
 def test_rights_are_lent_and_taken_back(api, admin, meters):
@@ -286,7 +306,8 @@ def test_webhooks_do_not_reach_inside(admin, tmp_path):
         caller.post("/v1/applications", {"asp": owner["id"], "type": "fqdn", "identity": "inside.example", "name": "I"})
         apilab.wait_until(lambda: "notice.given-up" in one.log(), "given up after three attempts")
         assert one.log().count("notice.failed") == 2 and "loopback, private" in one.log()
-        assert hook.seen == [] and caller.get("/v1/notices").json()["items"] == []
+        apilab.wait_until(lambda: caller.get("/v1/notices").json()["items"] == [], "the notice is gone")
+        assert hook.seen == []
         assert root.call("POST", "/v1/applications/1/bundle", {"identity": "inside.example"}).status == 409  # no CA
     finally:
         hook.stop()

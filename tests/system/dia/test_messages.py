@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """lib/dia's messages against two independent readers: tshark and tests/peers/diameter.py; and what it makes of messages
-that tests/peers/diameter.py writes, good and bad."""
+that tests/peers/diameter.py writes, good and bad. REQ: OBF-7.2.1-3, OBF-7.2.2-2"""
 import json
 import struct
 import subprocess

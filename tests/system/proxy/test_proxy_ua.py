@@ -328,6 +328,7 @@ def test_digest_over_plain_http(world, proxy, algorithm, qop, method, body):
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 def test_digest_in_certificate_tls_is_bound_to_the_suite(world, proxy, version):
+    """REQ: OBF-12.1-2"""
     # REQ: Y3056-10.5-3
     with Client(proxy.tls, tls_client(world.ca, version)) as client:
         name = client.sock.cipher()[0]
@@ -355,6 +356,7 @@ def test_curl(world, proxy, scheme, tmp_path):
 
 
 def test_challenge_is_the_bootstrapping_required_indication(world, proxy):
+    """REQ: Y3056-9.6.4-2"""
     with Client(proxy.http) as client:
         reply = client.ask(headers=["User-Agent: phone 3gpp-gba"])
     assert reply.status == 401 and world.app.requests == []

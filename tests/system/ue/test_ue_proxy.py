@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -355,3 +356,49 @@ def test_many_at_once_share_one_bootstrapping(device, bsf):
                                         (["--listen", "192.0.2.1:0", "--to", "tls://naf.example:1"], 5)])
 def test_proxy_that_cannot_start(device, args, status):
     assert device.json("proxy", *args, status=status)["message"]
+
+
+def dumps_core(process):
+    """Would its memory be written to a file?"""
+    process.send_signal(signal.SIGABRT)
+    return os.WCOREDUMP(os.waitpid(process.pid, 0)[1])
+
+
+def with_core(command, folder):
+    """A program whose limits allow a core file, in a folder of its own."""
+    def limits():
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+    return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limits)
+
+
+def test_the_identity_stays_inside(device, bsf, tmp_path):
+    """From the USIM to the client element, and no further: not in files, not in logs, not to the program it serves, not in a core
+    file. REQ: Y3056-7.4-2"""
+    log = tmp_path / "log"
+    with echo_server(session_of(RANDS[0]).ks_naf(NAF, UA_13), "-tls1_3", "-psk_identity", "3GPP-bootstrapping;" + btid_of(RANDS[0])) as server:
+        process = with_core(device.command("--json", "--log-level", "debug", "--log-file", str(log), "proxy", "--listen", "127.0.0.1:0",
+                                           "--to", "tls://%s:1883" % NAF, "--connect", server.address), tmp_path)
+        port = json.loads(process.stdout.readline())["port"]
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
+            client.sendall(b"who am I?\n")
+            client.shutdown(socket.SHUT_WR)
+            heard = received(client)
+        assert heard == b"?I ma ohw\n" and bsf.requests[0][0]["username"] == IMPI  # the operator alone was told
+        with open("/proc/%d/environ" % process.pid, "rb") as words:
+            heard += words.read()
+        if os.geteuid() != 0:  # its memory is not its own user's to read
+            with pytest.raises(PermissionError):
+                open("/proc/%d/mem" % process.pid, "rb").close()
+        control = with_core(["sleep", "60"], tmp_path)
+        if dumps_core(control):
+            assert not dumps_core(process)
+            left = process.stdout.read() + process.stderr.read()
+        else:
+            process.send_signal(signal.SIGTERM)
+            left = b"".join(process.communicate(timeout=2 * PATIENCE))
+    process.returncode = control.returncode = 0  # waited for by us
+    imsi = IMPI.split("@")[0].encode()
+    for path in [log] + [os.path.join(device.state, name) for name in os.listdir(device.state)]:
+        with open(path, "rb") as content:
+            assert imsi not in content.read(), path
+    assert imsi not in heard + left and log.stat().st_size > 0

@@ -124,7 +124,7 @@ def test_auto_falls_back_to_certificate_and_digest(device, bsf, certificate):
 
 
 def test_renegotiation_indication_leads_to_one_new_bootstrapping(device, bsf):
-    """REQ: Y3056-9.5-6, Y3056-10.5-1d, Y3056-10.5-1e, OBF-8.5.1-1"""
+    """REQ: Y3056-9.5-6, Y3056-10.5-1d, Y3056-10.5-1e, OBF-8.5.1-1, OBF-12.1-0"""
     with FakeNaf(NAF, bsf) as naf:
         assert device.json("get", "http://%s/" % NAF, "--connect", naf.address)["btid"] == btid_of(RANDS[0])
         naf.refused.add(btid_of(RANDS[0]))

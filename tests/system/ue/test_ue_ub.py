@@ -125,6 +125,7 @@ def test_wrong_realm_is_refused(ue, bsf):
 
 
 def test_challenge_of_another_network(ue, bsf):
+    """REQ: OBF-12.2-2"""
     ue.equip(bsf)
     bsf.add(IMPI, "00" * 16, OPC)
     assert ue.json("bootstrap", status=6)["error"] == "GBA_E_AKA_MAC"

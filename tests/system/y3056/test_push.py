@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tokens pushed to the application's agent when they are made: what the BSF sends, and what it costs when it is lost.
-REQ: Y3056-10.4-4d, Y3056-9.4-1, Y3056-9.4.1-8, Y3056-9.6.1-2, Y3056-9.6.1-4"""
+REQ: Y3056-10.4-4d, Y3056-9.4-1, Y3056-9.4.1-8, Y3056-9.6.1-2, Y3056-9.6.1-4, OBF-10.2.3-3"""
 import itertools
 import time
 
