@@ -9,7 +9,7 @@
 
 struct handle {
 	pthread_mutex_t lock;
-	struct mapping *mapping;
+	struct records *mapping;
 };
 
 struct permissions {

@@ -29,7 +29,7 @@ struct line {
 
 struct teller {
 	struct teller_conf conf;
-	struct mapping *mapping;
+	struct records *mapping;
 	struct line *lines;
 	size_t line_n;
 	pthread_t thread;
@@ -164,13 +164,13 @@ static void clean(struct teller *teller, time_t now)
 		return;
 	metric_set(teller->m_waiting, (int64_t)count);
 	if (count > 0 && (rows[0].id <= all || rows[0].created + KEEP_S < now))
-		err = mapping_begin(teller->mapping);
+		err = records_begin(teller->mapping);
 	else
 		count = 0;
 	for (i = 0; i < count && err == GBA_OK && (rows[i].id <= all || rows[i].created + KEEP_S < now); i++)
 		err = outbox_done(teller->mapping, rows[i].id);
-	if (count > 0 && (err != GBA_OK || mapping_commit(teller->mapping) != GBA_OK))
-		mapping_rollback(teller->mapping);
+	if (count > 0 && (err != GBA_OK || records_commit(teller->mapping) != GBA_OK))
+		records_rollback(teller->mapping);
 	if (count > 0 && err == GBA_OK && i > 0)
 		teller->cleaned = rows[i - 1].id;
 	talloc_free(rows);
@@ -189,7 +189,7 @@ static void look_around(struct teller *teller, uint64_t now_ms)
 			teller->sweep_ms = now_ms;
 		all |= more;
 	}
-	version = mapping_version(teller->mapping);
+	version = records_version(teller->mapping);
 	if (version == teller->version && !all)
 		return;
 	teller->version = version;

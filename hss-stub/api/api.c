@@ -202,10 +202,10 @@ static void run_once(struct api_call *call)
 	}
 }
 
-static void serve(struct api_call *call, struct mapping *m)
+static void serve(struct api_call *call, struct records *m)
 {
 	call->m = m;
-	call->mc = (struct mapping_call){ .actor = NULL, .now = clock_now(), .mem_ctx = call };
+	call->mc = (struct record_call){ .actor = NULL, .now = clock_now(), .mem_ctx = call };
 	if (!api_admit(call) || !negotiated(call) || !body_fits(call))
 		goto done;
 	if ((call->route.route->flags & API_CREATES) && call->idempotency != NULL) {

@@ -18,7 +18,7 @@
 
 #define API_CORR_LEN	16	      /* [characters] */
 #define API_BODY_MAX	65536	      /* [octets] but of imports */
-#define API_LIMIT_MAX	MAPPING_PAGE_MAX
+#define API_LIMIT_MAX	RECORD_PAGE_MAX
 #define API_LIMIT_DEF	100
 #define API_HEADERS_MAX 12
 #define API_JSON_FLAGS	(JSON_COMPACT | JSON_PRESERVE_ORDER)
@@ -69,8 +69,8 @@ struct api_call {
 	struct api *api;
 	struct http_req *req;
 	struct api_call *next;	 /* in the queue */
-	struct mapping *m;	 /* the worker's */
-	struct mapping_call mc;	 /* mem_ctx is the call */
+	struct records *m;	 /* the worker's */
+	struct record_call mc;	 /* mem_ctx is the call */
 	struct actor *actor;	 /* NULL: no credential, and the route needs none */
 	char corr[API_CORR_LEN + 1];
 	const char *type; /* of the answer, as agreed */
@@ -105,7 +105,7 @@ struct api {
 	struct ca *ca; /* NULL: none; has its own lock */
 	struct audit *audit; /* NULL: none kept */
 	pthread_mutex_t gate_lock;
-	struct mapping *gate; /* asked before a large body is read */
+	struct records *gate; /* asked before a large body is read */
 	struct api_metrics metrics;
 	_Atomic unsigned int imports; /* bodies of imports being read or done */
 
@@ -118,7 +118,7 @@ struct api {
 	struct api_worker {
 		struct api *api;
 		pthread_t thread;
-		struct mapping *m;
+		struct records *m;
 	} *workers;
 };
 
@@ -220,6 +220,6 @@ const char *api_percent(TALLOC_CTX *mem_ctx, const char *text);
 enum gba_err notifier_start(TALLOC_CTX *mem_ctx, struct api *api, const char *database, struct notifier **_n, const char **_error);
 void notifier_stop(struct notifier *n);
 /* key: 33 octets */
-void notify_key(struct mapping *m, bool asp, int64_t owner, char *key);
+void notify_key(struct records *m, bool asp, int64_t owner, char *key);
 
 #endif

@@ -71,13 +71,13 @@ static bool role_fits(const struct api_call *call)
 static enum gba_err invitation_of(struct api_call *call, int type)
 {
 	const struct actor system = { ACTOR_SYSTEM, 0, "system" };
-	struct mapping_call mc = { .actor = &system, .now = call->mc.now, .mem_ctx = call };
+	struct record_call mc = { .actor = &system, .now = call->mc.now, .mem_ctx = call };
 	json_t *key = json_pack("{s:s, s:s}", "type", credential_words[type], "hash", call->hash);
 	struct record *credential = NULL;
 	enum gba_err err = GBA_E_NOMEM;
 
 	if (key != NULL)
-		err = mapping_find(call->m, &mc, KIND_CREDENTIAL, key, &credential);
+		err = records_find(call->m, &mc, KIND_CREDENTIAL, key, &credential);
 	json_decref(key);
 	if (err == GBA_OK)
 		call->invited = bytes_eq_str(credential->v[CREDENTIAL_NAME].t, TOKEN_INVITATION);
@@ -88,7 +88,7 @@ bool api_may_import(struct api_call *call)
 {
 	int type = credential_shown(call);
 
-	call->mc = (struct mapping_call){ .now = clock_now(), .mem_ctx = call };
+	call->mc = (struct record_call){ .now = clock_now(), .mem_ctx = call };
 	return type >= 0 && mapping_authenticate(call->m, &call->mc, type, call->hash, &call->actor) == GBA_OK &&
 	       call->actor->role != ACTOR_SUBSCRIBER;
 }

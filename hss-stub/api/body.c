@@ -214,7 +214,7 @@ void api_schema_verb(struct api_schema *schema)
 	for (n = 0; fields != NULL && name[n] != NULL && n < RECORD_FIELDS_MAX; n++) {
 		field = field_find(schema->kind, name[n]);
 		if (field == NULL)
-			field = field_find(&record_kinds[KIND_PERMISSION], name[n]);
+			field = field_find(&mapping_kinds[KIND_PERMISSION], name[n]);
 		if (field == NULL)
 			break;
 		fields[n] = *field;

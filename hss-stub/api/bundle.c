@@ -39,11 +39,11 @@ static enum gba_err agent_bind(struct bundle *b)
 {
 	const struct actor system = { ACTOR_SYSTEM, 0, b->call->actor->name }, *caller = b->call->mc.actor;
 	json_t *values = json_pack("{s:s}", "push_peer", b->identity);
-	enum gba_err err = mapping_begin(b->call->m);
+	enum gba_err err = records_begin(b->call->m);
 
 	if (err == GBA_OK) {
 		b->call->mc.actor = &system;
-		err = values != NULL ? mapping_set(b->call->m, &b->call->mc, b->app, values, NULL) : GBA_E_NOMEM;
+		err = values != NULL ? records_set(b->call->m, &b->call->mc, b->app, values, NULL) : GBA_E_NOMEM;
 		b->call->mc.actor = caller;
 		err = api_write(b->call, err, "bundle", b->app->kind, b->app);
 	}
@@ -107,7 +107,7 @@ static bool realm_read(struct bundle *b)
 void api_bundle(struct route_call *route)
 {
 	struct api_call *call = api_call_of(route);
-	struct bundle b = { .call = call, .app = api_record(call, &record_kinds[KIND_APPLICATION], route->param[0]) };
+	struct bundle b = { .call = call, .app = api_record(call, &mapping_kinds[KIND_APPLICATION], route->param[0]) };
 	json_t *body = b.app != NULL ? api_read_body(call) : NULL;
 	enum gba_err err;
 

@@ -34,7 +34,7 @@ static void reject(struct import *im, const struct problem *p)
 
 static void reject_err(struct import *im, enum gba_err err)
 {
-	struct mapping_call *mc = &im->call->mc;
+	struct record_call *mc = &im->call->mc;
 	struct problem *p =
 		problem_new(im->call, err == GBA_E_EXISTS || err == GBA_E_STATE ? PROBLEM_CONFLICT : PROBLEM_FIELDS);
 	char pointer[64] = "";
@@ -67,7 +67,7 @@ static bool is_row_fault(enum gba_err err)
 static enum gba_err update(struct import *im, json_t *values)
 {
 	struct record *old = NULL;
-	enum gba_err err = mapping_find(im->call->m, &im->call->mc, im->schema->kind->id, values, &old);
+	enum gba_err err = records_find(im->call->m, &im->call->mc, im->schema->kind->id, values, &old);
 	size_t i;
 
 	if (err != GBA_OK)
@@ -77,7 +77,7 @@ static enum gba_err update(struct import *im, json_t *values)
 			json_object_del(values, im->schema->fields[i].name);
 	}
 	if (json_object_size(values) > 0)
-		err = mapping_set(im->call->m, &im->call->mc, old, values, NULL);
+		err = records_set(im->call->m, &im->call->mc, old, values, NULL);
 	talloc_free(old);
 	if (err == GBA_OK)
 		im->updated++;
@@ -89,7 +89,7 @@ static enum gba_err put(struct import *im, json_t *values)
 	enum gba_err err;
 
 	im->call->mc.field[0] = im->call->mc.why[0] = '\0';
-	err = mapping_add(im->call->m, &im->call->mc, im->schema->kind->id, values, NULL);
+	err = records_add(im->call->m, &im->call->mc, im->schema->kind->id, values, NULL);
 	if (err == GBA_OK)
 		im->added++;
 	if (err != GBA_E_EXISTS || im->existing == EXISTING_REJECT)
@@ -155,8 +155,8 @@ static enum gba_err batch_turn(struct import *im)
 	if (im->atomic || ++im->in_batch < BATCH)
 		return GBA_OK;
 	im->in_batch = 0;
-	err = mapping_commit(im->call->m);
-	return err == GBA_OK ? mapping_begin(im->call->m) : err;
+	err = records_commit(im->call->m);
+	return err == GBA_OK ? records_begin(im->call->m) : err;
 }
 
 static enum gba_err rows_do(struct import *im, struct bytes body)
@@ -230,12 +230,12 @@ void api_import(struct route_call *route)
 		goto done;
 	err = api_note(call, GBA_OK, "import-begin", im.schema->kind, NULL); /* row by row, some stand before the end */
 	if (err == GBA_OK)
-		err = mapping_begin(call->m);
+		err = records_begin(call->m);
 	if (err == GBA_OK)
 		err = rows_do(&im, call->body);
 	applied = err == GBA_OK && !(im.atomic && json_array_size(im.bad) > 0);
 	if (err == GBA_OK && !applied)
-		mapping_rollback(call->m);
+		records_rollback(call->m);
 	else
 		err = api_write(call, err, "import", im.schema->kind, NULL);
 	if (err == GBA_OK)

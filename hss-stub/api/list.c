@@ -222,15 +222,15 @@ static void page_reply(struct api_call *call, json_t *items, int64_t next)
 	json_decref(items);
 }
 
-static bool filters_asked(struct api_call *call, struct mapping_query *query)
+static bool filters_asked(struct api_call *call, struct record_query *query)
 {
 	size_t i;
 
 	for (i = 0; i < call->route.n_query; i++) {
 		if (is_frame(call->route.query[i].name))
 			continue;
-		if (query->filters == MAPPING_FILTERS_MAX) {
-			api_refuse(call, PROBLEM_QUERY, "at most %d filters", MAPPING_FILTERS_MAX);
+		if (query->filters == RECORD_FILTERS_MAX) {
+			api_refuse(call, PROBLEM_QUERY, "at most %d filters", RECORD_FILTERS_MAX);
 			return false;
 		}
 		query->filter[query->filters].field = call->route.query[i].name;
@@ -251,9 +251,9 @@ static void refuse_query(struct api_call *call, enum gba_err err)
 void api_list(struct route_call *route)
 {
 	struct api_call *call = api_call_of(route);
-	struct mapping_query query = { .kind = api_kind(call)->id };
+	struct record_query query = { .kind = api_kind(call)->id };
 	const char *const *names = NULL;
-	struct mapping_page *page;
+	struct record_page *page;
 	json_t *items;
 	enum gba_err err;
 	size_t i;
@@ -261,7 +261,7 @@ void api_list(struct route_call *route)
 	if (!page_asked(call, &query.after, &query.limit) || !fields_asked(call, &names) ||
 	    !filters_asked(call, &query))
 		return;
-	err = mapping_list(call->m, &call->mc, &query, &page);
+	err = records_list(call->m, &call->mc, &query, &page);
 	if (err != GBA_OK) {
 		refuse_query(call, err);
 		return;
@@ -279,7 +279,7 @@ static json_t *history_json(const struct history_row *row)
 
 	time_format(row->at, at);
 	return json_pack("{s:I, s:s, s:I, s:I, s:s, s:s, s:s, s:o}", "id", (json_int_t)row->id, "kind",
-			 record_kinds[row->kind].name, "record", (json_int_t)row->record, "rev", (json_int_t)row->rev,
+			 mapping_kinds[row->kind].name, "record", (json_int_t)row->record, "rev", (json_int_t)row->rev,
 			 "at", at, "who", row->who, "act", row->act, "change", change != NULL ? change : json_object());
 }
 
@@ -287,7 +287,7 @@ void api_history(struct route_call *route)
 {
 	struct api_call *call = api_call_of(route);
 	const char *kind = route_query_value(route, "kind"), *record = route_query_value(route, "record");
-	const struct record_kind *found = kind != NULL ? record_kind_find(kind) : NULL;
+	const struct record_kind *found = kind != NULL ? record_kind_find(&mapping_set, kind) : NULL;
 	struct history_query query = { .kind = found != NULL ? (int)found->id : -1 };
 	struct history_row *rows;
 	size_t i, count;
@@ -305,7 +305,7 @@ void api_history(struct route_call *route)
 		api_refuse(call, PROBLEM_QUERY, "record: a record's id, together with kind");
 		return;
 	}
-	err = mapping_history(call->m, &call->mc, &query, &rows, &count, &next);
+	err = records_history(call->m, &call->mc, &query, &rows, &count, &next);
 	if (err != GBA_OK) {
 		api_fail(call, err);
 		return;

@@ -28,7 +28,7 @@ struct waiting {
 
 struct notifier {
 	struct api *api;
-	struct mapping *m;
+	struct records *m;
 	struct webhook *webhook;
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -42,7 +42,7 @@ struct notifier {
 	size_t n_failed;
 };
 
-void notify_key(struct mapping *m, bool asp, int64_t owner, char *key)
+void notify_key(struct records *m, bool asp, int64_t owner, char *key)
 {
 	mapping_pseudonym(m, owner, bytes_of(asp ? "webhook/asp" : "webhook/user"), key); /* no IMPI has this form */
 }
@@ -121,7 +121,7 @@ static void trace_notice(const struct notice *notice, const char *how)
 	trace_step(&step);
 }
 
-static enum gba_err deliver(struct notifier *n, struct mapping_call *mc, struct notice *notice)
+static enum gba_err deliver(struct notifier *n, struct record_call *mc, struct notice *notice)
 {
 	const struct api_conf *conf = n->api->conf;
 	char key[PSEUDONYM_LEN + 1];
@@ -154,9 +154,9 @@ static bool owner_failed(const struct notifier *n, const struct notice *notice)
 	return false;
 }
 
-static void remove_notice(struct notifier *n, struct mapping_call *mc, const struct record *rec)
+static void remove_notice(struct notifier *n, struct record_call *mc, const struct record *rec)
 {
-	enum gba_err err = mapping_remove(n->m, mc, rec);
+	enum gba_err err = records_remove(n->m, mc, rec);
 
 	if (err == GBA_OK || err == GBA_E_NOT_FOUND || err == GBA_E_STALE)
 		waiting_drop(n, rec->id);
@@ -164,7 +164,7 @@ static void remove_notice(struct notifier *n, struct mapping_call *mc, const str
 		waiting_add(n, rec->id, 1); /* told, but still there: it will be told again */
 }
 
-static void failed(struct notifier *n, struct mapping_call *mc, const struct record *rec, const struct notice *notice,
+static void failed(struct notifier *n, struct record_call *mc, const struct record *rec, const struct notice *notice,
 		   enum gba_err err)
 {
 	int64_t tries = rec->v[NOTICE_TRIES].n + 1;
@@ -183,12 +183,12 @@ static void failed(struct notifier *n, struct mapping_call *mc, const struct rec
 	waiting_add(n, rec->id, tries);
 	values = json_pack("{s:I}", "tries", (json_int_t)tries);
 	if (values != NULL)
-		mapping_set(n->m, mc, rec, values, NULL);
+		records_set(n->m, mc, rec, values, NULL);
 	json_decref(values);
 }
 
 /* @return false: its owner is gone, or has nothing to be told by (it may look at /v1/notices) */
-static bool notice_fill(struct notifier *n, struct mapping_call *mc, const struct record *rec, struct notice *notice)
+static bool notice_fill(struct notifier *n, struct record_call *mc, const struct record *rec, struct notice *notice)
 {
 	struct record *owner;
 
@@ -201,7 +201,7 @@ static bool notice_fill(struct notifier *n, struct mapping_call *mc, const struc
 	notice->body = record_text(rec, NOTICE_BODY);
 	notice->about_kind = record_text(rec, NOTICE_ABOUT_KIND);
 	notice->about = rec->v[NOTICE_ABOUT].n;
-	if (mapping_get(n->m, mc, notice->asp ? KIND_ASP : KIND_USER, notice->owner, &owner) != GBA_OK)
+	if (records_get(n->m, mc, notice->asp ? KIND_ASP : KIND_USER, notice->owner, &owner) != GBA_OK)
 		return false;
 	notice->url = record_text(owner, notice->asp ? ASP_NOTICE_URL : USER_NOTICE_URL);
 	notice->drop = record_text(owner, notice->asp ? ASP_NOTICE_DROP : USER_NOTICE_DROP);
@@ -212,7 +212,7 @@ static bool notice_fill(struct notifier *n, struct mapping_call *mc, const struc
 	       (notice->url[0] != '\0' || (notice->drop[0] != '\0' && n->api->conf->mail_drop[0] != '\0'));
 }
 
-static void one(struct notifier *n, struct mapping_call *mc, const struct record *rec)
+static void one(struct notifier *n, struct record_call *mc, const struct record *rec)
 {
 	const struct waiting *w = waiting_find(n, rec->id);
 	struct notice notice = { 0 };
@@ -244,18 +244,18 @@ static void one(struct notifier *n, struct mapping_call *mc, const struct record
 /* Those after n->seen. */
 static enum gba_err look_at_new(struct notifier *n, const struct actor *system)
 {
-	struct mapping_query query = { .kind = KIND_NOTICE, .limit = PAGE };
-	struct mapping_page *page;
-	struct mapping_call mc;
+	struct record_query query = { .kind = KIND_NOTICE, .limit = PAGE };
+	struct record_page *page;
+	struct record_call mc;
 	enum gba_err err;
 	size_t i, count;
 
 	do {
 		TALLOC_CTX *ctx = talloc_new(n->m);
 
-		mc = (struct mapping_call){ .actor = system, .now = clock_now(), .mem_ctx = ctx };
+		mc = (struct record_call){ .actor = system, .now = clock_now(), .mem_ctx = ctx };
 		query.after = n->seen;
-		err = ctx != NULL ? mapping_list(n->m, &mc, &query, &page) : GBA_E_NOMEM;
+		err = ctx != NULL ? records_list(n->m, &mc, &query, &page) : GBA_E_NOMEM;
 		count = err == GBA_OK ? page->count : 0;
 		for (i = 0; i < count && !stopping(n); i++) {
 			n->seen = page->rec[i]->id;
@@ -269,12 +269,12 @@ static enum gba_err look_at_new(struct notifier *n, const struct actor *system)
 static void retry(struct notifier *n, const struct actor *system, int64_t id)
 {
 	TALLOC_CTX *ctx = talloc_new(n->m);
-	struct mapping_call mc = { .actor = system, .now = clock_now(), .mem_ctx = ctx };
+	struct record_call mc = { .actor = system, .now = clock_now(), .mem_ctx = ctx };
 	struct record *rec;
 
 	if (ctx == NULL)
 		return;
-	if (mapping_get(n->m, &mc, KIND_NOTICE, id, &rec) == GBA_OK)
+	if (records_get(n->m, &mc, KIND_NOTICE, id, &rec) == GBA_OK)
 		one(n, &mc, rec);
 	else
 		waiting_drop(n, id); /* fetched, or its owner is gone; else the next full look finds it */

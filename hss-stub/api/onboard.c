@@ -23,7 +23,7 @@ void api_self(struct route_call *route)
 	struct api_call *call = api_call_of(route);
 
 	api_json(call, 200,
-		 json_pack("{s:s, s:I, s:s}", "role", actor_role_names[call->actor->role], "id",
+		 json_pack("{s:s, s:I, s:s}", "role", mapping_roles[call->actor->role], "id",
 			   (json_int_t)call->actor->id, "name", call->actor->name));
 }
 
@@ -60,7 +60,7 @@ static enum gba_err credential_add(struct api_call *call, const struct order *or
 	values = credential_values(order, hash, expires);
 	call->mc.actor = &system;
 	if (values != NULL)
-		err = mapping_add(call->m, &call->mc, KIND_CREDENTIAL, values, _rec);
+		err = records_add(call->m, &call->mc, KIND_CREDENTIAL, values, _rec);
 	call->mc.actor = caller;
 	json_decref(values);
 	return err;
@@ -173,7 +173,7 @@ void api_issue(struct route_call *route)
 {
 	struct api_call *call = api_call_of(route);
 	bool asp = strncmp(route->route->path, "/v1/asps", 8) == 0;
-	struct record *owner = api_record(call, &record_kinds[asp ? KIND_ASP : KIND_USER], route->param[0]),
+	struct record *owner = api_record(call, &mapping_kinds[asp ? KIND_ASP : KIND_USER], route->param[0]),
 		      *rec = NULL;
 	json_t *body = owner != NULL ? api_read_body(call) : NULL, *answer = json_object();
 	struct order order;
@@ -186,10 +186,10 @@ void api_issue(struct route_call *route)
 	order.owner = owner->id;
 	if (!order_good(call, &order, body))
 		goto done;
-	err = mapping_begin(call->m);
+	err = records_begin(call->m);
 	if (err == GBA_OK) {
 		err = credential_issue(call, &order, &rec, answer);
-		err = api_write(call, err, "issue", &record_kinds[KIND_CREDENTIAL], rec);
+		err = api_write(call, err, "issue", &mapping_kinds[KIND_CREDENTIAL], rec);
 	}
 	issued_reply(call, err, rec, answer);
 done:
@@ -207,9 +207,9 @@ static enum gba_err invitation_take(struct api_call *call)
 
 	call->mc.actor = &system;
 	if (key != NULL)
-		err = mapping_find(call->m, &call->mc, KIND_CREDENTIAL, key, &invitation);
+		err = records_find(call->m, &call->mc, KIND_CREDENTIAL, key, &invitation);
 	if (err == GBA_OK)
-		err = mapping_remove(call->m, &call->mc, invitation);
+		err = records_remove(call->m, &call->mc, invitation);
 	call->mc.actor = caller;
 	call->mc.field[0] = '\0';
 	json_decref(key);
@@ -230,12 +230,12 @@ void api_invitation(struct route_call *route)
 	order.owner_type = OWNER_ADMIN;
 	if (!order_good(call, &order, body))
 		goto done;
-	err = mapping_begin(call->m);
+	err = records_begin(call->m);
 	if (err == GBA_OK) {
 		err = invitation_take(call);
 		if (err == GBA_OK)
 			err = credential_issue(call, &order, &rec, answer);
-		err = api_write(call, err, "accept", &record_kinds[KIND_CREDENTIAL], rec);
+		err = api_write(call, err, "accept", &mapping_kinds[KIND_CREDENTIAL], rec);
 	}
 	if (err == GBA_E_NOT_AUTHORIZED)
 		api_refuse(call, PROBLEM_UNAUTHORIZED, "%s", "");
@@ -261,14 +261,14 @@ void api_asp_registration(struct route_call *route)
 		goto done;
 	call->mc.actor = &system;
 	json_object_set_new(body, "state", json_string(asp_state_words[ASP_REQUESTED]));
-	err = mapping_begin(call->m);
+	err = records_begin(call->m);
 	if (err == GBA_OK) {
-		err = mapping_add(call->m, &call->mc, KIND_ASP, body, &asp);
+		err = records_add(call->m, &call->mc, KIND_ASP, body, &asp);
 		if (err == GBA_OK) {
 			order.owner = asp->id;
 			err = credential_issue(call, &order, &rec, answer);
 		}
-		err = api_write(call, err, "register", &record_kinds[KIND_ASP], asp);
+		err = api_write(call, err, "register", &mapping_kinds[KIND_ASP], asp);
 	}
 	if (err == GBA_OK) {
 		json_object_del(answer, "type");
@@ -302,7 +302,7 @@ void api_webhook_key(struct route_call *route)
 {
 	struct api_call *call = api_call_of(route);
 	bool asp = strncmp(route->route->path, "/v1/asps", 8) == 0;
-	struct record *owner = api_record(call, &record_kinds[asp ? KIND_ASP : KIND_USER], route->param[0]);
+	struct record *owner = api_record(call, &mapping_kinds[asp ? KIND_ASP : KIND_USER], route->param[0]);
 	char key[PSEUDONYM_LEN + 1];
 
 	if (owner == NULL)

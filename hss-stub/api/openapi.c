@@ -317,7 +317,7 @@ static json_t *roles_json(unsigned int roles)
 
 	for (role = 0; role < ACTOR_SYSTEM; role++) {
 		if (roles & (1U << role))
-			json_array_append_new(list, json_string(actor_role_names[role]));
+			json_array_append_new(list, json_string(mapping_roles[role]));
 	}
 	return list;
 }

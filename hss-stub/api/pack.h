@@ -4,7 +4,7 @@
 #ifndef GBA_HSS_API_PACK_H
 #define GBA_HSS_API_PACK_H
 
-#include "hss-stub/mapping/record.h"
+#include "hss-stub/mapping/kinds.h"
 
 #define PACK_USER "www-data"
 

@@ -10,12 +10,12 @@
 struct record *api_realm_record(struct api_call *call)
 {
 	const struct actor system = { ACTOR_SYSTEM, 0, "open" }, *caller = call->mc.actor;
-	struct mapping_query query = { .kind = KIND_REALM, .limit = 1 };
-	struct mapping_page *page = NULL;
+	struct record_query query = { .kind = KIND_REALM, .limit = 1 };
+	struct record_page *page = NULL;
 	enum gba_err err;
 
 	call->mc.actor = &system;
-	err = mapping_list(call->m, &call->mc, &query, &page);
+	err = records_list(call->m, &call->mc, &query, &page);
 	call->mc.actor = caller;
 	if (err == GBA_OK && page->count == 1)
 		return page->rec[0];

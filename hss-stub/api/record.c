@@ -25,7 +25,7 @@ enum actor_role api_role(const struct api_call *call)
 static bool key_member(struct api_call *call, const struct record_kind *kind, const struct field *field,
 		       struct bytes text, json_t *key)
 {
-	return mapping_value(&call->mc, kind, field->name, text, key) == GBA_OK;
+	return records_value(&call->mc, kind, field->name, text, key) == GBA_OK;
 }
 
 static size_t key_count(const struct record_kind *kind)
@@ -84,10 +84,10 @@ static enum gba_err record_find(struct api_call *call, const struct record_kind 
 	if (strncmp(id, KEY_PREFIX, sizeof(KEY_PREFIX) - 1) == 0) {
 		key = key_parse(call, kind, id);
 		if (key != NULL)
-			err = mapping_find(call->m, &call->mc, kind->id, key, _rec);
+			err = records_find(call->m, &call->mc, kind->id, key, _rec);
 		json_decref(key);
 	} else if (id_parse(id, &number)) {
-		err = mapping_get(call->m, &call->mc, kind->id, number, _rec);
+		err = records_get(call->m, &call->mc, kind->id, number, _rec);
 	}
 	if (err == GBA_E_SYNTAX || err == GBA_E_RANGE || err == GBA_E_TOO_LONG || err == GBA_E_UNSUPPORTED)
 		err = GBA_E_NOT_FOUND; /* what cannot be a key is nobody's */
@@ -177,7 +177,7 @@ enum gba_err api_note(struct api_call *call, enum gba_err result, const char *ve
 	char *object = talloc_asprintf(call, "%s/%lld", kind->path, rec != NULL ? (long long)rec->id : 0LL);
 	char *act = talloc_asprintf(call, "%s.%s", kind->name, verb);
 	struct audit_entry entry = { .act = act,
-				     .role = actor_role_names[call->mc.actor->role],
+				     .role = mapping_roles[call->mc.actor->role],
 				     .who = bytes_of(call->mc.actor->name),
 				     .object = bytes_of(object),
 				     .corr = call->corr,
@@ -195,10 +195,10 @@ enum gba_err api_write(struct api_call *call, enum gba_err err, const char *verb
 	if (noted != GBA_OK && err == GBA_OK)
 		err = noted; /* what cannot be noted does not happen */
 	if (err != GBA_OK) {
-		mapping_rollback(call->m);
+		records_rollback(call->m);
 		return err;
 	}
-	return mapping_commit(call->m);
+	return records_commit(call->m);
 }
 
 /* The record as it stands after the commit: what follows from a change (is it in force?) is settled there. */
@@ -206,7 +206,7 @@ static void written_reply(struct api_call *call, unsigned int status, const stru
 {
 	struct record *now = NULL;
 
-	if (mapping_get(call->m, &call->mc, rec->kind->id, rec->id, &now) == GBA_OK)
+	if (records_get(call->m, &call->mc, rec->kind->id, rec->id, &now) == GBA_OK)
 		rec = now;
 	api_record_reply(call, status, rec);
 }
@@ -221,9 +221,9 @@ void api_add(struct route_call *route)
 
 	if (values == NULL)
 		return;
-	err = mapping_begin(call->m);
+	err = records_begin(call->m);
 	if (err == GBA_OK) {
-		err = mapping_add(call->m, &call->mc, kind->id, values, &rec);
+		err = records_add(call->m, &call->mc, kind->id, values, &rec);
 		err = api_write(call, err, "add", kind, rec);
 	}
 	json_decref(values);
@@ -236,10 +236,10 @@ void api_add(struct route_call *route)
 static void set_reply(struct api_call *call, const struct record *old, json_t *values)
 {
 	struct record *rec = NULL;
-	enum gba_err err = mapping_begin(call->m);
+	enum gba_err err = records_begin(call->m);
 
 	if (err == GBA_OK) {
-		err = mapping_set(call->m, &call->mc, old, values, &rec);
+		err = records_set(call->m, &call->mc, old, values, &rec);
 		err = api_write(call, err, "set", old->kind, rec);
 	}
 	if (err == GBA_OK)
@@ -334,9 +334,9 @@ static void put_new(struct api_call *call, const struct record_kind *kind, json_
 		api_refuse(call, PROBLEM_CHANGED, "%s", "");
 		return;
 	}
-	err = mapping_begin(call->m);
+	err = records_begin(call->m);
 	if (err == GBA_OK) {
-		err = mapping_add(call->m, &call->mc, kind->id, values, &rec);
+		err = records_add(call->m, &call->mc, kind->id, values, &rec);
 		err = api_write(call, err, "add", kind, rec);
 	}
 	if (err == GBA_OK)
@@ -400,9 +400,9 @@ void api_delete(struct route_call *route)
 
 	if (old == NULL || !unchanged(call, old, true))
 		return;
-	err = mapping_begin(call->m);
+	err = records_begin(call->m);
 	if (err == GBA_OK) {
-		err = mapping_remove(call->m, &call->mc, old);
+		err = records_remove(call->m, &call->mc, old);
 		err = api_write(call, err, "remove", old->kind, old);
 	}
 	if (err == GBA_OK && old->kind->id == KIND_CREDENTIAL)
@@ -427,9 +427,9 @@ void api_verb(struct route_call *route)
 	arguments = api_read_body(call);
 	if (arguments == NULL)
 		return;
-	err = mapping_begin(call->m);
+	err = records_begin(call->m);
 	if (err == GBA_OK) {
-		err = mapping_do(call->m, &call->mc, old, verb, arguments, &rec);
+		err = records_do(call->m, &call->mc, old, verb, arguments, &rec);
 		err = api_write(call, err, verb, kind, old);
 	}
 	json_decref(arguments);

@@ -5,7 +5,7 @@
 
 #include "core/ident.h"
 #include "hss-stub/api/api_priv.h"
-#include "hss-stub/mapping/idrule.h"
+#include "ident/idrule.h"
 
 #define PER_KIND 12
 #define OWN(title, table) { .name = title, .fields = table, .count = sizeof(table) / sizeof(table[0]), .use = SCHEMA_OWN }
@@ -52,7 +52,7 @@ static const struct field bundle_fields[] = {
 	TEXT("csr", 0, 1, 8192, NULL, "PKCS #10 request (PEM); without it the bundle has a key made for it"),
 };
 static const struct field self_fields[] = {
-	WORD("role", actor_role_names, 0, "What the caller may do"),
+	WORD("role", mapping_roles, 0, "What the caller may do"),
 	INT("id", 0, INT64_MAX, 0, "The caller's asp or user record; 0: none"),
 	TEXT("name", 0, 1, 128, NULL, "Name in history and audit"),
 };
@@ -299,7 +299,7 @@ const struct route *api_routes_new(TALLOC_CTX *mem_ctx)
 	memcpy(rows, own_rows, sizeof(own_rows));
 	b.row = rows + own;
 	for (kind = 0; kind < KIND_COUNT; kind++) {
-		b.kind = &record_kinds[kind];
+		b.kind = &mapping_kinds[kind];
 		b.camel = camel(rows, b.kind->name);
 		if (b.camel == NULL)
 			return NULL;

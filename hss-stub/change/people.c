@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "hss-stub/change/change_priv.h"
-#include "hss-stub/mapping/record.h"
+#include "hss-stub/mapping/kinds.h"
 
 #define OUTBOX_OPERATOR_CHANGED 4 /* enum y3056_kind */
 #define ASPS_MAX		1000

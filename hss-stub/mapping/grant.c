@@ -23,11 +23,11 @@ static enum gba_err texts_read(struct db_stmt *row, struct asked *asked)
 	struct bytes group = BYTES_NONE, peer = BYTES_NONE, ua = BYTES_NONE;
 	enum gba_err err;
 
-	err = mapping_keep(asked->grant, db_col_text(row, 3), &group);
+	err = records_keep(asked->grant, db_col_text(row, 3), &group);
 	if (err == GBA_OK)
-		err = mapping_keep(asked->grant, db_col_text(row, 7), &peer);
+		err = records_keep(asked->grant, db_col_text(row, 7), &peer);
 	if (err == GBA_OK)
-		err = mapping_keep(asked->grant, db_col_text(row, 8), &ua);
+		err = records_keep(asked->grant, db_col_text(row, 8), &ua);
 	asked->terms.naf_group = (const char *)group.p;
 	asked->grant->push_peer = (const char *)peer.p;
 	asked->grant->ua_ids = (const char *)ua.p;
@@ -62,7 +62,7 @@ static bool fqdn_lower(struct bytes naf_fqdn, char fqdn[FQDN_MAX + 1])
 
 /* The common case in one read: the user's own permission, in force. Each statement has its own locks, which cost more than what
  * it reads. @return GBA_E_NOT_FOUND: it is not that simple */
-static enum gba_err own_at_once(struct mapping *m, const char *fqdn, const char *impi, time_t now, struct asked *asked)
+static enum gba_err own_at_once(struct records *m, const char *fqdn, const char *impi, time_t now, struct asked *asked)
 {
 	struct grant *grant = asked->grant;
 	struct bytes pseudonym = BYTES_NONE;
@@ -70,8 +70,9 @@ static enum gba_err own_at_once(struct mapping *m, const char *fqdn, const char 
 	enum gba_err err;
 	bool row = false;
 
-	err = mapping_stmt(m,
-			   "SELECT " APPLICATION_COLUMNS ", p.id, p.valid_from, p.valid_until, p.security_degree, p.pseudonym"
+	err = records_stmt(m,
+			   "SELECT " APPLICATION_COLUMNS
+			   ", p.id, p.valid_from, p.valid_until, p.security_degree, p.pseudonym"
 			   " FROM application a JOIN asp s ON s.id = a.asp JOIN permission p ON p.application = a.id"
 			   " JOIN subscriber u ON u.impi = p.impi"
 			   " WHERE a.naf_fqdn = ?1 AND p.impi = ?2 AND p.in_force = 1 AND p.flag = 1 AND u.state = 0",
@@ -90,7 +91,7 @@ static enum gba_err own_at_once(struct mapping *m, const char *fqdn, const char 
 		grant->from = (time_t)db_col_int(stmt, 12);
 		grant->until = (time_t)db_col_int(stmt, 13);
 		grant->security_degree = (uint32_t)db_col_int(stmt, 14);
-		err = mapping_keep(grant, db_col_text(stmt, 15), &pseudonym);
+		err = records_keep(grant, db_col_text(stmt, 15), &pseudonym);
 		grant->pseudonym = (const char *)pseudonym.p;
 	}
 	db_reset(stmt);
@@ -99,13 +100,13 @@ static enum gba_err own_at_once(struct mapping *m, const char *fqdn, const char 
 	return err;
 }
 
-static enum gba_err application_read(struct mapping *m, const char *fqdn, struct asked *asked)
+static enum gba_err application_read(struct records *m, const char *fqdn, struct asked *asked)
 {
 	struct db_stmt *stmt = NULL;
 	enum gba_err err;
 	bool row = false;
 
-	err = mapping_stmt(
+	err = records_stmt(
 		m, "SELECT " APPLICATION_COLUMNS " FROM application a JOIN asp s ON s.id = a.asp WHERE a.naf_fqdn = ?1",
 		&stmt);
 	if (err != GBA_OK)
@@ -120,17 +121,17 @@ static enum gba_err application_read(struct mapping *m, const char *fqdn, struct
 	return err;
 }
 
-static enum gba_err subscriber_active(struct mapping *m, const char *impi)
+static enum gba_err subscriber_active(struct records *m, const char *impi)
 {
 	struct db_stmt *stmt = NULL;
 	int64_t state = SUBSCRIBER_BARRED;
 	enum gba_err err;
 
-	err = mapping_stmt(m, "SELECT state FROM subscriber WHERE impi = ?1", &stmt);
+	err = records_stmt(m, "SELECT state FROM subscriber WHERE impi = ?1", &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_text(stmt, 1, bytes_of(impi));
-	err = mapping_int(stmt, &state);
+	err = records_int(stmt, &state);
 	if (err == GBA_E_NOT_FOUND)
 		return GBA_E_IMPI_UNKNOWN;
 	return err == GBA_OK && state != SUBSCRIBER_ACTIVE ? GBA_E_IMPI_BARRED : err;
@@ -147,7 +148,7 @@ static const char lent_sql[] = "SELECT p.id, CASE WHEN d.state = 0 THEN p.flag E
 			       " ORDER BY d.id";
 
 /* The first row in force at `now`. The lender's own registration counts, too. */
-static enum gba_err permission_read(struct mapping *m, const char *sql, const char *impi, time_t now,
+static enum gba_err permission_read(struct records *m, const char *sql, const char *impi, time_t now,
 				    struct asked *asked, struct bytes *_lender)
 {
 	struct grant *grant = asked->grant;
@@ -156,7 +157,7 @@ static enum gba_err permission_read(struct mapping *m, const char *sql, const ch
 	bool row = false, good = false;
 	enum gba_err err;
 
-	err = mapping_stmt(m, sql, &stmt);
+	err = records_stmt(m, sql, &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_text(stmt, 1, bytes_of(impi));
@@ -172,9 +173,9 @@ static enum gba_err permission_read(struct mapping *m, const char *sql, const ch
 		good = db_col_int(stmt, 1) == FLAG_SET && grant->from <= now &&
 		       (grant->until == 0 || now < grant->until);
 		if (good)
-			err = mapping_keep(grant, db_col_text(stmt, 5), &pseudonym);
+			err = records_keep(grant, db_col_text(stmt, 5), &pseudonym);
 		if (good && err == GBA_OK && sql == lent_sql)
-			err = mapping_keep(grant, db_col_text(stmt, 6), _lender);
+			err = records_keep(grant, db_col_text(stmt, 6), _lender);
 	}
 	db_reset(stmt);
 	grant->pseudonym = (const char *)pseudonym.p;
@@ -182,7 +183,7 @@ static enum gba_err permission_read(struct mapping *m, const char *sql, const ch
 	return err == GBA_OK && !good ? GBA_E_NOT_AUTHORIZED : err;
 }
 
-static enum gba_err registered(struct mapping *m, struct bytes impi)
+static enum gba_err registered(struct records *m, struct bytes impi)
 {
 	int64_t custodian = 0;
 	bool yes = false;
@@ -207,7 +208,7 @@ static enum gba_err finish(struct asked *asked)
 	return grant->uss_list != NULL ? GBA_OK : GBA_E_NOMEM;
 }
 
-static enum gba_err decide(struct mapping *m, const char *impi, time_t now, struct asked *asked)
+static enum gba_err decide(struct records *m, const char *impi, time_t now, struct asked *asked)
 {
 	struct bytes lender = BYTES_NONE;
 	enum gba_err err;
@@ -227,7 +228,7 @@ static enum gba_err decide(struct mapping *m, const char *impi, time_t now, stru
 	return err == GBA_OK ? finish(asked) : err;
 }
 
-static enum gba_err find(struct mapping *m, const char *fqdn, const char *impi, time_t now, struct asked *asked)
+static enum gba_err find(struct records *m, const char *fqdn, const char *impi, time_t now, struct asked *asked)
 {
 	enum gba_err err = own_at_once(m, fqdn, impi, now, asked);
 
@@ -238,7 +239,7 @@ static enum gba_err find(struct mapping *m, const char *fqdn, const char *impi, 
 	return err == GBA_OK ? decide(m, impi, now, asked) : err;
 }
 
-enum gba_err grant_find(struct mapping *m, TALLOC_CTX *mem_ctx, struct bytes impi, struct bytes naf_fqdn, time_t now,
+enum gba_err grant_find(struct records *m, TALLOC_CTX *mem_ctx, struct bytes impi, struct bytes naf_fqdn, time_t now,
 			struct grant **_grant)
 {
 	struct asked asked = { .grant = talloc_zero(mem_ctx, struct grant) };

@@ -26,7 +26,7 @@ struct grant {
  * @retval GBA_E_IMPI_UNKNOWN    no such subscriber  @retval GBA_E_IMPI_BARRED
  * @retval GBA_E_NOT_AUTHORIZED  flag cleared or missing, not yet, no longer, device not registered, ASP suspended;
  *                               _grant is then not written */
-enum gba_err grant_find(struct mapping *m, TALLOC_CTX *mem_ctx, struct bytes impi, struct bytes naf_fqdn, time_t now,
+enum gba_err grant_find(struct records *m, TALLOC_CTX *mem_ctx, struct bytes impi, struct bytes naf_fqdn, time_t now,
 			struct grant **_grant);
 
 /** Durable notices for the BSFs of the realm. */
@@ -50,21 +50,21 @@ struct outbox_row {
 	time_t created;
 };
 /** The oldest rows after `after`, at most limit, below mem_ctx as one array. */
-enum gba_err outbox_next(struct mapping *m, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct outbox_row **_rows,
+enum gba_err outbox_next(struct records *m, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct outbox_row **_rows,
 			 size_t *_count);
 /** All have answered: the row goes. Gone already: GBA_OK. */
-enum gba_err outbox_done(struct mapping *m, int64_t id);
+enum gba_err outbox_done(struct records *m, int64_t id);
 /** Add a row: for what no record's change stands behind (operator change). Joins a transaction. naf_fqdn may be NULL. */
-enum gba_err outbox_add(struct mapping *m, enum outbox_kind kind, struct bytes impi, const char *naf_fqdn, time_t now);
+enum gba_err outbox_add(struct records *m, enum outbox_kind kind, struct bytes impi, const char *naf_fqdn, time_t now);
 
 /** Validity that has begun or ended by `now`: GUSS and outbox move, as many as fit in one short transaction. Cheap when
  * nothing is due (one indexed read, no lock). Call it every 200 ms, from any one process. @param _more  call again at once */
-enum gba_err grant_sweep(struct mapping *m, time_t now, bool *_more);
+enum gba_err grant_sweep(struct records *m, time_t now, bool *_more);
 
 /** A subscriber was changed by its own commands: an operator-given GUSS becomes the base the USSs are added to; barred or
  * removed goes to the outbox. Within the caller's transaction on mapping_subscribers().
  * @param after  NULL: removed */
-enum gba_err grant_subscriber_changed(struct mapping *m, const struct subscriber *before, const struct subscriber *after,
+enum gba_err grant_subscriber_changed(struct records *m, const struct subscriber *before, const struct subscriber *after,
 				      time_t now);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of records: see record.h. Columns of a row stand in line; A, P, S are the roles. */
 #include "core/ident.h"
-#include "hss-stub/mapping/idrule.h"
-#include "hss-stub/mapping/rules.h"
+#include "ident/idrule.h"
+#include "hss-stub/mapping/mapping_priv.h"
+#include "record/table.h"
 
 #define A   FOR_ADMIN
 #define P   FOR_ASP
@@ -11,21 +12,6 @@
 #define AS  (A | S)
 #define APS FOR_ALL
 #define NO  FOR_NOBODY
-#define REQ FIELD_REQUIRED
-#define KEY (FIELD_REQUIRED | FIELD_KEY | FIELD_FIXED | FIELD_FILTER)
-#define FIX FIELD_FIXED
-#define FLT FIELD_FILTER
-
-/*                    name, flags, min, max, check, read, add, change, help */
-#define F_TEXT(name, flags, min, max, check, r, a, c, help) { name, FIELD_TEXT, flags, min, max, 0, NULL, check, 0, r, a, c, help }
-#define F_SEAL(name, flags, min, max, check, r, a, c, help) { name, FIELD_SEALED, flags, min, max, 0, NULL, check, 0, r, a, c, help }
-#define F_LIST(name, flags, min, max, check, r, a, c, help) { name, FIELD_LIST, flags, min, max, 0, NULL, check, 0, r, a, c, help }
-#define F_SET(name, flags, words, r, a, c, help) { name, FIELD_LIST, flags, 1, 32, 0, words, NULL, 0, r, a, c, help }
-#define F_INT(name, flags, min, max, def, r, a, c, help) { name, FIELD_INT, flags, min, max, def, NULL, NULL, 0, r, a, c, help }
-#define F_BOOL(name, flags, def, r, a, c, help) { name, FIELD_BOOL, flags, 0, 1, def, NULL, NULL, 0, r, a, c, help }
-#define F_WORD(name, flags, words, def, r, a, c, help) { name, FIELD_WORD, flags, 0, 0, def, words, NULL, 0, r, a, c, help }
-#define F_TIME(name, flags, r, a, c, help) { name, FIELD_TIME, flags, 0, 0, 0, NULL, NULL, 0, r, a, c, help }
-#define F_REF(name, flags, kind, r, a, c, help) { name, FIELD_REF, flags, 0, 0, 0, NULL, NULL, kind, r, a, c, help }
 
 static const struct field verification_fields[VERIFICATION_COUNT] = {
 	[VERIFICATION_REFERENCE] = F_TEXT("reference", KEY, 1, 64, id_token, A, A, NO, "Number of the verification case"),
@@ -232,7 +218,7 @@ static const struct record_verb request_verbs[] = {
 #define MY_APPLICATIONS "(SELECT id FROM application WHERE asp = @)"
 #define CATALOGUE "(published = 1 AND state = 0)"
 
-const struct record_kind record_kinds[KIND_COUNT] = {
+const struct record_kind mapping_kinds[KIND_COUNT] = {
 	[KIND_VERIFICATION] = { KIND_VERIFICATION, "verification", "verification", "verifications", "Verified identities of subscribers (KYC)", verification_fields,
 		VERIFICATION_COUNT, { "", NULL, NULL, "" }, A, A, A, verification_before, NULL, NULL },
 	[KIND_AUTHENTICATION] = { KIND_AUTHENTICATION, "authentication", "authentication", "authentications", "Authenticated identities of devices",
@@ -249,7 +235,7 @@ const struct record_kind record_kinds[KIND_COUNT] = {
 	[KIND_ASP] = { KIND_ASP, "asp", "asp", "asps", "Application service providers", asp_fields, ASP_COUNT,
 		{ "", "id = @", NULL, "" }, A, AP, A, asp_before, asp_after, NULL },
 	[KIND_APPLICATION] = { KIND_APPLICATION, "application", "application", "applications", "Trusted applications of ASPs", application_fields,
-		APPLICATION_COUNT, { "", "asp = @", CATALOGUE, "" }, AP, AP, AP, application_before, application_after, NULL },
+		APPLICATION_COUNT, { "", "asp = @", CATALOGUE, "" }, AP, AP, AP, application_before, application_after, NULL, application_derive },
 	[KIND_CREDENTIAL] = { KIND_CREDENTIAL, "credential", "credential", "credentials", "Credentials of callers, as hashes", credential_fields,
 		CREDENTIAL_COUNT, { "", "owner_type = 1 AND owner = @", "owner_type = 2 AND owner = @", "" }, A, A, A, credential_before,
 		NULL, credential_verbs },
@@ -267,3 +253,34 @@ const struct record_kind record_kinds[KIND_COUNT] = {
 	[KIND_NOTICE] = { KIND_NOTICE, "notice", "notice", "notices", "What users and ASPs are still to be told", notice_fields, NOTICE_COUNT,
 		{ "", "owner_type = 1 AND owner = @", "owner_type = 2 AND owner = @", "" }, NO, A, APS, NULL, NULL, NULL },
 };
+
+/* What hangs on a record: removed with it, or (keep) forbids its removal. */
+static const struct record_hang hangs[] = {
+	{KIND_VERIFICATION,    KIND_USER,            "verification",   -1,         true },
+	{ KIND_AUTHENTICATION, KIND_DEVICE,          "authentication", -1,         true },
+	{ KIND_USER,           KIND_USER_IDENTITY,   "custodian",      -1,         false},
+	{ KIND_USER,           KIND_DEVICE,          "custodian",      -1,         false},
+	{ KIND_USER,           KIND_REQUEST,         "custodian",      -1,         false},
+	{ KIND_USER,           KIND_CREDENTIAL,      "owner",          OWNER_USER, false},
+	{ KIND_USER,           KIND_NOTICE,          "owner",          OWNER_USER, false},
+	{ KIND_DEVICE,         KIND_DEVICE_IDENTITY, "device",         -1,         false},
+	{ KIND_ASP,            KIND_APPLICATION,     "asp",            -1,         false},
+	{ KIND_ASP,            KIND_CREDENTIAL,      "owner",          OWNER_ASP,  false},
+	{ KIND_ASP,            KIND_NOTICE,          "owner",          OWNER_ASP,  false},
+	{ KIND_APPLICATION,    KIND_PERMISSION,      "application",    -1,         false},
+	{ KIND_APPLICATION,    KIND_REQUEST,         "application",    -1,         false},
+	{ KIND_PERMISSION,     KIND_DELEGATION,      "permission",     -1,         false},
+};
+
+static const char *const secrets[] = { [REALM_SECRET_PSEUDONYM] = "pseudonym", NULL };
+
+const struct record_set mapping_set = { .kinds = mapping_kinds,
+					.count = KIND_COUNT,
+					.roles = mapping_roles,
+					.all = FOR_ADMIN,
+					.hangs = hangs,
+					.n_hangs = sizeof(hangs) / sizeof(hangs[0]),
+					.secrets = secrets,
+					.secret_table = "realm_secret",
+					.before_commit = mapping_flush,
+					.ended = mapping_forget };

@@ -2,15 +2,15 @@
 /* Durable notices for the BSFs: made in the transaction of what they tell. */
 #include "hss-stub/mapping/mapping_priv.h"
 
-enum gba_err outbox_add(struct mapping *m, enum outbox_kind kind, struct bytes impi, const char *naf_fqdn, time_t now)
+enum gba_err outbox_add(struct records *m, enum outbox_kind kind, struct bytes impi, const char *naf_fqdn, time_t now)
 {
 	struct db_stmt *stmt = NULL;
 	enum gba_err err;
 
-	err = mapping_stmt(m, "INSERT INTO outbox (kind, impi, naf_fqdn, created) VALUES (?1, ?2, ?3, ?4)", &stmt);
+	err = records_stmt(m, "INSERT INTO outbox (kind, impi, naf_fqdn, created) VALUES (?1, ?2, ?3, ?4)", &stmt);
 	if (err != GBA_OK)
 		return err;
-	m->written = true;
+	records_written(m);
 	db_bind_int(stmt, 1, kind);
 	db_bind_text(stmt, 2, impi);
 	db_bind_text(stmt, 3, bytes_of(naf_fqdn));
@@ -28,17 +28,17 @@ static enum gba_err row_read(TALLOC_CTX *ctx, struct db_stmt *stmt, struct outbo
 	row->created = (time_t)db_col_int(stmt, 4);
 	if ((unsigned int)row->kind >= OUTBOX_KIND_COUNT)
 		return GBA_E_CORRUPT;
-	err = mapping_keep(ctx, db_col_text(stmt, 2), &impi);
+	err = records_keep(ctx, db_col_text(stmt, 2), &impi);
 	if (err == GBA_OK)
-		err = mapping_keep(ctx, db_col_text(stmt, 3), &fqdn);
+		err = records_keep(ctx, db_col_text(stmt, 3), &fqdn);
 	if (err == GBA_OK)
-		err = mapping_keep(ctx, db_col_blob(stmt, 5), &row->guss);
+		err = records_keep(ctx, db_col_blob(stmt, 5), &row->guss);
 	row->impi = (const char *)impi.p;
 	row->naf_fqdn = (const char *)fqdn.p;
 	return err;
 }
 
-enum gba_err outbox_next(struct mapping *m, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct outbox_row **_rows,
+enum gba_err outbox_next(struct records *m, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct outbox_row **_rows,
 			 size_t *_count)
 {
 	struct outbox_row *rows = talloc_zero_array(mem_ctx, struct outbox_row, limit);
@@ -49,7 +49,7 @@ enum gba_err outbox_next(struct mapping *m, TALLOC_CTX *mem_ctx, int64_t after, 
 
 	if (rows == NULL)
 		return GBA_E_NOMEM;
-	err = mapping_stmt(m,
+	err = records_stmt(m,
 			   "SELECT o.id, o.kind, o.impi, o.naf_fqdn, o.created, s.guss FROM outbox o"
 			   " LEFT JOIN subscriber s ON s.impi = o.impi WHERE o.id > ?1 ORDER BY o.id LIMIT ?2",
 			   &stmt);
@@ -74,10 +74,10 @@ enum gba_err outbox_next(struct mapping *m, TALLOC_CTX *mem_ctx, int64_t after, 
 	return GBA_OK;
 }
 
-enum gba_err outbox_done(struct mapping *m, int64_t id)
+enum gba_err outbox_done(struct records *m, int64_t id)
 {
 	struct db_stmt *stmt = NULL;
-	enum gba_err err = mapping_stmt(m, "DELETE FROM outbox WHERE id = ?1", &stmt);
+	enum gba_err err = records_stmt(m, "DELETE FROM outbox WHERE id = ?1", &stmt);
 
 	if (err != GBA_OK)
 		return err;

@@ -51,11 +51,11 @@ static enum gba_err claim_read(TALLOC_CTX *ctx, struct db_stmt *row, bool delega
 	claim->terms.gsid = (uint32_t)db_col_int(row, 8);
 	claim->terms.type = (uint32_t)db_col_int(row, 9);
 	judge(claim, db_col_int(row, 2), db_col_int(row, 3), good && registered, now);
-	err = mapping_keep(ctx, db_col_text(row, 6), &pseudonym);
+	err = records_keep(ctx, db_col_text(row, 6), &pseudonym);
 	if (err == GBA_OK)
-		err = mapping_keep(ctx, db_col_text(row, 10), &group);
+		err = records_keep(ctx, db_col_text(row, 10), &group);
 	if (err == GBA_OK)
-		err = mapping_keep(ctx, db_col_text(row, 11), &fqdn);
+		err = records_keep(ctx, db_col_text(row, 11), &fqdn);
 	claim->terms.pseudonym = (const char *)pseudonym.p;
 	claim->terms.naf_group = (const char *)group.p;
 	claim->naf_fqdn = (const char *)fqdn.p;
@@ -67,14 +67,14 @@ struct claims {
 	size_t n;
 };
 
-static enum gba_err claims_read(struct mapping *m, TALLOC_CTX *ctx, const char *sql, struct bytes impi, bool registered,
+static enum gba_err claims_read(struct records *m, TALLOC_CTX *ctx, const char *sql, struct bytes impi, bool registered,
 				time_t now, struct claims *claims)
 {
 	struct db_stmt *stmt = NULL;
 	enum gba_err err;
 	bool row = true;
 
-	err = mapping_stmt(m, sql, &stmt);
+	err = records_stmt(m, sql, &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_text(stmt, 1, impi);
@@ -94,7 +94,7 @@ static enum gba_err claims_read(struct mapping *m, TALLOC_CTX *ctx, const char *
 }
 
 /* Those the permission is lent to follow it. */
-static enum gba_err delegates_dirty(struct mapping *m, TALLOC_CTX *ctx, int64_t permission, time_t now)
+static enum gba_err delegates_dirty(struct records *m, TALLOC_CTX *ctx, int64_t permission, time_t now)
 {
 	struct db_stmt *stmt = NULL;
 	struct bytes to[64];
@@ -103,7 +103,7 @@ static enum gba_err delegates_dirty(struct mapping *m, TALLOC_CTX *ctx, int64_t 
 	int64_t after = 0;
 	size_t n, i;
 
-	err = mapping_stmt(
+	err = records_stmt(
 		m, "SELECT id, to_impi FROM delegation WHERE permission = ?1 AND id > ?2 ORDER BY id LIMIT 64", &stmt);
 	do {
 		db_bind_int(stmt, 1, permission);
@@ -113,7 +113,7 @@ static enum gba_err delegates_dirty(struct mapping *m, TALLOC_CTX *ctx, int64_t 
 			if (err != GBA_OK || !row)
 				break;
 			after = db_col_int(stmt, 0);
-			err = mapping_keep(ctx, db_col_text(stmt, 1), &to[n]);
+			err = records_keep(ctx, db_col_text(stmt, 1), &to[n]);
 		}
 		db_reset(stmt);
 		for (i = 0; err == GBA_OK && i < n; i++)
@@ -122,7 +122,7 @@ static enum gba_err delegates_dirty(struct mapping *m, TALLOC_CTX *ctx, int64_t 
 	return err;
 }
 
-static enum gba_err claim_write(struct mapping *m, TALLOC_CTX *ctx, struct bytes impi, const struct claim *claim,
+static enum gba_err claim_write(struct records *m, TALLOC_CTX *ctx, struct bytes impi, const struct claim *claim,
 				time_t now)
 {
 	struct db_stmt *stmt = NULL;
@@ -130,7 +130,7 @@ static enum gba_err claim_write(struct mapping *m, TALLOC_CTX *ctx, struct bytes
 
 	if (claim->is == claim->was && claim->due == claim->was_due)
 		return GBA_OK;
-	err = mapping_stmt(m,
+	err = records_stmt(m,
 			   claim->delegated ? "UPDATE delegation SET in_force = ?2, due = ?3 WHERE id = ?1"
 					    : "UPDATE permission SET in_force = ?2, due = ?3 WHERE id = ?1",
 			   &stmt);
@@ -163,7 +163,7 @@ static size_t terms_collect(const struct claims *claims, struct uss_terms *terms
 	return n;
 }
 
-static enum gba_err refresh(struct mapping *m, struct bytes impi, time_t now)
+static enum gba_err refresh(struct records *m, struct bytes impi, time_t now)
 {
 	TALLOC_CTX *tmp = talloc_new(m);
 	struct claims claims = { 0 };
@@ -192,21 +192,22 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-enum gba_err mapping_flush(struct mapping *m)
+enum gba_err mapping_flush(struct records *m)
 {
+	struct mapping *own = mapping_of(m);
 	enum gba_err err = GBA_OK;
 	char **impis;
 	size_t i, n;
 
-	while (err == GBA_OK && m->dirty_count > 0) { /* delegates may be added on the way */
-		impis = m->dirty;
-		n = m->dirty_count;
-		m->dirty = NULL;
-		m->dirty_count = 0;
+	while (err == GBA_OK && own->dirty_count > 0) { /* delegates may be added on the way */
+		impis = own->dirty;
+		n = own->dirty_count;
+		own->dirty = NULL;
+		own->dirty_count = 0;
 		qsort(impis, n, sizeof(*impis), by_text);
 		for (i = 0; err == GBA_OK && i < n; i++) {
 			if (i == 0 || strcmp(impis[i], impis[i - 1]) != 0)
-				err = refresh(m, bytes_of(impis[i]), m->dirty_now);
+				err = refresh(m, bytes_of(impis[i]), own->dirty_now);
 		}
 		talloc_free(impis);
 	}
@@ -214,14 +215,14 @@ enum gba_err mapping_flush(struct mapping *m)
 }
 
 /* Client elements of what is due by ?1; a delegation's is the one it is lent to. */
-static enum gba_err due_read(struct mapping *m, TALLOC_CTX *ctx, const char *sql, time_t now, size_t limit,
+static enum gba_err due_read(struct records *m, TALLOC_CTX *ctx, const char *sql, time_t now, size_t limit,
 			     struct bytes *impis, size_t *_n)
 {
 	struct db_stmt *stmt = NULL;
 	enum gba_err err;
 	bool row = true;
 
-	err = mapping_stmt(m, sql, &stmt);
+	err = records_stmt(m, sql, &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_int(stmt, 1, now);
@@ -230,14 +231,14 @@ static enum gba_err due_read(struct mapping *m, TALLOC_CTX *ctx, const char *sql
 		err = db_step(stmt, &row);
 		if (err != GBA_OK || !row)
 			break;
-		err = mapping_keep(ctx, db_col_text(stmt, 0), &impis[*_n]);
+		err = records_keep(ctx, db_col_text(stmt, 0), &impis[*_n]);
 		*_n += err == GBA_OK;
 	}
 	db_reset(stmt);
 	return err;
 }
 
-static enum gba_err due_all(struct mapping *m, TALLOC_CTX *ctx, time_t now, struct bytes *impis, size_t *_n)
+static enum gba_err due_all(struct records *m, TALLOC_CTX *ctx, time_t now, struct bytes *impis, size_t *_n)
 {
 	enum gba_err err;
 
@@ -252,12 +253,12 @@ static enum gba_err due_all(struct mapping *m, TALLOC_CTX *ctx, time_t now, stru
 }
 
 /* Delegations whose end has come are ended for good. */
-static enum gba_err delegations_end(struct mapping *m, time_t now)
+static enum gba_err delegations_end(struct records *m, time_t now)
 {
 	struct db_stmt *stmt = NULL;
 	enum gba_err err;
 
-	err = mapping_stmt(
+	err = records_stmt(
 		m, "UPDATE delegation SET state = 1 WHERE state = 0 AND in_force = 0 AND valid_until <= ?1 AND due = 0",
 		&stmt);
 	if (err != GBA_OK)
@@ -266,7 +267,7 @@ static enum gba_err delegations_end(struct mapping *m, time_t now)
 	return db_run(stmt, NULL);
 }
 
-enum gba_err grant_sweep(struct mapping *m, time_t now, bool *_more)
+enum gba_err grant_sweep(struct records *m, time_t now, bool *_more)
 {
 	TALLOC_CTX *tmp = talloc_new(m);
 	struct bytes impis[SWEEP_MAX];
@@ -279,7 +280,7 @@ enum gba_err grant_sweep(struct mapping *m, time_t now, bool *_more)
 		talloc_free(tmp);
 		return err;
 	}
-	err = mapping_begin(m);
+	err = records_begin(m);
 	if (err == GBA_OK) {
 		err = due_all(m, tmp, now, impis, &n); /* again, under the write lock */
 		for (i = 0; err == GBA_OK && i < n; i++)
@@ -289,9 +290,9 @@ enum gba_err grant_sweep(struct mapping *m, time_t now, bool *_more)
 		if (err == GBA_OK)
 			err = delegations_end(m, now);
 		if (err == GBA_OK)
-			err = mapping_commit(m);
+			err = records_commit(m);
 		else
-			mapping_rollback(m);
+			records_rollback(m);
 	}
 	*_more = err == GBA_OK && n == SWEEP_MAX;
 	talloc_free(tmp);

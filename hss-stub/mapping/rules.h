@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Rules behind the rows of record_kinds: checks before a record is written, what follows after, verbs. */
+/** Rules behind the rows of mapping_kinds: checks before a record is written, what follows after, verbs. */
 #ifndef GBA_HSS_MAPPING_RULES_H
 #define GBA_HSS_MAPPING_RULES_H
 
 #include "hss-stub/mapping/mapping.h"
 
 #define BEFORE(name) \
-	enum gba_err name(struct mapping *m, struct mapping_call *call, const struct record *old, struct record *now)
+	enum gba_err name(struct records *m, struct record_call *call, const struct record *old, struct record *now)
 #define AFTER(name) \
-	enum gba_err name(struct mapping *m, struct mapping_call *call, const struct record *old, const struct record *now)
-#define VERB(name) enum gba_err name(struct mapping *m, struct mapping_call *call, const struct record *old, json_t *arguments)
+	enum gba_err name(struct records *m, struct record_call *call, const struct record *old, const struct record *now)
+#define VERB(name) enum gba_err name(struct records *m, struct record_call *call, const struct record *old, json_t *arguments)
 
 BEFORE(verification_before);
 BEFORE(authentication_before);

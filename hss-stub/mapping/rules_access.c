@@ -4,7 +4,7 @@
 
 #define PERMISSIONS_MAX 200 /* of one client element */
 
-static enum gba_err set_by(struct mapping_call *call, struct record *now, int field)
+static enum gba_err set_by(struct record_call *call, struct record *now, int field)
 {
 	char *text = talloc_strdup(now, call->actor->name);
 
@@ -12,25 +12,25 @@ static enum gba_err set_by(struct mapping_call *call, struct record *now, int fi
 	return text != NULL ? GBA_OK : GBA_E_NOMEM;
 }
 
-static enum gba_err validity_check(struct mapping_call *call, int64_t from, int64_t until, const struct record *old)
+static enum gba_err validity_check(struct record_call *call, int64_t from, int64_t until, const struct record *old)
 {
 	if (until != 0 && until <= from)
-		return mapping_refuse(call, GBA_E_RANGE, "valid_until", "before valid_from");
+		return record_refuse(call, GBA_E_RANGE, "valid_until", "before valid_from");
 	if (old == NULL && until != 0 && until <= call->now)
-		return mapping_refuse(call, GBA_E_RANGE, "valid_until", "a time to come");
+		return record_refuse(call, GBA_E_RANGE, "valid_until", "a time to come");
 	return GBA_OK;
 }
 
 /* An ASP knows the client element by its pseudonym, learnt from a request that was passed to it. */
-static enum gba_err impi_of_pseudonym(struct mapping *m, struct mapping_call *call, struct record *now)
+static enum gba_err impi_of_pseudonym(struct records *m, struct record_call *call, struct record *now)
 {
 	struct db_stmt *stmt = NULL;
 	enum gba_err err;
 	bool row = false;
 
 	if (now->v[PERMISSION_PSEUDONYM].t.p == NULL)
-		return mapping_refuse(call, GBA_E_SYNTAX, "pseudonym", "is needed");
-	err = mapping_stmt(m,
+		return record_refuse(call, GBA_E_SYNTAX, "pseudonym", "is needed");
+	err = records_stmt(m,
 			   "SELECT impi FROM request WHERE pseudonym = ?1 AND application IN"
 			   " (SELECT id FROM application WHERE asp = ?2) ORDER BY id DESC LIMIT 1",
 			   &stmt);
@@ -40,13 +40,13 @@ static enum gba_err impi_of_pseudonym(struct mapping *m, struct mapping_call *ca
 	db_bind_int(stmt, 2, call->actor->id);
 	err = db_step(stmt, &row);
 	if (err == GBA_OK && row)
-		err = mapping_keep(now, db_col_text(stmt, 0), &now->v[PERMISSION_IMPI].t);
+		err = records_keep(now, db_col_text(stmt, 0), &now->v[PERMISSION_IMPI].t);
 	db_reset(stmt);
-	return err == GBA_OK && !row ? mapping_refuse(call, GBA_E_NOT_FOUND, "pseudonym", "no user of yours") : err;
+	return err == GBA_OK && !row ? record_refuse(call, GBA_E_NOT_FOUND, "pseudonym", "no user of yours") : err;
 }
 
 /* Sets the IMPI to the form subscribers are stored in. */
-static enum gba_err impi_settle(struct mapping *m, struct mapping_call *call, struct record *now, int field)
+static enum gba_err impi_settle(struct records *m, struct record_call *call, struct record *now, int field)
 {
 	char impi[IMPI_MAX + 1];
 	struct db_stmt *stmt = NULL;
@@ -57,17 +57,17 @@ static enum gba_err impi_settle(struct mapping *m, struct mapping_call *call, st
 		return GBA_OK; /* record_complete says so */
 	err = subscriber_impi(now->v[field].t, impi);
 	if (err == GBA_OK)
-		err = mapping_stmt(m, "SELECT id FROM subscriber WHERE impi = ?1", &stmt);
+		err = records_stmt(m, "SELECT id FROM subscriber WHERE impi = ?1", &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_text(stmt, 1, bytes_of(impi));
-	err = mapping_int(stmt, &id);
+	err = records_int(stmt, &id);
 	if (err == GBA_E_NOT_FOUND)
-		return mapping_refuse(call, err, now->kind->fields[field].name, "no such subscriber");
-	return err == GBA_OK ? mapping_keep(now, bytes_of(impi), &now->v[field].t) : err;
+		return record_refuse(call, err, now->kind->fields[field].name, "no such subscriber");
+	return err == GBA_OK ? records_keep(now, bytes_of(impi), &now->v[field].t) : err;
 }
 
-static enum gba_err pseudonym_settle(struct mapping *m, struct record *now, int64_t application, struct bytes impi,
+static enum gba_err pseudonym_settle(struct records *m, struct record *now, int64_t application, struct bytes impi,
 				     int field)
 {
 	struct db_stmt *stmt = NULL;
@@ -75,11 +75,11 @@ static enum gba_err pseudonym_settle(struct mapping *m, struct record *now, int6
 	char *out;
 	enum gba_err err;
 
-	err = mapping_stmt(m, "SELECT asp FROM application WHERE id = ?1", &stmt);
+	err = records_stmt(m, "SELECT asp FROM application WHERE id = ?1", &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_int(stmt, 1, application);
-	err = mapping_int(stmt, &asp);
+	err = records_int(stmt, &asp);
 	out = err == GBA_OK ? talloc_size(now, PSEUDONYM_LEN + 1) : NULL;
 	if (out == NULL)
 		return err != GBA_OK ? err : GBA_E_NOMEM;
@@ -88,36 +88,36 @@ static enum gba_err pseudonym_settle(struct mapping *m, struct record *now, int6
 	return GBA_OK;
 }
 
-static enum gba_err registered_check(struct mapping *m, struct mapping_call *call, struct bytes impi, const char *field)
+static enum gba_err registered_check(struct records *m, struct record_call *call, struct bytes impi, const char *field)
 {
 	int64_t custodian = 0;
 	bool yes = false;
 	enum gba_err err = device_registered(m, impi, &yes, &custodian);
 
 	if (err == GBA_OK && !yes)
-		return mapping_refuse(call, GBA_E_STATE, field,
-				      "no registered user has a device with this client element");
+		return record_refuse(call, GBA_E_STATE, field,
+				     "no registered user has a device with this client element");
 	return err;
 }
 
 /* A GUSS holds GUSS_USS_MAX settings; some are left for the operator's own and for what is lent. */
-static enum gba_err room_check(struct mapping *m, struct mapping_call *call, struct bytes impi)
+static enum gba_err room_check(struct records *m, struct record_call *call, struct bytes impi)
 {
 	struct db_stmt *stmt = NULL;
 	int64_t n = 0;
 	enum gba_err err;
 
-	err = mapping_stmt(m, "SELECT count(*) FROM permission WHERE impi = ?1", &stmt);
+	err = records_stmt(m, "SELECT count(*) FROM permission WHERE impi = ?1", &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_text(stmt, 1, impi);
-	err = mapping_int(stmt, &n);
+	err = records_int(stmt, &n);
 	if (err == GBA_OK && n >= PERMISSIONS_MAX)
-		return mapping_refuse(call, GBA_E_RANGE, "impi", "has %d permissions already", PERMISSIONS_MAX);
+		return record_refuse(call, GBA_E_RANGE, "impi", "has %d permissions already", PERMISSIONS_MAX);
 	return err;
 }
 
-static enum gba_err permission_new(struct mapping *m, struct mapping_call *call, struct record *now)
+static enum gba_err permission_new(struct records *m, struct record_call *call, struct record *now)
 {
 	enum gba_err err = GBA_OK;
 
@@ -144,7 +144,7 @@ BEFORE(permission_before)
 		return GBA_OK;
 	if (call->actor->role == ACTOR_SUBSCRIBER && now->v[PERMISSION_FLAG].n == FLAG_SET && old != NULL &&
 	    old->v[PERMISSION_FLAG].n != FLAG_SET)
-		return mapping_refuse(call, GBA_E_DENIED, "flag", "the application's ASP sets it; a user may clear it");
+		return record_refuse(call, GBA_E_DENIED, "flag", "the application's ASP sets it; a user may clear it");
 	err = validity_check(call, now->v[PERMISSION_FROM].n, now->v[PERMISSION_UNTIL].n, old);
 	if (err == GBA_OK && old == NULL)
 		err = permission_new(m, call, now);
@@ -153,7 +153,7 @@ BEFORE(permission_before)
 	return err;
 }
 
-static enum gba_err tell_bsfs(struct mapping *m, struct mapping_call *call, enum outbox_kind kind, int64_t application,
+static enum gba_err tell_bsfs(struct records *m, struct record_call *call, enum outbox_kind kind, int64_t application,
 			      struct bytes impi)
 {
 	struct db_stmt *stmt = NULL;
@@ -161,13 +161,13 @@ static enum gba_err tell_bsfs(struct mapping *m, struct mapping_call *call, enum
 	enum gba_err err;
 	bool row = false;
 
-	err = mapping_stmt(m, "SELECT naf_fqdn FROM application WHERE id = ?1", &stmt);
+	err = records_stmt(m, "SELECT naf_fqdn FROM application WHERE id = ?1", &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_int(stmt, 1, application);
 	err = db_step(stmt, &row);
 	if (err == GBA_OK && row)
-		err = mapping_keep(call->mem_ctx, db_col_text(stmt, 0), &fqdn);
+		err = records_keep(call->mem_ctx, db_col_text(stmt, 0), &fqdn);
 	db_reset(stmt);
 	return err == GBA_OK ? outbox_add(m, kind, impi, (const char *)fqdn.p, call->now) : err;
 }
@@ -193,7 +193,7 @@ AFTER(permission_after)
 	return err == GBA_OK ? mapping_dirty(m, rec->v[PERMISSION_IMPI].t, call->now) : err;
 }
 
-static enum gba_err delegation_new(struct mapping *m, struct mapping_call *call, struct record *now)
+static enum gba_err delegation_new(struct records *m, struct record_call *call, struct record *now)
 {
 	struct record *permission = NULL;
 	enum gba_err err;
@@ -205,9 +205,9 @@ static enum gba_err delegation_new(struct mapping *m, struct mapping_call *call,
 	if (err != GBA_OK)
 		return err;
 	if (bytes_eq(permission->v[PERMISSION_IMPI].t, now->v[DELEGATION_TO_IMPI].t))
-		return mapping_refuse(call, GBA_E_RANGE, "to_impi", "has the permission itself");
+		return record_refuse(call, GBA_E_RANGE, "to_impi", "has the permission itself");
 	if (permission->v[PERMISSION_FLAG].n != FLAG_SET)
-		return mapping_refuse(call, GBA_E_STATE, "permission", "its flag is cleared");
+		return record_refuse(call, GBA_E_STATE, "permission", "its flag is cleared");
 	err = registered_check(m, call, now->v[DELEGATION_TO_IMPI].t, "to_impi");
 	if (err == GBA_OK)
 		err = pseudonym_settle(m, now, permission->v[PERMISSION_APPLICATION].n, now->v[DELEGATION_TO_IMPI].t,
@@ -224,7 +224,7 @@ BEFORE(delegation_before)
 	if (old != NULL) /* whom it is lent to sees it and may end it, but its terms are the lender's */
 		err = record_visible(m, call, KIND_PERMISSION, old->v[DELEGATION_PERMISSION].n);
 	if (err == GBA_E_NOT_FOUND)
-		return mapping_refuse(call, GBA_E_DENIED, NULL, "only who lends it may change it");
+		return record_refuse(call, GBA_E_DENIED, NULL, "only who lends it may change it");
 	if (err != GBA_OK)
 		return err;
 	err = validity_check(call, now->v[DELEGATION_FROM].n, now->v[DELEGATION_UNTIL].n, old);
@@ -255,7 +255,7 @@ VERB(delegation_end)
 	if (now == NULL)
 		return GBA_E_NOMEM;
 	if (old->v[DELEGATION_STATE].n == DELEGATION_ENDED)
-		return mapping_refuse(call, GBA_E_STATE, NULL, "ended already");
+		return record_refuse(call, GBA_E_STATE, NULL, "ended already");
 	now->v[DELEGATION_STATE].n = DELEGATION_ENDED;
 	err = record_update(m, call, old, now, "end");
 	return err == GBA_OK ? delegation_after(m, call, old, now) : err;

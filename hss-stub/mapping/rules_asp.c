@@ -4,12 +4,12 @@
 
 #include "core/ident.h"
 #include "crypto/hash.h"
-#include "hss-stub/mapping/idrule.h"
+#include "ident/idrule.h"
 #include "hss-stub/mapping/mapping_priv.h"
 
 #define GSID_FIRST 1000000 /* below are 3GPP's (TS 29.109 Annex B) */
 
-static enum gba_err identity_check(struct mapping_call *call, id_rule rule, struct bytes identity)
+static enum gba_err identity_check(struct record_call *call, id_rule rule, struct bytes identity)
 {
 	const char *why = "";
 	enum gba_err err;
@@ -17,7 +17,7 @@ static enum gba_err identity_check(struct mapping_call *call, id_rule rule, stru
 	if (rule == NULL || identity.p == NULL)
 		return GBA_OK;
 	err = rule(identity, &why);
-	return err == GBA_OK ? GBA_OK : mapping_refuse(call, err, "identity", "%s", why);
+	return err == GBA_OK ? GBA_OK : record_refuse(call, err, "identity", "%s", why);
 }
 
 BEFORE(asp_before)
@@ -30,10 +30,10 @@ BEFORE(asp_before)
 
 /* Every permission of the application, or of all of an ASP's, falls due at once: the sweep goes through them in
  * portions, so that no transaction grows with the number of subscribers. */
-static enum gba_err permissions_due(struct mapping *m, const char *sql, int64_t id, time_t now)
+static enum gba_err permissions_due(struct records *m, const char *sql, int64_t id, time_t now)
 {
 	struct db_stmt *stmt = NULL;
-	enum gba_err err = mapping_stmt(m, sql, &stmt);
+	enum gba_err err = records_stmt(m, sql, &stmt);
 
 	if (err != GBA_OK)
 		return err;
@@ -59,7 +59,7 @@ static void lower(uint8_t *text)
 
 /* A host name for an identity that is none: always the same for the same identity, in the domain the realm keeps for
  * it. */
-static enum gba_err alias_make(struct mapping *m, struct mapping_call *call, struct record *now)
+static enum gba_err alias_make(struct records *m, struct record_call *call, struct record *now)
 {
 	struct bytes identity = now->v[APPLICATION_IDENTITY].t, domain = BYTES_NONE,
 		     pieces[] = { bytes_of(application_identity_words[now->v[APPLICATION_TYPE].n]), bytes_of(":"),
@@ -70,18 +70,18 @@ static enum gba_err alias_make(struct mapping *m, struct mapping_call *call, str
 	enum gba_err err;
 	bool row = false;
 
-	err = mapping_stmt(m, "SELECT alias_domain FROM realm ORDER BY id LIMIT 1", &stmt);
+	err = records_stmt(m, "SELECT alias_domain FROM realm ORDER BY id LIMIT 1", &stmt);
 	if (err == GBA_OK)
 		err = db_step(stmt, &row);
 	if (err == GBA_OK && row)
-		err = mapping_keep(now, db_col_text(stmt, 0), &domain);
+		err = records_keep(now, db_col_text(stmt, 0), &domain);
 	if (stmt != NULL)
 		db_reset(stmt);
 	if (err != GBA_OK)
 		return err;
 	if (domain.p == NULL)
-		return mapping_refuse(call, GBA_E_STATE, "naf_fqdn",
-				      "give one: the realm's profile has no domain for it yet");
+		return record_refuse(call, GBA_E_STATE, "naf_fqdn",
+				     "give one: the realm's profile has no domain for it yet");
 	hash_pieces(HASH_SHA256, pieces, 3, hash);
 	hex_encode(BYTES(hash, 10), hex);
 	alias = talloc_asprintf(now, "a%s.%s", hex, (const char *)domain.p);
@@ -89,7 +89,7 @@ static enum gba_err alias_make(struct mapping *m, struct mapping_call *call, str
 	return alias != NULL ? GBA_OK : GBA_E_NOMEM;
 }
 
-static enum gba_err naf_fqdn_settle(struct mapping *m, struct mapping_call *call, struct record *now)
+static enum gba_err naf_fqdn_settle(struct records *m, struct record_call *call, struct record *now)
 {
 	struct value *fqdn = &now->v[APPLICATION_NAF_FQDN];
 	struct bytes identity = now->v[APPLICATION_IDENTITY].t;
@@ -97,18 +97,17 @@ static enum gba_err naf_fqdn_settle(struct mapping *m, struct mapping_call *call
 
 	if (now->v[APPLICATION_TYPE].n == APPLICATION_FQDN) {
 		if (fqdn->t.p != NULL && !bytes_eq_nocase(fqdn->t, identity))
-			return mapping_refuse(call, GBA_E_RANGE, "naf_fqdn",
-					      "is the identity itself for the kind fqdn");
-		err = mapping_keep(now, identity, &fqdn->t);
+			return record_refuse(call, GBA_E_RANGE, "naf_fqdn", "is the identity itself for the kind fqdn");
+		err = records_keep(now, identity, &fqdn->t);
 	} else {
-		err = fqdn->t.p != NULL ? mapping_keep(now, fqdn->t, &fqdn->t) : alias_make(m, call, now);
+		err = fqdn->t.p != NULL ? records_keep(now, fqdn->t, &fqdn->t) : alias_make(m, call, now);
 	}
 	if (err == GBA_OK)
 		lower((uint8_t *)(uintptr_t)fqdn->t.p);
 	return err;
 }
 
-static enum gba_err gsid_settle(struct mapping *m, struct record *now)
+static enum gba_err gsid_settle(struct records *m, struct record *now)
 {
 	struct db_stmt *stmt = NULL;
 	int64_t highest = GSID_FIRST - 1;
@@ -116,39 +115,39 @@ static enum gba_err gsid_settle(struct mapping *m, struct record *now)
 
 	if (now->v[APPLICATION_GSID].n != 0)
 		return GBA_OK;
-	err = mapping_stmt(m, "SELECT gsid FROM application ORDER BY gsid DESC LIMIT 1", &stmt);
+	err = records_stmt(m, "SELECT gsid FROM application ORDER BY gsid DESC LIMIT 1", &stmt);
 	if (err == GBA_OK)
-		err = mapping_int(stmt, &highest);
+		err = records_int(stmt, &highest);
 	now->v[APPLICATION_GSID].n = highest + 1;
 	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
 }
 
 /* One client element may have many applications, an application one NAF_Id: said plainly where a host name is taken. */
-static enum gba_err naf_fqdn_free(struct mapping *m, struct mapping_call *call, const struct record *now)
+static enum gba_err naf_fqdn_free(struct records *m, struct record_call *call, const struct record *now)
 {
 	struct db_stmt *stmt = NULL;
 	int64_t id = 0;
 	enum gba_err err;
 
-	err = mapping_stmt(m, "SELECT id FROM application WHERE naf_fqdn = ?1", &stmt);
+	err = records_stmt(m, "SELECT id FROM application WHERE naf_fqdn = ?1", &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_text(stmt, 1, now->v[APPLICATION_NAF_FQDN].t);
-	err = mapping_int(stmt, &id);
+	err = records_int(stmt, &id);
 	if (err == GBA_OK)
-		return mapping_refuse(call, GBA_E_EXISTS, "naf_fqdn", "another application has this host name");
+		return record_refuse(call, GBA_E_EXISTS, "naf_fqdn", "another application has this host name");
 	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
 }
 
 /* Names of the realm's own nodes are no application's; those of the alias domain are made, not taken. */
-static enum gba_err naf_fqdn_allowed(struct mapping *m, struct mapping_call *call, const struct record *now)
+static enum gba_err naf_fqdn_allowed(struct records *m, struct record_call *call, const struct record *now)
 {
 	struct bytes fqdn = now->v[APPLICATION_NAF_FQDN].t, identity = now->v[APPLICATION_IDENTITY].t;
 	bool row = false, own = false, taken = false;
 	struct db_stmt *stmt = NULL;
 	enum gba_err err;
 
-	err = mapping_stmt(m, "SELECT bsf_identity, hss_identity, alias_domain FROM realm ORDER BY id LIMIT 1", &stmt);
+	err = records_stmt(m, "SELECT bsf_identity, hss_identity, alias_domain FROM realm ORDER BY id LIMIT 1", &stmt);
 	if (err != GBA_OK)
 		return err;
 	err = db_step(stmt, &row);
@@ -158,24 +157,24 @@ static enum gba_err naf_fqdn_allowed(struct mapping *m, struct mapping_call *cal
 	}
 	db_reset(stmt);
 	if (err == GBA_OK && (own || taken))
-		return mapping_refuse(call, GBA_E_DENIED, "naf_fqdn", "%s",
-				      own ? "is a node of the realm" : "is in the realm's domain of aliases");
+		return record_refuse(call, GBA_E_DENIED, "naf_fqdn", "%s",
+				     own ? "is a node of the realm" : "is in the realm's domain of aliases");
 	return err;
 }
 
-static enum gba_err asp_active(struct mapping *m, struct mapping_call *call, int64_t asp)
+static enum gba_err asp_active(struct records *m, struct record_call *call, int64_t asp)
 {
 	struct db_stmt *stmt = NULL;
 	int64_t state = ASP_SUSPENDED;
 	enum gba_err err;
 
-	err = mapping_stmt(m, "SELECT state FROM asp WHERE id = ?1", &stmt);
+	err = records_stmt(m, "SELECT state FROM asp WHERE id = ?1", &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_int(stmt, 1, asp);
-	err = mapping_int(stmt, &state);
+	err = records_int(stmt, &state);
 	if (err == GBA_OK && state != ASP_ACTIVE)
-		return mapping_refuse(call, GBA_E_STATE, "asp", "the ASP is not active");
+		return record_refuse(call, GBA_E_STATE, "asp", "the ASP is not active");
 	return err;
 }
 
@@ -203,7 +202,7 @@ BEFORE(application_before)
 }
 
 /* Y.3056 10.2-2c */
-static enum gba_err registered_notice(struct mapping *m, struct mapping_call *call, const struct record *app)
+static enum gba_err registered_notice(struct records *m, struct record_call *call, const struct record *app)
 {
 	return notice_add(m, call, OWNER_ASP, app->v[APPLICATION_ASP].n, EVENT_APPLICATION_REGISTERED, app,
 			  json_pack("{s:s%, s:s%, s:I}", "identity", (const char *)app->v[APPLICATION_IDENTITY].t.p,
@@ -229,6 +228,24 @@ AFTER(application_after)
 		       : GBA_OK;
 }
 
+/* NAF_Id of an application: host name and the first of its Ua protocols (TS 33.220 4.5.2). */
+enum gba_err application_derive(struct record *rec)
+{
+	struct bytes ua = rec->v[APPLICATION_UA_IDS].t;
+	uint8_t ua_id[UA_ID_LEN], id[NAF_ID_MAX];
+	size_t n = 0;
+	char *hex;
+
+	if (ua.n >= HEX_LEN(UA_ID_LEN) && hex_decode(BYTES(ua.p, HEX_LEN(UA_ID_LEN)), ua_id, UA_ID_LEN) == GBA_OK)
+		n = naf_id_build(rec->v[APPLICATION_NAF_FQDN].t, ua_id, id);
+	hex = talloc_size(rec, HEX_LEN(NAF_ID_MAX) + 1);
+	if (hex == NULL)
+		return GBA_E_NOMEM;
+	hex_encode(BYTES(id, n), hex);
+	rec->v[APPLICATION_NAF_ID].t = bytes_of(hex);
+	return GBA_OK;
+}
+
 BEFORE(credential_before)
 {
 	static const enum record_kind_id kinds[] = { KIND_COUNT, KIND_ASP, KIND_USER };
@@ -240,12 +257,12 @@ BEFORE(credential_before)
 	type = now->v[CREDENTIAL_OWNER_TYPE].n;
 	owner = now->v[CREDENTIAL_OWNER].n;
 	if (now->v[CREDENTIAL_EXPIRES].n <= call->now)
-		return mapping_refuse(call, GBA_E_RANGE, "expires", "a time to come");
+		return record_refuse(call, GBA_E_RANGE, "expires", "a time to come");
 	if (type == OWNER_ADMIN)
-		return owner == 0 ? GBA_OK : mapping_refuse(call, GBA_E_RANGE, "owner", "0 for an administrator");
+		return owner == 0 ? GBA_OK : record_refuse(call, GBA_E_RANGE, "owner", "0 for an administrator");
 	err = record_visible(m, call, kinds[type], owner);
 	return err == GBA_E_NOT_FOUND
-		       ? mapping_refuse(call, err, "owner", "no %s %lld", owner_words[type], (long long)owner)
+		       ? record_refuse(call, err, "owner", "no %s %lld", owner_words[type], (long long)owner)
 		       : err;
 }
 
@@ -257,12 +274,12 @@ VERB(credential_revoke)
 	if (now == NULL)
 		return GBA_E_NOMEM;
 	if (old->v[CREDENTIAL_REVOKED].n != 0)
-		return mapping_refuse(call, GBA_E_STATE, NULL, "revoked already");
+		return record_refuse(call, GBA_E_STATE, NULL, "revoked already");
 	now->v[CREDENTIAL_REVOKED].n = call->now;
 	return record_update(m, call, old, now, "revoke");
 }
 
-static enum gba_err owner_good(struct mapping *m, int64_t type, int64_t owner)
+static enum gba_err owner_good(struct records *m, int64_t type, int64_t owner)
 {
 	struct db_stmt *stmt = NULL;
 	int64_t state = -1;
@@ -270,13 +287,13 @@ static enum gba_err owner_good(struct mapping *m, int64_t type, int64_t owner)
 
 	if (type == OWNER_ADMIN)
 		return GBA_OK;
-	err = mapping_stmt(
+	err = records_stmt(
 		m, type == OWNER_ASP ? "SELECT state FROM asp WHERE id = ?1" : "SELECT state FROM users WHERE id = ?1",
 		&stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_int(stmt, 1, owner);
-	err = mapping_int(stmt, &state);
+	err = records_int(stmt, &state);
 	if (err != GBA_OK)
 		return err;
 	return state == (type == OWNER_ASP ? (int64_t)ASP_ACTIVE : (int64_t)USER_REGISTERED) ? GBA_OK
@@ -297,7 +314,7 @@ static struct actor *actor_make(TALLOC_CTX *ctx, int64_t type, int64_t owner, st
 	return actor;
 }
 
-enum gba_err mapping_authenticate(struct mapping *m, struct mapping_call *call, int credential_type, const char *hash,
+enum gba_err mapping_authenticate(struct records *m, struct record_call *call, int credential_type, const char *hash,
 				  struct actor **_actor)
 {
 	struct db_stmt *stmt = NULL;
@@ -306,7 +323,7 @@ enum gba_err mapping_authenticate(struct mapping *m, struct mapping_call *call, 
 	enum gba_err err;
 	bool row = false, good = false;
 
-	err = mapping_stmt(
+	err = records_stmt(
 		m, "SELECT owner_type, owner, name, expires, revoked FROM credential WHERE type = ?1 AND hash = ?2",
 		&stmt);
 	if (err != GBA_OK)
@@ -343,10 +360,10 @@ BEFORE(realm_before)
 		return GBA_OK;
 	if (now != NULL && now->v[REALM_TOKEN_FORMAT].t.p == NULL)
 		now->v[REALM_TOKEN_FORMAT].t = bytes_of("B-TID and Ks_NAF (TS 33.220 4.5.2)");
-	err = mapping_stmt(m, "SELECT id FROM realm ORDER BY id LIMIT 1", &stmt);
+	err = records_stmt(m, "SELECT id FROM realm ORDER BY id LIMIT 1", &stmt);
 	if (err == GBA_OK)
-		err = mapping_int(stmt, &id);
+		err = records_int(stmt, &id);
 	if (err == GBA_OK)
-		return mapping_refuse(call, GBA_E_EXISTS, NULL, "the realm has its profile already: set it");
+		return record_refuse(call, GBA_E_EXISTS, NULL, "the realm has its profile already: set it");
 	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
 }

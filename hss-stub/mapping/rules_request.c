@@ -6,14 +6,14 @@
 
 #include "hss-stub/mapping/mapping_priv.h"
 
-enum gba_err notice_add(struct mapping *m, struct mapping_call *call, int owner_type, int64_t owner, int event,
+enum gba_err notice_add(struct records *m, struct record_call *call, int owner_type, int64_t owner, int event,
 			const struct record *about, json_t *body)
 {
 	struct record *notice = NULL;
 	char *text = NULL;
 	enum gba_err err;
 
-	err = body != NULL ? record_new(call->mem_ctx, KIND_NOTICE, &notice) : GBA_E_NOMEM;
+	err = body != NULL ? record_new(call->mem_ctx, &mapping_kinds[KIND_NOTICE], &notice) : GBA_E_NOMEM;
 	if (err == GBA_OK)
 		text = json_dumps(body, JSON_COMPACT);
 	json_decref(body);
@@ -34,7 +34,7 @@ enum gba_err notice_add(struct mapping *m, struct mapping_call *call, int owner_
 }
 
 /* The one who asks: a subscriber himself; else who the device is registered to, unless named. */
-static enum gba_err asker_settle(struct mapping *m, struct mapping_call *call, struct record *now)
+static enum gba_err asker_settle(struct records *m, struct record_call *call, struct record *now)
 {
 	int64_t custodian = 0;
 	bool yes = false;
@@ -47,19 +47,19 @@ static enum gba_err asker_settle(struct mapping *m, struct mapping_call *call, s
 	err = device_registered(m, now->v[REQUEST_IMPI].t, &yes, &custodian);
 	now->v[REQUEST_USER].n = custodian;
 	if (err == GBA_OK && custodian == 0)
-		return mapping_refuse(call, GBA_E_STATE, "impi",
-				      "no registered user has a device with this client element");
+		return record_refuse(call, GBA_E_STATE, "impi",
+				     "no registered user has a device with this client element");
 	return err;
 }
 
 /* Attributes asked for must be ones the application says it needs; none named: all of them. */
-static enum gba_err attributes_settle(struct mapping_call *call, struct record *now, const struct record *app)
+static enum gba_err attributes_settle(struct record_call *call, struct record *now, const struct record *app)
 {
 	struct bytes rest = now->v[REQUEST_ATTRIBUTES].t, one, wanted, w;
 	bool found;
 
 	if (rest.p == NULL)
-		return mapping_keep(now, app->v[APPLICATION_ATTRIBUTES].t, &now->v[REQUEST_ATTRIBUTES].t);
+		return records_keep(now, app->v[APPLICATION_ATTRIBUTES].t, &now->v[REQUEST_ATTRIBUTES].t);
 	while (rest.n > 0) {
 		if (!bytes_split(rest, '\n', &one, &rest)) {
 			one = rest;
@@ -73,8 +73,8 @@ static enum gba_err attributes_settle(struct mapping_call *call, struct record *
 			}
 		}
 		if (!found)
-			return mapping_refuse(call, GBA_E_RANGE, "attributes", "the application does not ask for %.*s",
-					      BYTES_FMT(one));
+			return record_refuse(call, GBA_E_RANGE, "attributes", "the application does not ask for %.*s",
+					     BYTES_FMT(one));
 	}
 	return GBA_OK;
 }
@@ -89,7 +89,7 @@ BEFORE(request_before)
 		return GBA_OK;
 	err = subscriber_impi(now->v[REQUEST_IMPI].t, impi);
 	if (err == GBA_OK)
-		err = mapping_keep(now, bytes_of(impi), &now->v[REQUEST_IMPI].t);
+		err = records_keep(now, bytes_of(impi), &now->v[REQUEST_IMPI].t);
 	if (err == GBA_OK)
 		err = asker_settle(m, call, now);
 	if (err == GBA_OK)
@@ -97,7 +97,7 @@ BEFORE(request_before)
 	return err == GBA_OK ? attributes_settle(call, now, app) : err;
 }
 
-static enum gba_err user_notice(struct mapping *m, struct mapping_call *call, const struct record *request, int event)
+static enum gba_err user_notice(struct records *m, struct record_call *call, const struct record *request, int event)
 {
 	struct record *app = NULL;
 	enum gba_err err = record_load(m, call->mem_ctx, KIND_APPLICATION, request->v[REQUEST_APPLICATION].n, &app);
@@ -114,14 +114,14 @@ static enum gba_err user_notice(struct mapping *m, struct mapping_call *call, co
 				    reason.p != NULL ? (const char *)reason.p : "", reason.n));
 }
 
-static enum gba_err refuse_request(struct mapping *m, struct mapping_call *call, const struct record *old,
+static enum gba_err refuse_request(struct records *m, struct record_call *call, const struct record *old,
 				   const char *why)
 {
 	struct record *now = record_copy(call->mem_ctx, old);
 	enum gba_err err = now != NULL ? GBA_OK : GBA_E_NOMEM;
 
 	if (err == GBA_OK)
-		err = mapping_keep(now, bytes_of(why), &now->v[REQUEST_REASON].t);
+		err = records_keep(now, bytes_of(why), &now->v[REQUEST_REASON].t);
 	if (err != GBA_OK)
 		return err;
 	now->v[REQUEST_STATE].n = REQUEST_REFUSED;
@@ -130,8 +130,7 @@ static enum gba_err refuse_request(struct mapping *m, struct mapping_call *call,
 }
 
 /* Step 2. *_why: NULL when all is well. */
-static enum gba_err checks(struct mapping *m, struct mapping_call *call, const struct record *request,
-			   const char **_why)
+static enum gba_err checks(struct records *m, struct record_call *call, const struct record *request, const char **_why)
 {
 	struct record *user = NULL, *app = NULL;
 	int64_t custodian = 0;
@@ -157,24 +156,24 @@ static enum gba_err checks(struct mapping *m, struct mapping_call *call, const s
 	return GBA_OK;
 }
 
-static struct bytes identity_of(struct mapping *m, TALLOC_CTX *ctx, int64_t user, int type)
+static struct bytes identity_of(struct records *m, TALLOC_CTX *ctx, int64_t user, int type)
 {
 	struct bytes value = BYTES_NONE;
 	struct db_stmt *stmt = NULL;
 	bool row = false;
 
-	if (mapping_stmt(m, "SELECT value FROM user_identity WHERE custodian = ?1 AND type = ?2 ORDER BY id LIMIT 1",
+	if (records_stmt(m, "SELECT value FROM user_identity WHERE custodian = ?1 AND type = ?2 ORDER BY id LIMIT 1",
 			 &stmt) != GBA_OK)
 		return value;
 	db_bind_int(stmt, 1, user);
 	db_bind_int(stmt, 2, type);
-	if (db_step(stmt, &row) == GBA_OK && row && mapping_keep(ctx, db_col_text(stmt, 0), &value) != GBA_OK)
+	if (db_step(stmt, &row) == GBA_OK && row && records_keep(ctx, db_col_text(stmt, 0), &value) != GBA_OK)
 		value = BYTES_NONE;
 	db_reset(stmt);
 	return value;
 }
 
-static enum gba_err device_of(struct mapping *m, struct mapping_call *call, const struct record *request,
+static enum gba_err device_of(struct records *m, struct record_call *call, const struct record *request,
 			      struct bytes *_identities)
 {
 	struct record *device = NULL;
@@ -182,11 +181,11 @@ static enum gba_err device_of(struct mapping *m, struct mapping_call *call, cons
 	int64_t id = 0;
 	enum gba_err err;
 
-	err = mapping_stmt(m, "SELECT id FROM device WHERE impi = ?1", &stmt);
+	err = records_stmt(m, "SELECT id FROM device WHERE impi = ?1", &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_text(stmt, 1, request->v[REQUEST_IMPI].t);
-	err = mapping_int(stmt, &id);
+	err = records_int(stmt, &id);
 	if (err == GBA_OK)
 		err = record_load(m, call->mem_ctx, KIND_DEVICE, id, &device);
 	if (err == GBA_OK)
@@ -216,7 +215,7 @@ static void put(json_t *object, const struct record *request, const char *attrib
 }
 
 /* What the ASP gets of the user: attributes named and nothing else (mapping.md G14). */
-static enum gba_err shared_make(struct mapping *m, struct mapping_call *call, struct record *now)
+static enum gba_err shared_make(struct records *m, struct record_call *call, struct record *now)
 {
 	struct record *user = NULL;
 	struct bytes device = BYTES_NONE;
@@ -240,7 +239,7 @@ static enum gba_err shared_make(struct mapping *m, struct mapping_call *call, st
 		json_object_set_new(object, "level", json_integer(user->v[USER_LEVEL].n));
 	text = json_dumps(object, JSON_COMPACT);
 	json_decref(object);
-	err = text != NULL ? mapping_keep(now, bytes_of(text), &now->v[REQUEST_SHARED].t) : GBA_E_NOMEM;
+	err = text != NULL ? records_keep(now, bytes_of(text), &now->v[REQUEST_SHARED].t) : GBA_E_NOMEM;
 	if (text != NULL)
 		secret_wipe(text, strlen(text));
 	free(text);
@@ -248,7 +247,7 @@ static enum gba_err shared_make(struct mapping *m, struct mapping_call *call, st
 }
 
 /* Step 3: pseudonym and attributes go to the ASP. */
-static enum gba_err pass(struct mapping *m, struct mapping_call *call, const struct record *old)
+static enum gba_err pass(struct records *m, struct record_call *call, const struct record *old)
 {
 	struct record *now = record_copy(call->mem_ctx, old), *app = NULL;
 	char *pseudonym = now != NULL ? talloc_size(now, PSEUDONYM_LEN + 1) : NULL;
@@ -273,7 +272,7 @@ static enum gba_err pass(struct mapping *m, struct mapping_call *call, const str
 }
 
 /* Step 2, and 3 when the user has agreed or nothing is asked of him. */
-static enum gba_err go_on(struct mapping *m, struct mapping_call *call, const struct record *old)
+static enum gba_err go_on(struct records *m, struct record_call *call, const struct record *old)
 {
 	struct record *now;
 	const char *why = NULL;
@@ -299,12 +298,12 @@ AFTER(request_after)
 	return old == NULL ? go_on(m, call, now) : GBA_OK;
 }
 
-static enum gba_err in_state(struct mapping_call *call, const struct record *request, unsigned int states)
+static enum gba_err in_state(struct record_call *call, const struct record *request, unsigned int states)
 {
 	if ((states & (1U << request->v[REQUEST_STATE].n)) != 0)
 		return GBA_OK;
-	return mapping_refuse(call, GBA_E_STATE, NULL, "the request is %s",
-			      request_state_words[request->v[REQUEST_STATE].n]);
+	return record_refuse(call, GBA_E_STATE, NULL, "the request is %s",
+			     request_state_words[request->v[REQUEST_STATE].n]);
 }
 
 VERB(request_verify)
@@ -341,26 +340,26 @@ VERB(request_consent)
 }
 
 /* The permission of the request's client element and application; none: *_rec stays NULL. */
-static enum gba_err permission_of(struct mapping *m, struct mapping_call *call, const struct record *request,
+static enum gba_err permission_of(struct records *m, struct record_call *call, const struct record *request,
 				  struct record **_rec)
 {
 	struct db_stmt *stmt = NULL;
 	int64_t id = 0;
 	enum gba_err err;
 
-	err = mapping_stmt(m, "SELECT id FROM permission WHERE impi = ?1 AND application = ?2", &stmt);
+	err = records_stmt(m, "SELECT id FROM permission WHERE impi = ?1 AND application = ?2", &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_text(stmt, 1, request->v[REQUEST_IMPI].t);
 	db_bind_int(stmt, 2, request->v[REQUEST_APPLICATION].n);
-	err = mapping_int(stmt, &id);
+	err = records_int(stmt, &id);
 	if (err == GBA_OK)
 		err = record_load(m, call->mem_ctx, KIND_PERMISSION, id, _rec);
 	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
 }
 
 /* Step 4 where the ASP has not done it by a call of its own. */
-static enum gba_err permission_give(struct mapping *m, struct mapping_call *call, const struct record *request,
+static enum gba_err permission_give(struct records *m, struct record_call *call, const struct record *request,
 				    json_t *terms, struct record **_permission)
 {
 	struct record *old = NULL, *now = NULL;
@@ -371,7 +370,7 @@ static enum gba_err permission_give(struct mapping *m, struct mapping_call *call
 	if (old != NULL)
 		now = record_copy(call->mem_ctx, old);
 	else
-		err = record_new(call->mem_ctx, KIND_PERMISSION, &now);
+		err = record_new(call->mem_ctx, &mapping_kinds[KIND_PERMISSION], &now);
 	if (err != GBA_OK || now == NULL)
 		return err != GBA_OK ? err : GBA_E_NOMEM;
 	now->v[PERMISSION_IMPI] = request->v[REQUEST_IMPI];

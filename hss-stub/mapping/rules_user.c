@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Verified persons and authenticated devices, and their registration from those records (Y.3056 7.1-5, 7.1-6, 7.3). */
-#include "hss-stub/mapping/idrule_priv.h"
+#include "ident/idrule_priv.h"
 #include "hss-stub/mapping/mapping_priv.h"
 
 BEFORE(verification_before)
@@ -33,7 +33,7 @@ static void copy_values(struct record *now, const struct record *from, const str
 		now->v[rows[i].to] = from->v[rows[i].from];
 }
 
-static enum gba_err user_copy(struct mapping *m, struct mapping_call *call, struct record *now)
+static enum gba_err user_copy(struct records *m, struct record_call *call, struct record *now)
 {
 	static const struct copied rows[] = {
 		{USER_NAME,              VERIFICATION_NAME            },
@@ -49,8 +49,8 @@ static enum gba_err user_copy(struct mapping *m, struct mapping_call *call, stru
 	enum gba_err err;
 
 	if (now->v[USER_VERIFICATION].n == 0)
-		return mapping_refuse(call, GBA_E_STATE, "verification",
-				      "a user is registered from a verification record");
+		return record_refuse(call, GBA_E_STATE, "verification",
+				     "a user is registered from a verification record");
 	err = record_load(m, now, KIND_VERIFICATION, now->v[USER_VERIFICATION].n, &from);
 	if (err != GBA_OK)
 		return err;
@@ -66,7 +66,7 @@ BEFORE(user_before)
 }
 
 /* Ids of a query with one integer parameter, read whole. */
-static enum gba_err texts_of(struct mapping *m, TALLOC_CTX *ctx, const char *sql, int64_t id, char ***_texts,
+static enum gba_err texts_of(struct records *m, TALLOC_CTX *ctx, const char *sql, int64_t id, char ***_texts,
 			     size_t *_count)
 {
 	struct db_stmt *stmt = NULL;
@@ -75,7 +75,7 @@ static enum gba_err texts_of(struct mapping *m, TALLOC_CTX *ctx, const char *sql
 	bool row = true;
 	size_t n = 0;
 
-	err = mapping_stmt(m, sql, &stmt);
+	err = records_stmt(m, sql, &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_int(stmt, 1, id);
@@ -113,7 +113,7 @@ AFTER(user_after)
 }
 
 /* The reference given, or the one that stands, taken over again. */
-static enum gba_err verify_again(struct mapping *m, struct mapping_call *call, const struct record *old, int field,
+static enum gba_err verify_again(struct records *m, struct record_call *call, const struct record *old, int field,
 				 json_t *arguments, struct record **_now)
 {
 	const struct field *row = &old->kind->fields[field];
@@ -126,7 +126,7 @@ static enum gba_err verify_again(struct mapping *m, struct mapping_call *call, c
 	if (err == GBA_OK && given != NULL)
 		err = record_visible(m, call, row->ref, now->v[field].n);
 	if (err == GBA_E_NOT_FOUND)
-		return mapping_refuse(call, err, row->name, "no %s %lld", row->name, (long long)now->v[field].n);
+		return record_refuse(call, err, row->name, "no %s %lld", row->name, (long long)now->v[field].n);
 	*_now = now;
 	return err;
 }
@@ -151,10 +151,10 @@ BEFORE(user_identity_before)
 	if (rule == NULL || now->v[USER_IDENTITY_VALUE].t.p == NULL)
 		return GBA_OK;
 	err = rule(now->v[USER_IDENTITY_VALUE].t, &why);
-	return err == GBA_OK ? GBA_OK : mapping_refuse(call, err, "value", "%s", why);
+	return err == GBA_OK ? GBA_OK : record_refuse(call, err, "value", "%s", why);
 }
 
-static enum gba_err device_copy(struct mapping *m, struct mapping_call *call, struct record *now)
+static enum gba_err device_copy(struct records *m, struct record_call *call, struct record *now)
 {
 	static const struct copied rows[] = {
 		{DEVICE_IDENTITIES,     AUTHENTICATION_IDENTITIES   },
@@ -167,8 +167,8 @@ static enum gba_err device_copy(struct mapping *m, struct mapping_call *call, st
 	enum gba_err err;
 
 	if (now->v[DEVICE_AUTHENTICATION].n == 0)
-		return mapping_refuse(call, GBA_E_STATE, "authentication",
-				      "a device is registered from an authentication record");
+		return record_refuse(call, GBA_E_STATE, "authentication",
+				     "a device is registered from an authentication record");
 	err = record_load(m, now, KIND_AUTHENTICATION, now->v[DEVICE_AUTHENTICATION].n, &from);
 	if (err != GBA_OK)
 		return err;
@@ -177,7 +177,7 @@ static enum gba_err device_copy(struct mapping *m, struct mapping_call *call, st
 }
 
 /* Said before anything is written: an identity names one device. */
-static enum gba_err identities_free(struct mapping *m, struct mapping_call *call, const struct record *now)
+static enum gba_err identities_free(struct records *m, struct record_call *call, const struct record *now)
 {
 	struct bytes rest = now->v[DEVICE_IDENTITIES].t, entry, value;
 	char canonical[IDRULE_MAX + 1];
@@ -185,7 +185,7 @@ static enum gba_err identities_free(struct mapping *m, struct mapping_call *call
 	int64_t type = 0, device = 0;
 	enum gba_err err;
 
-	err = mapping_stmt(m, "SELECT device FROM device_identity WHERE type = ?1 AND value = ?2", &stmt);
+	err = records_stmt(m, "SELECT device FROM device_identity WHERE type = ?1 AND value = ?2", &stmt);
 	while (err == GBA_OK && rest.n > 0) {
 		if (!bytes_split(rest, '\n', &entry, &rest)) {
 			entry = rest;
@@ -196,10 +196,10 @@ static enum gba_err identities_free(struct mapping *m, struct mapping_call *call
 		id_device_canonical(type, value, canonical);
 		db_bind_int(stmt, 1, type);
 		db_bind_text(stmt, 2, bytes_of(canonical));
-		err = mapping_int(stmt, &device);
+		err = records_int(stmt, &device);
 		if (err == GBA_OK && device != now->id)
-			return mapping_refuse(call, GBA_E_EXISTS, "identities", "%.*s belongs to a registered device already",
-					      BYTES_FMT(entry));
+			return record_refuse(call, GBA_E_EXISTS, "identities",
+					     "%.*s belongs to a registered device already", BYTES_FMT(entry));
 		err = err == GBA_E_NOT_FOUND ? GBA_OK : err;
 	}
 	return err;
@@ -214,13 +214,13 @@ BEFORE(device_before)
 	if (now == NULL)
 		return GBA_OK;
 	if (old == NULL && now->v[DEVICE_IMPI].t.p != NULL) {
-		err = sub_store_find(m->subs, now, now->v[DEVICE_IMPI].t, &sub);
+		err = sub_store_find(mapping_subscribers(m), now, now->v[DEVICE_IMPI].t, &sub);
 		if (err == GBA_E_IMPI_UNKNOWN)
-			return mapping_refuse(call, GBA_E_NOT_FOUND, "impi", "no such subscriber");
+			return record_refuse(call, GBA_E_NOT_FOUND, "impi", "no such subscriber");
 		if (err == GBA_OK)
 			err = subscriber_impi(now->v[DEVICE_IMPI].t, impi);
 		if (err == GBA_OK)
-			err = mapping_keep(now, bytes_of(impi), &now->v[DEVICE_IMPI].t);
+			err = records_keep(now, bytes_of(impi), &now->v[DEVICE_IMPI].t);
 		talloc_free(sub);
 		if (err != GBA_OK)
 			return err;
@@ -231,17 +231,17 @@ BEFORE(device_before)
 	return err == GBA_OK ? identities_free(m, call, now) : err;
 }
 
-static enum gba_err identity_remove_all(struct mapping *m, struct mapping_call *call, int64_t device)
+static enum gba_err identity_remove_all(struct records *m, struct record_call *call, int64_t device)
 {
 	struct record *rec = NULL;
 	struct db_stmt *stmt = NULL;
 	int64_t id = 0;
 	enum gba_err err;
 
-	err = mapping_stmt(m, "SELECT id FROM device_identity WHERE device = ?1 ORDER BY id LIMIT 1", &stmt);
+	err = records_stmt(m, "SELECT id FROM device_identity WHERE device = ?1 ORDER BY id LIMIT 1", &stmt);
 	while (err == GBA_OK) {
 		db_bind_int(stmt, 1, device);
-		err = mapping_int(stmt, &id);
+		err = records_int(stmt, &id);
 		if (err == GBA_OK)
 			err = record_load(m, call->mem_ctx, KIND_DEVICE_IDENTITY, id, &rec);
 		if (err == GBA_OK)
@@ -250,7 +250,7 @@ static enum gba_err identity_remove_all(struct mapping *m, struct mapping_call *
 	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
 }
 
-static enum gba_err identity_add(struct mapping *m, struct mapping_call *call, int64_t device, struct bytes entry)
+static enum gba_err identity_add(struct records *m, struct record_call *call, int64_t device, struct bytes entry)
 {
 	char canonical[IDRULE_MAX + 1];
 	struct record *rec = NULL;
@@ -260,7 +260,7 @@ static enum gba_err identity_add(struct mapping *m, struct mapping_call *call, i
 
 	if (!id_device_split(entry, &type, &value))
 		return GBA_E_CORRUPT;
-	err = record_new(call->mem_ctx, KIND_DEVICE_IDENTITY, &rec);
+	err = record_new(call->mem_ctx, &mapping_kinds[KIND_DEVICE_IDENTITY], &rec);
 	if (err != GBA_OK)
 		return err;
 	id_device_canonical(type, value, canonical);
@@ -269,12 +269,12 @@ static enum gba_err identity_add(struct mapping *m, struct mapping_call *call, i
 	rec->v[DEVICE_IDENTITY_VALUE].t = bytes_of(canonical);
 	err = record_insert(m, call, rec, "add");
 	talloc_free(rec);
-	return err == GBA_E_EXISTS ? mapping_refuse(call, err, "identities",
-						    "%.*s belongs to a registered device already", BYTES_FMT(entry))
+	return err == GBA_E_EXISTS ? record_refuse(call, err, "identities",
+						   "%.*s belongs to a registered device already", BYTES_FMT(entry))
 				   : err;
 }
 
-static enum gba_err identities_write(struct mapping *m, struct mapping_call *call, const struct record *device)
+static enum gba_err identities_write(struct records *m, struct record_call *call, const struct record *device)
 {
 	struct bytes rest = device->v[DEVICE_IDENTITIES].t, entry;
 	enum gba_err err = identity_remove_all(m, call, device->id);
@@ -290,21 +290,21 @@ static enum gba_err identities_write(struct mapping *m, struct mapping_call *cal
 }
 
 /* One row with `registered_only`; without a profile of the realm it is as if set. */
-static enum gba_err registered_only(struct mapping *m, bool *_only)
+static enum gba_err registered_only(struct records *m, bool *_only)
 {
 	struct db_stmt *stmt = NULL;
 	int64_t only = 1;
 	enum gba_err err;
 
-	err = mapping_stmt(m, "SELECT registered_only FROM realm ORDER BY id LIMIT 1", &stmt);
+	err = records_stmt(m, "SELECT registered_only FROM realm ORDER BY id LIMIT 1", &stmt);
 	if (err == GBA_OK)
-		err = mapping_int(stmt, &only);
+		err = records_int(stmt, &only);
 	*_only = only != 0;
 	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
 }
 
 /* What a user was allowed with a device does not pass to the next one who has it. */
-static enum gba_err permissions_remove(struct mapping *m, struct mapping_call *call, struct bytes impi)
+static enum gba_err permissions_remove(struct records *m, struct record_call *call, struct bytes impi)
 {
 	struct record *rec = NULL;
 	struct db_stmt *stmt = NULL;
@@ -315,10 +315,10 @@ static enum gba_err permissions_remove(struct mapping *m, struct mapping_call *c
 	err = registered_only(m, &only);
 	if (err != GBA_OK || !only)
 		return err;
-	err = mapping_stmt(m, "SELECT id FROM permission WHERE impi = ?1 ORDER BY id LIMIT 1", &stmt);
+	err = records_stmt(m, "SELECT id FROM permission WHERE impi = ?1 ORDER BY id LIMIT 1", &stmt);
 	while (err == GBA_OK) {
 		db_bind_text(stmt, 1, impi);
-		err = mapping_int(stmt, &id);
+		err = records_int(stmt, &id);
 		if (err == GBA_OK)
 			err = record_load(m, call->mem_ctx, KIND_PERMISSION, id, &rec);
 		if (err == GBA_OK)
@@ -354,7 +354,7 @@ VERB(device_verify)
 	return err == GBA_OK ? record_set_by_rules(m, call, old, now, "verify") : err;
 }
 
-enum gba_err device_registered(struct mapping *m, struct bytes impi, bool *_yes, int64_t *_custodian)
+enum gba_err device_registered(struct records *m, struct bytes impi, bool *_yes, int64_t *_custodian)
 {
 	struct db_stmt *stmt = NULL;
 	enum gba_err err;
@@ -362,7 +362,7 @@ enum gba_err device_registered(struct mapping *m, struct bytes impi, bool *_yes,
 
 	*_custodian = 0;
 	*_yes = false;
-	err = mapping_stmt(m,
+	err = records_stmt(m,
 			   "SELECT users.id, users.state FROM device JOIN users ON users.id = device.custodian"
 			   " WHERE device.impi = ?1",
 			   &stmt);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables of record_kinds as one migration of the subscribers' database. A migration is history: columns that come later
- * come by a later step (tests/unit/check_mapping.c compares the outcome with record_kinds). */
+/* The tables of mapping_kinds as one migration of the subscribers' database. A migration is history: columns that come later
+ * come by a later step (tests/unit/check_mapping.c compares the outcome with mapping_kinds). */
 #include "hss-stub/mapping/schema.h"
 
 #define HEAD " (id INTEGER PRIMARY KEY AUTOINCREMENT, rev INTEGER NOT NULL, created INTEGER NOT NULL, changed INTEGER NOT NULL, "

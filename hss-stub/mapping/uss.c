@@ -8,28 +8,28 @@
 #include "hss-stub/mapping/uss.h"
 
 /* The base, kept beside from the first time on that something is added to it. @param _kept  false: none kept yet */
-static enum gba_err base_read(struct mapping *m, TALLOC_CTX *ctx, int64_t sub, bool *_kept, struct bytes *_base)
+static enum gba_err base_read(struct records *m, TALLOC_CTX *ctx, int64_t sub, bool *_kept, struct bytes *_base)
 {
 	struct db_stmt *stmt = NULL;
 	enum gba_err err;
 
-	err = mapping_stmt(m, "SELECT guss FROM guss_base WHERE id = ?1", &stmt);
+	err = records_stmt(m, "SELECT guss FROM guss_base WHERE id = ?1", &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_int(stmt, 1, sub);
 	err = db_step(stmt, _kept);
 	if (err == GBA_OK && *_kept)
-		err = mapping_keep(ctx, db_col_blob(stmt, 0), _base);
+		err = records_keep(ctx, db_col_blob(stmt, 0), _base);
 	db_reset(stmt);
 	return err;
 }
 
-static enum gba_err base_write(struct mapping *m, int64_t sub, struct bytes base)
+static enum gba_err base_write(struct records *m, int64_t sub, struct bytes base)
 {
 	struct db_stmt *stmt = NULL;
 	enum gba_err err;
 
-	err = mapping_stmt(
+	err = records_stmt(
 		m,
 		"INSERT INTO guss_base (id, guss) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET guss = excluded.guss",
 		&stmt);
@@ -106,7 +106,7 @@ static enum gba_err compose(TALLOC_CTX *ctx, const struct subscriber *sub, struc
 }
 
 /* Write the GUSS when it differs from the one that stands; an operator's alone is given back as it was. */
-static enum gba_err guss_write(struct mapping *m, TALLOC_CTX *ctx, struct subscriber *sub, struct bytes base,
+static enum gba_err guss_write(struct records *m, TALLOC_CTX *ctx, struct subscriber *sub, struct bytes base,
 			       const struct uss_terms *terms, size_t count, time_t now)
 {
 	const char *why = "";
@@ -118,10 +118,10 @@ static enum gba_err guss_write(struct mapping *m, TALLOC_CTX *ctx, struct subscr
 	if (err != GBA_OK || bytes_eq(xml, sub->guss))
 		return err;
 	err = subscriber_set_guss(ctx, sub, xml, now, &why);
-	return err == GBA_OK ? sub_store_update(m->subs, sub, now) : err;
+	return err == GBA_OK ? sub_store_update(mapping_subscribers(m), sub, now) : err;
 }
 
-enum gba_err uss_write(struct mapping *m, struct bytes impi, const struct uss_terms *terms, size_t count, time_t now)
+enum gba_err uss_write(struct records *m, struct bytes impi, const struct uss_terms *terms, size_t count, time_t now)
 {
 	TALLOC_CTX *tmp = talloc_new(m);
 	struct subscriber *sub = NULL;
@@ -129,7 +129,7 @@ enum gba_err uss_write(struct mapping *m, struct bytes impi, const struct uss_te
 	bool kept = false;
 	enum gba_err err;
 
-	err = sub_store_find(m->subs, tmp, impi, &sub);
+	err = sub_store_find(mapping_subscribers(m), tmp, impi, &sub);
 	if (err == GBA_OK)
 		err = base_read(m, tmp, sub->id, &kept, &base);
 	if (err == GBA_OK && !kept && count > 0) {
@@ -143,10 +143,10 @@ enum gba_err uss_write(struct mapping *m, struct bytes impi, const struct uss_te
 	return err == GBA_E_IMPI_UNKNOWN ? GBA_OK : err; /* the subscriber is gone, and its GUSS with it */
 }
 
-static enum gba_err base_drop(struct mapping *m, int64_t sub)
+static enum gba_err base_drop(struct records *m, int64_t sub)
 {
 	struct db_stmt *stmt = NULL;
-	enum gba_err err = mapping_stmt(m, "DELETE FROM guss_base WHERE id = ?1", &stmt);
+	enum gba_err err = records_stmt(m, "DELETE FROM guss_base WHERE id = ?1", &stmt);
 
 	if (err != GBA_OK)
 		return err;
@@ -154,7 +154,7 @@ static enum gba_err base_drop(struct mapping *m, int64_t sub)
 	return db_run(stmt, NULL);
 }
 
-enum gba_err grant_subscriber_changed(struct mapping *m, const struct subscriber *before,
+enum gba_err grant_subscriber_changed(struct records *m, const struct subscriber *before,
 				      const struct subscriber *after, time_t now)
 {
 	bool barred = after == NULL || (after->state == SUBSCRIBER_BARRED && before->state != SUBSCRIBER_BARRED),
@@ -178,7 +178,7 @@ enum gba_err grant_subscriber_changed(struct mapping *m, const struct subscriber
 		err = base_write(m, after->id, after->guss);
 	if (err == GBA_OK) /* even when the same: what was read before the lock may have brought back an old one */
 		err = mapping_dirty(m, after->impi, now);
-	if (err == GBA_OK && m->depth == 0)
+	if (err == GBA_OK && !records_in_transaction(m))
 		err = mapping_flush(m);
 	return err;
 }

@@ -14,6 +14,6 @@ struct uss_terms {
 
 void uss_fill(TALLOC_CTX *ctx, const struct uss_terms *terms, struct uss *_uss);
 /** The subscriber's GUSS becomes base and these. Within a transaction. @retval GBA_E_RANGE  more USSs than a GUSS holds */
-enum gba_err uss_write(struct mapping *m, struct bytes impi, const struct uss_terms *terms, size_t count, time_t now);
+enum gba_err uss_write(struct records *m, struct bytes impi, const struct uss_terms *terms, size_t count, time_t now);
 
 #endif

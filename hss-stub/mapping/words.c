@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The words of the tables; the value stored is the index, so that words are added at the end only. */
 #include "hss-stub/mapping/grant.h"
-#include "hss-stub/mapping/record.h"
+#include "hss-stub/mapping/kinds.h"
 
-const char *const actor_role_names[] = { "admin", "asp", "subscriber", "system", NULL };
+const char *const mapping_roles[] = { "admin", "asp", "subscriber", "system", NULL };
 const char *const document_words[] = { "none", "passport", "national-id", "driving-licence", "residence-permit",
 				       "company-registration", "other", NULL };
 const char *const user_state_words[] = { "registered", "suspended", NULL };
-const char *const user_identity_words[] = { "msisdn", "email", "custodian", "impu", "other", NULL };
-const char *const device_identity_words[] = { "imei", "imeisv", "mac", "eui64", "ipv4", "ipv6", "iccid", "eid", "msisdn",
-					      "serial", NULL };
 const char *const authentication_method_words[] = { "imei-check", "aka", "certificate", "attestation", "inspection", "other",
 						    NULL };
-const char *const asp_identity_words[] = { "cin", "llpin", "lei", "gln", "other", NULL };
 const char *const asp_state_words[] = { "requested", "active", "suspended", NULL };
-const char *const application_identity_words[] = { "fqdn", "ip", "url", "gs1", "onem2m", NULL };
 const char *const token_use_words[] = { "multiple", "single", NULL };
 const char *const application_state_words[] = { "active", "suspended", NULL };
 const char *const attribute_words[] = { "name", "address", "level", "msisdn", "email", "device", NULL };

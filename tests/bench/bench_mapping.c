@@ -2,7 +2,7 @@
 /* Reads of single permissions by their key, one after the other, in an order of chance:
  *   bench_mapping query|record DB KEK IMPI SUBSCRIBERS APPLICATIONS SECONDS
  * In IMPI "%u" stands for ten digits, 0 to SUBSCRIBERS - 1; applications are app0.example.com and on. `query` asks as a bsf does
- * over RPB (grant_find), `record` as REST and gba-ctl do (mapping_find). */
+ * over RPB (grant_find), `record` as REST and gba-ctl do (records_find). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "hss-stub/mapping/grant.h"
 
 struct bench {
-	struct mapping *m;
+	struct records *m;
 	const char *impi;
 	unsigned int subscribers, applications;
 	struct stats stats;
@@ -55,10 +55,10 @@ static enum gba_err query(const struct bench *b, TALLOC_CTX *ctx, const char *im
 static enum gba_err record(const struct bench *b, TALLOC_CTX *ctx, const char *impi, unsigned int application)
 {
 	static const struct actor admin = { .role = ACTOR_ADMIN, .name = "bench" };
-	struct mapping_call call = { .actor = &admin, .now = clock_now(), .mem_ctx = ctx };
+	struct record_call call = { .actor = &admin, .now = clock_now(), .mem_ctx = ctx };
 	json_t *key = json_pack("{s:s, s:i}", "impi", impi, "application", (int)application + 1);
 	struct record *rec = NULL;
-	enum gba_err err = mapping_find(b->m, &call, KIND_PERMISSION, key, &rec);
+	enum gba_err err = records_find(b->m, &call, KIND_PERMISSION, key, &rec);
 
 	json_decref(key);
 	return err;

@@ -4,8 +4,9 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "hss-stub/mapping/idrule_priv.h"
-#include "hss-stub/mapping/mapping_priv.h"
+#include "hss-stub/mapping/kinds.h"
+#include "ident/idrule_priv.h"
+#include "record/records_priv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,11 +42,11 @@ static void check_record(const struct record_kind *kind, struct bytes text)
 {
 	static const struct actor admin = { .role = ACTOR_ADMIN, .name = "fuzz" };
 	TALLOC_CTX *ctx = talloc_new(NULL);
-	struct mapping_call call = { .actor = &admin, .mem_ctx = ctx };
+	struct record_call call = { .actor = &admin, .mem_ctx = ctx };
 	json_t *values = json_loadb((const char *)text.p, text.n, JSON_ALLOW_NUL, NULL), *shown;
 	struct record *rec = NULL;
 
-	if (values != NULL && record_new(ctx, kind->id, &rec) == GBA_OK && record_take(&call, rec, values, true) == GBA_OK) {
+	if (values != NULL && record_new(ctx, kind, &rec) == GBA_OK && record_take(&call, rec, values, true) == GBA_OK) {
 		shown = record_json(rec, ACTOR_ADMIN);
 		if (!json_is_object(shown) || record_diff(ctx, NULL, rec) == NULL)
 			abort();
@@ -74,6 +75,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (i = 0; id_rule_user(i) != NULL; i++)
 		check_rule(id_rule_user(i), text);
 	(void)id_device(text, &why);
-	check_record(&record_kinds[data[0] % KIND_COUNT], text);
+	check_record(&mapping_kinds[data[0] % KIND_COUNT], text);
 	return 0;
 }

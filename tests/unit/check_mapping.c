@@ -9,8 +9,8 @@
 #include "common/pg_server.h"
 #include "store/db.h"
 
-struct mapping *map;
-struct mapping_call call;
+struct records *map;
+struct record_call call;
 char mapping_db[400]; /* a file, or the connection string of a schema */
 bool mapping_on_server;
 static char folder[64];
@@ -50,7 +50,7 @@ void bed_open(void)
 	bed = talloc_new(test_ctx);
 	ck_assert_err(kek_open(bed, path, true, &kek), GBA_OK);
 	ck_assert_msg(mapping_open(bed, mapping_db, kek, &map, &error) == GBA_OK, "%s", error);
-	call = (struct mapping_call){ .actor = &admin, .now = NOW, .mem_ctx = bed };
+	call = (struct record_call){ .actor = &admin, .now = NOW, .mem_ctx = bed };
 	subscriber_add(IMPI_A);
 	subscriber_add(IMPI_B);
 	subscriber_add(IMPI_C);
@@ -96,7 +96,7 @@ int64_t add_as(const struct actor *actor, enum record_kind_id kind, const char *
 	enum gba_err err;
 
 	call.actor = actor;
-	err = mapping_add(map, &call, kind, json, &rec);
+	err = records_add(map, &call, kind, json, &rec);
 	json_decref(json);
 	CHECKED(err, want, text);
 	ck_assert(err == GBA_OK || call.why[0] != '\0');
@@ -105,34 +105,34 @@ int64_t add_as(const struct actor *actor, enum record_kind_id kind, const char *
 
 void set_as(const struct actor *actor, enum record_kind_id kind, int64_t id, const char *text, enum gba_err want)
 {
-	struct record seen = { .kind = &record_kinds[kind], .id = id };
+	struct record seen = { .kind = &mapping_kinds[kind], .id = id };
 	json_t *json = json_of(text);
 	enum gba_err err;
 
 	call.actor = actor;
-	err = mapping_set(map, &call, &seen, json, NULL);
+	err = records_set(map, &call, &seen, json, NULL);
 	json_decref(json);
 	CHECKED(err, want, text);
 }
 
 void remove_as(const struct actor *actor, enum record_kind_id kind, int64_t id, enum gba_err want)
 {
-	struct record seen = { .kind = &record_kinds[kind], .id = id };
+	struct record seen = { .kind = &mapping_kinds[kind], .id = id };
 	enum gba_err err;
 
 	call.actor = actor;
-	err = mapping_remove(map, &call, &seen);
-	CHECKED(err, want, record_kinds[kind].name);
+	err = records_remove(map, &call, &seen);
+	CHECKED(err, want, mapping_kinds[kind].name);
 }
 
 void do_as(const struct actor *actor, enum record_kind_id kind, int64_t id, const char *verb, const char *text, enum gba_err want)
 {
-	struct record seen = { .kind = &record_kinds[kind], .id = id };
+	struct record seen = { .kind = &mapping_kinds[kind], .id = id };
 	json_t *json = json_of(text);
 	enum gba_err err;
 
 	call.actor = actor;
-	err = mapping_do(map, &call, &seen, verb, json, NULL);
+	err = records_do(map, &call, &seen, verb, json, NULL);
 	json_decref(json);
 	CHECKED(err, want, verb);
 }
@@ -142,16 +142,16 @@ struct record *get_as(const struct actor *actor, enum record_kind_id kind, int64
 	struct record *rec = NULL;
 
 	call.actor = actor;
-	return mapping_get(map, &call, kind, id, &rec) == GBA_OK ? rec : NULL;
+	return records_get(map, &call, kind, id, &rec) == GBA_OK ? rec : NULL;
 }
 
 size_t count_as(const struct actor *actor, enum record_kind_id kind)
 {
-	struct mapping_query query = { .kind = kind, .limit = 100 };
-	struct mapping_page *page = NULL;
+	struct record_query query = { .kind = kind, .limit = 100 };
+	struct record_page *page = NULL;
 
 	call.actor = actor;
-	ck_assert_err(mapping_list(map, &call, &query, &page), GBA_OK);
+	ck_assert_err(records_list(map, &call, &query, &page), GBA_OK);
 	return page->count;
 }
 

@@ -11,8 +11,8 @@
 #define IMPI_C "001010000000003@ims.mnc001.mcc001.3gppnetwork.org"
 #define NOW    1700000000
 
-extern struct mapping *map;
-extern struct mapping_call call;
+extern struct records *map;
+extern struct record_call call;
 extern const struct actor admin, asp_one, asp_two, user_one, user_two, node;
 extern char mapping_db[400];
 extern bool mapping_on_server; /* PostgreSQL, not a file */

@@ -2,7 +2,7 @@
 /* The flows of Y.3056 10.2 and 10.3 on the records, ownership, and what the network is told. */
 #include "check_mapping.h"
 #include "core/clock.h"
-#include "hss-stub/mapping/mapping_priv.h"
+#include "record/records_priv.h"
 #include "store/db.h"
 #include "xml/guss.h"
 
@@ -156,7 +156,7 @@ START_TEST(asps_are_keyed_by_a_public_identity)
 	add_as(&admin, KIND_APPLICATION, "{'asp':9,'type':'fqdn','identity':'x.example.com','name':'X'}", GBA_E_NOT_FOUND);
 	key = json_pack("{s:s,s:s}", "type", "cin", "identity", "L17110MH1973PLC019786");
 	call.actor = &admin;
-	ck_assert_err(mapping_find(map, &call, KIND_ASP, key, &asp), GBA_OK);
+	ck_assert_err(records_find(map, &call, KIND_ASP, key, &asp), GBA_OK);
 	ck_assert_int_eq(asp->id, 1);
 	json_decref(key);
 	add_as(&asp_one, KIND_APPLICATION, "{'asp':1,'type':'fqdn','identity':'BSF.example.net','name':'X'}", GBA_E_DENIED);
@@ -206,7 +206,7 @@ END_TEST
 START_TEST(pseudonyms_cannot_be_joined)
 {
 	char one[PSEUDONYM_LEN + 1], two[PSEUDONYM_LEN + 1], again[PSEUDONYM_LEN + 1];
-	struct mapping known = { .pseudonym_key = secret_new(test_ctx, 32) };
+	struct records known = { .secret = { secret_new(test_ctx, 32) } };
 	const char *uid = "";
 	json_t *seen;
 	char *text;
@@ -219,11 +219,11 @@ START_TEST(pseudonyms_cannot_be_joined)
 	mapping_pseudonym(map, 1, bytes_of(IMPI_A), again);
 	ck_assert_str_eq(one, again);
 	ck_assert_str_ne(one, two);
-	for (i = 0; i < map->pseudonym_key->n; i++) /* by Python's hmac under the key 00 01 ... 1f */
-		known.pseudonym_key->p[i] = (uint8_t)i;
+	for (i = 0; i < map->secret[0]->n; i++) /* by Python's hmac under the key 00 01 ... 1f */
+		known.secret[0]->p[i] = (uint8_t)i;
 	mapping_pseudonym(&known, 7, bytes_of(IMPI_A), two);
 	ck_assert_str_eq(two, "55d1cb53066d3b7f172ec385cb04ec23");
-	talloc_free(known.pseudonym_key);
+	talloc_free(known.secret[0]);
 	id = add_as(&admin, KIND_PERMISSION, "{'impi':'" IMPI_A "','application':1}", GBA_OK);
 	seen = record_json(get_as(&asp_one, KIND_PERMISSION, id), ACTOR_ASP);
 	text = json_dumps(seen, 0);
@@ -385,22 +385,22 @@ START_TEST(operator_guss_stays_base)
 	subs = mapping_subscribers(map);
 	ck_assert_err(sub_store_find(subs, test_ctx, bytes_of(IMPI_A), &sub), GBA_OK);
 	before = *sub;
-	ck_assert_err(mapping_begin(map), GBA_OK);
+	ck_assert_err(records_begin(map), GBA_OK);
 	ck_assert_err(subscriber_set_guss(sub, sub, bytes_of(base_xml), NOW, &why), GBA_OK);
 	ck_assert_err(sub_store_update(subs, sub, NOW), GBA_OK);
 	ck_assert_err(grant_subscriber_changed(map, &before, sub, NOW), GBA_OK);
-	ck_assert_err(mapping_commit(map), GBA_OK);
+	ck_assert_err(records_commit(map), GBA_OK);
 	id = add_as(&admin, KIND_PERMISSION, "{'impi':'" IMPI_A "','application':1}", GBA_OK);
 	ck_assert_uint_eq(uss_of(IMPI_A, 7, NULL), 1);
 	ck_assert_uint_eq(uss_of(IMPI_A, 1000000, NULL), 1);
 	talloc_free(sub);
 	ck_assert_err(sub_store_find(subs, test_ctx, bytes_of(IMPI_A), &sub), GBA_OK);
 	before = *sub;
-	ck_assert_err(mapping_begin(map), GBA_OK);
+	ck_assert_err(records_begin(map), GBA_OK);
 	ck_assert_err(subscriber_clear_guss(sub, sub, NOW), GBA_OK);
 	ck_assert_err(sub_store_update(subs, sub, NOW), GBA_OK);
 	ck_assert_err(grant_subscriber_changed(map, &before, sub, NOW), GBA_OK);
-	ck_assert_err(mapping_commit(map), GBA_OK);
+	ck_assert_err(records_commit(map), GBA_OK);
 	ck_assert_uint_eq(uss_of(IMPI_A, 7, NULL), 0);
 	ck_assert_uint_eq(uss_of(IMPI_A, 1000000, NULL), 1);
 	remove_as(&admin, KIND_PERMISSION, id, GBA_OK);
@@ -530,14 +530,14 @@ START_TEST(revisions_and_history)
 	first = get_as(&asp_one, KIND_PERMISSION, 1);
 	ck_assert_int_eq(first->rev, 1);
 	change = json_pack("{s:s}", "flag", "cleared");
-	ck_assert_err(mapping_set(map, &call, first, change, &second), GBA_OK);
+	ck_assert_err(records_set(map, &call, first, change, &second), GBA_OK);
 	ck_assert_int_eq(second->rev, 2);
-	ck_assert_err(mapping_set(map, &call, first, change, NULL), GBA_E_STALE);
-	ck_assert_err(mapping_remove(map, &call, first), GBA_E_STALE);
+	ck_assert_err(records_set(map, &call, first, change, NULL), GBA_E_STALE);
+	ck_assert_err(records_remove(map, &call, first), GBA_E_STALE);
 	json_decref(change);
 	remove_as(&admin, KIND_PERMISSION, 1, GBA_OK);
 	call.actor = &admin;
-	ck_assert_err(mapping_history(map, &call, &query, &rows, &n, &next), GBA_OK);
+	ck_assert_err(records_history(map, &call, &query, &rows, &n, &next), GBA_OK);
 	ck_assert_uint_eq(n, 3);
 	ck_assert_str_eq(rows[0].act, "add");
 	ck_assert_str_eq(rows[0].who, "admin:alice");
@@ -545,11 +545,11 @@ START_TEST(revisions_and_history)
 	ck_assert_msg(strstr(rows[1].change, "\"flag\":[\"set\",\"cleared\"]") != NULL, "%s", rows[1].change);
 	ck_assert_str_eq(rows[2].act, "remove");
 	query.kind = KIND_VERIFICATION;
-	ck_assert_err(mapping_history(map, &call, &query, &rows, &n, &next), GBA_OK);
+	ck_assert_err(records_history(map, &call, &query, &rows, &n, &next), GBA_OK);
 	ck_assert_ptr_nonnull(strstr(rows[0].change, "\"document_number\":\"changed\""));
 	ck_assert_ptr_null(strstr(rows[0].change, "Z1234567"));
 	call.actor = &asp_one;
-	ck_assert_err(mapping_history(map, &call, &query, &rows, &n, &next), GBA_OK);
+	ck_assert_err(records_history(map, &call, &query, &rows, &n, &next), GBA_OK);
 	ck_assert_uint_eq(n, 0);
 	bed_close();
 }
@@ -586,30 +586,30 @@ END_TEST
 /* Two ASPs' link to devices: what they serve; a client element's applications. REQ: Y3056-9.2.2-5, OBF-8.5.2-2 */
 START_TEST(lists_pages_and_filters)
 {
-	struct mapping_query query = { .kind = KIND_PERMISSION, .limit = 1 };
-	struct mapping_page *page = NULL;
+	struct record_query query = { .kind = KIND_PERMISSION, .limit = 1 };
+	struct record_page *page = NULL;
 
 	setup();
 	add_as(&admin, KIND_PERMISSION, "{'impi':'" IMPI_A "','application':1}", GBA_OK);
 	add_as(&admin, KIND_PERMISSION, "{'impi':'" IMPI_B "','application':1}", GBA_OK);
 	add_as(&admin, KIND_PERMISSION, "{'impi':'" IMPI_A "','application':2}", GBA_OK);
 	call.actor = &asp_one;
-	ck_assert_err(mapping_list(map, &call, &query, &page), GBA_OK);
+	ck_assert_err(records_list(map, &call, &query, &page), GBA_OK);
 	ck_assert_uint_eq(page->count, 1);
 	ck_assert_int_eq(page->next, 1);
 	query.after = page->next;
-	ck_assert_err(mapping_list(map, &call, &query, &page), GBA_OK);
+	ck_assert_err(records_list(map, &call, &query, &page), GBA_OK);
 	ck_assert_int_eq(page->rec[0]->id, 2);
-	query = (struct mapping_query){ .kind = KIND_PERMISSION, .limit = 10, .filters = 1, .filter = { { "impi", IMPI_A } } };
-	ck_assert_err(mapping_list(map, &call, &query, &page), GBA_E_SYNTAX); /* an ASP has no such member */
+	query = (struct record_query){ .kind = KIND_PERMISSION, .limit = 10, .filters = 1, .filter = { { "impi", IMPI_A } } };
+	ck_assert_err(records_list(map, &call, &query, &page), GBA_E_SYNTAX); /* an ASP has no such member */
 	call.actor = &admin;
-	ck_assert_err(mapping_list(map, &call, &query, &page), GBA_OK);
+	ck_assert_err(records_list(map, &call, &query, &page), GBA_OK);
 	ck_assert_uint_eq(page->count, 2);
 	ck_assert_int_eq(page->next, 0);
 	query.filter[0].field = "flag";
-	ck_assert_err(mapping_list(map, &call, &query, &page), GBA_E_SYNTAX); /* not one to filter by */
+	ck_assert_err(records_list(map, &call, &query, &page), GBA_E_SYNTAX); /* not one to filter by */
 	query.limit = 0;
-	ck_assert_err(mapping_list(map, &call, &query, &page), GBA_E_RANGE);
+	ck_assert_err(records_list(map, &call, &query, &page), GBA_E_RANGE);
 	bed_close();
 }
 END_TEST
@@ -665,22 +665,22 @@ START_TEST(many_in_one_transaction)
 	struct grant *grant = NULL;
 
 	setup();
-	ck_assert_err(mapping_begin(map), GBA_OK);
+	ck_assert_err(records_begin(map), GBA_OK);
 	add_as(&admin, KIND_PERMISSION, "{'impi':'" IMPI_A "','application':1}", GBA_OK);
 	add_as(&admin, KIND_PERMISSION, "{'impi':'" IMPI_A "','application':1}", GBA_E_EXISTS);
 	add_as(&admin, KIND_PERMISSION, "{'impi':'" IMPI_B "','application':1,'flag':'x'}", GBA_E_SYNTAX);
 	add_as(&admin, KIND_PERMISSION, "{'impi':'" IMPI_B "','application':1}", GBA_OK);
-	ck_assert_err(mapping_commit(map), GBA_OK);
+	ck_assert_err(records_commit(map), GBA_OK);
 	ck_assert_err(asked(IMPI_A, FQDN_1, &grant), GBA_OK);
 	ck_assert_err(asked(IMPI_B, FQDN_1, &grant), GBA_OK);
 	ck_assert_uint_eq(uss_of(IMPI_B, 1000000, NULL), 1);
-	ck_assert_err(mapping_begin(map), GBA_OK);
+	ck_assert_err(records_begin(map), GBA_OK);
 	remove_as(&admin, KIND_PERMISSION, 1, GBA_OK);
-	mapping_rollback(map);
+	records_rollback(map);
 	ck_assert_uint_eq(uss_of(IMPI_A, 1000000, NULL), 1);
-	ck_assert_err(mapping_begin(map), GBA_OK);
+	ck_assert_err(records_begin(map), GBA_OK);
 	add_as(&admin, KIND_DEVICE, "{'impi':'" IMPI_C "','custodian':1,'authentication':1}", GBA_E_EXISTS); /* refused before it wrote */
-	ck_assert_err(mapping_commit(map), GBA_OK);
+	ck_assert_err(records_commit(map), GBA_OK);
 	ck_assert_uint_eq(count_as(&admin, KIND_DEVICE), 2);
 	bed_close();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Identifiers row by row, and the form they are compared in. */
 #include "check_mapping.h"
-#include "hss-stub/mapping/idrule.h"
+#include "ident/idrule.h"
 
 #define OK    GBA_OK
 #define SYN   GBA_E_SYNTAX

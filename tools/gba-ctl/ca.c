@@ -88,7 +88,7 @@ static enum gba_err open_ca(struct ctl *ctl, const struct ca_args *args, struct 
 	return err == GBA_OK ? GBA_OK : why_fail(&ctl->cli.why, err, "%s", error);
 }
 
-static enum gba_err open_mapping(struct ctl *ctl, struct mapping **_m)
+static enum gba_err open_mapping(struct ctl *ctl, struct records **_m)
 {
 	struct sub_store *store;
 	struct kek *kek;
@@ -151,9 +151,9 @@ static enum gba_err credential_add(struct ctl *ctl, json_t *values, const char *
 				   time_t expires)
 {
 	const struct actor system = { ACTOR_SYSTEM, 0, "gba-ctl" };
-	struct mapping_call call = { .actor = &system, .now = clock_now(), .mem_ctx = ctl->cli.ctx };
+	struct record_call call = { .actor = &system, .now = clock_now(), .mem_ctx = ctl->cli.ctx };
 	char until[TIME_TEXT_LEN + 1];
-	struct mapping *m;
+	struct records *m;
 	enum gba_err err = open_mapping(ctl, &m);
 
 	if (err != GBA_OK)
@@ -161,7 +161,7 @@ static enum gba_err credential_add(struct ctl *ctl, json_t *values, const char *
 	time_format(expires, until);
 	json_object_update_new(values, json_pack("{s:s, s:s, s:s, s:s}", "name", name, "type", credential_words[type],
 						 "hash", hash, "expires", until));
-	err = mapping_add(m, &call, KIND_CREDENTIAL, values, NULL);
+	err = records_add(m, &call, KIND_CREDENTIAL, values, NULL);
 	return err == GBA_OK ? GBA_OK : why_fail(&ctl->cli.why, err, "%s: %s", call.field, call.why);
 }
 
@@ -254,17 +254,17 @@ static enum gba_err cmd_issue(struct cli *cli, void *args)
 static enum gba_err credential_end(struct ctl *ctl, const char *fingerprint)
 {
 	const struct actor system = { ACTOR_SYSTEM, 0, "gba-ctl" };
-	struct mapping_call call = { .actor = &system, .now = clock_now(), .mem_ctx = ctl->cli.ctx };
+	struct record_call call = { .actor = &system, .now = clock_now(), .mem_ctx = ctl->cli.ctx };
 	json_t *key = json_pack("{s:s, s:s}", "type", credential_words[CREDENTIAL_CERTIFICATE], "hash", fingerprint);
 	json_t *none = json_object();
 	struct record *rec;
-	struct mapping *m;
+	struct records *m;
 	enum gba_err err = open_mapping(ctl, &m);
 
 	if (err == GBA_OK) {
-		err = mapping_find(m, &call, KIND_CREDENTIAL, key, &rec);
+		err = records_find(m, &call, KIND_CREDENTIAL, key, &rec);
 		if (err == GBA_OK && rec->v[CREDENTIAL_REVOKED].n == 0)
-			err = mapping_do(m, &call, rec, "revoke", none, NULL);
+			err = records_do(m, &call, rec, "revoke", none, NULL);
 		if (err == GBA_E_NOT_FOUND)
 			err = GBA_OK;
 		if (err != GBA_OK)
@@ -368,15 +368,15 @@ static enum gba_err cmd_token(struct cli *cli, void *args)
 struct bundle {
 	struct ctl *ctl;
 	const struct ca_args *args;
-	struct mapping *m;
-	struct mapping_call call;
+	struct records *m;
+	struct record_call call;
 	struct record *app, *realm;
 };
 
 static enum gba_err bundle_records(struct bundle *b)
 {
-	struct mapping_query query = { .kind = KIND_REALM, .limit = 1 };
-	struct mapping_page *page = NULL;
+	struct record_query query = { .kind = KIND_REALM, .limit = 1 };
+	struct record_page *page = NULL;
 	const char *why = NULL;
 	long long id = 0;
 	enum gba_err err = open_mapping(b->ctl, &b->m);
@@ -384,9 +384,9 @@ static enum gba_err bundle_records(struct bundle *b)
 	if (err != GBA_OK)
 		return err;
 	if (sscanf(b->ctl->cli.operands[0], "%lld", &id) != 1 ||
-	    mapping_get(b->m, &b->call, KIND_APPLICATION, id, &b->app) != GBA_OK)
+	    records_get(b->m, &b->call, KIND_APPLICATION, id, &b->app) != GBA_OK)
 		return why_fail(&b->ctl->cli.why, GBA_E_NOT_FOUND, "%s: no such application", b->ctl->cli.operands[0]);
-	err = mapping_list(b->m, &b->call, &query, &page);
+	err = records_list(b->m, &b->call, &query, &page);
 	if (err != GBA_OK || page->count == 0)
 		return why_fail(&b->ctl->cli.why, GBA_E_NOT_FOUND, "the realm has no profile yet");
 	b->realm = page->rec[0];
@@ -428,7 +428,7 @@ static enum gba_err bundle_write(struct bundle *b, struct ca *ca, const struct c
 	enum gba_err err = pack_make(b->ctl->cli.ctx, &order, clock_now(), &archive);
 
 	if (err == GBA_OK)
-		err = mapping_set(b->m, &b->call, b->app, values, NULL);
+		err = records_set(b->m, &b->call, b->app, values, NULL);
 	json_decref(values);
 	return err == GBA_OK ? write_archive(b, archive) : why_fail(&b->ctl->cli.why, err, "%s", b->call.why);
 }

@@ -34,7 +34,7 @@ static const struct cli_opt retire_opts[] = {
 struct resealing {
 	struct ctl *ctl;
 	struct sub_store *store;
-	struct mapping *mapping;
+	struct records *mapping;
 	struct changes *changes;
 	struct kek *kek;
 	struct progress progress;
@@ -108,7 +108,7 @@ static enum gba_err reseal_pass(struct resealing *r)
 static enum gba_err reseal_records(struct resealing *r)
 {
 	uint64_t sealed = 0, left = 0;
-	enum gba_err err = mapping_reseal(r->mapping, &sealed, &left);
+	enum gba_err err = records_reseal(r->mapping, &sealed, &left);
 
 	r->sealed += sealed;
 	r->left += left;

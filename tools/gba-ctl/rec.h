@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Commands on the records of the mapping and registration function: made from record_kinds, as REST is, so that a noun, its
+/** Commands on the records of the mapping and registration function: made from mapping_kinds, as REST is, so that a noun, its
  * options and its help are rows of one table. */
 #ifndef GBA_CTL_REC_H
 #define GBA_CTL_REC_H
@@ -40,8 +40,8 @@ struct rec {
 	const struct rec_args *args;
 	const struct rec_command *command;
 	const struct record_kind *kind;
-	struct mapping *m;
-	struct mapping_call call;
+	struct records *m;
+	struct record_call call;
 	struct actor actor;
 };
 /** @param change  note it in the audit log first */

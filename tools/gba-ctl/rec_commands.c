@@ -154,7 +154,7 @@ static void row_add(TALLOC_CTX *ctx, const struct rec_command *command, const ch
 	known[row_count] = *command;
 	add_members(&known[row_count], command->kind);
 	if (command->act == REC_VERB && command->kind->id == KIND_REQUEST)
-		add_members(&known[row_count], &record_kinds[KIND_PERMISSION]); /* a grant's terms are the permission's */
+		add_members(&known[row_count], &mapping_kinds[KIND_PERMISSION]); /* a grant's terms are the permission's */
 	*row = *pattern;
 	row->words = talloc_asprintf(ctx, "%s %s",
 				     command->kind->id == KIND_APPLICATION ? REC_APP : dashed(ctx, "", command->kind->name), word);
@@ -196,6 +196,6 @@ const struct cli_cmd *rec_commands_new(TALLOC_CTX *ctx)
 	known = talloc_zero_array(ctx, struct rec_command, most);
 	row_count = 0;
 	for (i = 0; rows != NULL && known != NULL && i < KIND_COUNT; i++)
-		kind_rows(ctx, &record_kinds[i]);
+		kind_rows(ctx, &mapping_kinds[i]);
 	return known != NULL ? rows : NULL;
 }

@@ -55,7 +55,7 @@ enum gba_err rec_open(struct rec *r, struct cli *cli, const struct rec_args *arg
 	r->actor = (struct actor){ .role = ACTOR_ADMIN,
 				   .name = talloc_asprintf(cli->ctx, "admin:%s",
 							   user != NULL ? user->pw_name : "unknown") };
-	r->call = (struct mapping_call){ .actor = &r->actor, .now = clock_now(), .mem_ctx = cli->ctx };
+	r->call = (struct record_call){ .actor = &r->actor, .now = clock_now(), .mem_ctx = cli->ctx };
 	if (!change && !db_is_server(ctl->db) && access(ctl->db, F_OK) != 0)
 		return why_fail(&cli->why, GBA_E_UNREACHABLE, "%s: %s", ctl->db, strerror(errno));
 	if (change && !args->dry_run)
@@ -94,7 +94,7 @@ static enum gba_err find_by(struct rec *r, const struct record_kind *kind, const
 	for (i = 0; err == GBA_OK && i < n; i++)
 		err = rec_member(r, member[i], text[i], key);
 	if (err == GBA_OK)
-		err = mapping_find(r->m, &r->call, kind->id, key, _rec);
+		err = records_find(r->m, &r->call, kind->id, key, _rec);
 	json_decref(key);
 	return err;
 }
@@ -103,14 +103,14 @@ static enum gba_err find_by(struct rec *r, const struct record_kind *kind, const
 static enum gba_err find_by_fqdn(struct rec *r, struct bytes text, struct record **_rec)
 {
 	char fqdn[256];
-	struct mapping_query query = {
+	struct record_query query = {
 		.kind = KIND_APPLICATION, .limit = 1, .filters = 1, .filter = { { "naf_fqdn", fqdn } }
 	};
-	struct mapping_page *page = NULL;
+	struct record_page *page = NULL;
 	enum gba_err err;
 
 	snprintf(fqdn, sizeof(fqdn), "%.*s", BYTES_FMT(text));
-	err = mapping_list(r->m, &r->call, &query, &page);
+	err = records_list(r->m, &r->call, &query, &page);
 	if (err == GBA_OK && page->count == 0) {
 		snprintf(r->call.why, sizeof(r->call.why), "no such application");
 		return GBA_E_NOT_FOUND;
@@ -130,7 +130,7 @@ static enum gba_err find(struct rec *r, const struct record_kind *kind, struct b
 
 	if (second == NULL && all_digits(text)) {
 		memcpy(id, text.p, text.n);
-		return mapping_get(r->m, &r->call, kind->id, strtoll(id, NULL, 10), _rec);
+		return records_get(r->m, &r->call, kind->id, strtoll(id, NULL, 10), _rec);
 	}
 	if (n == 2 && second == NULL && !bytes_split(text, ':', &part[0], &part[1])) {
 		if (kind->id == KIND_APPLICATION)
@@ -159,8 +159,8 @@ enum gba_err rec_member(struct rec *r, const struct field *field, struct bytes t
 	enum gba_err err;
 
 	if (field->type != FIELD_REF || text.n == 0 || all_digits(text))
-		return mapping_value(&r->call, &kind, field->name, text, object);
-	err = find(r, &record_kinds[field->ref], text, NULL, &rec);
+		return records_value(&r->call, &kind, field->name, text, object);
+	err = find(r, &mapping_kinds[field->ref], text, NULL, &rec);
 	if (err == GBA_OK)
 		json_object_set_new(object, field->name, json_integer(rec->id));
 	else

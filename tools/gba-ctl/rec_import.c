@@ -81,7 +81,7 @@ static enum gba_err change_row(struct importing *imp, json_t *values)
 {
 	struct record *old = NULL;
 	json_t *differ;
-	enum gba_err err = mapping_find(imp->r.m, &imp->r.call, imp->r.kind->id, values, &old);
+	enum gba_err err = records_find(imp->r.m, &imp->r.call, imp->r.kind->id, values, &old);
 
 	if (err != GBA_OK)
 		return err;
@@ -89,7 +89,7 @@ static enum gba_err change_row(struct importing *imp, json_t *values)
 	if (json_object_size(differ) == 0) {
 		imp->same++;
 	} else {
-		err = mapping_set(imp->r.m, &imp->r.call, old, differ, NULL);
+		err = records_set(imp->r.m, &imp->r.call, old, differ, NULL);
 		imp->changed += err == GBA_OK;
 	}
 	json_decref(differ);
@@ -104,27 +104,27 @@ static enum gba_err batch_end(struct importing *imp)
 		return GBA_OK;
 	imp->in_batch = 0;
 	if (imp->r.args->dry_run) {
-		mapping_rollback(imp->r.m);
+		records_rollback(imp->r.m);
 		return GBA_OK;
 	}
-	err = mapping_commit(imp->r.m);
+	err = records_commit(imp->r.m);
 	usleep(PAUSE_US);
 	return err;
 }
 
-/* @param values  NULL: mapping_value has said what is wrong with the row */
+/* @param values  NULL: records_value has said what is wrong with the row */
 static enum gba_err row_store(struct importing *imp, uint64_t line, json_t *values, enum gba_err err)
 {
 	char why[sizeof(imp->r.call.why)], field[sizeof(imp->r.call.field)];
 
 	imp->rows++;
 	if (err == GBA_OK && imp->in_batch++ == 0) {
-		err = mapping_begin(imp->r.m);
+		err = records_begin(imp->r.m);
 		if (err != GBA_OK)
 			imp->in_batch = 0;
 	}
 	if (err == GBA_OK) {
-		err = mapping_add(imp->r.m, &imp->r.call, imp->r.kind->id, values, NULL);
+		err = records_add(imp->r.m, &imp->r.call, imp->r.kind->id, values, NULL);
 		imp->fresh += err == GBA_OK;
 		if (err == GBA_E_EXISTS) {
 			snprintf(why, sizeof(why), "%s", imp->r.call.why);
@@ -347,7 +347,7 @@ static enum gba_err end(struct importing *imp, enum gba_err err)
 	if (err == GBA_OK && stored)
 		err = rec_fail(&imp->r, batch_end(imp), imp->path);
 	else if (imp->in_batch > 0)
-		mapping_rollback(imp->r.m);
+		records_rollback(imp->r.m);
 	if (err != GBA_OK)
 		return err;
 	summary(imp, stored);

@@ -30,13 +30,13 @@ static enum gba_err number(struct rec *r, const char *name, const char *text, in
 }
 
 /* A reference may be given by its key: filters want ids. */
-static enum gba_err filter_add(struct rec *r, struct mapping_query *query, const struct field *field, const char *text)
+static enum gba_err filter_add(struct rec *r, struct record_query *query, const struct field *field, const char *text)
 {
 	json_t *object = json_object();
 	enum gba_err err = GBA_OK;
 
-	if (query->filters == MAPPING_FILTERS_MAX)
-		err = why_fail(&r->ctl->cli.why, GBA_E_SYNTAX, "at most %d filters", MAPPING_FILTERS_MAX);
+	if (query->filters == RECORD_FILTERS_MAX)
+		err = why_fail(&r->ctl->cli.why, GBA_E_SYNTAX, "at most %d filters", RECORD_FILTERS_MAX);
 	else if (field->type == FIELD_REF)
 		err = rec_fail(r, rec_member(r, field, bytes_of(text), object), r->kind->name);
 	if (err == GBA_OK && field->type == FIELD_REF)
@@ -52,8 +52,8 @@ static enum gba_err filter_add(struct rec *r, struct mapping_query *query, const
 
 enum gba_err cmd_rec_list(struct cli *cli, void *args)
 {
-	struct mapping_query query = { .limit = PAGE };
-	struct mapping_page *page = NULL;
+	struct record_query query = { .limit = PAGE };
+	struct record_page *page = NULL;
 	struct rec r;
 	int64_t left = INT64_MAX;
 	enum gba_err err = start(&r, cli, args, false);
@@ -71,7 +71,7 @@ enum gba_err cmd_rec_list(struct cli *cli, void *args)
 	}
 	while (err == GBA_OK && left > 0) {
 		query.limit = left < PAGE ? (size_t)left : PAGE;
-		err = rec_fail(&r, mapping_list(r.m, &r.call, &query, &page), r.kind->name);
+		err = rec_fail(&r, records_list(r.m, &r.call, &query, &page), r.kind->name);
 		for (i = 0; err == GBA_OK && i < page->count; i++)
 			rec_write(&r, page->rec[i]);
 		if (err != GBA_OK || page->next == 0)
@@ -101,7 +101,7 @@ static enum gba_err finish(struct rec *r, enum gba_err err, const char *what, st
 {
 	err = rec_fail(r, err, what);
 	if (r->args->dry_run)
-		mapping_rollback(r->m);
+		records_rollback(r->m);
 	if (err == GBA_OK && rec != NULL)
 		rec_write(r, *rec);
 	return err;
@@ -109,7 +109,7 @@ static enum gba_err finish(struct rec *r, enum gba_err err, const char *what, st
 
 static enum gba_err begin(struct rec *r)
 {
-	return r->args->dry_run ? rec_fail(r, mapping_begin(r->m), r->ctl->db) : GBA_OK;
+	return r->args->dry_run ? rec_fail(r, records_begin(r->m), r->ctl->db) : GBA_OK;
 }
 
 enum gba_err cmd_rec_add(struct cli *cli, void *args)
@@ -124,7 +124,7 @@ enum gba_err cmd_rec_add(struct cli *cli, void *args)
 	if (err == GBA_OK)
 		err = begin(&r);
 	if (err == GBA_OK)
-		err = finish(&r, mapping_add(r.m, &r.call, r.kind->id, values, &rec), r.kind->name, &rec);
+		err = finish(&r, records_add(r.m, &r.call, r.kind->id, values, &rec), r.kind->name, &rec);
 	json_decref(values);
 	return err;
 }
@@ -157,7 +157,7 @@ enum gba_err cmd_rec_set(struct cli *cli, void *args)
 	if (err == GBA_OK)
 		err = begin(&r);
 	if (err == GBA_OK)
-		err = finish(&r, mapping_set(r.m, &r.call, old, values, &rec), cli->operands[0], &rec);
+		err = finish(&r, records_set(r.m, &r.call, old, values, &rec), cli->operands[0], &rec);
 	json_decref(values);
 	return err;
 }
@@ -176,7 +176,7 @@ enum gba_err cmd_rec_verb(struct cli *cli, void *args)
 	if (err == GBA_OK)
 		err = begin(&r);
 	if (err == GBA_OK)
-		err = finish(&r, mapping_do(r.m, &r.call, old, r.command->verb->name, values, &rec), cli->operands[0],
+		err = finish(&r, records_do(r.m, &r.call, old, r.command->verb->name, values, &rec), cli->operands[0],
 			     &rec);
 	json_decref(values);
 	return err;
@@ -210,7 +210,7 @@ enum gba_err cmd_rec_remove(struct cli *cli, void *args)
 	if (err == GBA_OK)
 		err = begin(&r);
 	if (err == GBA_OK)
-		err = finish(&r, mapping_remove(r.m, &r.call, old), cli->operands[0], NULL);
+		err = finish(&r, records_remove(r.m, &r.call, old), cli->operands[0], NULL);
 	if (err != GBA_OK)
 		return err;
 	writer_int(cli->out, "id", old->id);
@@ -223,7 +223,7 @@ static void history_write(struct writer *out, const struct history_row *row)
 {
 	writer_int(out, "id", row->id);
 	writer_time(out, "time", row->at);
-	writer_text(out, "kind", bytes_of(record_kinds[row->kind].name));
+	writer_text(out, "kind", bytes_of(mapping_kinds[row->kind].name));
 	writer_int(out, "record", row->record);
 	writer_int(out, "rev", row->rev);
 	writer_text(out, "who", bytes_of(row->who));
@@ -245,10 +245,10 @@ static enum gba_err history_options(struct rec *r, struct cli *cli, struct histo
 	for (at = kind; *at != '\0'; at++)
 		*at = *at == '-' ? '_' : *at;
 	if (strcmp(kind, REC_APP) == 0)
-		snprintf(kind, sizeof(kind), "%s", record_kinds[KIND_APPLICATION].name);
-	if (record_kind_find(kind) == NULL)
+		snprintf(kind, sizeof(kind), "%s", mapping_kinds[KIND_APPLICATION].name);
+	if (record_kind_find(&mapping_set, kind) == NULL)
 		return why_fail(&cli->why, GBA_E_SYNTAX, "%s: no kind of record", cli->operands[0]);
-	query->kind = (int)record_kind_find(kind)->id;
+	query->kind = (int)record_kind_find(&mapping_set, kind)->id;
 	return number(r, "ID", cli->operands[1], 1, &query->record);
 }
 
@@ -266,7 +266,7 @@ static enum gba_err cmd_history_list(struct cli *cli, void *args)
 		err = history_options(&r, cli, &query, &left);
 	while (err == GBA_OK && left > 0 && next > 0) {
 		query.limit = left < PAGE ? (size_t)left : PAGE;
-		err = rec_fail(&r, mapping_history(r.m, &r.call, &query, &rows, &n, &next), "history");
+		err = rec_fail(&r, records_history(r.m, &r.call, &query, &rows, &n, &next), "history");
 		for (i = 0; err == GBA_OK && i < n; i++)
 			history_write(cli->out, &rows[i]);
 		left -= (int64_t)n;

@@ -28,7 +28,7 @@ static inline struct ctl *sub_ctl(struct cli *cli, const struct sub_args *args)
 
 struct sub_files {
 	struct sub_store *store;
-	struct mapping *mapping; /* over the store: what a change means for permissions */
+	struct records *mapping; /* over the store: what a change means for permissions */
 	struct kek *kek; /* NULL unless asked for */
 };
 

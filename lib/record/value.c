@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
-#include "hss-stub/mapping/mapping_priv.h"
+#include "record/records_priv.h"
 
-enum gba_err mapping_refuse(struct mapping_call *call, enum gba_err err, const char *field, const char *fmt, ...)
+enum gba_err record_refuse(struct record_call *call, enum gba_err err, const char *field, const char *fmt, ...)
 {
 	va_list args;
 
@@ -18,13 +18,13 @@ enum gba_err mapping_refuse(struct mapping_call *call, enum gba_err err, const c
 	return err;
 }
 
-const struct record_kind *record_kind_find(const char *name)
+const struct record_kind *record_kind_find(const struct record_set *set, const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < KIND_COUNT; i++) {
-		if (strcmp(record_kinds[i].name, name) == 0 || strcmp(record_kinds[i].path, name) == 0)
-			return &record_kinds[i];
+	for (i = 0; i < set->count; i++) {
+		if (strcmp(set->kinds[i].name, name) == 0 || strcmp(set->kinds[i].path, name) == 0)
+			return &set->kinds[i];
 	}
 	return NULL;
 }
@@ -59,14 +59,14 @@ static bool is_text(const struct field *field)
 	return field->type == FIELD_TEXT || field->type == FIELD_LIST || field->type == FIELD_SEALED;
 }
 
-enum gba_err record_new(TALLOC_CTX *mem_ctx, enum record_kind_id kind, struct record **_rec)
+enum gba_err record_new(TALLOC_CTX *mem_ctx, const struct record_kind *kind, struct record **_rec)
 {
 	struct record *rec = talloc_zero(mem_ctx, struct record);
 	size_t i;
 
 	if (rec == NULL)
 		return GBA_E_NOMEM;
-	rec->kind = &record_kinds[kind];
+	rec->kind = kind;
 	for (i = 0; i < rec->kind->count; i++) {
 		if (!is_text(&rec->kind->fields[i]))
 			rec->v[i].n = rec->kind->fields[i].def;
@@ -80,7 +80,7 @@ struct record *record_copy(TALLOC_CTX *mem_ctx, const struct record *old)
 	return talloc_memdup(mem_ctx, old, sizeof(*old));
 }
 
-enum gba_err mapping_keep(TALLOC_CTX *ctx, struct bytes view, struct bytes *_copy)
+enum gba_err records_keep(TALLOC_CTX *ctx, struct bytes view, struct bytes *_copy)
 {
 	uint8_t *copy;
 
@@ -96,7 +96,7 @@ enum gba_err mapping_keep(TALLOC_CTX *ctx, struct bytes view, struct bytes *_cop
 	return GBA_OK;
 }
 
-static enum gba_err word_index(struct mapping_call *call, const struct field *field, struct bytes word, int64_t *_index)
+static enum gba_err word_index(struct record_call *call, const struct field *field, struct bytes word, int64_t *_index)
 {
 	char all[160] = "";
 	size_t i, n = 0;
@@ -109,10 +109,10 @@ static enum gba_err word_index(struct mapping_call *call, const struct field *fi
 		if (n < sizeof(all))
 			n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", i > 0 ? ", " : "", field->words[i]);
 	}
-	return mapping_refuse(call, GBA_E_SYNTAX, field->name, "one of %s", all);
+	return record_refuse(call, GBA_E_SYNTAX, field->name, "one of %s", all);
 }
 
-static enum gba_err text_check(struct mapping_call *call, const struct field *field, struct bytes text)
+static enum gba_err text_check(struct record_call *call, const struct field *field, struct bytes text)
 {
 	const char *why = "";
 	int64_t index;
@@ -121,14 +121,14 @@ static enum gba_err text_check(struct mapping_call *call, const struct field *fi
 	if (field->words != NULL && field->type == FIELD_LIST)
 		return word_index(call, field, text, &index);
 	if (text.n > (size_t)field->max)
-		return mapping_refuse(call, GBA_E_TOO_LONG, field->name, "at most %lld octets", (long long)field->max);
+		return record_refuse(call, GBA_E_TOO_LONG, field->name, "at most %lld octets", (long long)field->max);
 	if (text.n < (size_t)field->min)
-		return mapping_refuse(call, GBA_E_SYNTAX, field->name, "at least %lld octets", (long long)field->min);
+		return record_refuse(call, GBA_E_SYNTAX, field->name, "at least %lld octets", (long long)field->min);
 	err = field->check != NULL ? field->check(text, &why) : GBA_OK;
-	return err == GBA_OK ? GBA_OK : mapping_refuse(call, err, field->name, "%s", why);
+	return err == GBA_OK ? GBA_OK : record_refuse(call, err, field->name, "%s", why);
 }
 
-static enum gba_err list_take(struct mapping_call *call, TALLOC_CTX *ctx, const struct field *field, json_t *json,
+static enum gba_err list_take(struct record_call *call, TALLOC_CTX *ctx, const struct field *field, json_t *json,
 			      struct bytes *_lines)
 {
 	char *lines = talloc_strdup(ctx, "");
@@ -137,15 +137,15 @@ static enum gba_err list_take(struct mapping_call *call, TALLOC_CTX *ctx, const 
 	size_t i;
 
 	if (!json_is_array(json))
-		return mapping_refuse(call, GBA_E_SYNTAX, field->name, "an array of strings");
+		return record_refuse(call, GBA_E_SYNTAX, field->name, "an array of strings");
 	if (json_array_size(json) > RECORD_LIST_MAX)
-		return mapping_refuse(call, GBA_E_TOO_LONG, field->name, "at most %d entries", RECORD_LIST_MAX);
+		return record_refuse(call, GBA_E_TOO_LONG, field->name, "at most %d entries", RECORD_LIST_MAX);
 	json_array_foreach(json, i, entry)
 	{
 		struct bytes text = BYTES(json_string_value(entry), json_string_length(entry));
 
 		if (!json_is_string(entry) || memchr(text.p, '\n', text.n) != NULL)
-			return mapping_refuse(call, GBA_E_SYNTAX, field->name, "an array of strings");
+			return record_refuse(call, GBA_E_SYNTAX, field->name, "an array of strings");
 		err = text_check(call, field, text);
 		if (err != GBA_OK)
 			return err;
@@ -157,7 +157,7 @@ static enum gba_err list_take(struct mapping_call *call, TALLOC_CTX *ctx, const 
 	return GBA_OK;
 }
 
-static enum gba_err int_take(struct mapping_call *call, const struct field *field, json_t *json, int64_t *_n)
+static enum gba_err int_take(struct record_call *call, const struct field *field, json_t *json, int64_t *_n)
 {
 	int64_t max = field->type == FIELD_REF ? INT64_MAX : field->max,
 		min = field->type == FIELD_REF ? 1 : field->min;
@@ -167,27 +167,27 @@ static enum gba_err int_take(struct mapping_call *call, const struct field *fiel
 		return GBA_OK;
 	}
 	if (!json_is_integer(json))
-		return mapping_refuse(call, GBA_E_SYNTAX, field->name, "a whole number");
+		return record_refuse(call, GBA_E_SYNTAX, field->name, "a whole number");
 	*_n = json_integer_value(json);
 	if (*_n < min || *_n > max)
-		return mapping_refuse(call, GBA_E_RANGE, field->name, "%lld is not within %lld..%lld", (long long)*_n,
-				      (long long)min, (long long)max);
+		return record_refuse(call, GBA_E_RANGE, field->name, "%lld is not within %lld..%lld", (long long)*_n,
+				     (long long)min, (long long)max);
 	return GBA_OK;
 }
 
-static enum gba_err time_take(struct mapping_call *call, const struct field *field, json_t *json, int64_t *_n)
+static enum gba_err time_take(struct record_call *call, const struct field *field, json_t *json, int64_t *_n)
 {
 	time_t when = 0;
 
 	if (!json_is_null(json) &&
 	    (!json_is_string(json) ||
 	     time_parse(BYTES(json_string_value(json), json_string_length(json)), &when) != GBA_OK || when <= 0))
-		return mapping_refuse(call, GBA_E_SYNTAX, field->name, "a time such as 2031-01-01T12:00:00Z");
+		return record_refuse(call, GBA_E_SYNTAX, field->name, "a time such as 2031-01-01T12:00:00Z");
 	*_n = when;
 	return GBA_OK;
 }
 
-static enum gba_err string_take(struct mapping_call *call, TALLOC_CTX *ctx, const struct field *field, json_t *json,
+static enum gba_err string_take(struct record_call *call, TALLOC_CTX *ctx, const struct field *field, json_t *json,
 				struct value *_value)
 {
 	struct bytes text = BYTES(json_string_value(json), json_string_length(json));
@@ -198,18 +198,18 @@ static enum gba_err string_take(struct mapping_call *call, TALLOC_CTX *ctx, cons
 		return GBA_OK;
 	}
 	if (!json_is_string(json))
-		return mapping_refuse(call, GBA_E_SYNTAX, field->name, "a string");
+		return record_refuse(call, GBA_E_SYNTAX, field->name, "a string");
 	if (field->type == FIELD_WORD)
 		return word_index(call, field, text, &_value->n);
 	err = text_check(call, field, text);
 	if (err == GBA_OK)
-		err = mapping_keep(ctx, text, &_value->t);
+		err = records_keep(ctx, text, &_value->t);
 	if (err == GBA_OK && field->type == FIELD_SEALED)
 		secret_guard_chunk((void *)(uintptr_t)_value->t.p);
 	return err;
 }
 
-enum gba_err value_take(struct mapping_call *call, TALLOC_CTX *ctx, const struct field *field, json_t *json,
+enum gba_err value_take(struct record_call *call, TALLOC_CTX *ctx, const struct field *field, json_t *json,
 			struct value *_value)
 {
 	switch (field->type) {
@@ -219,7 +219,7 @@ enum gba_err value_take(struct mapping_call *call, TALLOC_CTX *ctx, const struct
 	case FIELD_LIST: return list_take(call, ctx, field, json, &_value->t);
 	case FIELD_BOOL:
 		if (!json_is_boolean(json))
-			return mapping_refuse(call, GBA_E_SYNTAX, field->name, "true or false");
+			return record_refuse(call, GBA_E_SYNTAX, field->name, "true or false");
 		_value->n = json_is_true(json);
 		return GBA_OK;
 	default: return string_take(call, ctx, field, json, _value);
@@ -227,20 +227,20 @@ enum gba_err value_take(struct mapping_call *call, TALLOC_CTX *ctx, const struct
 }
 
 /* May this role write the member? What it may not even see does not exist. */
-static enum gba_err may_write(struct mapping_call *call, const struct field *field, bool add)
+static enum gba_err may_write(struct record_call *call, const struct field *field, bool add)
 {
 	unsigned int role = 1U << call->actor->role, write = add ? field->add : field->change;
 
 	if ((write & role) != 0)
 		return GBA_OK;
 	if ((field->read & role) == 0)
-		return mapping_refuse(call, GBA_E_SYNTAX, field->name, "no such member");
+		return record_refuse(call, GBA_E_SYNTAX, field->name, "no such member");
 	if (!add && (field->flags & FIELD_FIXED) != 0)
-		return mapping_refuse(call, GBA_E_DENIED, field->name, "cannot be changed");
-	return mapping_refuse(call, GBA_E_DENIED, field->name, "cannot be given");
+		return record_refuse(call, GBA_E_DENIED, field->name, "cannot be changed");
+	return record_refuse(call, GBA_E_DENIED, field->name, "cannot be given");
 }
 
-enum gba_err record_take(struct mapping_call *call, struct record *rec, json_t *values, bool add)
+enum gba_err record_take(struct record_call *call, struct record *rec, json_t *values, bool add)
 {
 	enum gba_err err = GBA_OK;
 	const struct field *field;
@@ -248,12 +248,12 @@ enum gba_err record_take(struct mapping_call *call, struct record *rec, json_t *
 	json_t *json;
 
 	if (!json_is_object(values))
-		return mapping_refuse(call, GBA_E_SYNTAX, NULL, "not an object");
+		return record_refuse(call, GBA_E_SYNTAX, NULL, "not an object");
 	json_object_foreach(values, name, json)
 	{
 		field = field_find(rec->kind, name);
 		if (field == NULL)
-			return mapping_refuse(call, GBA_E_SYNTAX, name, "no such member");
+			return record_refuse(call, GBA_E_SYNTAX, name, "no such member");
 		err = may_write(call, field, add);
 		if (err == GBA_OK)
 			err = value_take(call, rec, field, json, &rec->v[field - rec->kind->fields]);
@@ -263,7 +263,7 @@ enum gba_err record_take(struct mapping_call *call, struct record *rec, json_t *
 	return GBA_OK;
 }
 
-enum gba_err record_complete(struct mapping_call *call, const struct record *rec)
+enum gba_err record_complete(struct record_call *call, const struct record *rec)
 {
 	const struct field *field;
 	bool given;
@@ -273,7 +273,7 @@ enum gba_err record_complete(struct mapping_call *call, const struct record *rec
 		field = &rec->kind->fields[i];
 		given = is_text(field) ? rec->v[i].t.p != NULL : field->type != FIELD_REF && field->type != FIELD_TIME;
 		if ((field->flags & FIELD_REQUIRED) != 0 && !given && rec->v[i].n == 0)
-			return mapping_refuse(call, GBA_E_SYNTAX, field->name, "is needed");
+			return record_refuse(call, GBA_E_SYNTAX, field->name, "is needed");
 	}
 	return GBA_OK;
 }
@@ -320,7 +320,7 @@ static void put_time(json_t *object, const char *name, time_t when)
 	json_object_set_new(object, name, json_string(text));
 }
 
-json_t *record_json(const struct record *rec, enum actor_role role)
+json_t *record_json(const struct record *rec, int role)
 {
 	json_t *object = json_object();
 	const struct field *field;
@@ -392,22 +392,22 @@ static json_t *split_list(struct bytes text)
 	return list;
 }
 
-static enum gba_err text_int(struct mapping_call *call, const struct field *field, struct bytes text, json_t **_json)
+static enum gba_err text_int(struct record_call *call, const struct field *field, struct bytes text, json_t **_json)
 {
 	char copy[24] = "", *end;
 	long long n;
 
 	if (text.n == 0 || text.n >= sizeof(copy))
-		return mapping_refuse(call, GBA_E_SYNTAX, field->name, "a whole number");
+		return record_refuse(call, GBA_E_SYNTAX, field->name, "a whole number");
 	memcpy(copy, text.p, text.n);
 	n = strtoll(copy, &end, 10);
 	if (*end != '\0' || copy[0] == ' ' || copy[0] == '+' || strlen(copy) != text.n)
-		return mapping_refuse(call, GBA_E_SYNTAX, field->name, "a whole number");
+		return record_refuse(call, GBA_E_SYNTAX, field->name, "a whole number");
 	*_json = json_integer(n);
 	return GBA_OK;
 }
 
-static enum gba_err text_json(struct mapping_call *call, const struct field *field, struct bytes text, json_t **_json)
+static enum gba_err text_json(struct record_call *call, const struct field *field, struct bytes text, json_t **_json)
 {
 	struct field truth = { .name = field->name, .type = FIELD_WORD, .words = truth_words };
 	int64_t index = 0;
@@ -427,10 +427,10 @@ static enum gba_err text_json(struct mapping_call *call, const struct field *fie
 	default: break;
 	}
 	*_json = text.n == 0 ? json_null() : json_stringn((const char *)text.p, text.n);
-	return *_json != NULL ? GBA_OK : mapping_refuse(call, GBA_E_SYNTAX, field->name, "not UTF-8");
+	return *_json != NULL ? GBA_OK : record_refuse(call, GBA_E_SYNTAX, field->name, "not UTF-8");
 }
 
-enum gba_err mapping_value(struct mapping_call *call, const struct record_kind *kind, const char *field,
+enum gba_err records_value(struct record_call *call, const struct record_kind *kind, const char *field,
 			   struct bytes text, json_t *object)
 {
 	const struct field *row = field_find(kind, field);
@@ -438,7 +438,7 @@ enum gba_err mapping_value(struct mapping_call *call, const struct record_kind *
 	enum gba_err err;
 
 	if (row == NULL)
-		return mapping_refuse(call, GBA_E_SYNTAX, field, "no such member");
+		return record_refuse(call, GBA_E_SYNTAX, field, "no such member");
 	err = text_json(call, row, text, &json);
 	if (err == GBA_OK && json_object_set_new(object, row->name, json) != 0)
 		err = GBA_E_NOMEM;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Identities of ASPs and applications, and texts. */
 #include "core/ident.h"
-#include "hss-stub/mapping/idrule_priv.h"
+#include "ident/idrule_priv.h"
 
 /* The rightmost digit makes the sum of all, weighted 1, 3, 1, 3 ... from the right, a multiple of ten (GS1 7.9). */
 bool gs1_valid(struct bytes digits)

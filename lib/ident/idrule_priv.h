@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** Between the two files of rules, and for who takes an identity apart. */
-#ifndef GBA_HSS_MAPPING_IDRULE_PRIV_H
-#define GBA_HSS_MAPPING_IDRULE_PRIV_H
+#ifndef GBA_IDENT_IDRULE_PRIV_H
+#define GBA_IDENT_IDRULE_PRIV_H
 
-#include "hss-stub/mapping/idrule.h"
+#include "ident/idrule.h"
 
 enum gba_err id_refuse(enum gba_err err, const char *why, const char **_why);
 bool id_digits(struct bytes text);

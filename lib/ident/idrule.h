@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** Rules of identifiers: each takes a text, says exactly what is wrong with it, allocates nothing. They have the form of
  * struct field's check. @param _why  static text on failure @retval GBA_E_SYNTAX, GBA_E_RANGE (check digit) */
-#ifndef GBA_HSS_MAPPING_IDRULE_H
-#define GBA_HSS_MAPPING_IDRULE_H
+#ifndef GBA_IDENT_IDRULE_H
+#define GBA_IDENT_IDRULE_H
 
 #include "core/bytes.h"
 #include "core/err.h"
+
+/** Kinds of identity; the value stored is the index, so that words are added at the end only. NULL-terminated. */
+extern const char *const device_identity_words[], *const user_identity_words[], *const asp_identity_words[],
+	*const application_identity_words[];
+enum { DEVICE_IDENTITY_IMEI, DEVICE_IDENTITY_IMEISV, DEVICE_IDENTITY_MAC, DEVICE_IDENTITY_EUI64, DEVICE_IDENTITY_IPV4,
+       DEVICE_IDENTITY_IPV6, DEVICE_IDENTITY_ICCID, DEVICE_IDENTITY_EID, DEVICE_IDENTITY_MSISDN, DEVICE_IDENTITY_SERIAL };
+enum { ASP_IDENTITY_CIN, ASP_IDENTITY_LLPIN, ASP_IDENTITY_LEI, ASP_IDENTITY_GLN, ASP_IDENTITY_OTHER };
+enum { APPLICATION_FQDN, APPLICATION_IP, APPLICATION_URL, APPLICATION_GS1, APPLICATION_ONEM2M };
 
 #define IDRULE_MAX 256 /* [octets] of any identity of a device, an ASP or an application */
 

@@ -2,40 +2,37 @@
 /* The SQL of a record, made from its kind's table. */
 #include <stdio.h>
 
-#include "hss-stub/mapping/idrule.h"
-#include "hss-stub/mapping/mapping_priv.h"
-
-#include "core/ident.h"
+#include "record/records_priv.h"
 
 #define HEAD_COLUMNS 4 /* id, rev, created, changed */
 
-enum gba_err mapping_stmt(struct mapping *m, const char *sql, struct db_stmt **_stmt)
+enum gba_err records_stmt(struct records *r, const char *sql, struct db_stmt **_stmt)
 {
 	enum gba_err err;
 	size_t i;
 
 	if (sql == NULL)
 		return GBA_E_NOMEM;
-	for (i = 0; i < m->statements; i++) {
-		if (m->statement[i].sql == sql || strcmp(m->statement[i].sql, sql) == 0) {
-			*_stmt = m->statement[i].stmt;
+	for (i = 0; i < r->statements; i++) {
+		if (r->statement[i].sql == sql || strcmp(r->statement[i].sql, sql) == 0) {
+			*_stmt = r->statement[i].stmt;
 			return GBA_OK;
 		}
 	}
-	if (m->statements == STATEMENTS_MAX)
+	if (r->statements == STATEMENTS_MAX)
 		return GBA_E_INTERNAL; /* texts come from tables: their number is bounded */
-	err = db_prepare(m->db, sql, _stmt);
+	err = db_prepare(r->db, sql, _stmt);
 	if (err != GBA_OK)
 		return err;
-	m->statement[i].sql = talloc_strdup(m, sql);
-	m->statement[i].stmt = *_stmt;
-	if (m->statement[i].sql == NULL)
+	r->statement[i].sql = talloc_strdup(r, sql);
+	r->statement[i].stmt = *_stmt;
+	if (r->statement[i].sql == NULL)
 		return GBA_E_NOMEM;
-	m->statements++;
+	r->statements++;
 	return GBA_OK;
 }
 
-enum gba_err mapping_int(struct db_stmt *stmt, int64_t *_value)
+enum gba_err records_int(struct db_stmt *stmt, int64_t *_value)
 {
 	enum gba_err err;
 	bool row = false;
@@ -59,7 +56,7 @@ char *record_columns(TALLOC_CTX *ctx, const struct record_kind *kind)
 	return text;
 }
 
-char *record_scope(TALLOC_CTX *ctx, const struct record_kind *kind, enum actor_role role, int number)
+char *record_scope(TALLOC_CTX *ctx, const struct record_kind *kind, int role, int number)
 {
 	const char *scope = kind->scope[role];
 	char *text;
@@ -75,13 +72,14 @@ char *record_scope(TALLOC_CTX *ctx, const struct record_kind *kind, enum actor_r
 	return text;
 }
 
-struct bytes record_seal_about(const struct record_kind *kind, int64_t id, const struct field *field, char about[RECORD_ABOUT_MAX])
+struct bytes record_seal_about(const struct record_kind *kind, int64_t id, const struct field *field,
+			       char about[RECORD_ABOUT_MAX])
 {
 	snprintf(about, RECORD_ABOUT_MAX, "%s/%lld/%s", kind->name, (long long)id, field->name);
 	return bytes_of(about);
 }
 
-static enum gba_err value_unseal(struct mapping *m, struct record *rec, const struct field *field, struct bytes sealed,
+static enum gba_err value_unseal(struct records *r, struct record *rec, const struct field *field, struct bytes sealed,
 				 struct bytes *_clear)
 {
 	char about[RECORD_ABOUT_MAX];
@@ -97,13 +95,13 @@ static enum gba_err value_unseal(struct mapping *m, struct record *rec, const st
 	if (clear == NULL)
 		return GBA_E_NOMEM;
 	secret_guard_chunk(clear);
-	err = unseal(m->kek, record_seal_about(rec->kind, rec->id, field, about), sealed, clear);
+	err = unseal(r->kek, record_seal_about(rec->kind, rec->id, field, about), sealed, clear);
 	if (err == GBA_OK)
 		*_clear = BYTES(clear, sealed.n - SEAL_OVERHEAD);
 	return err;
 }
 
-static enum gba_err value_read(struct mapping *m, struct record *rec, const struct field *field, struct db_stmt *row,
+static enum gba_err value_read(struct records *r, struct record *rec, const struct field *field, struct db_stmt *row,
 			       int column)
 {
 	struct value *value = &rec->v[field - rec->kind->fields];
@@ -111,8 +109,8 @@ static enum gba_err value_read(struct mapping *m, struct record *rec, const stru
 
 	switch (field->type) {
 	case FIELD_TEXT:
-	case FIELD_LIST: return mapping_keep(rec, db_col_text(row, column), &value->t);
-	case FIELD_SEALED: return value_unseal(m, rec, field, db_col_blob(row, column), &value->t);
+	case FIELD_LIST: return records_keep(rec, db_col_text(row, column), &value->t);
+	case FIELD_SEALED: return value_unseal(r, rec, field, db_col_blob(row, column), &value->t);
 	case FIELD_WORD:
 		while (field->words[words] != NULL)
 			words++;
@@ -122,25 +120,7 @@ static enum gba_err value_read(struct mapping *m, struct record *rec, const stru
 	}
 }
 
-/* NAF_Id of an application: host name and the first of its Ua protocols (TS 33.220 4.5.2). */
-static enum gba_err derive_naf_id(struct record *rec)
-{
-	struct bytes ua = rec->v[APPLICATION_UA_IDS].t;
-	uint8_t ua_id[UA_ID_LEN], id[NAF_ID_MAX];
-	size_t n = 0;
-	char *hex;
-
-	if (ua.n >= HEX_LEN(UA_ID_LEN) && hex_decode(BYTES(ua.p, HEX_LEN(UA_ID_LEN)), ua_id, UA_ID_LEN) == GBA_OK)
-		n = naf_id_build(rec->v[APPLICATION_NAF_FQDN].t, ua_id, id);
-	hex = talloc_size(rec, HEX_LEN(NAF_ID_MAX) + 1);
-	if (hex == NULL)
-		return GBA_E_NOMEM;
-	hex_encode(BYTES(id, n), hex);
-	rec->v[APPLICATION_NAF_ID].t = bytes_of(hex);
-	return GBA_OK;
-}
-
-enum gba_err record_row(struct mapping *m, TALLOC_CTX *mem_ctx, const struct record_kind *kind, struct db_stmt *row,
+enum gba_err record_row(struct records *r, TALLOC_CTX *mem_ctx, const struct record_kind *kind, struct db_stmt *row,
 			struct record **_rec)
 {
 	struct record *rec = talloc_zero(mem_ctx, struct record);
@@ -157,10 +137,10 @@ enum gba_err record_row(struct mapping *m, TALLOC_CTX *mem_ctx, const struct rec
 	rec->changed = (time_t)db_col_int(row, 3);
 	for (i = 0; err == GBA_OK && i < kind->count; i++) {
 		if (field_stored(&kind->fields[i]))
-			err = value_read(m, rec, &kind->fields[i], row, column++);
+			err = value_read(r, rec, &kind->fields[i], row, column++);
 	}
-	if (err == GBA_OK && kind->id == KIND_APPLICATION)
-		err = derive_naf_id(rec);
+	if (err == GBA_OK && kind->derive != NULL)
+		err = kind->derive(rec);
 	if (err != GBA_OK) {
 		talloc_free(rec);
 		return err;
@@ -169,39 +149,37 @@ enum gba_err record_row(struct mapping *m, TALLOC_CTX *mem_ctx, const struct rec
 	return GBA_OK;
 }
 
-static enum gba_err load_stmt(struct mapping *m, const struct record_kind *kind, struct db_stmt **_stmt)
+static enum gba_err load_stmt(struct records *r, const struct record_kind *kind, struct db_stmt **_stmt)
 {
-	TALLOC_CTX *tmp = talloc_new(m);
-	enum gba_err err = mapping_stmt(m,
-					talloc_asprintf(tmp, "SELECT %s FROM %s WHERE id = ?1", record_columns(tmp, kind),
-							kind->table),
-					_stmt);
+	TALLOC_CTX *tmp = talloc_new(r);
+	enum gba_err err = records_stmt(
+		r, talloc_asprintf(tmp, "SELECT %s FROM %s WHERE id = ?1", record_columns(tmp, kind), kind->table),
+		_stmt);
 
-	m->made[kind->id][MADE_LOAD] = err == GBA_OK ? *_stmt : NULL;
+	r->made[kind->id][MADE_LOAD] = err == GBA_OK ? *_stmt : NULL;
 	talloc_free(tmp);
 	return err;
 }
 
-enum gba_err record_load(struct mapping *m, TALLOC_CTX *mem_ctx, enum record_kind_id kind, int64_t id,
-			 struct record **_rec)
+enum gba_err record_load(struct records *r, TALLOC_CTX *mem_ctx, int kind, int64_t id, struct record **_rec)
 {
-	struct db_stmt *stmt = m->made[kind][MADE_LOAD];
+	struct db_stmt *stmt = r->made[kind][MADE_LOAD];
 	enum gba_err err = GBA_OK;
 	bool row = false;
 
 	if (stmt == NULL)
-		err = load_stmt(m, &record_kinds[kind], &stmt);
+		err = load_stmt(r, &r->set->kinds[kind], &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_int(stmt, 1, id);
 	err = db_step(stmt, &row);
 	if (err == GBA_OK)
-		err = row ? record_row(m, mem_ctx, &record_kinds[kind], stmt, _rec) : GBA_E_NOT_FOUND;
+		err = row ? record_row(r, mem_ctx, &r->set->kinds[kind], stmt, _rec) : GBA_E_NOT_FOUND;
 	db_reset(stmt);
 	return err;
 }
 
-static enum gba_err bind_sealed(struct mapping *m, struct db_stmt *stmt, int number, const struct record *rec,
+static enum gba_err bind_sealed(struct records *r, struct db_stmt *stmt, int number, const struct record *rec,
 				const struct field *field)
 {
 	struct bytes clear = rec->v[field - rec->kind->fields].t;
@@ -213,8 +191,9 @@ static enum gba_err bind_sealed(struct mapping *m, struct db_stmt *stmt, int num
 		db_bind_blob(stmt, number, BYTES_NONE);
 		return GBA_OK;
 	}
-	sealed = talloc_size(m, clear.n + SEAL_OVERHEAD);
-	err = sealed != NULL ? seal(m->kek, record_seal_about(rec->kind, rec->id, field, about), clear, sealed) : GBA_E_NOMEM;
+	sealed = talloc_size(r, clear.n + SEAL_OVERHEAD);
+	err = sealed != NULL ? seal(r->kek, record_seal_about(rec->kind, rec->id, field, about), clear, sealed)
+			     : GBA_E_NOMEM;
 	if (err == GBA_OK)
 		db_bind_blob(stmt, number, BYTES(sealed, clear.n + SEAL_OVERHEAD));
 	talloc_free(sealed);
@@ -222,7 +201,7 @@ static enum gba_err bind_sealed(struct mapping *m, struct db_stmt *stmt, int num
 }
 
 /* The members from parameter `number` on. */
-static enum gba_err bind_values(struct mapping *m, struct db_stmt *stmt, int number, const struct record *rec)
+static enum gba_err bind_values(struct records *r, struct db_stmt *stmt, int number, const struct record *rec)
 {
 	enum gba_err err = GBA_OK;
 	const struct field *field;
@@ -233,7 +212,7 @@ static enum gba_err bind_values(struct mapping *m, struct db_stmt *stmt, int num
 		if (!field_stored(field))
 			continue;
 		if (field->type == FIELD_SEALED)
-			err = bind_sealed(m, stmt, number, rec, field);
+			err = bind_sealed(r, stmt, number, rec, field);
 		else if (field->type == FIELD_TEXT || field->type == FIELD_LIST)
 			db_bind_text(stmt, number, rec->v[i].t);
 		else
@@ -243,9 +222,9 @@ static enum gba_err bind_values(struct mapping *m, struct db_stmt *stmt, int num
 	return err;
 }
 
-static enum gba_err insert_stmt(struct mapping *m, const struct record_kind *kind, struct db_stmt **_stmt)
+static enum gba_err insert_stmt(struct records *r, const struct record_kind *kind, struct db_stmt **_stmt)
 {
-	TALLOC_CTX *tmp = talloc_new(m);
+	TALLOC_CTX *tmp = talloc_new(r);
 	char *names = talloc_strdup(tmp, "rev, created, changed"), *marks = talloc_strdup(tmp, "1, ?1, ?1");
 	enum gba_err err;
 	int number = 2;
@@ -257,17 +236,17 @@ static enum gba_err insert_stmt(struct mapping *m, const struct record_kind *kin
 		names = talloc_asprintf_append(names, ", %s", kind->fields[i].name);
 		marks = talloc_asprintf_append(marks, ", ?%d", number++);
 	}
-	err = mapping_stmt(
-		m, talloc_asprintf(tmp, "INSERT INTO %s (%s) VALUES (%s) RETURNING id", kind->table, names, marks),
+	err = records_stmt(
+		r, talloc_asprintf(tmp, "INSERT INTO %s (%s) VALUES (%s) RETURNING id", kind->table, names, marks),
 		_stmt);
-	m->made[kind->id][MADE_INSERT] = err == GBA_OK ? *_stmt : NULL;
+	r->made[kind->id][MADE_INSERT] = err == GBA_OK ? *_stmt : NULL;
 	talloc_free(tmp);
 	return err;
 }
 
-static enum gba_err update_stmt(struct mapping *m, const struct record_kind *kind, struct db_stmt **_stmt)
+static enum gba_err update_stmt(struct records *r, const struct record_kind *kind, struct db_stmt **_stmt)
 {
-	TALLOC_CTX *tmp = talloc_new(m);
+	TALLOC_CTX *tmp = talloc_new(r);
 	char *sets = talloc_strdup(tmp, "rev = ?2, changed = ?3");
 	enum gba_err err;
 	int number = 4;
@@ -277,26 +256,26 @@ static enum gba_err update_stmt(struct mapping *m, const struct record_kind *kin
 		if (field_stored(&kind->fields[i]))
 			sets = talloc_asprintf_append(sets, ", %s = ?%d", kind->fields[i].name, number++);
 	}
-	err = mapping_stmt(m, talloc_asprintf(tmp, "UPDATE %s SET %s WHERE id = ?1", kind->table, sets), _stmt);
-	m->made[kind->id][MADE_UPDATE] = err == GBA_OK ? *_stmt : NULL;
+	err = records_stmt(r, talloc_asprintf(tmp, "UPDATE %s SET %s WHERE id = ?1", kind->table, sets), _stmt);
+	r->made[kind->id][MADE_UPDATE] = err == GBA_OK ? *_stmt : NULL;
 	talloc_free(tmp);
 	return err;
 }
 
-static enum gba_err update_row(struct mapping *m, const struct record *now)
+static enum gba_err update_row(struct records *r, const struct record *now)
 {
-	struct db_stmt *stmt = m->made[now->kind->id][MADE_UPDATE];
+	struct db_stmt *stmt = r->made[now->kind->id][MADE_UPDATE];
 	enum gba_err err = GBA_OK;
 	int changed = 0;
 
 	if (stmt == NULL)
-		err = update_stmt(m, now->kind, &stmt);
+		err = update_stmt(r, now->kind, &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_int(stmt, 1, now->id);
 	db_bind_int(stmt, 2, now->rev);
 	db_bind_int(stmt, 3, now->changed);
-	err = bind_values(m, stmt, 4, now);
+	err = bind_values(r, stmt, 4, now);
 	if (err != GBA_OK) {
 		db_reset(stmt);
 		return err;
@@ -316,7 +295,7 @@ static bool has_sealed(const struct record *rec)
 	return false;
 }
 
-static enum gba_err history_add(struct mapping *m, struct mapping_call *call, const struct record *old,
+static enum gba_err history_add(struct records *r, struct record_call *call, const struct record *old,
 				const struct record *now, const char *act)
 {
 	const struct record *rec = now != NULL ? now : old;
@@ -324,8 +303,8 @@ static enum gba_err history_add(struct mapping *m, struct mapping_call *call, co
 	char *diff;
 	enum gba_err err;
 
-	err = mapping_stmt(
-		m, "INSERT INTO history (kind, record, rev, at, who, act, change) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	err = records_stmt(
+		r, "INSERT INTO history (kind, record, rev, at, who, act, change) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 		&stmt);
 	if (err != GBA_OK)
 		return err;
@@ -344,63 +323,63 @@ static enum gba_err history_add(struct mapping *m, struct mapping_call *call, co
 	return err;
 }
 
-enum gba_err record_insert(struct mapping *m, struct mapping_call *call, struct record *now, const char *act)
+enum gba_err record_insert(struct records *r, struct record_call *call, struct record *now, const char *act)
 {
-	struct db_stmt *stmt = m->made[now->kind->id][MADE_INSERT];
+	struct db_stmt *stmt = r->made[now->kind->id][MADE_INSERT];
 	int64_t id = 0;
 	enum gba_err err = GBA_OK;
 
 	if (stmt == NULL)
-		err = insert_stmt(m, now->kind, &stmt);
+		err = insert_stmt(r, now->kind, &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_int(stmt, 1, call->now);
-	err = bind_values(m, stmt, 2, now);
+	err = bind_values(r, stmt, 2, now);
 	if (err == GBA_OK)
-		err = mapping_int(stmt, &id);
+		err = records_int(stmt, &id);
 	if (err == GBA_E_EXISTS)
-		return mapping_refuse(call, err, NULL, "such a %s exists already", now->kind->name);
+		return record_refuse(call, err, NULL, "such a %s exists already", now->kind->name);
 	if (err != GBA_OK)
 		return err;
-	m->written = true;
+	r->written = true;
 	now->id = id;
 	now->rev = 1;
 	now->created = now->changed = call->now;
 	if (has_sealed(now))
-		err = update_row(m, now);
-	if (err == GBA_OK && now->kind->id == KIND_APPLICATION)
-		err = derive_naf_id(now);
-	return err == GBA_OK ? history_add(m, call, NULL, now, act) : err;
+		err = update_row(r, now);
+	if (err == GBA_OK && now->kind->derive != NULL)
+		err = now->kind->derive(now);
+	return err == GBA_OK ? history_add(r, call, NULL, now, act) : err;
 }
 
-enum gba_err record_update(struct mapping *m, struct mapping_call *call, const struct record *old, struct record *now,
+enum gba_err record_update(struct records *r, struct record_call *call, const struct record *old, struct record *now,
 			   const char *act)
 {
 	enum gba_err err;
 
 	now->rev = old->rev + 1;
 	now->changed = call->now;
-	m->written = true;
-	err = update_row(m, now);
+	r->written = true;
+	err = update_row(r, now);
 	if (err == GBA_E_EXISTS)
-		return mapping_refuse(call, err, NULL, "such a %s exists already", now->kind->name);
-	if (err == GBA_OK && now->kind->id == KIND_APPLICATION)
-		err = derive_naf_id(now);
-	return err == GBA_OK ? history_add(m, call, old, now, act) : err;
+		return record_refuse(call, err, NULL, "such a %s exists already", now->kind->name);
+	if (err == GBA_OK && now->kind->derive != NULL)
+		err = now->kind->derive(now);
+	return err == GBA_OK ? history_add(r, call, old, now, act) : err;
 }
 
-enum gba_err record_delete(struct mapping *m, struct mapping_call *call, const struct record *old, const char *act)
+enum gba_err record_delete(struct records *r, struct record_call *call, const struct record *old, const char *act)
 {
-	TALLOC_CTX *tmp = talloc_new(m);
+	TALLOC_CTX *tmp = talloc_new(r);
 	struct db_stmt *stmt = NULL;
 	enum gba_err err;
 
-	err = mapping_stmt(m, talloc_asprintf(tmp, "DELETE FROM %s WHERE id = ?1", old->kind->table), &stmt);
+	err = records_stmt(r, talloc_asprintf(tmp, "DELETE FROM %s WHERE id = ?1", old->kind->table), &stmt);
 	talloc_free(tmp);
 	if (err != GBA_OK)
 		return err;
-	m->written = true;
+	r->written = true;
 	db_bind_int(stmt, 1, old->id);
 	err = db_run(stmt, NULL);
-	return err == GBA_OK ? history_add(m, call, old, NULL, act) : err;
+	return err == GBA_OK ? history_add(r, call, old, NULL, act) : err;
 }

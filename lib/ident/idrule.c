@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Identities of devices and users. */
-#include "hss-stub/mapping/idrule.h"
+#include "ident/idrule.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
 
 #include "core/ident.h"
-#include "hss-stub/mapping/idrule_priv.h"
-#include "hss-stub/mapping/record.h"
+#include "ident/idrule_priv.h"
+
+const char *const user_identity_words[] = { "msisdn", "email", "custodian", "impu", "other", NULL };
+const char *const device_identity_words[] = { "imei", "imeisv", "mac", "eui64", "ipv4", "ipv6", "iccid", "eid", "msisdn",
+					      "serial", NULL };
+const char *const asp_identity_words[] = { "cin", "llpin", "lei", "gln", "other", NULL };
+const char *const application_identity_words[] = { "fqdn", "ip", "url", "gs1", "onem2m", NULL };
 
 enum gba_err id_refuse(enum gba_err err, const char *why, const char **_why)
 {
