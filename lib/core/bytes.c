@@ -79,27 +79,41 @@ enum gba_err hex_decode(struct bytes text, uint8_t *out, size_t want)
 }
 
 static const char base64_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64url_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/* Characters for one to three octets. @return how many */
+static size_t base64_put(const char *chars, const uint8_t *in, size_t n, char *out)
+{
+	uint32_t v = (uint32_t)in[0] << 16 | (n > 1 ? (uint32_t)in[1] << 8 : 0) | (n > 2 ? in[2] : 0);
+	size_t i;
+
+	for (i = 0; i <= n; i++)
+		out[i] = chars[v >> (18 - 6 * i) & 63];
+	return n + 1;
+}
 
 void base64_encode(struct bytes in, char *out)
 {
-	size_t i;
+	size_t i, n;
 
 	for (i = 0; i < in.n; i += 3) {
-		uint32_t v = (uint32_t)in.p[i] << 16;
-
-		if (i + 1 < in.n)
-			v |= (uint32_t)in.p[i + 1] << 8;
-		if (i + 2 < in.n)
-			v |= in.p[i + 2];
-		*out++ = base64_chars[v >> 18];
-		*out++ = base64_chars[v >> 12 & 63];
-		*out++ = i + 1 < in.n ? base64_chars[v >> 6 & 63] : '=';
-		*out++ = i + 2 < in.n ? base64_chars[v & 63] : '=';
+		n = base64_put(base64_chars, in.p + i, in.n - i < 3 ? in.n - i : 3, out);
+		for (out += n; n < 4; n++)
+			*out++ = '=';
 	}
 	*out = '\0';
 }
 
-static int base64_digit(uint8_t c)
+void base64url_encode(struct bytes in, char *out)
+{
+	size_t i;
+
+	for (i = 0; i < in.n; i += 3)
+		out += base64_put(base64url_chars, in.p + i, in.n - i < 3 ? in.n - i : 3, out);
+	*out = '\0';
+}
+
+static int base64_digit(const char *chars, uint8_t c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -107,17 +121,17 @@ static int base64_digit(uint8_t c)
 		return c - 'a' + 26;
 	if (c >= '0' && c <= '9')
 		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
+	return c == (uint8_t)chars[62] ? 62 : c == (uint8_t)chars[63] ? 63 : -1;
 }
 
 /* One group of four characters into up to three octets; n of them are data, the rest padding. */
-static enum gba_err base64_group(const uint8_t *text, size_t n, uint8_t *out)
+static enum gba_err base64_group(const char *chars, const uint8_t *text, size_t n, uint8_t *out)
 {
 	uint32_t v = 0;
 	size_t i;
 
 	for (i = 0; i < 4; i++) {
-		int d = i < n ? base64_digit(text[i]) : 0;
+		int d = i < n ? base64_digit(chars, text[i]) : 0;
 
 		if (d < 0)
 			return GBA_E_SYNTAX;
@@ -130,23 +144,35 @@ static enum gba_err base64_group(const uint8_t *text, size_t n, uint8_t *out)
 	return GBA_OK;
 }
 
-enum gba_err base64_decode(struct bytes text, uint8_t *out, size_t cap, size_t *_len)
+/* text: without padding, not one character beyond a whole group. */
+static enum gba_err base64_data(const char *chars, struct bytes text, uint8_t *out, size_t cap, size_t *_len)
 {
-	size_t pad = 0, len, i;
+	size_t len = text.n / 4 * 3 + (text.n % 4 != 0 ? text.n % 4 - 1 : 0), i;
 	enum gba_err err;
 
-	if (text.n % 4 != 0)
-		return GBA_E_SYNTAX;
-	while (pad < 2 && pad < text.n && text.p[text.n - 1 - pad] == '=')
-		pad++;
-	len = text.n / 4 * 3 - pad;
 	if (len > cap)
 		return GBA_E_TOO_LONG;
 	for (i = 0; i < text.n; i += 4) {
-		err = base64_group(text.p + i, i + 4 == text.n ? 4 - pad : 4, out + i / 4 * 3);
+		err = base64_group(chars, text.p + i, text.n - i < 4 ? text.n - i : 4, out + i / 4 * 3);
 		if (err != GBA_OK)
 			return err;
 	}
 	*_len = len;
 	return GBA_OK;
+}
+
+enum gba_err base64_decode(struct bytes text, uint8_t *out, size_t cap, size_t *_len)
+{
+	size_t pad = 0;
+
+	if (text.n % 4 != 0)
+		return GBA_E_SYNTAX;
+	while (pad < 2 && pad < text.n && text.p[text.n - 1 - pad] == '=')
+		pad++;
+	return base64_data(base64_chars, BYTES(text.p, text.n - pad), out, cap, _len);
+}
+
+enum gba_err base64url_decode(struct bytes text, uint8_t *out, size_t cap, size_t *_len)
+{
+	return text.n % 4 == 1 ? GBA_E_SYNTAX : base64_data(base64url_chars, text, out, cap, _len);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Hexadecimal and base64 (RFC 4648 section 4) text. */
+/** Hexadecimal, base64 (RFC 4648 section 4) and base64url without padding (section 5, as RFC 7515 has it) text. */
 #ifndef GBA_CORE_CODEC_H
 #define GBA_CORE_CODEC_H
 
@@ -8,6 +8,7 @@
 
 #define HEX_LEN(octets)	   (2 * (size_t)(octets))
 #define BASE64_LEN(octets) (((size_t)(octets) + 2) / 3 * 4)
+#define BASE64URL_LEN(octets) (((size_t)(octets) * 4 + 2) / 3)
 
 /** Write HEX_LEN(in.n) lower-case digits and a NUL; out must have room for both. */
 void hex_encode(struct bytes in, char *out);
@@ -21,5 +22,9 @@ void base64_encode(struct bytes in, char *out);
  * @param _len   [octets] written on GBA_OK only
  * @retval GBA_E_SYNTAX, GBA_E_TOO_LONG */
 enum gba_err base64_decode(struct bytes text, uint8_t *out, size_t cap, size_t *_len);
+/** Write BASE64URL_LEN(in.n) characters and a NUL; out must have room for both. */
+void base64url_encode(struct bytes in, char *out);
+/** Decode without padding, as strictly as base64_decode(); errors the same. */
+enum gba_err base64url_decode(struct bytes text, uint8_t *out, size_t cap, size_t *_len);
 
 #endif
