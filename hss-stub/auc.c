@@ -9,7 +9,7 @@
 #include "hss-stub/auc_cache.h"
 #include "hss-stub/auc_store.h"
 
-#define STORE_PATIENCE_MS 3000 /* longer than it waits for another writer; askers on Zh have given up before */
+#define STORE_MS 700 /* askers on Zh wait for 900 */
 
 /* What a vector is made of, copied out of an entry under the lock: views into the buffers beside them. */
 struct ticket {
@@ -223,6 +223,8 @@ static void defaults(struct auc_conf *conf)
 		conf->mono_ms = clock_mono_ms;
 	if (conf->lease_min == 0)
 		conf->lease_min = 1;
+	if (conf->store_ms == 0)
+		conf->store_ms = STORE_MS;
 	if (conf->lease_max < conf->lease_min)
 		conf->lease_max = conf->lease_min;
 }
@@ -265,7 +267,7 @@ enum gba_err auc_open(TALLOC_CTX *mem_ctx, const struct auc_conf *conf, struct a
 	if (auc->cache != NULL && auc->thread_ctx != NULL)
 		err = sub_store_open(auc->thread_ctx, conf->db_path, &auc->store, _error);
 	if (err == GBA_OK) {
-		sub_store_patience(auc->store, STORE_PATIENCE_MS);
+		sub_store_patience(auc->store, auc->conf.store_ms);
 		auc->version = sub_store_version(auc->store);
 		err = start(auc);
 	}

@@ -18,6 +18,7 @@ struct auc_conf {
 	struct kek *kek;
 	uint32_t lease_min, lease_max; /* [SEQs] block of a quiet and of the busiest subscriber */
 	uint32_t queue_max;	       /* jobs waiting for the store */
+	uint32_t store_ms;	       /* [ms] patience with the store; 0: less than askers usually have */
 	size_t cache_octets;
 	void (*random)(uint8_t *out, size_t n); /* NULL: rand_bytes */
 	uint64_t (*mono_ms)(void);		/* NULL: clock_mono_ms */

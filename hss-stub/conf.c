@@ -63,6 +63,8 @@ const struct conf_item hss_conf_items[] = {
 		 "The same for the busiest subscriber"),
 	CONF_U32("queue", 10000, 16, 1000000, "requests", struct hss_conf, queue,
 		 "Requests that may wait for the database; beyond: 3004"),
+	CONF_U32("store-timeout", 700, 100, 60000, "ms", struct hss_conf, store_ms,
+		 "Longest wait for a PostgreSQL that does not answer; then 3004. Less than the BSFs' zh-timeout"),
 	CONF_U32("cache", 64, 1, 65536, "MiB", struct hss_conf, cache_mib,
 		 "Memory for subscribers in use, about 500 octets each"),
 	CONF_GROUPS("bsfs", "", 0, 256, bsf_items, struct hss_bsf, struct hss_conf, bsfs,

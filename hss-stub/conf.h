@@ -29,7 +29,7 @@ struct hss_conf {
 	struct audit_items audit;
 	const char *database, *kek_file, *metrics_listen;
 	uint32_t lease_min, lease_max; /* [SEQs] */
-	uint32_t queue, cache_mib;
+	uint32_t queue, cache_mib, store_ms;
 	struct conf_groups bsfs; /* of struct hss_bsf */
 	struct api_conf api;
 	const char *operator_key, *change_bsf;

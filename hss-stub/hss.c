@@ -40,6 +40,7 @@ enum gba_err hss_open(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct k
 				.lease_min = conf->lease_min,
 				.lease_max = conf->lease_max,
 				.queue_max = conf->queue,
+				.store_ms = conf->store_ms,
 				.cache_octets = (size_t)conf->cache_mib << 20 };
 	struct sub_store *store;
 	enum gba_err err;

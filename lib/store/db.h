@@ -63,12 +63,13 @@ enum gba_err db_begin(struct db *db);
 /** Durable on GBA_OK; else rolled back, also when the connection was lost meanwhile.
  * @retval GBA_E_UNCERTAIN  the connection was lost at the commit, and the server could not be asked what became of it */
 enum gba_err db_commit(struct db *db);
-/** The same for changes nobody keeps a copy of: others' db_data_version may stay. */
+/** The same for changes nobody keeps a copy of, as leases: others' db_data_version may stay, and when the connection is lost
+ * nobody waits for the outcome: GBA_E_UNCERTAIN at once. */
 enum gba_err db_commit_quiet(struct db *db);
 void db_rollback(struct db *db);
 /** Changes when another connection has committed; -1 while nothing is known. On a server this asks it. */
 int64_t db_data_version(struct db *db);
-/** [ms] Give up a server that has not answered for this long (30 s at first). */
+/** [ms] Give up a server that has not answered for this long (30 s at first), and wait less for another writer. */
 void db_patience(struct db *db, unsigned int ms);
 /** What the last failure was, for the operator; valid until the next call. No values, no password. */
 const char *db_error(struct db *db);

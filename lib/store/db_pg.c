@@ -438,7 +438,11 @@ static int64_t pg_data_version(struct db *base)
 
 static void pg_patience(struct db *base, unsigned int ms)
 {
-	((struct pg_db *)base)->patience_ms = ms;
+	struct pg_db *db = (struct pg_db *)base;
+
+	db->patience_ms = ms;
+	if (!pg_link_lost(db) && db->tx == PG_TX_NONE)
+		pg_link_patience(db);
 }
 
 static const char *pg_error(struct db *base)
@@ -528,6 +532,8 @@ static enum gba_err migrate(struct pg_db *db, const struct db_migration *steps, 
 
 static int pg_db_destroy(struct pg_db *db)
 {
+	if (db->dial != NULL)
+		db->conn = pg_dial_end(db->dial);
 	PQfinish(db->conn);
 	db->conn = NULL;
 	secret_wipe(db->conninfo, strlen(db->conninfo));
@@ -573,7 +579,7 @@ enum gba_err db_pg_open(TALLOC_CTX *mem_ctx, const char *url, const struct db_mi
 	err = conninfo_set(db, url);
 	if (err == GBA_OK) {
 		talloc_set_destructor(db, pg_db_destroy);
-		err = pg_link(db);
+		err = pg_link_first(db);
 	}
 	if (err == GBA_OK)
 		err = pg_tx_open(db);

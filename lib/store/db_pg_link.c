@@ -10,11 +10,12 @@
 
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 2000
+#define DIAL_PART      4 /* of the patience: the longest wait for a connection */
 
 /* Ours end by themselves when our end is gone, whatever the machine's settings: a transaction that nobody finishes would
  * keep all other writers out. */
 #define SESSION                                                                                                               \
-	"SET lock_timeout = " PG_LOCK_MS "; SET idle_in_transaction_session_timeout = 15000; SET tcp_keepalives_idle = 5;"     \
+	"SET idle_in_transaction_session_timeout = 15000; SET tcp_keepalives_idle = 5;"     \
 	" SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2; SET tcp_user_timeout = 10000;"                        \
 	" SET default_transaction_isolation = 'read committed'; SET standard_conforming_strings = on"
 
@@ -232,31 +233,39 @@ static void notice_drop(void *arg, const PGresult *notice)
 	(void)arg, (void)notice;
 }
 
-/* What stands before dbname can be given in the connection string, what stands after it cannot. */
-static enum gba_err connect_once(struct pg_db *db)
+void pg_link_patience(struct pg_db *db)
 {
-	const char *const words[] = { "connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
-				      "tcp_user_timeout", "target_session_attrs", "fallback_application_name", "dbname",
-				      "client_encoding", NULL };
-	const char *const values[] = { "2", "5", "5", "2", "10000", "read-write", "gba-suite", db->conninfo, "UTF8", NULL };
+	unsigned int ms = db->patience_ms / 6 * 5;
+	char sql[48];
+
+	snprintf(sql, sizeof(sql), "SET lock_timeout = %u", ms < PG_LOCK_MS ? ms : PG_LOCK_MS);
+	pg_exec(db, sql, NULL);
+}
+
+static enum gba_err session_begin(struct pg_db *db)
+{
 	enum gba_err err;
 
-	db->conn = PQconnectdbParams(words, values, 1);
 	if (db->conn == NULL)
 		return GBA_E_NOMEM;
-	if (PQstatus(db->conn) != CONNECTION_OK) {
-		err = connect_err(db);
-		pg_link_drop(db);
-		return err;
-	}
+	if (PQstatus(db->conn) != CONNECTION_OK)
+		return connect_err(db);
 	PQsetnonblocking(db->conn, 1);
 	PQsetNoticeReceiver(db->conn, notice_drop, NULL);
 	err = pg_exec(db, SESSION, NULL);
 	if (err == GBA_OK)
 		err = durable_check(db);
-	if (err != GBA_OK)
-		pg_link_drop(db);
-	return err;
+	if (err == GBA_OK)
+		pg_link_patience(db);
+	return err == GBA_OK && pg_link_lost(db) ? GBA_E_UNREACHABLE : err;
+}
+
+static void back_off(struct pg_db *db)
+{
+	db->backoff_ms = db->backoff_ms == 0 ? BACKOFF_MIN_MS : db->backoff_ms * 2;
+	if (db->backoff_ms > BACKOFF_MAX_MS)
+		db->backoff_ms = BACKOFF_MAX_MS;
+	db->retry_at = clock_mono_ms() + db->backoff_ms;
 }
 
 enum gba_err pg_link(struct pg_db *db)
@@ -264,18 +273,36 @@ enum gba_err pg_link(struct pg_db *db)
 	if (!pg_link_lost(db))
 		return GBA_OK;
 	pg_link_drop(db);
-	if (clock_mono_ms() < db->retry_at)
+	if (db->dial == NULL && clock_mono_ms() < db->retry_at)
 		return db->why;
-	db->why = connect_once(db);
-	if (db->why == GBA_OK) {
-		db->generation++;
-		db->backoff_ms = 0;
-		db->retry_at = 0;
-		return GBA_OK;
+	if (db->dial == NULL)
+		db->dial = pg_dial_start(db->conninfo, db->patience_ms / DIAL_PART);
+	if (db->dial == NULL)
+		return GBA_E_NOMEM;
+	if (!pg_dial_wait(db->dial)) {
+		pg_say(db, "the server does not answer");
+		return db->why = GBA_E_UNREACHABLE;
 	}
-	db->backoff_ms = db->backoff_ms == 0 ? BACKOFF_MIN_MS : db->backoff_ms * 2;
-	if (db->backoff_ms > BACKOFF_MAX_MS)
-		db->backoff_ms = BACKOFF_MAX_MS;
-	db->retry_at = clock_mono_ms() + db->backoff_ms;
-	return db->why;
+	db->conn = pg_dial_end(db->dial);
+	db->dial = NULL;
+	db->why = session_begin(db);
+	if (db->why != GBA_OK) {
+		pg_link_drop(db);
+		back_off(db);
+		return db->why;
+	}
+	db->generation++;
+	db->backoff_ms = 0;
+	db->retry_at = 0;
+	return GBA_OK;
+}
+
+enum gba_err pg_link_first(struct pg_db *db)
+{
+	enum gba_err err;
+
+	do {
+		err = pg_link(db);
+	} while (db->dial != NULL);
+	return err;
 }

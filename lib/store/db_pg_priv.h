@@ -9,14 +9,17 @@
 #include "store/db_priv.h"
 
 #define PG_PATIENCE_MS 30000 /* a server that has not answered for this long is given up */
-#define PG_LOCK_MS     "2000" /* wait for another writer: longer than any batch of ours */
+#define PG_LOCK_MS     2000  /* wait for another writer: longer than any batch of ours; but less than the patience */
 #define PG_HANDLE_LEN  16
 
 enum pg_tx { PG_TX_NONE, PG_TX_OPEN, PG_TX_LOST }; /* lost: with its connection; every statement fails until its end */
 
+struct pg_dial;
+
 struct pg_db {
 	struct db base;
 	PGconn *conn; /* NULL: none */
+	struct pg_dial *dial; /* the attempt under way; NULL: none */
 	char *conninfo;
 	uint32_t generation;  /* of the connection: statements are prepared anew in each */
 	unsigned int serial;  /* of the last statement */
@@ -32,14 +35,27 @@ struct pg_db {
 
 /** Make ready for transactions, once a handle. */
 enum gba_err pg_tx_open(struct pg_db *db);
-/** As db_begin, db_commit, db_rollback. @param tell  others shall see that something has changed */
+/** As db_begin, db_commit, db_rollback. @param tell  others shall see that something has changed; what becomes of a commit
+ * that is not told is not asked for when the connection is lost: GBA_E_UNCERTAIN */
 enum gba_err pg_tx_begin(struct pg_db *db);
 enum gba_err pg_tx_commit(struct pg_db *db, bool tell);
 void pg_tx_rollback(struct pg_db *db);
 
-/** See to it that there is a connection. Within the back-off after a failed attempt the same error is returned at once.
+/** Begin to connect. @param ms  how long pg_dial_wait() may wait from now on. NULL: out of memory */
+struct pg_dial *pg_dial_start(const char *conninfo, unsigned int ms);
+/** Has it ended, well or not? */
+bool pg_dial_wait(struct pg_dial *dial);
+/** Wait until it has ended; dial is gone. What came of it is the caller's. NULL: out of memory */
+PGconn *pg_dial_end(struct pg_dial *dial);
+
+/** See to it that there is a connection, in a fraction of the patience. While an attempt goes on beyond that, and within the
+ * back-off after a failed one, the same error is returned at once.
  * @retval GBA_E_UNREACHABLE, GBA_E_DENIED, GBA_E_NOT_FOUND (no such database), GBA_E_CONF (see db->error) */
 enum gba_err pg_link(struct pg_db *db);
+/** The same, until the attempt has ended. */
+enum gba_err pg_link_first(struct pg_db *db);
+/** Tell the session how long to wait for another writer. */
+void pg_link_patience(struct pg_db *db);
 /** Gone since the last use? */
 bool pg_link_lost(const struct pg_db *db);
 /** Close it; a transaction is lost with it. */

@@ -126,7 +126,7 @@ enum gba_err pg_tx_commit(struct pg_db *db, bool tell)
 	err = pg_exec(db, sql, &rows);
 	db->tx = PG_TX_NONE;
 	if (err != GBA_OK && pg_link_lost(db))
-		return resolve(db);
+		return tell ? resolve(db) : GBA_E_UNCERTAIN;
 	if (err == GBA_OK && tell && (rows == NULL || PQntuples(rows) != 1))
 		err = GBA_E_CORRUPT;
 	if (err == GBA_OK && tell)

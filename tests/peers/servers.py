@@ -54,6 +54,18 @@ class Postgres:
         """All of it at once, without a word to anybody; it recovers at the next start."""
         _end(self.process, signal.SIGQUIT)
 
+    def hang(self):
+        """All of it stands still, its sockets stay open."""
+        self.process.send_signal(signal.SIGSTOP)
+        with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)) as children:
+            self.still = [int(pid) for pid in children.read().split()]
+        for pid in self.still:
+            os.kill(pid, signal.SIGSTOP)
+
+    def go_on(self):
+        for pid in [*self.still, self.process.pid]:
+            os.kill(pid, signal.SIGCONT)
+
     def sql(self, text, check=True):
         return subprocess.run(["psql", "-X", "-q", "-A", "-t", "-h", self.folder, "-U", "gba", "postgres", "-c", text],
                               check=check, capture_output=True, text=True)

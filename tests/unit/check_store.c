@@ -545,6 +545,20 @@ START_TEST(commit_that_nobody_can_tell_about_is_uncertain)
 }
 END_TEST
 
+START_TEST(quiet_commit_is_not_waited_for)
+{
+	struct db *db = open_steps(1);
+
+	slow_commit("20");
+	ck_assert_err(db_begin(db), GBA_OK);
+	ck_assert_err(insert(db, 1, "one", BYTES_NONE), GBA_OK);
+	db_patience(db, 500);
+	ck_assert_err(db_commit_quiet(db), GBA_E_UNCERTAIN);
+	pg_server_cut();
+	ck_assert_int_eq(count_rows(db), 0);
+}
+END_TEST
+
 /* A number the server gave to a transaction whose log was not flushed is given again after a crash: what became of the
  * second one says nothing of the first. */
 START_TEST(crash_undoes_what_another_s_commit_does_not_redo)
@@ -606,6 +620,7 @@ static TCase *server_case(void)
 	tcase_add_test(tc, lost_connections_are_survived);
 	tcase_add_test(tc, interrupted_commit_is_looked_up);
 	tcase_add_test(tc, commit_that_nobody_can_tell_about_is_uncertain);
+	tcase_add_test(tc, quiet_commit_is_not_waited_for);
 	tcase_add_test(tc, crash_undoes_what_another_s_commit_does_not_redo);
 	tcase_add_test(tc, quiet_commits_are_not_told);
 	return tc;

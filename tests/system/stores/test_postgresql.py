@@ -132,6 +132,25 @@ def test_away_is_too_busy_and_heals(pair, postgres):
     assert node.log().count(" auc.store ") == 1  # one line a minute
 
 
+def test_hangs_and_nobody_waits_for_it(pair, postgres):
+    """A server that stands still: askers are told, one after the other, and nobody waits for it twice."""
+    pair.add("alice@lab.test")
+    node = pair.nodes[0].start()
+    with node.peer() as peer:
+        Vector(peer.request(d.mar(peer, "alice@lab.test")), card())
+        postgres.hang()
+        try:
+            assert until(lambda: peer.request(d.mar(peer, "alice@lab.test")).result() == (0, 3004))
+            first = node.log().count(" auc.store ")
+            for _ in range(200):
+                assert peer.request(d.mar(peer, "alice@lab.test")).result() == (0, 3004)
+            assert first == node.log().count(" auc.store ") == 1
+        finally:
+            postgres.go_on()
+        assert until(lambda: peer.request(d.mar(peer, "alice@lab.test")).result() == (0, 2001))
+        assert until(lambda: pair.ready(0))
+
+
 def test_what_one_changes_the_others_see(pair):
     pair.add("alice@lab.test")
     for node in pair.nodes:
