@@ -176,3 +176,49 @@ enum gba_err base64url_decode(struct bytes text, uint8_t *out, size_t cap, size_
 {
 	return text.n % 4 == 1 ? GBA_E_SYNTAX : base64_data(base64url_chars, text, out, cap, _len);
 }
+
+static const char base32_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+void base32_encode(struct bytes in, char *out)
+{
+	uint32_t held = 0;
+	unsigned int bits = 0;
+	size_t i;
+
+	for (i = 0; i < in.n; i++) {
+		held = (held & 0x1f) << 8 | in.p[i];
+		for (bits += 8; bits >= 5; bits -= 5)
+			*out++ = base32_chars[held >> (bits - 5) & 31];
+	}
+	if (bits > 0)
+		*out++ = base32_chars[held << (5 - bits) & 31];
+	*out = '\0';
+}
+
+enum gba_err base32_decode(struct bytes text, uint8_t *out, size_t cap, size_t *_len)
+{
+	size_t n = text.n * 5 / 8, at = 0, i;
+	unsigned int bits = 0;
+	uint32_t held = 0;
+
+	if (n > cap)
+		return GBA_E_TOO_LONG;
+	if (BASE32_LEN(n) != text.n)
+		return GBA_E_SYNTAX; /* no number of octets has so many characters */
+	for (i = 0; i < text.n; i++) {
+		const char *found = text.p[i] != 0 ? strchr(base32_chars, text.p[i]) : NULL;
+
+		if (found == NULL)
+			return GBA_E_SYNTAX;
+		held = (held & 0xff) << 5 | (uint32_t)(found - base32_chars);
+		bits += 5;
+		if (bits >= 8) {
+			bits -= 8;
+			out[at++] = (uint8_t)(held >> bits);
+		}
+	}
+	if ((held & ((1U << bits) - 1)) != 0)
+		return GBA_E_SYNTAX; /* as in base64: the unused bits must be zero */
+	*_len = n;
+	return GBA_OK;
+}
