@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""libgba-naf for Python: against the agent and stand-in BSFs that derive keys by themselves; curl at the example."""
+import asyncio
+import base64
+import os
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from naf_harness import HTTP_DIGEST, IMPI, NAF, TLS13, TOP, btid, dia, ks_naf, keys
+
+MODULE = os.path.join(TOP, "naf-adapter", "python")
+os.environ["GBA_NAF_LIBRARY"] = dia.built("naf-adapter/libnaf/.libs/libgba-naf.so.0")
+sys.path.insert(0, MODULE)
+
+import gba_naf  # noqa: E402
+
+NAF_ID = NAF.encode() + TLS13
+
+
+@pytest.fixture
+def naf(world):
+    with gba_naf.Naf(world.agent.socket) as one:
+        yield one
+
+
+def test_token(world, naf):
+    name = world.one.knows(btid("bsf.one.example"))
+    token = naf.get(name, NAF.upper(), gba_naf.UA_TLS13_PSK, [1000])
+    assert token.key == ks_naf(NAF_ID) and token.int_key is None and token.type is gba_naf.Type.GBA
+    assert token.btid == name and token.fqdn == NAF and token.impi == IMPI
+    assert time.time() < token.expiry <= time.time() + 601 and token.created < time.time()
+    assert token.uss == {1000: gba_naf.Uss(("sip:a@one.example",), frozenset([3]))} and "<uss " in token.uss_xml
+    assert token.key.hex() not in repr(token) and repr(token.key) not in repr(token)
+    both = naf.get(name, NAF, gba_naf.UA_TLS13_PSK, need_int_key=True, cache=False, timeout=20)
+    assert both.int_key == ks_naf(NAF_ID, kind=keys.UICC) and both.uss == {}
+
+
+@pytest.mark.parametrize("name,fqdn,error,http,again", [
+    (btid("bsf.one.example", bytes(16)), NAF, "GBA_NAF_E_BTID_UNKNOWN", 401, True),
+    ("no B-TID", NAF, "GBA_NAF_E_BTID_SYNTAX", 401, True),
+    (btid("elsewhere.example"), NAF, "GBA_NAF_E_REALM", 403, False),
+    (btid("bsf.one.example"), "naf2.example.com", "GBA_NAF_E_DENIED", 500, False),
+    (btid("bsf.one.example") + "\0", NAF, "GBA_NAF_E_ARGUMENT", 500, False),
+])
+def test_refusals(world, naf, name, fqdn, error, http, again):
+    with pytest.raises(gba_naf.Error) as refused:
+        naf.get(name, fqdn, gba_naf.UA_HTTP_DIGEST)
+    assert (refused.value.name, refused.value.http, refused.value.renegotiate) == (error, http, again)
+
+
+def test_no_agent(tmp_path):
+    with gba_naf.Naf(str(tmp_path / "none")) as naf:
+        with pytest.raises(gba_naf.Error) as refused:
+            naf.get(btid("bsf.one.example"), NAF, gba_naf.UA_HTTP_DIGEST)
+    assert refused.value.name == "GBA_NAF_E_NO_AGENT" and refused.value.http == 503
+    with pytest.raises(gba_naf.Error):
+        naf.get(btid("bsf.one.example"), NAF, gba_naf.UA_HTTP_DIGEST)  # closed
+
+
+def test_asyncio(world, naf):
+    names = [world.one.knows(btid("bsf.one.example", bytes([i]) * 16), rand=bytes([i]) * 16) for i in range(1, 40)]
+
+    async def ask(name):
+        return (await naf.get_async(name, NAF, gba_naf.UA_TLS13_PSK, timeout=20)).key
+
+    async def run():
+        good = await asyncio.gather(*map(ask, names))
+        with pytest.raises(gba_naf.Error):
+            await naf.get_async(btid("bsf.one.example", bytes(16)), NAF, gba_naf.UA_TLS13_PSK)
+        gone = asyncio.create_task(naf.get_async(names[0], NAF, gba_naf.UA_TLS13_PSK, cache=False))
+        await asyncio.sleep(0)
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        return good
+
+    assert asyncio.run(run()) == [ks_naf(NAF_ID, bytes([i]) * 16) for i in range(1, 40)]
+    assert asyncio.run(ask(names[1])) == ks_naf(NAF_ID, bytes([2]) * 16)  # another loop, the same handle
+
+
+def test_identities():
+    name = btid("bsf.one.example")
+    assert gba_naf.parse_identity("3GPP-bootstrapping-uicc;" + name) == gba_naf.Identity(gba_naf.Kind.UICC, name)
+    with pytest.raises(gba_naf.Error):
+        gba_naf.parse_identity(b"3GPP-bootstrapping;x")
+    assert gba_naf.btid_valid(name) and not gba_naf.btid_valid(name + "/")
+    assert gba_naf.UA_HTTP_DIGEST == HTTP_DIGEST and gba_naf.ua_tls12(0xc037) == bytes.fromhex("010001c037")
+
+
+def test_example(world):
+    name = world.one.knows(btid("bsf.one.example"))
+    env = dict(os.environ, PYTHONPATH=MODULE, GBA_NAF_SOCKET=world.agent.socket)
+    with subprocess.Popen([sys.executable, os.path.join(MODULE, "examples", "digest_app.py"), NAF], env=env, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as app:
+        url = "http://127.0.0.1:%s/a?b=c" % app.stdout.readline().split()[1]
+
+        def curl(user, password):
+            out = subprocess.run(["curl", "-s", "--max-time", "60", "--digest", "-u", "%s:%s" % (user, password), "-w",
+                                  "%{http_code}", url], capture_output=True, text=True, check=True)
+            return out.stdout
+
+        key = base64.b64encode(ks_naf(NAF.encode() + HTTP_DIGEST)).decode()
+        assert curl(name, key) == "hello %s\n200" % IMPI
+        assert curl(name, "wrong") == "bootstrap first\n401"
+        assert curl(btid("bsf.one.example", bytes(16)), key) == "bootstrap first\n401"
+        assert curl(btid("elsewhere.example"), key).endswith("403")
+        app.kill()
+
+
+def test_program_of_the_guide(world, naf, monkeypatch, capsys):
+    with open(os.path.join(TOP, "doc", "asp-guide.md"), encoding="utf-8") as guide:
+        (program,) = re.findall(r"```python\n(.*?)```", guide.read(), re.S)
+    monkeypatch.setenv("GBA_NAF_SOCKET", world.agent.socket)
+    exec(program.replace("app.example.com", NAF), {"btid": world.one.knows(btid("bsf.one.example"))})  # pylint: disable=exec-used
+    assert capsys.readouterr().out.startswith("32 ")
+
+
+def test_installed_where_python_looks(tmp_path):
+    run = subprocess.run(["make", "-C", dia.BUILD, "-s", "install-dist_nafpythonDATA", "DESTDIR=%s" % tmp_path], capture_output=True,
+                         text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    (where,) = tmp_path.rglob("gba_naf.py")
+    assert where.parent.name in ("site-packages", "dist-packages")
