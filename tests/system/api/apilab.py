@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A node that serves the REST API, and two independent clients: Python's http.client and curl."""
+import glob
 import http.client
 import http.server
 import json
@@ -160,18 +161,21 @@ class Caller:
 class Api:
     """hss_stub.fdx with the REST API on a free port, its CA, and its first administrator."""
 
-    def __init__(self, folder, conf="", ca=True):
-        self.folder = str(folder)
+    def __init__(self, folder, conf="", ca=True, postgres=None, name="api"):
+        """postgres: the records are there, in a schema of this name, and not in a file."""
+        self.folder, self.postgres = str(folder), postgres
         os.makedirs(self.folder, exist_ok=True)
         self.server_pem, self.server_key = os.path.join(self.folder, "api.pem"), os.path.join(self.folder, "api.key")
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.server_key,
                 "-out", self.server_pem, "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
         self.ca, self.drop = os.path.join(self.folder, "ca"), os.path.join(self.folder, "drop")
         os.makedirs(self.drop, exist_ok=True)
+        self.audit = os.path.join(self.folder, "hss.db.audit")
+        conf += 'audit-log = "%s";\n' % self.audit
         text = ('api-listen = "127.0.0.1:0";\napi-cert = "%s";\napi-key = "%s";\nmail-drop = "%s";\nlog-file = "%s";\n%s%s'
                 % (self.server_pem, self.server_key, self.drop, os.path.join(self.folder, "hss.log"),
                    'ca-dir = "%s";\n' % self.ca if ca else "", conf))
-        self.node = zhlab.Node(folder, conf=text, start=False)
+        self.node = zhlab.Node(folder, conf=text, start=False, db=postgres.url(name) if postgres else None)
         if ca:
             self.ctl("ca", "init")
         self.port = None
@@ -206,6 +210,21 @@ class Api:
         with open(path, encoding="utf-8", errors="replace") as text:
             return text.read()
 
+    def octets(self):
+        """All the database has written, and the audit log."""
+        paths = [self.audit]
+        if self.postgres:
+            self.postgres.sql("CHECKPOINT")
+            paths += glob.glob(os.path.join(self.postgres.data, "base", "*", "*")) + \
+                glob.glob(os.path.join(self.postgres.data, "pg_wal", "0*"))
+        else:
+            paths += glob.glob(self.node.db + "*")
+        found = []
+        for path in paths:
+            with open(path, "rb") as data:
+                found.append(data.read())
+        return b"".join(found)
+
     def stop(self):
         return self.node.stop()
 
@@ -217,8 +236,11 @@ class Api:
         return Caller(self, token)
 
     def subscriber(self, impi):
-        self.node.add(impi)
+        self.ctl("subscriber", "add", impi, "--k-file", "-", "--op-file", "-", input="%s\n%s\n" % (zhlab.K.hex(), zhlab.OP.hex()))
         return impi
+
+    def record(self, impi):
+        return json.loads(self.ctl("subscriber", "show", impi, "--json"))
 
 
 def asp(admin, node, identity="U72200KA2011PTC060001", name="Meters Ltd", **more):

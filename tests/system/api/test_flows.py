@@ -236,12 +236,12 @@ def test_trust_is_extended(api, admin, meters):
     clauses = [step["clause"] for step in steps(api)]
     for clause in ("10.3-1", "10.3-2", "10.3-3", "10.3-4", "10.3-5", "10.3-6"):
         assert "Y.3056 " + clause in clauses, clause
-    guss = api.node.record(impi)
+    guss = api.record(impi)
     assert pseudonym in json.dumps(guss)  # what Zh hands out carries the permission
 
     tag = asp.get("/v1/permissions/%d" % right["id"]).headers["etag"]
     cleared = asp.patch("/v1/permissions/%d" % right["id"], {"flag": "cleared"}, tag).json()
-    assert cleared["in_force"] is False and pseudonym not in json.dumps(api.node.record(impi))
+    assert cleared["in_force"] is False and pseudonym not in json.dumps(api.record(impi))
 
 
 def test_a_subscriber_finds_and_registers(api, admin, meters):
@@ -274,11 +274,11 @@ def test_rights_are_lent_and_taken_back(api, admin, meters):
     lender, borrower = people[0][1], people[1][1]
     borrower.post("/v1/delegations", {"permission": right["id"], "to_impi": impis[1], "valid_until": "2040-01-01T00:00:00Z"}, want=422)
     lent = lender.post("/v1/delegations", {"permission": right["id"], "to_impi": impis[1], "valid_until": "2040-01-01T00:00:00Z"}).json()
-    assert lent["in_force"] and str(app["gsid"]) in json.dumps(api.node.record(impis[1]))
+    assert lent["in_force"] and str(app["gsid"]) in json.dumps(api.record(impis[1]))
     assert borrower.get("/v1/delegations/%d" % lent["id"]).json()["to_impi"] == impis[1]
     ended = lender.post("/v1/delegations/%d/end" % lent["id"], want=200).json()
     assert ended["state"] == "ended" and ended["in_force"] is False
-    assert str(app["gsid"]) not in json.dumps(api.node.record(impis[1]))
+    assert str(app["gsid"]) not in json.dumps(api.record(impis[1]))
     admin.delete("/v1/devices/%d" % devices[0]["id"])
     lender.get("/v1/devices/%d" % devices[0]["id"], want=404)
 
