@@ -15,7 +15,7 @@ void jws_kid(const uint8_t public[SIGN_PUBLIC_LEN], char out[JWS_KID_LEN + 1])
 	struct bytes input;
 
 	base64url_encode(BYTES(public, SIGN_PUBLIC_LEN), x);
-	snprintf(members, sizeof(members), "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"%s\"}", x); /* RFC 7638 3: sorted, no blanks */
+	snprintf(members, sizeof(members), "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"%s\"}", x); /* RFC 7638 3: sorted */
 	input = bytes_of(members);
 	hash_pieces(HASH_SHA256, &input, 1, digest);
 	base64url_encode(BYTES(digest, sizeof(digest)), out);
@@ -27,8 +27,8 @@ json_t *jws_jwk(const uint8_t public[SIGN_PUBLIC_LEN])
 
 	base64url_encode(BYTES(public, SIGN_PUBLIC_LEN), x);
 	jws_kid(public, kid);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "kty", "OKP", "crv", "Ed25519", "x", x, "kid", kid, "alg", "EdDSA", "use",
-			 "sig");
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "kty", "OKP", "crv", "Ed25519", "x", x, "kid", kid, "alg", "EdDSA",
+			 "use", "sig");
 }
 
 enum gba_err jws_sign(TALLOC_CTX *mem_ctx, const struct sign_key *key, const char *typ, struct bytes payload, char **_text)

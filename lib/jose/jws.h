@@ -35,7 +35,8 @@ enum gba_err jws_sign(TALLOC_CTX *mem_ctx, const struct sign_key *key, const cha
 enum gba_err jws_sign_json(TALLOC_CTX *mem_ctx, const struct sign_key *key, const char *typ, const json_t *payload, char **_text);
 /** Take apart, strictly: three parts, base64url without padding or spare bits, a header that is one JSON object with alg EdDSA and
  * without crit, b64 or members twice. Nothing of it may be believed before jws_verify().
- * @retval GBA_E_SYNTAX  not that  @retval GBA_E_UNSUPPORTED  another algorithm or an extension  @retval GBA_E_TOO_LONG, GBA_E_NOMEM */
+ * @retval GBA_E_SYNTAX  not that  @retval GBA_E_UNSUPPORTED  another algorithm or an extension
+ * @retval GBA_E_TOO_LONG, GBA_E_NOMEM */
 enum gba_err jws_read(TALLOC_CTX *mem_ctx, struct bytes text, struct jws *_jws);
 /** Is it signed with this key, and the kind of statement that is wanted? @param typ  NULL: any
  * @retval GBA_E_CORRUPT  another key, altered, or another typ */

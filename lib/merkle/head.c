@@ -25,8 +25,8 @@ static enum gba_err read_members(json_t *payload, struct merkle_head *_head)
 	const char *log, *root;
 	json_int_t size, at;
 
-	if (json_unpack_ex(payload, NULL, JSON_STRICT, "{s:s, s:s, s:I, s:I}", "log", &log, "root", &root, "size", &size, "time", &at) !=
-		    0 ||
+	if (json_unpack_ex(payload, NULL, JSON_STRICT, "{s:s, s:s, s:I, s:I}", "log", &log, "root", &root, "size", &size, "time",
+			   &at) != 0 ||
 	    strlen(log) > MERKLE_LOG_MAX || size < 0 || at < 0 || hex_decode(bytes_of(root), _head->root, MERKLE_LEN) != GBA_OK)
 		return GBA_E_SYNTAX;
 	strcpy(_head->log, log);

@@ -139,8 +139,8 @@ static bool same(const uint8_t a[MERKLE_LEN], const uint8_t b[MERKLE_LEN])
 	return memcmp(a, b, MERKLE_LEN) == 0;
 }
 
-enum gba_err merkle_verify_inclusion(const uint8_t leaf[MERKLE_LEN], uint64_t index, uint64_t size, const struct merkle_proof *proof,
-				     const uint8_t root[MERKLE_LEN])
+enum gba_err merkle_verify_inclusion(const uint8_t leaf[MERKLE_LEN], uint64_t index, uint64_t size,
+				     const struct merkle_proof *proof, const uint8_t root[MERKLE_LEN])
 {
 	uint64_t fn = index, sn = size - 1; /* names of RFC 9162 2.1.3.2 */
 	uint8_t r[MERKLE_LEN];

@@ -30,7 +30,8 @@ void merkle_leaf(struct bytes input, uint8_t out[MERKLE_LEN]);
 /** Hash of a node. out may be left or right. */
 void merkle_node(const uint8_t left[MERKLE_LEN], const uint8_t right[MERKLE_LEN], uint8_t out[MERKLE_LEN]);
 
-/** Add a leaf to the tree of this size; which is size + 1 afterwards. Puts one hash, and one for each subtree that becomes complete.
+/** Add a leaf to the tree of this size; which is size + 1 afterwards. Puts one hash, and one for each subtree that becomes
+ * complete.
  * @retval GBA_E_RANGE  no room; others as the store's */
 enum gba_err merkle_append(const struct merkle_store *store, uint64_t size, const uint8_t leaf[MERKLE_LEN]);
 /** Head of the tree's first size leaves; also of a tree that has more. 0: the hash of nothing. Errors are the store's. */
@@ -41,9 +42,10 @@ enum gba_err merkle_prove_inclusion(const struct merkle_store *store, uint64_t i
 enum gba_err merkle_prove_consistency(const struct merkle_store *store, uint64_t old, uint64_t size, struct merkle_proof *_proof);
 
 /** RFC 9162 2.1.3.2. @retval GBA_E_CORRUPT  the leaf is not at index of the tree with this head and size */
-enum gba_err merkle_verify_inclusion(const uint8_t leaf[MERKLE_LEN], uint64_t index, uint64_t size, const struct merkle_proof *proof,
-				     const uint8_t root[MERKLE_LEN]);
-/** RFC 9162 2.1.4.2; a tree of size 0 begins every tree. @retval GBA_E_CORRUPT  the first tree is not the beginning of the second */
+enum gba_err merkle_verify_inclusion(const uint8_t leaf[MERKLE_LEN], uint64_t index, uint64_t size,
+				     const struct merkle_proof *proof, const uint8_t root[MERKLE_LEN]);
+/** RFC 9162 2.1.4.2; a tree of size 0 begins every tree.
+ * @retval GBA_E_CORRUPT  the first tree is not the beginning of the second */
 enum gba_err merkle_verify_consistency(uint64_t old, const uint8_t old_root[MERKLE_LEN], uint64_t size,
 				       const uint8_t root[MERKLE_LEN], const struct merkle_proof *proof);
 

@@ -125,7 +125,8 @@ enum gba_err scheme_epc(struct bytes text, const char **_why)
 	struct bytes kind, value;
 	size_t i;
 
-	if (text.n < 11 || memcmp(text.p, "urn:epc:id:", 11) != 0 || !bytes_split(BYTES(text.p + 11, text.n - 11), ':', &kind, &value))
+	if (text.n < 11 || memcmp(text.p, "urn:epc:id:", 11) != 0 ||
+	    !bytes_split(BYTES(text.p + 11, text.n - 11), ':', &kind, &value))
 		return refuse(GBA_E_SYNTAX, why, _why);
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !bytes_eq_str(kind, kinds[i]); i++)
 		;
