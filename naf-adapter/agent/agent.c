@@ -537,6 +537,14 @@ static void note(struct agent *agent, const struct flight *flight, enum gba_naf_
 	log_btid(level_of(error), "zn.bir", flight->btid, log_result(error), why);
 }
 
+static const struct key_record *keep(struct agent *agent, const struct flight *flight, struct key_record *record)
+{
+	if (!flight->stale)
+		return cache_keep(agent->cache, &flight->name, record);
+	key_digest(flight->btid, record->digest);
+	return record;
+}
+
 void agent_answer(struct agent *agent, struct agent_time t, const struct zn_answer *answer)
 {
 	struct table_node *node = table_find(&agent->by_id, BYTES(&answer->flight, sizeof(answer->flight)));
@@ -558,7 +566,7 @@ void agent_answer(struct agent *agent, struct agent_time t, const struct zn_answ
 	if (error == GBA_NAF_OK && flight->revoked)
 		error = GBA_NAF_E_BTID_UNKNOWN;
 	if (error == GBA_NAF_OK)
-		kept = flight->stale ? record : cache_keep(agent->cache, &flight->name, record);
+		kept = keep(agent, flight, record);
 	else
 		remember_refusal(agent, flight, error, t.now);
 	flight_finish(flight, error, kept);

@@ -15,7 +15,6 @@ struct entry {
 	struct key_record *record; /* its keys are wiped here: they are in the slot */
 	size_t slot, octets;
 	size_t btid_n, fqdn_n; /* of the node's key */
-	uint8_t digest[KEY_DIGEST_LEN];
 };
 
 struct refusal {
@@ -32,6 +31,14 @@ struct cache {
 	size_t *free_slots, free_count;
 	struct key_record *out; /* what cache_find() shows: the record with its keys back in place */
 };
+
+void key_digest(struct bytes btid, uint8_t out[KEY_DIGEST_LEN])
+{
+	uint8_t digest[HASH_MAX];
+
+	hash_pieces(HASH_SHA256, &btid, 1, digest);
+	memcpy(out, digest, KEY_DIGEST_LEN);
+}
 
 static int compare_u32(const void *a, const void *b)
 {
@@ -183,6 +190,7 @@ const struct key_record *cache_keep(struct cache *cache, const struct key_name *
 	uint8_t *copy, *slot;
 
 	cache_forget(cache, name);
+	key_digest(BYTES(name->octets, name->btid_n), record->digest);
 	entry = make_room(cache, octets) ? talloc_zero(cache, struct entry) : NULL;
 	copy = entry != NULL ? talloc_memdup(entry, name->octets, name->n) : NULL;
 	if (copy == NULL) {
@@ -191,7 +199,6 @@ const struct key_record *cache_keep(struct cache *cache, const struct key_name *
 	}
 	entry->btid_n = name->btid_n;
 	entry->fqdn_n = name->fqdn_n;
-	hash_pieces(HASH_SHA256, &(struct bytes){ copy, name->btid_n }, 1, entry->digest);
 	entry->slot = cache->free_slots[--cache->free_count];
 	entry->octets = octets;
 	cache->octets += octets;
@@ -284,9 +291,9 @@ static bool names_fqdn(const struct cache_revocation *revocation, struct bytes f
 
 bool cache_revokes(const struct cache_revocation *revocation, struct bytes btid, struct bytes fqdn)
 {
-	uint8_t digest[HASH_MAX];
+	uint8_t digest[KEY_DIGEST_LEN];
 
-	hash_pieces(HASH_SHA256, &btid, 1, digest);
+	key_digest(btid, digest);
 	return names_digest(revocation, digest) && names_fqdn(revocation, fqdn);
 }
 
@@ -300,7 +307,7 @@ size_t cache_revoke(struct cache *cache, const struct cache_revocation *revocati
 		struct bytes btid = BYTES(node->key.p, entry->btid_n);
 
 		older = node->older;
-		if (!names_digest(revocation, entry->digest) ||
+		if (!names_digest(revocation, entry->record->digest) ||
 		    !names_fqdn(revocation, BYTES(btid.p + btid.n + 1, entry->fqdn_n)))
 			continue;
 		if (revocation->fqdn_n == 0)

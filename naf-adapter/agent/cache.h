@@ -21,6 +21,7 @@ struct key_name {
 	size_t btid_n, fqdn_n; /* [octets] the B-TID comes first, a NUL, the host name */
 };
 #define KEY_DIGEST_LEN 32 /* [octets] SHA-256 of a B-TID: what revocations name */
+void key_digest(struct bytes btid, uint8_t out[KEY_DIGEST_LEN]);
 /** @param fqdn   lower case
  * @param aware  asked with GBA_U awareness: may have another answer */
 void key_name_build(struct bytes btid, struct bytes fqdn, const uint8_t ua_id[GBA_NAF_UA_ID_LEN], const uint32_t *gsids,
@@ -32,6 +33,7 @@ void key_name_pushed(struct bytes btid, struct bytes fqdn, const uint8_t ua_id[G
 /** A key and what came with it. Texts below the struct itself. */
 struct key_record {
 	uint8_t ks_naf[GBA_NAF_KEY_LEN], ks_int_naf[GBA_NAF_KEY_LEN];
+	uint8_t digest[KEY_DIGEST_LEN]; /* of its B-TID: what notices to applications name */
 	bool has_int;
 	time_t expires;	    /* [s since epoch] the BSF's or our limit, whichever is first */
 	time_t bsf_expires; /* [s since epoch] 0: not told */

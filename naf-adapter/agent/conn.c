@@ -12,9 +12,11 @@
 #include "core/metrics.h"
 #include "core/secret.h"
 #include "core/trace.h"
+#include "naf-adapter/agent/pushed.h"
 
 #define OUT_MAX	       (4 * 1024 * 1024) /* [octets] then the application does not read, and is cut off */
 #define REQUEST_BUCKETS 256
+#define NOTICE_DIGESTS 512 /* in one frame */
 #define CLAUSE_KEY     "TS 33.220 4.5.3"
 
 struct request {
@@ -93,7 +95,8 @@ static void put_uss(struct wire_out *out, const struct uss *uss)
 static void queue_key(struct conn *conn, uint32_t id, const struct key_record *record)
 {
 	struct wire_key key = { record->ks_naf, record->has_int ? record->ks_int_naf : NULL, record->expires, record->created,
-				record->impi, record->uss_xml, (uint32_t)record->gba_type, { NULL, 0 } };
+				record->impi, record->uss_xml, (uint32_t)record->gba_type,
+				conn->watches ? record->digest : NULL, { NULL, 0 } };
 	struct wire_out out = { conn->env->scratch, sizeof(conn->env->scratch), 0, false };
 	size_t i;
 
@@ -105,6 +108,43 @@ static void queue_key(struct conn *conn, uint32_t id, const struct key_record *r
 	else
 		queue_fail(conn, id, GBA_NAF_E_PEER, "user security settings too long");
 	secret_wipe(out.p, out.n);
+}
+
+/* Names of other applications are nobody's business. @return false: none of them is this one's */
+static bool put_names(const struct conn *conn, struct wire_out *out, const struct agent_revocation *revocation)
+{
+	char name[FQDN_MAX + 1];
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < revocation->fqdn_n; i++) {
+		struct bytes fqdn = revocation->fqdns[i];
+
+		if (fqdn.n > FQDN_MAX || client_find(&conn->env->conf->clients, &conn->peer, fqdn) == NULL)
+			continue;
+		memcpy(name, fqdn.p, fqdn.n);
+		name[fqdn.n] = '\0';
+		wire_put_text(out, WIRE_T_FQDN, name);
+		any = true;
+	}
+	return any || revocation->fqdn_n == 0;
+}
+
+void conn_notice(struct conn *conn, const struct agent_revocation *revocation)
+{
+	size_t i, k;
+
+	for (i = 0; conn->watches && i < revocation->digest_n; i = k) {
+		struct wire_out out = { conn->env->scratch, sizeof(conn->env->scratch), 0, false };
+
+		wire_begin(&out, WIRE_NOTICE, 0);
+		for (k = i; k < revocation->digest_n && k < i + NOTICE_DIGESTS; k++)
+			wire_put(&out, WIRE_T_DIGEST, revocation->digests[k], KEY_DIGEST_LEN);
+		if (!put_names(conn, &out, revocation))
+			return;
+		queue_frame(conn, out.p, wire_end(&out)); /* too long: the connection ends, which raises doubt as well */
+		metric_add(conn->env->notices, 1);
+	}
 }
 
 /* ---- requests ---- */
@@ -209,6 +249,7 @@ static const char *take_ask(struct conn *conn, const struct wire_frame *frame)
 		return why;
 	if (frame->id == 0 || request_find(conn, frame->id) != NULL)
 		return "id zero or in use";
+	conn->watches |= ask.notices;
 	metric_add(conn->env->asks, 1);
 	if (!fqdn_valid(bytes_of(ask.fqdn))) {
 		queue_fail(conn, frame->id, GBA_NAF_E_ARGUMENT, "no host name");
@@ -244,6 +285,12 @@ static const char *take_cancel(struct conn *conn, const struct wire_frame *frame
 	return NULL;
 }
 
+static const char *take_watch(struct conn *conn, const struct wire_frame *frame)
+{
+	conn->watches = true;
+	return frame->id != 0 || frame->body.n != 0 ? "a wish for notices has neither id nor elements" : NULL;
+}
+
 static const char *take_frame(struct conn *conn, const struct wire_frame *frame)
 {
 	if (frame->version != WIRE_VERSION)
@@ -251,6 +298,7 @@ static const char *take_frame(struct conn *conn, const struct wire_frame *frame)
 	switch (frame->type) {
 	case WIRE_ASK: return take_ask(conn, frame);
 	case WIRE_CANCEL: return take_cancel(conn, frame);
+	case WIRE_WATCH: return take_watch(conn, frame);
 	default: return "unknown kind of frame";
 	}
 }

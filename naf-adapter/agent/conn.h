@@ -15,12 +15,13 @@ struct conn_env {
 	struct agent_time t; /* of the event that is being handled */
 	uint8_t scratch[WIRE_ANSWER_MAX];
 	struct conn *dirty; /* those that have something to send, or are to be closed */
-	struct metric *asks, *denied, *malformed;
+	struct metric *asks, *denied, *malformed, *notices;
 };
 
 struct conn {
 	struct conn *prev, *next;	/* in local.c's list */
 	struct conn *next_dirty;
+	bool watches;			/* wants notices */
 	bool is_dirty, closing;		/* closing: what is queued is sent, then the end */
 	struct conn_env *env;
 	bool waits_to_write; /* as the event loop knows it */
@@ -38,6 +39,8 @@ struct conn {
 struct conn *conn_new(TALLOC_CTX *mem_ctx, struct conn_env *env, int fd);
 /** Its requests are forgotten, its buffers wiped, its descriptor closed. */
 void conn_free(struct conn *conn);
+/** Tell the application, if it wants to know, that these tokens are no more. Sent as answers are. */
+void conn_notice(struct conn *conn, const struct agent_revocation *revocation);
 /** Read what is there and do it. @return false: to be freed */
 bool conn_read(struct conn *conn);
 /** Send what is queued. @return false: to be freed */

@@ -103,6 +103,15 @@ static struct letter *mail_take(struct local *local, size_t *_n, bool *_stop)
 	return mail;
 }
 
+static void revoked(struct local *local, const struct agent_revocation *revocation)
+{
+	struct conn *conn;
+
+	agent_revoked(local->env.agent, local->env.t, revocation);
+	for (conn = local->conns; conn != NULL; conn = conn->next)
+		conn_notice(conn, revocation);
+}
+
 static void letter_read(struct local *local, const struct letter *letter)
 {
 	struct agent *agent = local->env.agent;
@@ -110,7 +119,7 @@ static void letter_read(struct local *local, const struct letter *letter)
 	switch (letter->kind) {
 	case LETTER_ANSWER: agent_answer(agent, local->env.t, letter->what); break;
 	case LETTER_PUSH: agent_pushed(agent, local->env.t, letter->what); break;
-	case LETTER_REVOCATION: agent_revoked(agent, local->env.t, letter->what); break;
+	case LETTER_REVOCATION: revoked(local, letter->what); break;
 	}
 	talloc_free(letter->what);
 }
@@ -359,6 +368,7 @@ static enum gba_err set_up(struct local *local, struct zn_port port, const char 
 	env->asks = metric_get("gba_naf_asks_total", "Keys asked for by applications.", METRIC_COUNTER, "");
 	env->denied = metric_get("gba_naf_denied_total", "Applications refused, or asking for foreign names.", METRIC_COUNTER, "");
 	env->malformed = metric_get("gba_naf_malformed_total", "Connections closed for malformed frames.", METRIC_COUNTER, "");
+	env->notices = metric_get("gba_naf_notices_total", "Notices of ended tokens to applications.", METRIC_COUNTER, "");
 	local->epoll = epoll_create1(EPOLL_CLOEXEC);
 	local->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	local->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -81,6 +81,8 @@ GBA_NAF_API const char *gba_naf_tls_fqdn(const SSL *ssl);
 /** Ua security protocol identifier of this connection, for HTTP Digest inside certificate TLS (TS 33.222 5.3): 01 00 01 yy
  * zz. @return 0 before a suite is negotiated; nothing written then. */
 GBA_NAF_API int gba_naf_tls_ua_id(const SSL *ssl, uint8_t out[GBA_NAF_UA_ID_LEN]);
+/** 1: the notice is about the key of this connection, or about one that its handshake has looked up: end it. */
+GBA_NAF_API int gba_naf_tls_concerned(const SSL *ssl, const struct gba_naf_notice *notice);
 /** 1: the handshake waits for the agent. */
 GBA_NAF_API int gba_naf_tls_waiting(const SSL *ssl);
 /** Asynchronous mode: end a handshake that waits for the agent (it fails), so that the SSL can be freed without leaving

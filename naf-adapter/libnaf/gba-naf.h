@@ -127,6 +127,26 @@ GBA_NAF_API int gba_naf_fd(const struct gba_naf *naf);
 /** Do what can be done without waiting: send, receive, call back, time out. */
 GBA_NAF_API void gba_naf_process(struct gba_naf *naf);
 
+/* ---- notices ---- */
+
+/** What the agent says unasked about tokens that were given out. */
+struct gba_naf_notice;
+enum gba_naf_notice_kind {
+	GBA_NAF_REVOKED = 1,  /* the token is no more: end its sessions now, no key of it will be given again */
+	GBA_NAF_CHANGED = 2,  /* the user's right or settings for this name are others: end its sessions, then ask again */
+	GBA_NAF_DOUBTFUL = 3, /* the connection to the agent was lost for a while, and notices with it: ask again before use */
+};
+/** Called from gba_naf_process() or gba_naf_get(), never from gba_naf_ask(). The notice is valid during the call. May ask, cancel
+ * and free; must not close the handle. */
+typedef void (*gba_naf_noticed)(void *arg, const struct gba_naf_notice *notice);
+/** Be told of tokens that are revoked or changed while results of them are held: remembered keys, sessions. The handle then keeps
+ * its connection to the agent, or makes it again; gba_naf_fd() has to be watched all the time. An agent that is too old for
+ * notices sends none. @param noticed  NULL: no more */
+GBA_NAF_API void gba_naf_watch(struct gba_naf *naf, gba_naf_noticed noticed, void *arg);
+GBA_NAF_API enum gba_naf_notice_kind gba_naf_notice_kind(const struct gba_naf_notice *notice);
+/** 1: the notice is about this result, 0: it is not. GBA_NAF_DOUBTFUL is about every one. */
+GBA_NAF_API int gba_naf_notice_concerns(const struct gba_naf_notice *notice, const struct gba_naf_result *result);
+
 /* ---- result ---- */
 
 enum gba_naf_type { /* GBA-Type of TS 29.109 */

@@ -14,6 +14,7 @@
 #include "naf-adapter/libnaf/result.h"
 
 #define BUCKETS 1024 /* a power of two; ids count up, so chains stay even */
+#define RETRY_MS 200 /* [ms] between attempts to reach the agent again, when notices are wanted */
 
 struct gba_naf_request {
 	struct gba_naf *naf;
@@ -39,6 +40,11 @@ struct gba_naf {
 	uint32_t last_id;
 	struct list waiting; /* by deadline */
 	struct list failed;  /* their callbacks are due at the next gba_naf_process() */
+	gba_naf_noticed noticed; /* NULL: not wanted */
+	void *noticed_arg;
+	bool notices;	   /* the agent has shown that it sends them */
+	bool doubtful;	   /* a new connection: who is interested has not been told yet */
+	uint64_t retry_at; /* [ms] for a connection without a question; 0: there is one, or nobody wants notices */
 	struct gba_naf_request *buckets[BUCKETS];
 };
 
@@ -116,10 +122,20 @@ static void request_finish(struct gba_naf_request *request, enum gba_naf_error e
 
 /* ---- timer ---- */
 
+/* @return [ms] instant of what is due next; 0: nothing */
+static uint64_t next_due(const struct gba_naf *naf)
+{
+	uint64_t at = naf->waiting.first != NULL ? naf->waiting.first->deadline : 0;
+
+	if (naf->failed.first != NULL || naf->doubtful)
+		return 1;
+	return naf->retry_at != 0 && (at == 0 || naf->retry_at < at) ? naf->retry_at : at;
+}
+
 static void timer_arm(struct gba_naf *naf)
 {
-	uint64_t at = naf->failed.first != NULL ? 1 : naf->waiting.first != NULL ? naf->waiting.first->deadline : 0;
 	struct itimerspec spec = { { 0, 0 }, { 0, 0 } };
+	uint64_t at = next_due(naf);
 
 	if (at == 0 || (naf->armed != 0 && naf->armed <= at))
 		return;
@@ -145,6 +161,9 @@ static void connection_lost(struct gba_naf *naf, enum gba_naf_error error)
 	struct gba_naf_request *request;
 
 	link_drop(&naf->link);
+	if (error == GBA_NAF_E_PROTOCOL)
+		naf->notices = false; /* another agent than the one that showed them, perhaps */
+	naf->retry_at = naf->noticed != NULL && naf->notices ? now_ms() + RETRY_MS : 0;
 	while ((request = naf->waiting.first) != NULL) {
 		list_remove(request);
 		request->failed = error;
@@ -153,9 +172,25 @@ static void connection_lost(struct gba_naf *naf, enum gba_naf_error error)
 	timer_arm(naf);
 }
 
+/* Connect when there is no connection. Before anything else goes over a new one the agent is told that notices are wanted. */
+static enum gba_naf_error connect_watching(struct gba_naf *naf)
+{
+	bool fresh = naf->link.sock < 0;
+	enum gba_naf_error error = link_connect(&naf->link);
+	uint8_t frame[WIRE_HEAD_LEN];
+	struct wire_out out = { frame, sizeof(frame), 0, false };
+
+	if (error != GBA_NAF_OK || !fresh || naf->noticed == NULL || !naf->notices)
+		return error;
+	naf->retry_at = 0;
+	naf->doubtful = true;
+	wire_begin(&out, WIRE_WATCH, 0);
+	return link_send(&naf->link, frame, wire_end(&out));
+}
+
 static enum gba_naf_error send_once(struct gba_naf *naf, const uint8_t *frame, size_t n)
 {
-	enum gba_naf_error error = link_connect(&naf->link);
+	enum gba_naf_error error = connect_watching(naf);
 
 	if (error == GBA_NAF_OK)
 		error = link_send(&naf->link, frame, n);
@@ -266,10 +301,19 @@ static struct gba_naf_request *request_new(struct gba_naf *naf, const struct gba
 	return request;
 }
 
+void gba_naf_watch(struct gba_naf *naf, gba_naf_noticed noticed, void *arg)
+{
+	naf->noticed = noticed;
+	naf->noticed_arg = arg;
+	if (noticed == NULL)
+		naf->retry_at = 0;
+}
+
 static size_t request_encode(const struct gba_naf_request *request, const struct gba_naf_query *q, uint8_t *frame)
 {
 	struct wire_ask ask = { .btid = request->btid, .fqdn = request->fqdn, .ua_id = q->ua_id,
-				.source = q->source != NULL ? q->source : "", .flags = q->flags };
+				.source = q->source != NULL ? q->source : "", .flags = q->flags,
+				.notices = request->naf->noticed != NULL };
 
 	ask.timeout_ms = q->timeout_ms > 0 ? q->timeout_ms : GBA_NAF_TIMEOUT_DEFAULT;
 	ask.gsid_count = q->gsid_count;
@@ -330,13 +374,35 @@ void gba_naf_cancel(struct gba_naf_request *request)
 static enum gba_naf_error read_answer(const struct gba_naf_request *request, const struct wire_frame *frame,
 				      struct gba_naf_result **_result)
 {
+	enum gba_naf_error made;
 	uint32_t error;
 
-	if (frame->type == WIRE_KEY)
-		return result_new(frame->body, request->btid, request->fqdn, _result);
+	if (frame->type == WIRE_KEY) {
+		made = result_new(frame->body, request->btid, request->fqdn, _result);
+		request->naf->notices |= made == GBA_NAF_OK && result_has_digest(*_result);
+		return made;
+	}
 	if (wire_fail_decode(frame->body, &error) != NULL || error == GBA_NAF_OK)
 		return GBA_NAF_E_PROTOCOL;
 	return (enum gba_naf_error)error;
+}
+
+static void tell(struct gba_naf *naf, enum gba_naf_notice_kind kind, struct wire_view body)
+{
+	struct gba_naf_notice notice = { kind, body };
+
+	if (naf->noticed != NULL)
+		naf->noticed(naf->noticed_arg, &notice);
+}
+
+static enum gba_naf_error take_notice(struct gba_naf *naf, const struct wire_frame *frame)
+{
+	struct wire_view name;
+
+	if (frame->id != 0 || wire_notice_decode(frame->body) != NULL)
+		return GBA_NAF_E_PROTOCOL;
+	tell(naf, wire_element_at(frame->body, WIRE_T_FQDN, 0, &name) ? GBA_NAF_CHANGED : GBA_NAF_REVOKED, frame->body);
+	return GBA_NAF_OK;
 }
 
 /* An answer nobody waits for any more is passed over; a failure with id 0 is about the connection. */
@@ -347,6 +413,8 @@ static enum gba_naf_error take_frame(struct gba_naf *naf, const struct wire_fram
 	uint32_t why = GBA_NAF_E_PROTOCOL;
 	enum gba_naf_error error;
 
+	if (frame->version == WIRE_VERSION && frame->type == WIRE_NOTICE)
+		return take_notice(naf, frame);
 	if (frame->version != WIRE_VERSION || (frame->type != WIRE_KEY && frame->type != WIRE_FAIL))
 		return GBA_NAF_E_PROTOCOL;
 	if (frame->id == 0)
@@ -382,9 +450,32 @@ static void expire(struct gba_naf *naf, uint64_t now)
 	}
 }
 
+/* Notices are wanted although there is nothing to ask. */
+static void reconnect(struct gba_naf *naf)
+{
+	enum gba_naf_error error;
+
+	if (naf->retry_at == 0 || naf->link.sock >= 0 || now_ms() < naf->retry_at)
+		return;
+	error = connect_watching(naf);
+	if (error != GBA_NAF_OK)
+		connection_lost(naf, error);
+}
+
+/* What was held before the connection was lost may have ended since; told before anything newer is read. */
+static void tell_doubt(struct gba_naf *naf)
+{
+	if (!naf->doubtful)
+		return;
+	naf->doubtful = false;
+	tell(naf, GBA_NAF_DOUBTFUL, (struct wire_view){ NULL, 0 });
+}
+
 void gba_naf_process(struct gba_naf *naf)
 {
 	timer_fired(naf);
+	reconnect(naf);
+	tell_doubt(naf);
 	if (!link_pump(&naf->link))
 		connection_lost(naf, GBA_NAF_E_NO_AGENT);
 	else

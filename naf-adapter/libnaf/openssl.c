@@ -408,6 +408,13 @@ int gba_naf_tls_waiting(const SSL *ssl)
 	return conn != NULL && conn->request != NULL;
 }
 
+int gba_naf_tls_concerned(const SSL *ssl, const struct gba_naf_notice *notice)
+{
+	struct tls_conn *conn = conn_of(ssl);
+
+	return conn != NULL && conn->result != NULL && gba_naf_notice_concerns(notice, conn->result);
+}
+
 void gba_naf_tls_abort(SSL *ssl)
 {
 	struct tls_conn *conn = conn_of(ssl);

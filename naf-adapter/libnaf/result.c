@@ -47,6 +47,23 @@ void gba_naf_result_free(struct gba_naf_result *result)
 	free(result);
 }
 
+enum gba_naf_notice_kind gba_naf_notice_kind(const struct gba_naf_notice *notice)
+{
+	return notice->kind;
+}
+
+int gba_naf_notice_concerns(const struct gba_naf_notice *notice, const struct gba_naf_result *result)
+{
+	if (notice->kind == GBA_NAF_DOUBTFUL)
+		return 1;
+	return result->key.digest != NULL && wire_notice_names(notice->body, result->key.digest, result->fqdn);
+}
+
+bool result_has_digest(const struct gba_naf_result *result)
+{
+	return result->key.digest != NULL;
+}
+
 const uint8_t *gba_naf_result_key(const struct gba_naf_result *result)
 {
 	return result->key.ks_naf;

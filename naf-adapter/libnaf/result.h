@@ -9,5 +9,12 @@
 /** @param btid, fqdn  what was asked for; copied
  * @retval GBA_NAF_E_PROTOCOL  the body is not that of an answer @retval GBA_NAF_E_NOMEM */
 enum gba_naf_error result_new(struct wire_view body, const char *btid, const char *fqdn, struct gba_naf_result **_result);
+/** Did an agent make it that sends notices? */
+bool result_has_digest(const struct gba_naf_result *result);
+
+struct gba_naf_notice {
+	enum gba_naf_notice_kind kind;
+	struct wire_view body; /* that wire_notice_decode() has passed; none when DOUBTFUL */
+};
 
 #endif

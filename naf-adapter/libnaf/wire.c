@@ -2,6 +2,7 @@
 #include "naf-adapter/libnaf/wire.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define ELEMENT_HEAD_LEN 4
 #define ELEMENT_MAX	 0xffffff
@@ -158,10 +159,14 @@ static const struct element ask_rows[] = {
 	{ WIRE_T_SOURCE,  SHAPE_TEXT,   false, WIRE_SOURCE_MAX, offsetof(struct wire_ask, source) },
 };
 
-static const char *take_gsid(uint8_t tag, struct wire_view value, void *out)
+static const char *take_more(uint8_t tag, struct wire_view value, void *out)
 {
 	struct wire_ask *ask = out;
 
+	if (tag == WIRE_T_NOTICES) {
+		ask->notices = true;
+		return value.n == 0 ? NULL : "notices are asked for without a value";
+	}
 	if (tag != WIRE_T_GSID)
 		return refuse_unknown(tag, value, out);
 	if (value.n != 4)
@@ -178,7 +183,7 @@ const char *wire_ask_decode(struct wire_view body, struct wire_ask *_ask)
 
 	memset(_ask, 0, sizeof(*_ask));
 	_ask->source = "";
-	why = decode(body, ask_rows, sizeof(ask_rows) / sizeof(ask_rows[0]), take_gsid, _ask);
+	why = decode(body, ask_rows, sizeof(ask_rows) / sizeof(ask_rows[0]), take_more, _ask);
 	if (why == NULL && (_ask->timeout_ms == 0 || _ask->timeout_ms > WIRE_TIMEOUT_MAX))
 		why = "time-out out of range";
 	return why;
@@ -192,6 +197,7 @@ static const struct element key_rows[] = {
 	{ WIRE_T_IMPI,       SHAPE_TEXT,   false, WIRE_ANSWER_MAX, offsetof(struct wire_key, impi) },
 	{ WIRE_T_USS_XML,    SHAPE_TEXT,   false, WIRE_ANSWER_MAX, offsetof(struct wire_key, uss_xml) },
 	{ WIRE_T_GBA_TYPE,   SHAPE_U32,    false, 0,               offsetof(struct wire_key, gba_type) },
+	{ WIRE_T_DIGEST,     SHAPE_OCTETS, false, WIRE_DIGEST_LEN, offsetof(struct wire_key, digest) },
 };
 
 static const char *check_uss(struct wire_view uss)
@@ -266,6 +272,42 @@ const char *wire_fail_decode(struct wire_view body, uint32_t *_error)
 	static const struct element rows[] = { { WIRE_T_ERROR, SHAPE_U32, true, 0, 0 } };
 
 	return decode(body, rows, 1, refuse_unknown, _error);
+}
+
+const char *wire_notice_decode(struct wire_view body)
+{
+	struct wire_view value;
+	size_t digests = 0;
+	const char *why;
+	uint8_t tag;
+
+	while (wire_next(&body, &tag, &value, &why)) {
+		if (tag == WIRE_T_DIGEST && value.n != WIRE_DIGEST_LEN)
+			return "octets of wrong length";
+		if (tag == WIRE_T_FQDN && !text_fits(value, WIRE_FQDN_MAX))
+			return "text too long or not ended by its only NUL";
+		if (tag != WIRE_T_DIGEST && tag != WIRE_T_FQDN && (tag & WIRE_IGNORABLE) == 0)
+			return "unknown element";
+		digests += tag == WIRE_T_DIGEST;
+	}
+	return why == NULL && digests == 0 ? "element missing" : why;
+}
+
+bool wire_notice_names(struct wire_view body, const uint8_t digest[WIRE_DIGEST_LEN], const char *fqdn)
+{
+	bool token = false, name = false, names = false;
+	struct wire_view value;
+	const char *why;
+	uint8_t tag;
+
+	while (wire_next(&body, &tag, &value, &why)) {
+		if (tag == WIRE_T_DIGEST)
+			token |= memcmp(value.p, digest, WIRE_DIGEST_LEN) == 0;
+		names |= tag == WIRE_T_FQDN;
+		if (tag == WIRE_T_FQDN)
+			name |= strcasecmp((const char *)value.p, fqdn) == 0;
+	}
+	return token && (name || !names);
 }
 
 void wire_begin(struct wire_out *out, uint8_t type, uint32_t id)
@@ -366,6 +408,8 @@ size_t wire_ask_encode(const struct wire_ask *ask, uint32_t id, uint8_t out[WIRE
 	wire_put_u32(&w, WIRE_T_TIMEOUT, ask->timeout_ms);
 	if (ask->source[0] != '\0')
 		wire_put_text(&w, WIRE_T_SOURCE, ask->source);
+	if (ask->notices)
+		wire_put(&w, WIRE_T_NOTICES, NULL, 0);
 	return wire_end(&w);
 }
 
@@ -391,6 +435,8 @@ void wire_key_begin(struct wire_out *out, const struct wire_key *key, uint32_t i
 	wire_put_text(out, WIRE_T_IMPI, key->impi);
 	wire_put_text(out, WIRE_T_USS_XML, key->uss_xml);
 	wire_put_u32(out, WIRE_T_GBA_TYPE, key->gba_type);
+	if (key->digest != NULL)
+		wire_put(out, WIRE_T_DIGEST, key->digest, WIRE_DIGEST_LEN);
 }
 
 static bool is_alnum(char c)

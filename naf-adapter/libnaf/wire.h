@@ -4,7 +4,11 @@
  * A frame: length (4 octets, of what follows), version (1), type (1), zero (2), id (4), then elements. An element: tag (1),
  * length (3), value. Numbers are big endian. Texts end in a NUL, which is counted. A tag with WIRE_IGNORABLE that is not
  * known is passed over, another one makes the frame bad. Frames of one connection are independent; an answer carries the id
- * of its request. Decoders only look: views point into the frame. */
+ * of its request. Decoders only look: views point into the frame.
+ *
+ * Notices: an application that puts WIRE_T_NOTICES into a question is told from then on, on this connection and unasked (id 0),
+ * which tokens are no more. The agent shows that it does so by WIRE_T_DIGEST in its answers; to an agent that has shown it, WIRE_WATCH
+ * says the same without a question, on a new connection. Older peers pass over both elements and never see the frames. */
 #ifndef NAF_LIBNAF_WIRE_H
 #define NAF_LIBNAF_WIRE_H
 
@@ -19,13 +23,14 @@
 #define WIRE_KEY_LEN	32
 #define WIRE_UA_ID_LEN	5
 #define WIRE_BTID_MAX	278
+#define WIRE_DIGEST_LEN 32 /* [octets] SHA-256 of a B-TID */
 #define WIRE_FQDN_MAX	253
 #define WIRE_SOURCE_MAX 45
 #define WIRE_GSID_MAX	16
 #define WIRE_TIMEOUT_MAX 60000 /* [ms] */
 #define WIRE_IGNORABLE	0x80
 
-enum wire_type { WIRE_ASK = 1, WIRE_KEY = 2, WIRE_FAIL = 3, WIRE_CANCEL = 4 };
+enum wire_type { WIRE_ASK = 1, WIRE_KEY = 2, WIRE_FAIL = 3, WIRE_CANCEL = 4, WIRE_NOTICE = 5, WIRE_WATCH = 6 };
 
 enum wire_tag {
 	WIRE_T_BTID = 1,
@@ -35,6 +40,7 @@ enum wire_tag {
 	WIRE_T_FLAGS = 5,
 	WIRE_T_TIMEOUT = 6, /* [ms] */
 	WIRE_T_SOURCE = 7 | WIRE_IGNORABLE,
+	WIRE_T_NOTICES = 8 | WIRE_IGNORABLE, /* empty */
 	WIRE_T_KS_NAF = 16,
 	WIRE_T_KS_INT_NAF = 17,
 	WIRE_T_EXPIRY = 18,  /* [s since epoch] 8 octets */
@@ -47,6 +53,7 @@ enum wire_tag {
 	WIRE_T_FLAG = 25,
 	WIRE_T_ERROR = 32, /* enum gba_naf_error */
 	WIRE_T_TEXT = 33 | WIRE_IGNORABLE, /* what was wrong, for people */
+	WIRE_T_DIGEST = 34 | WIRE_IGNORABLE, /* of the key's B-TID; in a notice any number, at least one */
 };
 
 /** Octets somebody else owns. */
@@ -78,6 +85,7 @@ struct wire_ask {
 	uint32_t gsids[WIRE_GSID_MAX];
 	size_t gsid_count;
 	uint32_t flags, timeout_ms;
+	bool notices;
 };
 /** @return NULL, or what is wrong (static text); lengths are checked, B-TID and names are not judged */
 const char *wire_ask_decode(struct wire_view body, struct wire_ask *_ask);
@@ -87,6 +95,7 @@ struct wire_key {
 	int64_t expiry, created;	    /* [s since epoch]; created 0: not told */
 	const char *impi, *uss_xml;	    /* NULL: not told */
 	uint32_t gba_type;
+	const uint8_t *digest;		    /* of the B-TID; NULL: the agent sends no notices */
 	struct wire_view uss; /* decoded: all of the body, to look for WIRE_T_USS in */
 };
 /** @return as wire_ask_decode() */
@@ -99,6 +108,12 @@ uint32_t wire_u32(struct wire_view value);
 
 /** @return as wire_ask_decode() */
 const char *wire_fail_decode(struct wire_view body, uint32_t *_error);
+
+/** Tokens that are no more: WIRE_T_DIGEST, at least one, and WIRE_T_FQDN: for these names only; none: for all.
+ * @return as wire_ask_decode() */
+const char *wire_notice_decode(struct wire_view body);
+/** Does a notice that was decoded name this token, for this name? @param fqdn  NUL-terminated, any case */
+bool wire_notice_names(struct wire_view body, const uint8_t digest[WIRE_DIGEST_LEN], const char *fqdn);
 
 /** Writes one frame into a buffer of the caller; never past its end. */
 struct wire_out {

@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "naf-adapter/libnaf/gba-naf-openssl.h"
 #include "naf-adapter/proxy/handshake.h"
 #include "naf-adapter/proxy/proxy_header.h"
 
@@ -235,6 +236,52 @@ static enum run ending_run(struct conn *conn)
 		return RUN_CLOSE;
 	chan_wait(chan, true);
 	return RUN_WAIT;
+}
+
+static void log_revoked(const struct conn *conn, const struct gba_naf_notice *notice)
+{
+	bool gone = gba_naf_notice_kind(notice) == GBA_NAF_REVOKED;
+	struct log_about about = { .iface = "Ua", .corr = conn->corr[0] != '\0' ? conn->corr : NULL, .peer = address_of(conn),
+				   .clause = "Y.3056 9.4.1", .result = gone ? GBA_E_BTID_UNKNOWN : GBA_E_NOT_AUTHORIZED };
+
+	metric_add(conn->worker->proxy->stats.revoked, 1);
+	log_event(LOG_L_INFO, "ua.revoked", &about, "%s", gone ? "token revoked" : "right or settings changed");
+}
+
+/* Nothing says that the token has ended: a new handshake asks. Who is in the middle of something finishes it. */
+static void doubt(struct conn *conn)
+{
+	if (conn->state != CONN_HTTP || conn->result == NULL)
+		return;
+	http_last(conn);
+	if (!http_idle(conn))
+		return;
+	conn_end(conn);
+	conn_run(conn);
+}
+
+void conn_noticed(struct conn *conn, const struct gba_naf_notice *notice)
+{
+	bool concerned = conn->result != NULL && gba_naf_notice_concerns(notice, conn->result);
+	enum run run = RUN_CLOSE;
+
+	if (gba_naf_notice_kind(notice) == GBA_NAF_DOUBTFUL) {
+		doubt(conn);
+		return;
+	}
+	if (conn->state == CONN_HANDSHAKE && conn->chan.ssl != NULL)
+		concerned |= gba_naf_tls_concerned(conn->chan.ssl, notice) == 1;
+	if (!concerned && !http_concerned(conn, notice))
+		return;
+	log_revoked(conn, notice);
+	if (conn->state == CONN_TUNNEL)
+		tunnel_goodbye(conn);
+	if (conn->state == CONN_HTTP) /* an answer in work is cut: nothing more for who has no right to it */
+		run = http_idle(conn) ? conn_end(conn) : http_cut(conn, "token revoked");
+	if (run == RUN_CLOSE)
+		conn_free(conn);
+	else
+		conn_run(conn);
 }
 
 void conn_drain(struct conn *conn)

@@ -62,6 +62,8 @@ void conn_run(struct conn *conn);
 void conn_on_event(evutil_socket_t fd, short what, void *arg);
 /** End it now. */
 void conn_free(struct conn *conn);
+/** Tokens are no more: end the connection when it lives of one of them. */
+void conn_noticed(struct conn *conn, const struct gba_naf_notice *notice);
 /** The worker stops: end it when nothing is in work. */
 void conn_drain(struct conn *conn);
 /** Time until conn_timeout of the state's module is called. 0: none [ms] */
@@ -81,6 +83,12 @@ enum run http_start(struct conn *conn);
 enum run http_run(struct conn *conn);
 enum run http_timeout(struct conn *conn);
 void http_free(struct conn *conn);
+/** Is the request in work authenticated with a key of these? */
+bool http_concerned(const struct conn *conn, const struct gba_naf_notice *notice);
+/** The answer in work cannot be completed: the device sees it cut. */
+enum run http_cut(struct conn *conn, const char *why);
+/** The connection ends with the answer in work. */
+void http_last(struct conn *conn);
 /** Nothing is in work: the connection may end without harm. */
 bool http_idle(const struct conn *conn);
 

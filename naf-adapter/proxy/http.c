@@ -57,6 +57,17 @@ bool http_idle(const struct conn *conn)
 	return conn->ex == NULL && conn->chan.in.n == 0 && conn->chan.out.n == 0;
 }
 
+bool http_concerned(const struct conn *conn, const struct gba_naf_notice *notice)
+{
+	return conn->ex != NULL && conn->ex->result != NULL && gba_naf_notice_concerns(notice, conn->ex->result);
+}
+
+void http_last(struct conn *conn)
+{
+	if (conn->ex != NULL)
+		conn->ex->close = true;
+}
+
 /* ---- the log ---- */
 
 /* Without its query, which may hold what is nobody's business. */
@@ -210,6 +221,8 @@ enum run exchange_switched(struct exchange *ex)
 	account(ex);
 	conn->site = ex->site;
 	ex->up = NULL;
+	if (conn->result == NULL) /* the stream ends with the key that opened it, as a PSK's does */
+		conn->result = gba_naf_result_ref(ex->result);
 	http_free(conn);
 	return tunnel_adopt(conn, up);
 }
@@ -238,6 +251,11 @@ enum run exchange_finish(struct exchange *ex)
 	account(ex);
 	http_free(conn);
 	return close ? conn_end(conn) : http_start(conn);
+}
+
+enum run http_cut(struct conn *conn, const char *why)
+{
+	return conn->ex != NULL && conn->ex->state == EX_RELAY ? exchange_cut(conn->ex, why) : RUN_CLOSE;
 }
 
 /* ---- heads ---- */

@@ -89,6 +89,19 @@ struct gba_naf_result *keys_find(struct keys *keys, struct bytes btid, const cha
 	return NULL;
 }
 
+size_t keys_drop(struct keys *keys, const struct gba_naf_notice *notice)
+{
+	size_t i, dropped = 0;
+
+	for (i = 0; i < keys->sets * WAYS; i++) {
+		if (keys->entry[i].result == NULL || !gba_naf_notice_concerns(notice, keys->entry[i].result))
+			continue;
+		forget(&keys->entry[i]);
+		dropped++;
+	}
+	return dropped;
+}
+
 void keys_put(struct keys *keys, struct gba_naf_result *result, const uint8_t ua_id[GBA_NAF_UA_ID_LEN], time_t now)
 {
 	struct bytes btid = bytes_of(gba_naf_result_btid(result));

@@ -18,6 +18,8 @@ struct keys *keys_new(TALLOC_CTX *mem_ctx, size_t entries, unsigned int seconds)
 /** @return the keys' own reference, valid until the next call; NULL: not known. now [s since epoch] */
 struct gba_naf_result *keys_find(struct keys *keys, struct bytes btid, const char *fqdn,
 				 const uint8_t ua_id[GBA_NAF_UA_ID_LEN], time_t now);
+/** Forget what a notice is about. @return how many */
+size_t keys_drop(struct keys *keys, const struct gba_naf_notice *notice);
 /** Remember a result; takes a reference of its own. */
 void keys_put(struct keys *keys, struct gba_naf_result *result, const uint8_t ua_id[GBA_NAF_UA_ID_LEN], time_t now);
 

@@ -18,6 +18,7 @@
 	X(waiting, "waiting", METRIC_GAUGE, "", "Handshakes and requests that wait for a key") \
 	X(key_cache, "keys_total", METRIC_COUNTER, "from=\"cache\"", "Keys by where they came from") \
 	X(key_agent, "keys_total", METRIC_COUNTER, "from=\"agent\"", "Keys by where they came from") \
+	X(revoked, "sessions_revoked_total", METRIC_COUNTER, "", "Sessions ended: token revoked, or its settings changed") \
 	X(key_failed, "keys_failed_total", METRIC_COUNTER, "", "Keys the agent could not give") \
 	X(requests_2xx, "requests_total", METRIC_COUNTER, "code=\"2xx\"", "Requests by answer") \
 	X(requests_3xx, "requests_total", METRIC_COUNTER, "code=\"3xx\"", "Requests by answer") \

@@ -173,6 +173,19 @@ static void on_naf(evutil_socket_t fd, short what, void *arg)
 	gba_naf_process(worker->naf);
 }
 
+/* What the agent says unasked: remembered keys and sessions of ended tokens go. */
+static void on_notice(void *arg, const struct gba_naf_notice *notice)
+{
+	struct worker *worker = arg;
+	struct conn *conn, *next;
+
+	keys_drop(worker->keys, notice);
+	for (conn = LIST_FIRST(&worker->conns); conn != NULL; conn = next) {
+		next = LIST_NEXT(conn, link);
+		conn_noticed(conn, notice);
+	}
+}
+
 /* ---- making and ending ---- */
 
 static enum gba_err site_set_up(struct worker *worker, struct site *site, const struct site_conf *conf, const char **_error)
@@ -254,6 +267,7 @@ static enum gba_err loop_set_up(struct worker *worker)
 		return GBA_E_IO;
 	if (gba_naf_open(socket[0] != '\0' ? socket : NULL, &worker->naf) != GBA_NAF_OK)
 		return GBA_E_IO;
+	gba_naf_watch(worker->naf, on_notice, worker);
 	worker->wake_event = event_new(worker->base, worker->wake, EV_READ | EV_PERSIST, on_wake, worker);
 	worker->naf_event = event_new(worker->base, gba_naf_fd(worker->naf), EV_READ | EV_PERSIST, on_naf, worker);
 	worker->drain_event = evtimer_new(worker->base, on_drain_over, worker);

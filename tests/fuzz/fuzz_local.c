@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The local socket protocol from both ends, and PSK identities. The first octet chooses: an application's octets into a real
- * connection of an agent whose BSF never answers; an agent's answer into the library's decoder; an identity. */
+ * connection of an agent whose BSF never answers, and a notice to it; an agent's answer into the library's decoder; an identity; a
+ * notice. */
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "core/log.h"
 #include "core/secret.h"
 #include "naf-adapter/agent/conn.h"
+#include "naf-adapter/agent/pushed.h"
 #include "naf-adapter/libnaf/gba-naf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -34,6 +36,8 @@ static void application(const uint8_t *data, size_t size)
 	};
 	TALLOC_CTX *ctx = talloc_named_const(NULL, 0, "fuzz");
 	struct conn_env *env = talloc_zero(ctx, struct conn_env);
+	static uint8_t digests[2][KEY_DIGEST_LEN];
+	static const struct agent_revocation revocation = { .digests = digests, .digest_n = 2 };
 	size_t asked = 0;
 	uint8_t sink[8192];
 	struct conn *conn;
@@ -58,6 +62,9 @@ static void application(const uint8_t *data, size_t size)
 		data += sent;
 		size -= (size_t)sent;
 	}
+	conn_notice(conn, &revocation);
+	if (conn->watches && conn->out_n == 0 && !conn->closing)
+		abort();
 	env->t.ms += 60001;
 	agent_tick(env->agent, env->t);
 	if (asked > 2 || conn->requests.count != 0)
@@ -91,6 +98,15 @@ static void agent_answer_frame(const uint8_t *data, size_t size)
 	}
 }
 
+static void notice(const uint8_t *data, size_t size)
+{
+	static const uint8_t digest[WIRE_DIGEST_LEN];
+	struct wire_view body = { data, size };
+
+	if (wire_notice_decode(body) == NULL)
+		(void)wire_notice_names(body, digest, "naf1.example.com");
+}
+
 static void identity(const uint8_t *data, size_t size)
 {
 	struct gba_naf_identity id;
@@ -113,10 +129,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (size == 0)
 		return 0;
-	switch (data[0] % 3) {
+	switch (data[0] % 4) {
 	case 0: application(data + 1, size - 1); break;
 	case 1: agent_answer_frame(data + 1, size - 1); break;
-	default: identity(data + 1, size - 1); break;
+	case 2: identity(data + 1, size - 1); break;
+	default: notice(data + 1, size - 1); break;
 	}
 	return 0;
 }

@@ -270,6 +270,107 @@ START_TEST(agent_may_go_and_come_back)
 }
 END_TEST
 
+/* ---- notices ---- */
+
+static struct {
+	unsigned int calls[4]; /* by kind */
+	int mine, other;       /* the last one's concern */
+	struct gba_naf_result *held, *others;
+} heard;
+
+static void on_notice(void *arg, const struct gba_naf_notice *notice)
+{
+	ck_assert_ptr_eq(arg, &heard);
+	heard.calls[gba_naf_notice_kind(notice)]++;
+	heard.mine = gba_naf_notice_concerns(notice, heard.held);
+	heard.other = gba_naf_notice_concerns(notice, heard.others);
+}
+
+static void hear(struct gba_naf *of, enum gba_naf_notice_kind kind, unsigned int calls)
+{
+	struct pollfd pfd = { .fd = gba_naf_fd(of), .events = POLLIN };
+
+	while (heard.calls[kind] < calls) {
+		ck_assert_int_eq(poll(&pfd, 1, 30000), 1);
+		gba_naf_process(of);
+	}
+}
+
+static void hold_two(void)
+{
+	struct gba_naf_query q = query_of(host_btid(DOES_ANSWER, 1)), other = query_of(host_btid(DOES_ANSWER, 2));
+
+	memset(&heard, 0, sizeof(heard));
+	gba_naf_watch(naf, on_notice, &heard);
+	ck_assert_int_eq(gba_naf_get(naf, &q, &heard.held), GBA_NAF_OK);
+	ck_assert_int_eq(gba_naf_get(naf, &other, &heard.others), GBA_NAF_OK);
+}
+
+static void let_go(void)
+{
+	gba_naf_result_free(heard.held);
+	gba_naf_result_free(heard.others);
+}
+
+START_TEST(who_holds_a_key_is_told_that_it_ended)
+{
+	struct gba_naf_query q = query_of(host_btid(DOES_ANSWER, 3));
+	struct gba_naf_result *r = NULL;
+	struct gba_naf *deaf;
+
+	hold_two();
+	ck_assert_int_eq(gba_naf_open(host_socket(host), &deaf), GBA_NAF_OK);
+	ck_assert_int_eq(gba_naf_get(deaf, &q, &r), GBA_NAF_OK); /* one that never asked for notices */
+	gba_naf_result_free(r);
+	host_revoke(host, host_btid(DOES_ANSWER, 1), NULL);
+	hear(naf, GBA_NAF_REVOKED, 1);
+	ck_assert(heard.mine && !heard.other);
+	host_revoke(host, host_btid(DOES_ANSWER, 2), NAF);
+	hear(naf, GBA_NAF_CHANGED, 1);
+	ck_assert(!heard.mine && heard.other);
+	host_revoke(host, host_btid(DOES_ANSWER, 2), "x.apps.example.com"); /* another name of this application */
+	hear(naf, GBA_NAF_CHANGED, 2);
+	ck_assert(!heard.mine && !heard.other);
+	host_revoke(host, host_btid(DOES_ANSWER, 2), "somebody.else.example"); /* not told */
+	host_revoke(host, host_btid(DOES_ANSWER, 2), NULL);
+	hear(naf, GBA_NAF_REVOKED, 2);
+	ck_assert_uint_eq(heard.calls[GBA_NAF_CHANGED], 2);
+	ck_assert_uint_eq(heard.calls[GBA_NAF_DOUBTFUL], 0);
+	q.flags = GBA_NAF_NO_CACHE;
+	ck_assert_int_eq(gba_naf_get(deaf, &q, &r), GBA_NAF_OK); /* its connection is as it was */
+	gba_naf_result_free(r);
+	gba_naf_close(deaf);
+	gba_naf_watch(naf, NULL, NULL);
+	host_revoke(host, host_btid(DOES_ANSWER, 1), NULL);
+	q = query_of(host_btid(DOES_ANSWER, 9));
+	ck_assert_int_eq(gba_naf_get(naf, &q, &r), GBA_NAF_OK);
+	gba_naf_result_free(r);
+	ck_assert_uint_eq(heard.calls[GBA_NAF_REVOKED], 2);
+	let_go();
+}
+END_TEST
+
+START_TEST(a_lost_connection_raises_doubt)
+{
+	hold_two();
+	host_stop(host);
+	host_start(host);
+	hear(naf, GBA_NAF_DOUBTFUL, 1); /* nothing was asked */
+	ck_assert(heard.mine && heard.other);
+	host_revoke(host, host_btid(DOES_ANSWER, 1), NULL); /* the new agent knows that we want to know; it may not yet have read it */
+	while (heard.calls[GBA_NAF_REVOKED] == 0) {
+		struct pollfd pfd = { .fd = gba_naf_fd(naf), .events = POLLIN };
+
+		if (poll(&pfd, 1, 100) == 0)
+			host_revoke(host, host_btid(DOES_ANSWER, 1), NULL);
+		gba_naf_process(naf);
+	}
+	ck_assert(heard.mine && !heard.other);
+	ck_assert_uint_eq(heard.calls[GBA_NAF_DOUBTFUL], 1);
+	let_go();
+}
+END_TEST
+
 START_TEST(closing_tells_those_who_wait)
 {
 	struct gba_naf_query q = query_of(host_btid(DOES_NOTHING, 1));
@@ -453,6 +554,8 @@ int main(void)
 	tcase_add_test(tc, thousands_wait_on_one_connection);
 	tcase_add_test(tc, time_outs_and_cancellations_end_requests);
 	tcase_add_test(tc, agent_may_go_and_come_back);
+	tcase_add_test(tc, who_holds_a_key_is_told_that_it_ended);
+	tcase_add_test(tc, a_lost_connection_raises_doubt);
 	tcase_add_test(tc, closing_tells_those_who_wait);
 	tcase_add_test(tc, threads_have_their_own_handles);
 	tcase_add_test(tc, foreign_users_are_refused);

@@ -69,6 +69,8 @@ static const struct {
 	{ "everything", E_ALL E_GSID "05 000004 00000001" "87 000005 312e322e00", true },
 	{ "sixteen services", E_ALL E_GSIDS_8 E_GSIDS_8, true },
 	{ "seventeen services", E_ALL E_GSIDS_8 E_GSIDS_8 E_GSID, false },
+	{ "wants notices", E_ALL "88 000000", true },
+	{ "wants notices, with a value", E_ALL "88 000001 00", false },
 	{ "unknown, may be ignored", E_ALL "ff 000003 010203", true },
 	{ "unknown, may not", E_ALL "7f 000003 010203", false },
 	{ "nothing", "", false },
@@ -132,6 +134,8 @@ static const struct {
 } key_rows[] = {
 	{ "key and expiry", E_KEY E_EXPIRY, true },
 	{ "with a setting", E_KEY E_EXPIRY E_USS, true },
+	{ "with a digest", E_KEY E_EXPIRY "a2 000020 " K32, true },
+	{ "with 31 octets of one", E_KEY E_EXPIRY "a2 00001f 4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b", false },
 	{ "no key", E_EXPIRY, false },
 	{ "no expiry", E_KEY, false },
 	{ "key of 31", "10 00001f 4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b" E_EXPIRY, false },
@@ -154,6 +158,39 @@ START_TEST(answers_are_read_strictly)
 	ck_assert_ptr_null(key.ks_int_naf);
 	ck_assert_int_eq(key.expiry, 0x7c558180);
 	ck_assert_ptr_null(key.impi);
+}
+END_TEST
+
+#define E_DIGEST   "a2 000020 " K32
+#define E_DIGEST_2 "a2 000020 0000000000000000000000000000000000000000000000000000000000000000"
+
+static const struct {
+	const char *name, *hex;
+	bool good, names;
+} notice_rows[] = {
+	{ "a token", E_DIGEST, true, true },
+	{ "another token", E_DIGEST_2, true, false },
+	{ "both", E_DIGEST_2 E_DIGEST, true, true },
+	{ "for this name", E_DIGEST "02 000003 4e4100", true, true },
+	{ "for another", E_DIGEST "02 000003 4e4200", true, false },
+	{ "for both", E_DIGEST "02 000003 4e4200" "02 000003 6e6100", true, true },
+	{ "with what may be ignored", "ff 000001 00" E_DIGEST, true, true },
+	{ "nothing", "", false, false },
+	{ "a name alone", "02 000003 4e4100", false, false },
+	{ "31 octets", "a2 00001f 4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b", false, false },
+	{ "name without NUL", E_DIGEST "02 000002 4e41", false, false },
+	{ "unknown element", E_DIGEST "7f 000000", false, false },
+	{ "cut", "a2 000020 4b4b", false, false },
+};
+
+START_TEST(notices_are_read_strictly)
+{
+	struct wire_view body = view_of(fixture_hex(notice_rows[_i].hex));
+	const char *why = wire_notice_decode(body);
+
+	ck_assert_msg((why == NULL) == notice_rows[_i].good, "%s: %s", notice_rows[_i].name, why != NULL ? why : "taken");
+	if (why == NULL)
+		ck_assert_int_eq(wire_notice_names(body, fixture_hex(K32).p, "na"), notice_rows[_i].names);
 }
 END_TEST
 
@@ -297,6 +334,7 @@ int main(void)
 	tcase_add_loop_test(tc, questions_are_read_strictly, 0, ROWS(ask_rows));
 	tcase_add_test(tc, question_is_written_as_it_is_read);
 	tcase_add_loop_test(tc, answers_are_read_strictly, 0, ROWS(key_rows));
+	tcase_add_loop_test(tc, notices_are_read_strictly, 0, ROWS(notice_rows));
 	tcase_add_test(tc, settings_are_found_by_service);
 	tcase_add_test(tc, what_does_not_fit_is_not_written);
 	tcase_add_loop_test(tc, identities_are_read_liberally_but_whole, 0, ROWS(identity_rows));

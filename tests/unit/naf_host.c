@@ -147,6 +147,19 @@ size_t host_asked(struct host *host)
 	return n;
 }
 
+void host_revoke(struct host *host, const char *btid, const char *fqdn)
+{
+	struct agent_revocation *revocation = talloc_zero(NULL, struct agent_revocation);
+
+	revocation->digests = talloc_size(revocation, KEY_DIGEST_LEN);
+	key_digest((struct bytes){ (const uint8_t *)btid, strlen(btid) }, revocation->digests[0]);
+	revocation->digest_n = 1;
+	revocation->fqdns = talloc_zero_array(revocation, struct bytes, 1);
+	if (fqdn != NULL)
+		revocation->fqdns[revocation->fqdn_n++] = copy(revocation, fqdn, strlen(fqdn));
+	ck_assert(local_revoke(host->local, revocation));
+}
+
 /* ---- the agent ---- */
 
 void host_start(struct host *host)

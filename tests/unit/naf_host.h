@@ -27,6 +27,8 @@ const char *host_socket(const struct host *host);
 void host_stop(struct host *host);
 void host_start(struct host *host);
 void host_free(struct host *host);
+/** The BSF revokes this token. @param fqdn  for this name only; NULL: for all */
+void host_revoke(struct host *host, const char *btid, const char *fqdn);
 /** Requests that reached the BSF. */
 size_t host_asked(struct host *host);
 

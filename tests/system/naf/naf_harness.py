@@ -153,11 +153,11 @@ def frame(kind, number, body=b"", version=1):
     return struct.pack("!IBBHI", 8 + len(body), version, kind, 0, number) + body
 
 
-def question(name, fqdn=NAF, ua_id=TLS13, gsids=(), flags=0, timeout=20000, source=None):
+def question(name, fqdn=NAF, ua_id=TLS13, gsids=(), flags=0, timeout=20000, source=None, notices=False):
     body = element(1, name.encode() + b"\0") + element(2, fqdn.encode() + b"\0") + element(3, ua_id)
     body += b"".join(element(4, struct.pack("!I", g)) for g in gsids)
     body += element(5, struct.pack("!I", flags)) + element(6, struct.pack("!I", timeout))
-    return body + (element(0x87, source.encode() + b"\0") if source else b"")
+    return body + (element(0x87, source.encode() + b"\0") if source else b"") + (element(0x88, b"") if notices else b"")
 
 
 class Local:
@@ -198,6 +198,8 @@ class Local:
         rest = self._read(length)
         kind, number = rest[1], int.from_bytes(rest[4:8], "big")
         found = dict(elements(rest[8:]))
+        if kind == 5:
+            return number, 0, elements(rest[8:])
         if kind == 2:
             return number, 0, found
         assert kind == 3

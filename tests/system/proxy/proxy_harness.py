@@ -39,7 +39,8 @@ def btid_of(number):
 
 class FakeAgent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     """keys[(btid, fqdn, Ua identifier in hex)] = dict(key=..., expiry=..., int_key=..., impi=..., uss={gsid: ([uid], [flag])});
-    life in place of expiry counts from the first answer. hold(btid) keeps the answers about a device back until release()."""
+    life in place of expiry counts from the first answer. Who asks for notices (or says so with a frame of its own) is in `watching`.
+    hold(btid) keeps the answers about a device back until release()."""
     daemon_threads = True
     request_queue_size = 128
 
@@ -47,7 +48,7 @@ class FakeAgent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         super().__init__(path, AgentHandler)
         self.sources = []
         self.keys, self.asked, self.answered, self.error, self.silent = {}, [], 0, None, False
-        self.held, self.go = None, threading.Event()
+        self.held, self.go, self.watching = None, threading.Event(), []
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def add(self, number, fqdn=NAF, ua_id=HTTP_DIGEST, **values):
@@ -57,6 +58,22 @@ class FakeAgent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         entry.update(values)
         self.keys[(btid_of(number), fqdn, ua_id)] = entry
         return btid_of(number), entry["key"]
+
+    def revoke(self, btid, *fqdns):
+        """A notice to all who watch: the B-TID has ended, or for these names what it stands for has changed."""
+        out = element(0xa2, hashlib.sha256(btid.encode()).digest()) + b"".join(element(2, f.encode() + b"\0") for f in fqdns)
+        for sock, lock in list(self.watching):
+            try:
+                with lock:
+                    sock.sendall(struct.pack(">IBBHI", len(out) + 8, 1, 5, 0, 0) + out)
+            except OSError:
+                self.watching.remove((sock, lock))
+
+    def hang_up(self):
+        """End every connection, as a restart does."""
+        for sock, _ in self.watching:
+            sock.shutdown(socket.SHUT_RDWR)
+        self.watching.clear()
 
     def hold(self, btid):
         self.go.clear()
@@ -94,11 +111,15 @@ class AgentHandler(socketserver.BaseRequestHandler):
             length, version, kind, _, ident = struct.unpack(">IBBHI", head)
             body = stream.read(length - 8)
             assert version == 1
+            if kind == 6:
+                self.server.watching.append((self.request, lock))
             if kind == 1:
                 threading.Thread(target=self.answer, args=(lock, ident, body), daemon=True).start()
 
     def answer(self, lock, ident, body):
         values = {}
+        if (0x88, b"") in elements(body) and (self.request, lock) not in self.server.watching:
+            self.server.watching.append((self.request, lock))
         for tag, value in elements(body):
             values.setdefault(tag & 0x7f, []).append(value)
         question = (values[1][0].rstrip(b"\0").decode(), values[2][0].rstrip(b"\0").decode(), values[3][0].hex())
@@ -117,7 +138,7 @@ class AgentHandler(socketserver.BaseRequestHandler):
         if error is not None:
             kind, out = 3, element(32, struct.pack(">I", error))
         else:
-            kind, out = 2, self.key_elements(entry)
+            kind, out = 2, self.key_elements(entry) + element(0xa2, hashlib.sha256(question[0].encode()).digest())
         frame = struct.pack(">IBBHI", len(out) + 8, 1, kind, 0, ident) + out
         try:
             with lock:

@@ -246,6 +246,36 @@ def test_a_revocation_from_elsewhere_changes_nothing(world):
     assert asked(world, name)[0] == 0
 
 
+def test_applications_that_watch_are_told(world):
+    """With the digest of the B-TID; who did not ask for notices, and who may not ask for the name, sees none."""
+    (name, rand), (other, other_rand) = fresh(), fresh()
+    world.one.knows(name, rand)
+    world.one.knows(other, other_rand)
+    with h.Local(world.agent.socket) as watching, h.Local(world.agent.socket) as idle, h.Local(world.agent.socket) as deaf:
+        error, elements = watching.ask(name, notices=True)
+        assert error == 0 and elements[0xa2] == y.digest(name)
+        error, elements = deaf.ask(name)
+        assert error == 0 and 0xa2 not in elements
+        idle.send(h.frame(6, 0))  # a question is not needed
+        assert idle.ask(name)[1][0xa2] == y.digest(name)
+        assert revoke(world.one, [name, other]).result() == (0, 2001)
+        for one in (watching, idle):
+            number, _, found = one.answer()
+            assert number == 0 and found == [(0xa2, y.digest(name)), (0xa2, y.digest(other))]
+        assert revoke(world.one, [name], applications=["x.elsewhere.example"]).result() == (0, 2001)
+        assert revoke(world.one, [name], applications=["x.elsewhere.example", NAF]).result() == (0, 2001)
+        assert watching.answer()[2] == [(0xa2, y.digest(name)), (2, NAF.encode() + b"\0")]
+        assert deaf.ask(other, fqdn="x.apps.example.com")[0] in (0, UNKNOWN)  # its next frame is its own answer
+
+
+@pytest.mark.parametrize("octets", [h.frame(6, 1), h.frame(6, 0, b"\x88\0\0\0"), h.frame(5, 0, b"\xa2\0\0\x20" + b"d" * 32)],
+                         ids=["watch with an id", "watch with an element", "a notice to the agent"])
+def test_notice_frames_that_are_none(world, octets):
+    with h.Local(world.agent.socket) as local:
+        local.send(octets)
+        assert local.answer()[1] == 25 and local.at_end()
+
+
 # ---- declarations, and what a plain BSF sees
 
 def test_declarations_go_where_they_are_understood(world):

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 from conftest import OTHER  # noqa: F401  (sets the path)
@@ -299,6 +300,30 @@ def test_one_run_is_followed_through_all_nodes(chain):
     def found():
         return {os.path.basename(name) for name, text in chain.files().items() if corr.encode() in text}
     assert until(lambda: want <= found()), want - found()
+
+
+def test_a_revocation_ends_the_session(chain, record_property):
+    """From the operator's record to the TLS session at the application. REQ: Y3056-9.2.2-9, Y3056-9.2.2-10, Y3056-9.4.1-6"""
+    devices = [chain.device() for _ in range(2)]
+    host, port = chain.realm.address("proxy"), 443
+    sessions = []
+    for device in devices:
+        btid = device.bootstrap()["btid"]
+        line = ["openssl", "s_client", "-connect", "%s:%d" % (host, port), "-tls1_3", "-psk", keys_of(device, btid)[3][TLS13].hex(),
+                "-psk_identity", "3GPP-bootstrapping;" + btid, "-servername", NAF, "-quiet"]
+        one = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        one.stdin.write(b"GET /hello HTTP/1.1\r\nHost: %s\r\n\r\n" % NAF.encode())
+        one.stdin.flush()
+        assert one.stdout.readline().startswith(b"HTTP/1.1 200")
+        sessions.append(one)
+    chain.realm.ctl("subscriber", "set", devices[0].impi, "--state", "barred")
+    committed = time.monotonic()
+    assert until(lambda: sessions[0].poll() is not None)
+    record_property("seconds from commit to the session's end", "%.3f" % (time.monotonic() - committed))
+    assert sessions[1].poll() is None and chain.open(devices[0], "%s:%d" % (host, port))[0] != 0
+    for one in sessions:
+        one.kill()
+        one.communicate()
 
 
 def test_no_two_runs_have_a_token_alike(chain):
