@@ -7,8 +7,9 @@
  * of its request. Decoders only look: views point into the frame.
  *
  * Notices: an application that puts WIRE_T_NOTICES into a question is told from then on, on this connection and unasked (id 0),
- * which tokens are no more. The agent shows that it does so by WIRE_T_DIGEST in its answers; to an agent that has shown it, WIRE_WATCH
- * says the same without a question, on a new connection. Older peers pass over both elements and never see the frames. */
+ * which tokens are no more. The agent shows that it does so by WIRE_T_DIGEST in its answers; to an agent that has shown it,
+ * WIRE_WATCH says the same without a question, on a new connection. Older peers pass over both elements and never see the
+ * frames. */
 #ifndef NAF_LIBNAF_WIRE_H
 #define NAF_LIBNAF_WIRE_H
 
