@@ -129,7 +129,7 @@ enum gba_err hss_conf_check(const void *conf, struct conf_error *_error)
 	enum gba_err err = GBA_OK;
 	size_t i, j;
 
-	if (hss->api.listen[0] != '\0' && (hss->api.cert[0] == '\0' || hss->api.key[0] == '\0')) {
+	if (hss->api.rest.listen[0] != '\0' && (hss->api.rest.cert[0] == '\0' || hss->api.rest.key[0] == '\0')) {
 		snprintf(_error->text, sizeof(_error->text), "api-listen: needs api-cert and api-key: the API is HTTPS only");
 		return GBA_E_CONF;
 	}

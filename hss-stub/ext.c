@@ -55,7 +55,7 @@ static enum gba_err audit_start(const char **_why)
 	return audit_open_items(ext.root, &ext.conf->audit, beside, fd_g_config->cnf_diamid, &ext.audit, _why);
 }
 
-static enum gba_err rest_start(const char **_why)
+static enum gba_err door_open(const char **_why)
 {
 	const struct api_node node = { ext.conf->database, ext.kek, ext.audit };
 	enum gba_err err = api_start(ext.root, &ext.conf->api, &node, &ext.api, _why);
@@ -98,8 +98,8 @@ static enum gba_err start(const char *path, struct conf_error *_error)
 	}
 	if (err == GBA_OK)
 		err = hss_rpb_start(ext.root, ext.conf, ext.kek, ext.permissions, &ext.rpb, &why);
-	if (err == GBA_OK && ext.conf->api.listen[0] != '\0')
-		err = rest_start(&why);
+	if (err == GBA_OK && ext.conf->api.rest.listen[0] != '\0')
+		err = door_open(&why);
 	if (err == GBA_OK)
 		err = opc_start(&why);
 	if (err == GBA_OK && ext.conf->metrics_listen[0] != '\0')

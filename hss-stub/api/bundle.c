@@ -9,7 +9,7 @@
 #include "pki/ca.h"
 
 struct bundle {
-	struct api_call *call;
+	struct rest_call *call;
 	const struct record *app, *realm;
 	const char *identity;
 	struct ca_issued *issued;
@@ -21,9 +21,9 @@ static bool identity_good(struct bundle *b)
 
 	if (pack_identity_good(b->app, b->realm, b->identity, &why))
 		return true;
-	snprintf(b->call->mc.field, sizeof(b->call->mc.field), "identity");
-	snprintf(b->call->mc.why, sizeof(b->call->mc.why), "%s", why);
-	api_fail(b->call, GBA_E_DENIED);
+	snprintf(b->call->rc.field, sizeof(b->call->rc.field), "identity");
+	snprintf(b->call->rc.why, sizeof(b->call->rc.why), "%s", why);
+	rest_fail(b->call, GBA_E_DENIED);
 	return false;
 }
 
@@ -37,15 +37,15 @@ static const char *text_or(const json_t *body, const char *name, const char *oth
 /* The agent is where tokens of this application may be pushed to: its first handshakes then need no Zn. */
 static enum gba_err agent_bind(struct bundle *b)
 {
-	const struct actor system = { ACTOR_SYSTEM, 0, b->call->actor->name }, *caller = b->call->mc.actor;
+	const struct actor system = { ACTOR_SYSTEM, 0, b->call->actor->name }, *caller = b->call->rc.actor;
 	json_t *values = json_pack("{s:s}", "push_peer", b->identity);
-	enum gba_err err = records_begin(b->call->m);
+	enum gba_err err = records_begin(b->call->r);
 
 	if (err == GBA_OK) {
-		b->call->mc.actor = &system;
-		err = values != NULL ? records_set(b->call->m, &b->call->mc, b->app, values, NULL) : GBA_E_NOMEM;
-		b->call->mc.actor = caller;
-		err = api_write(b->call, err, "bundle", b->app->kind, b->app);
+		b->call->rc.actor = &system;
+		err = values != NULL ? records_set(b->call->r, &b->call->rc, b->app, values, NULL) : GBA_E_NOMEM;
+		b->call->rc.actor = caller;
+		err = rest_write(b->call, err, "bundle", b->app->kind, b->app);
 	}
 	json_decref(values);
 	return err;
@@ -60,11 +60,11 @@ static enum gba_err certificate(struct bundle *b, const json_t *body)
 				  .csr = bytes_of(json_string_value(json_object_get(body, "csr"))),
 				  .days = days != NULL ? (unsigned int)json_integer_value(days) : 365 };
 	enum gba_err err =
-		cn != NULL ? ca_issue(b->call->api->ca, b->call, &order, b->call->mc.now, &b->issued) : GBA_E_NOMEM;
+		cn != NULL ? ca_issue(rest_ca(b->call->rest), b->call, &order, b->call->rc.now, &b->issued) : GBA_E_NOMEM;
 
 	if (err == GBA_E_SYNTAX || err == GBA_E_RANGE) {
-		snprintf(b->call->mc.field, sizeof(b->call->mc.field), "csr");
-		snprintf(b->call->mc.why, sizeof(b->call->mc.why),
+		snprintf(b->call->rc.field, sizeof(b->call->rc.field), "csr");
+		snprintf(b->call->rc.why, sizeof(b->call->rc.why),
 			 "no PKCS #10 request signed with its own key of 256 bit EC or 2048 bit RSA");
 	}
 	return err;
@@ -78,26 +78,26 @@ static void reply(struct bundle *b, const json_t *body)
 					  .identity = b->identity,
 					  .agent_realm = text_or(body, "realm", dot != NULL ? dot + 1 : b->identity),
 					  .user = text_or(body, "user", PACK_USER),
-					  .connect_to = b->call->api->conf->connect_to,
+					  .connect_to = api_of(b->call)->conf->connect_to,
 					  .certificate = b->issued->certificate,
 					  .private_key = b->issued->private_key,
-					  .ca = ca_certificate(b->call->api->ca) };
+					  .ca = ca_certificate(rest_ca(b->call->rest)) };
 	struct bytes archive;
-	enum gba_err err = pack_make(b->call, &order, b->call->mc.now, &archive);
+	enum gba_err err = pack_make(b->call, &order, b->call->rc.now, &archive);
 
 	if (err != GBA_OK) {
-		api_fail(b->call, err);
+		rest_fail(b->call, err);
 		return;
 	}
-	api_body(b->call, 200, API_GZIP_TYPE, archive);
-	api_header(b->call, "Content-Disposition", "attachment; filename=\"gba-naf-%s.tar.gz\"",
-		   record_text(b->app, APPLICATION_NAF_FQDN));
+	rest_body(b->call, 200, REST_GZIP_TYPE, archive);
+	rest_header(b->call, "Content-Disposition", "attachment; filename=\"gba-naf-%s.tar.gz\"",
+		    record_text(b->app, APPLICATION_NAF_FQDN));
 }
 
 static bool realm_read(struct bundle *b)
 {
-	if (b->call->api->ca == NULL) {
-		api_refuse(b->call, PROBLEM_CONFLICT, "this realm has no CA: no bundles");
+	if (rest_ca(b->call->rest) == NULL) {
+		rest_refuse(b->call, PROBLEM_CONFLICT, "this realm has no CA: no bundles");
 		return false;
 	}
 	b->realm = api_realm_record(b->call);
@@ -106,9 +106,9 @@ static bool realm_read(struct bundle *b)
 
 void api_bundle(struct route_call *route)
 {
-	struct api_call *call = api_call_of(route);
-	struct bundle b = { .call = call, .app = api_record(call, &mapping_kinds[KIND_APPLICATION], route->param[0]) };
-	json_t *body = b.app != NULL ? api_read_body(call) : NULL;
+	struct rest_call *call = rest_call_of(route);
+	struct bundle b = { .call = call, .app = rest_record(call, &mapping_kinds[KIND_APPLICATION], route->param[0]) };
+	json_t *body = b.app != NULL ? rest_read_body(call) : NULL;
 	enum gba_err err;
 
 	if (body == NULL || !realm_read(&b))
@@ -120,12 +120,12 @@ void api_bundle(struct route_call *route)
 	if (err == GBA_OK) {
 		err = agent_bind(&b);
 		if (err != GBA_OK)
-			ca_revoke(call->api->ca, b.issued->serial, call->mc.now, NULL);
+			ca_revoke(rest_ca(call->rest), b.issued->serial, call->rc.now, NULL);
 	}
 	if (err == GBA_OK)
 		reply(&b, body);
 	else
-		api_fail(call, err);
+		rest_fail(call, err);
 done:
 	json_decref(body);
 }

@@ -2,6 +2,7 @@
 /* Telling users and ASPs (Y.3056 10.2-2c, 10.3-3, 10.3-6): a thread with a database handle of its own takes notices
  * from the store, delivers them by webhook, mail-drop or both, and takes them away when that was done. At least once: a
  * receiver tells repetitions by the notice's id. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -10,8 +11,8 @@
 #include "core/log.h"
 #include "core/secret.h"
 #include "core/trace.h"
-#include "hss-stub/api/notify_priv.h"
-#include "hss-stub/api/pack.h"
+#include "hss-stub/api/api_priv.h"
+#include "rest/notice.h"
 
 #define LOOK_MS     250
 #define PAGE        100
@@ -24,6 +25,15 @@
 struct waiting {
 	int64_t id;
 	uint64_t due_ms;
+};
+
+/* A notice with whose it is. */
+struct told {
+	struct notice notice;
+	int64_t owner;
+	bool asp; /* the owner is an ASP, else a user */
+	int event_number;
+	const char *owner_name;
 };
 
 struct notifier {
@@ -68,7 +78,7 @@ static void waiting_drop(struct notifier *n, int64_t id)
 
 static void waiting_add(struct notifier *n, int64_t id, int64_t tries)
 {
-	uint64_t wait = n->api->conf->webhook_retry;
+	uint64_t wait = n->api->conf->notice.retry;
 	struct waiting *w = waiting_find(n, id);
 
 	for (; tries > 1 && wait < WAIT_MAX_MS; tries--)
@@ -91,16 +101,16 @@ static bool stopping(struct notifier *n)
 	return stop;
 }
 
-static void log_notice(const struct notice *notice, enum log_level level, const char *event, enum gba_err err,
+static void log_notice(const struct told *told, enum log_level level, const char *event, enum gba_err err,
 		       const char *text)
 {
-	const struct log_about about = { .iface = "REST", .id = bytes_of(notice->owner_name), .result = err };
+	const struct log_about about = { .iface = "REST", .id = bytes_of(told->owner_name), .result = err };
 
-	log_event(level, event, &about, "notice %lld %s: %s", (long long)notice->id, notice->event, text);
+	log_event(level, event, &about, "notice %lld %s: %s", (long long)told->notice.id, told->notice.event, text);
 }
 
 /* An arrow of the ladder: what is told to whom. */
-static void trace_notice(const struct notice *notice, const char *how)
+static void trace_notice(const struct told *told, const char *how)
 {
 	static const char *const clauses[] = {
 		[EVENT_REQUEST_PASSED] = "Y.3056 10.3-3", [EVENT_ACCESS_GRANTED] = "Y.3056 10.3-6",
@@ -109,42 +119,42 @@ static void trace_notice(const struct notice *notice, const char *how)
 	};
 	char message[96];
 	struct trace_step step = { .from = "hss-stub",
-				   .to = notice->asp ? "asp" : "user",
+				   .to = told->asp ? "asp" : "user",
 				   .iface = "REST",
 				   .message = message,
-				   .clause = clauses[notice->event_number],
-				   .id = bytes_of(notice->owner_name) };
+				   .clause = clauses[told->event_number],
+				   .id = bytes_of(told->owner_name) };
 
 	if (!trace_on())
 		return;
-	snprintf(message, sizeof(message), "notice %s (%s)", notice->event, how);
+	snprintf(message, sizeof(message), "notice %s (%s)", told->notice.event, how);
 	trace_step(&step);
 }
 
-static enum gba_err deliver(struct notifier *n, struct record_call *mc, struct notice *notice)
+static enum gba_err deliver(struct notifier *n, struct record_call *rc, struct told *told)
 {
-	const struct api_conf *conf = n->api->conf;
+	const struct notice_conf *conf = &n->api->conf->notice;
 	char key[PSEUDONYM_LEN + 1];
 	enum gba_err err = GBA_OK;
 
-	if (notice->drop[0] != '\0' && conf->mail_drop[0] != '\0') {
-		err = mail_drop(conf, notice);
+	if (told->notice.drop[0] != '\0' && conf->mail_drop[0] != '\0') {
+		err = mail_drop(conf, &told->notice);
 		if (err == GBA_OK)
-			trace_notice(notice, "mail-drop");
+			trace_notice(told, "mail-drop");
 	}
-	if (err == GBA_OK && notice->url[0] != '\0') {
-		notify_key(n->m, notice->asp, notice->owner, key);
-		err = webhook_post(n->webhook, notice, key, mc->why, sizeof(mc->why));
+	if (err == GBA_OK && told->notice.url[0] != '\0') {
+		notify_key(n->m, told->asp, told->owner, key);
+		err = webhook_post(n->webhook, &told->notice, key, rc->why, sizeof(rc->why));
 		SECRET_WIPE(key);
 		if (err == GBA_OK)
-			trace_notice(notice, "webhook");
+			trace_notice(told, "webhook");
 	}
 	return err;
 }
 
-static bool owner_failed(const struct notifier *n, const struct notice *notice)
+static bool owner_failed(const struct notifier *n, const struct told *told)
 {
-	int64_t id = notice->asp ? -notice->owner : notice->owner;
+	int64_t id = told->asp ? -told->owner : told->owner;
 	size_t i;
 
 	for (i = 0; i < n->n_failed; i++) {
@@ -154,9 +164,9 @@ static bool owner_failed(const struct notifier *n, const struct notice *notice)
 	return false;
 }
 
-static void remove_notice(struct notifier *n, struct record_call *mc, const struct record *rec)
+static void remove_notice(struct notifier *n, struct record_call *rc, const struct record *rec)
 {
-	enum gba_err err = records_remove(n->m, mc, rec);
+	enum gba_err err = records_remove(n->m, rc, rec);
 
 	if (err == GBA_OK || err == GBA_E_NOT_FOUND || err == GBA_E_STALE)
 		waiting_drop(n, rec->id);
@@ -164,81 +174,80 @@ static void remove_notice(struct notifier *n, struct record_call *mc, const stru
 		waiting_add(n, rec->id, 1); /* told, but still there: it will be told again */
 }
 
-static void failed(struct notifier *n, struct record_call *mc, const struct record *rec, const struct notice *notice,
+static void failed(struct notifier *n, struct record_call *rc, const struct record *rec, const struct told *told,
 		   enum gba_err err)
 {
 	int64_t tries = rec->v[NOTICE_TRIES].n + 1;
 	json_t *values;
 
-	metric_add(n->api->metrics.notices_failed, 1);
+	metric_add(n->api->notices_failed, 1);
 	if (n->n_failed < sizeof(n->failed) / sizeof(n->failed[0]))
-		n->failed[n->n_failed++] = notice->asp ? -notice->owner : notice->owner;
-	if (tries >= n->api->conf->webhook_tries) {
-		metric_add(n->api->metrics.notices_dropped, 1);
-		log_notice(notice, LOG_L_WARNING, "notice.given-up", err, mc->why);
-		remove_notice(n, mc, rec);
+		n->failed[n->n_failed++] = told->asp ? -told->owner : told->owner;
+	if (tries >= n->api->conf->notice.tries) {
+		metric_add(n->api->notices_dropped, 1);
+		log_notice(told, LOG_L_WARNING, "notice.given-up", err, rc->why);
+		remove_notice(n, rc, rec);
 		return;
 	}
-	log_notice(notice, LOG_L_INFO, "notice.failed", err, mc->why);
+	log_notice(told, LOG_L_INFO, "notice.failed", err, rc->why);
 	waiting_add(n, rec->id, tries);
 	values = json_pack("{s:I}", "tries", (json_int_t)tries);
 	if (values != NULL)
-		records_set(n->m, mc, rec, values, NULL);
+		records_set(n->m, rc, rec, values, NULL);
 	json_decref(values);
 }
 
 /* @return false: its owner is gone, or has nothing to be told by (it may look at /v1/notices) */
-static bool notice_fill(struct notifier *n, struct record_call *mc, const struct record *rec, struct notice *notice)
+static bool notice_fill(struct notifier *n, struct record_call *rc, const struct record *rec, struct told *told)
 {
 	struct record *owner;
 
-	notice->asp = rec->v[NOTICE_OWNER_TYPE].n == OWNER_ASP;
-	notice->id = rec->id;
-	notice->owner = rec->v[NOTICE_OWNER].n;
-	notice->created = rec->created;
-	notice->event_number = (int)rec->v[NOTICE_EVENT].n;
-	notice->event = event_words[rec->v[NOTICE_EVENT].n];
-	notice->body = record_text(rec, NOTICE_BODY);
-	notice->about_kind = record_text(rec, NOTICE_ABOUT_KIND);
-	notice->about = rec->v[NOTICE_ABOUT].n;
-	if (records_get(n->m, mc, notice->asp ? KIND_ASP : KIND_USER, notice->owner, &owner) != GBA_OK)
+	told->asp = rec->v[NOTICE_OWNER_TYPE].n == OWNER_ASP;
+	told->notice.id = rec->id;
+	told->owner = rec->v[NOTICE_OWNER].n;
+	told->notice.created = rec->created;
+	told->event_number = (int)rec->v[NOTICE_EVENT].n;
+	told->notice.event = event_words[rec->v[NOTICE_EVENT].n];
+	told->notice.body = record_text(rec, NOTICE_BODY);
+	told->notice.about_kind = record_text(rec, NOTICE_ABOUT_KIND);
+	told->notice.about = rec->v[NOTICE_ABOUT].n;
+	if (records_get(n->m, rc, told->asp ? KIND_ASP : KIND_USER, told->owner, &owner) != GBA_OK)
 		return false;
-	notice->url = record_text(owner, notice->asp ? ASP_NOTICE_URL : USER_NOTICE_URL);
-	notice->drop = record_text(owner, notice->asp ? ASP_NOTICE_DROP : USER_NOTICE_DROP);
-	notice->address = record_text(owner, notice->asp ? ASP_CONTACT : USER_EMAIL);
-	notice->owner_name =
-		talloc_asprintf(mc->mem_ctx, "%s:%lld", notice->asp ? "asp" : "user", (long long)notice->owner);
-	return notice->owner_name != NULL &&
-	       (notice->url[0] != '\0' || (notice->drop[0] != '\0' && n->api->conf->mail_drop[0] != '\0'));
+	told->notice.url = record_text(owner, told->asp ? ASP_NOTICE_URL : USER_NOTICE_URL);
+	told->notice.drop = record_text(owner, told->asp ? ASP_NOTICE_DROP : USER_NOTICE_DROP);
+	told->notice.address = record_text(owner, told->asp ? ASP_CONTACT : USER_EMAIL);
+	told->owner_name = talloc_asprintf(rc->mem_ctx, "%s:%lld", told->asp ? "asp" : "user", (long long)told->owner);
+	return told->owner_name != NULL && (told->notice.url[0] != '\0' || (told->notice.drop[0] != '\0' &&
+									    n->api->conf->notice.mail_drop[0] != '\0'));
 }
 
-static void one(struct notifier *n, struct record_call *mc, const struct record *rec)
+static void one(struct notifier *n, struct record_call *rc, const struct record *rec)
 {
 	const struct waiting *w = waiting_find(n, rec->id);
-	struct notice notice = { 0 };
+	struct told told = { 0 };
 	enum gba_err err;
 
 	if (w != NULL && w->due_ms > clock_mono_ms())
 		return;
-	if (!notice_fill(n, mc, rec, &notice)) {
+	if (!notice_fill(n, rc, rec, &told)) {
 		waiting_drop(n, rec->id);
-		if (rec->created + NOTICE_LIFE < mc->now)
-			remove_notice(n, mc, rec);
+		if (rec->created + NOTICE_LIFE < rc->now)
+			remove_notice(n, rc, rec);
 		return;
 	}
-	if (owner_failed(n, &notice)) {
+	if (owner_failed(n, &told)) {
 		waiting_add(n, rec->id, rec->v[NOTICE_TRIES].n + 1);
 		return;
 	}
-	mc->why[0] = '\0';
-	err = deliver(n, mc, &notice);
+	rc->why[0] = '\0';
+	err = deliver(n, rc, &told);
 	if (err != GBA_OK) {
-		failed(n, mc, rec, &notice, err);
+		failed(n, rc, rec, &told, err);
 		return;
 	}
-	metric_add(n->api->metrics.notices_sent, 1);
-	log_notice(&notice, LOG_L_INFO, "notice.delivered", GBA_OK, notice.url[0] != '\0' ? "webhook" : "mail-drop");
-	remove_notice(n, mc, rec);
+	metric_add(n->api->notices_sent, 1);
+	log_notice(&told, LOG_L_INFO, "notice.delivered", GBA_OK, told.notice.url[0] != '\0' ? "webhook" : "mail-drop");
+	remove_notice(n, rc, rec);
 }
 
 /* Those after n->seen. */
@@ -246,20 +255,20 @@ static enum gba_err look_at_new(struct notifier *n, const struct actor *system)
 {
 	struct record_query query = { .kind = KIND_NOTICE, .limit = PAGE };
 	struct record_page *page;
-	struct record_call mc;
+	struct record_call rc;
 	enum gba_err err;
 	size_t i, count;
 
 	do {
 		TALLOC_CTX *ctx = talloc_new(n->m);
 
-		mc = (struct record_call){ .actor = system, .now = clock_now(), .mem_ctx = ctx };
+		rc = (struct record_call){ .actor = system, .now = clock_now(), .mem_ctx = ctx };
 		query.after = n->seen;
-		err = ctx != NULL ? records_list(n->m, &mc, &query, &page) : GBA_E_NOMEM;
+		err = ctx != NULL ? records_list(n->m, &rc, &query, &page) : GBA_E_NOMEM;
 		count = err == GBA_OK ? page->count : 0;
 		for (i = 0; i < count && !stopping(n); i++) {
 			n->seen = page->rec[i]->id;
-			one(n, &mc, page->rec[i]);
+			one(n, &rc, page->rec[i]);
 		}
 		talloc_free(ctx);
 	} while (count == PAGE && !stopping(n));
@@ -269,13 +278,13 @@ static enum gba_err look_at_new(struct notifier *n, const struct actor *system)
 static void retry(struct notifier *n, const struct actor *system, int64_t id)
 {
 	TALLOC_CTX *ctx = talloc_new(n->m);
-	struct record_call mc = { .actor = system, .now = clock_now(), .mem_ctx = ctx };
+	struct record_call rc = { .actor = system, .now = clock_now(), .mem_ctx = ctx };
 	struct record *rec;
 
 	if (ctx == NULL)
 		return;
-	if (records_get(n->m, &mc, KIND_NOTICE, id, &rec) == GBA_OK)
-		one(n, &mc, rec);
+	if (records_get(n->m, &rc, KIND_NOTICE, id, &rec) == GBA_OK)
+		one(n, &rc, rec);
 	else
 		waiting_drop(n, id); /* fetched, or its owner is gone; else the next full look finds it */
 	talloc_free(ctx);
@@ -340,7 +349,7 @@ enum gba_err notifier_start(TALLOC_CTX *mem_ctx, struct api *api, const char *da
 	n->api = api;
 	err = mapping_open(NULL, database, api->kek, &n->m, _error); /* a root of its own: its thread's */
 	if (err == GBA_OK)
-		err = webhook_new(api->conf, &n->webhook);
+		err = webhook_new(&api->conf->notice, &n->webhook);
 	if (err != GBA_OK) {
 		talloc_free(n->m);
 		talloc_free(n);

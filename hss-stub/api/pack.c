@@ -133,13 +133,6 @@ static bool archive_make(struct pack *p, time_t now, uint8_t *out, size_t *_used
 	return good;
 }
 
-const char *record_text(const struct record *rec, int field)
-{
-	const struct value *value = &rec->v[field];
-
-	return value->t.p != NULL ? talloc_strndup((void *)(uintptr_t)rec, (const char *)value->t.p, value->t.n) : "";
-}
-
 bool pack_identity_good(const struct record *app, const struct record *realm, const char *name, const char **_why)
 {
 	struct bytes identity = bytes_of(name), fqdn = bytes_of(record_text(app, APPLICATION_NAF_FQDN));

@@ -22,7 +22,4 @@ bool pack_identity_good(const struct record *app, const struct record *realm, co
 /** @param _archive  below mem_ctx, wiped when freed */
 enum gba_err pack_make(TALLOC_CTX *mem_ctx, const struct pack_order *order, time_t now, struct bytes *_archive);
 
-/** What stands in a text field, "" when absent; below the record. */
-const char *record_text(const struct record *rec, int field);
-
 #endif

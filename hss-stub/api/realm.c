@@ -7,22 +7,22 @@
 #include "hss-stub/api/api_priv.h"
 #include "hss-stub/api/pack.h"
 
-struct record *api_realm_record(struct api_call *call)
+struct record *api_realm_record(struct rest_call *call)
 {
-	const struct actor system = { ACTOR_SYSTEM, 0, "open" }, *caller = call->mc.actor;
+	const struct actor system = { ACTOR_SYSTEM, 0, "open" }, *caller = call->rc.actor;
 	struct record_query query = { .kind = KIND_REALM, .limit = 1 };
 	struct record_page *page = NULL;
 	enum gba_err err;
 
-	call->mc.actor = &system;
-	err = records_list(call->m, &call->mc, &query, &page);
-	call->mc.actor = caller;
+	call->rc.actor = &system;
+	err = records_list(call->r, &call->rc, &query, &page);
+	call->rc.actor = caller;
 	if (err == GBA_OK && page->count == 1)
 		return page->rec[0];
 	if (err == GBA_OK)
-		api_refuse(call, PROBLEM_NOT_FOUND, "the realm has no profile yet");
+		rest_refuse(call, PROBLEM_NOT_FOUND, "the realm has no profile yet");
 	else
-		api_fail(call, err);
+		rest_fail(call, err);
 	return NULL;
 }
 
@@ -49,7 +49,7 @@ static json_t *links_json(bool ca)
 void api_realm(struct route_call *route)
 {
 	static const char *const own[] = { "id", "rev", "created", "changed" };
-	struct api_call *call = api_call_of(route);
+	struct rest_call *call = rest_call_of(route);
 	struct record *realm = api_realm_record(call);
 	json_t *body;
 	size_t i;
@@ -60,34 +60,9 @@ void api_realm(struct route_call *route)
 	for (i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		json_object_del(body, own[i]);
 	json_object_set_new(body, "token", token_json(realm));
-	json_object_set_new(body, "links", links_json(call->api->ca != NULL));
-	api_json(call, 200, body);
-	api_header(call, "ETag", "\"%lld\"", (long long)realm->rev);
-}
-
-static void html_text(FILE *out, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		switch (*text) {
-		case '&': fputs("&amp;", out); break;
-		case '<': fputs("&lt;", out); break;
-		case '>': fputs("&gt;", out); break;
-		case '"': fputs("&quot;", out); break;
-		default: putc(*text, out);
-		}
-	}
-}
-
-static void html_head(FILE *out, const char *title)
-{
-	fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>", out);
-	html_text(out, title);
-	fputs("</title><style>body{font:16px/1.5 sans-serif;max-width:50em;margin:2em auto;padding:0 1em}"
-	      "th{text-align:left;vertical-align:top;padding-right:1em}code{background:#eee}</style></"
-	      "head><body>\n<h1>",
-	      out);
-	html_text(out, title);
-	fputs("</h1>\n", out);
+	json_object_set_new(body, "links", links_json(rest_ca(call->rest) != NULL));
+	rest_json(call, 200, body);
+	rest_header(call, "ETag", "\"%lld\"", (long long)realm->rev);
 }
 
 static void html_number(FILE *out, const struct field *field, int64_t n)
@@ -109,10 +84,10 @@ static void realm_rows(FILE *out, const struct record *realm)
 		if ((field->read & FOR_SUBSCRIBER) == 0 || (field->flags & FIELD_HIDDEN))
 			continue;
 		fputs("<tr><th>", out);
-		html_text(out, field->help);
+		rest_html_text(out, field->help);
 		fputs("</th><td>", out);
 		if (field->type == FIELD_TEXT || field->type == FIELD_LIST)
-			html_text(out, record_text(realm, (int)i));
+			rest_html_text(out, record_text(realm, (int)i));
 		else
 			html_number(out, field, realm->v[i].n);
 		fputs("</td></tr>\n", out);
@@ -140,21 +115,9 @@ static const char procedures[] =
 	"</ol>\n<p>For programs: <a href=\"/.well-known/gba-realm\">profile</a>, <a href=\"/openapi.json\">OpenAPI</a>,"
 	" <a href=\"/problems\">problems</a>.</p>\n";
 
-static void page_reply(struct api_call *call, FILE *out, char **text, size_t *n)
-{
-	fputs("</body></html>\n", out);
-	if (fclose(out) != 0) {
-		api_refuse(call, PROBLEM_UNAVAILABLE, "out of memory");
-	} else {
-		api_body(call, 200, "text/html; charset=utf-8", BYTES(talloc_memdup(call, *text, *n + 1), *n));
-		api_header(call, "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
-	}
-	free(*text);
-}
-
 void api_realm_page(struct route_call *route)
 {
-	struct api_call *call = api_call_of(route);
+	struct rest_call *call = rest_call_of(route);
 	struct record *realm = api_realm_record(call);
 	char *text = NULL;
 	size_t n = 0;
@@ -164,32 +127,11 @@ void api_realm_page(struct route_call *route)
 		return;
 	out = open_memstream(&text, &n);
 	if (out == NULL) {
-		api_refuse(call, PROBLEM_UNAVAILABLE, "out of memory");
+		rest_refuse(call, PROBLEM_UNAVAILABLE, "out of memory");
 		return;
 	}
-	html_head(out, record_text(realm, REALM_NAME));
+	rest_html_head(out, record_text(realm, REALM_NAME));
 	realm_rows(out, realm);
 	fputs(procedures, out);
-	page_reply(call, out, &text, &n);
-}
-
-void api_problems_page(struct route_call *route)
-{
-	struct api_call *call = api_call_of(route);
-	char *text = NULL;
-	size_t n = 0;
-	FILE *out = open_memstream(&text, &n);
-	int kind;
-
-	if (out == NULL) {
-		api_refuse(call, PROBLEM_UNAVAILABLE, "out of memory");
-		return;
-	}
-	html_head(out, "Problems");
-	fputs("<dl>\n", out);
-	for (kind = 0; kind < PROBLEM_COUNT; kind++)
-		fprintf(out, "<dt id=\"%s\">%s (%u)</dt><dd>%s</dd>\n", problem_code(kind), problem_code(kind),
-			problem_status(kind), problem_title(kind));
-	fputs("</dl>\n", out);
-	page_reply(call, out, &text, &n);
+	rest_html_reply(call, out, &text, &n);
 }

@@ -23,7 +23,7 @@ static const struct {
 	{ "grantRequest",        "Y.3056 10.3-4",  "Y.3056 10.3-5" },
 };
 
-static const char *caller_name(const struct api_call *call)
+static const char *caller_name(const struct rest_call *call)
 {
 	static const char *const names[] = { [ACTOR_ADMIN] = "operator", [ACTOR_ASP] = "asp", [ACTOR_SUBSCRIBER] = "user",
 					     [ACTOR_SYSTEM] = "operator" };
@@ -31,7 +31,7 @@ static const char *caller_name(const struct api_call *call)
 	return call->actor != NULL ? names[call->actor->role] : "asp";
 }
 
-static void arrows(const struct api_call *call, const char *ask, const char *answer)
+static void arrows(const struct rest_call *call, const char *ask, const char *answer)
 {
 	const char *who = caller_name(call);
 	struct bytes method = http_req_method(call->req), path = http_req_target(call->req), query;
@@ -49,7 +49,7 @@ static void arrows(const struct api_call *call, const char *ask, const char *ans
 	trace_step(&step);
 }
 
-void api_trace(const struct api_call *call)
+void api_trace(const struct rest_call *call)
 {
 	size_t i;
 

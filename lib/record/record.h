@@ -160,6 +160,8 @@ const struct field *field_find(const struct record_kind *kind, const char *name)
 /** The type's word for a manual or schema: "text", "integer", ... */
 const char *field_type_name(enum field_type type);
 
+/** What stands in a text field, "" when absent; below the record. */
+const char *record_text(const struct record *rec, int field);
 /** A record as JSON, as far as the role may read it: id, rev, created, changed and its fields. New reference; NULL: memory. */
 json_t *record_json(const struct record *rec, int role);
 

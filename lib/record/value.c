@@ -312,6 +312,13 @@ json_t *value_json(const struct field *field, const struct value *value)
 	}
 }
 
+const char *record_text(const struct record *rec, int field)
+{
+	const struct value *value = &rec->v[field];
+
+	return value->t.p != NULL ? talloc_strndup((void *)(uintptr_t)rec, (const char *)value->t.p, value->t.n) : "";
+}
+
 static void put_time(json_t *object, const char *name, time_t when)
 {
 	char text[TIME_TEXT_LEN + 1];

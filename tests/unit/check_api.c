@@ -6,7 +6,8 @@
 
 #include "common/fixture.h"
 #include "hss-stub/api/api_priv.h"
-#include "hss-stub/api/notify_priv.h"
+#include "rest/notice.h"
+#include "rest/rest_priv.h"
 
 #define ROWS(table) (int)(sizeof(table) / sizeof((table)[0]))
 
@@ -97,7 +98,7 @@ static const struct {
 
 START_TEST(webhooks_stay_outside)
 {
-	const struct api_conf outside = { .webhook_private = false }, inside = { .webhook_private = true };
+	const struct notice_conf outside = { .inside = false }, inside = { .inside = true };
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
 	struct sockaddr_in in = { .sin_family = AF_INET };
 	const char *text = address_rows[_i].address;
@@ -129,7 +130,7 @@ END_TEST
 
 START_TEST(every_operation_has_its_row)
 {
-	const struct route *routes = api_routes_new(test_ctx), *row;
+	const struct route *routes = rest_routes_new(test_ctx, &api_setup), *row;
 	struct route_call call;
 	const char *allow, *fault;
 	char *path;
@@ -143,8 +144,8 @@ START_TEST(every_operation_has_its_row)
 		ck_assert_msg(call.route == row, "%s %s is hidden by another", row->method, row->path);
 		ck_assert_ptr_nonnull(row->run);
 		ck_assert_ptr_nonnull(row->statuses);
-		ck_assert((row->flags & API_OPEN) == 0 || row->roles == 0);
-		ck_assert_msg((row->flags & API_OPEN) != 0 || row->roles != 0 || row->run == api_invitation, "%s is for nobody", row->path);
+		ck_assert((row->flags & REST_OPEN) == 0 || row->roles == 0);
+		ck_assert_msg((row->flags & REST_OPEN) != 0 || row->roles != 0 || row->run == api_invitation, "%s is for nobody", row->path);
 	}
 	talloc_free_children(test_ctx);
 }

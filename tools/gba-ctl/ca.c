@@ -6,9 +6,9 @@
 #include "core/clock.h"
 #include "core/secret.h"
 #include "hss-stub/api/pack.h"
-#include "hss-stub/api/token.h"
 #include "hss-stub/hss.h"
 #include "hss-stub/mapping/mapping.h"
+#include "rest/token.h"
 #include "pki/ca.h"
 #include "tools/gba-ctl/ctl.h"
 

@@ -53,7 +53,7 @@ static enum gba_err find_paths(struct cli *cli)
 			return why_fail(&cli->why, GBA_E_CONF, "%s", error.text);
 		db = conf->database;
 		kek = conf->kek_file;
-		ctl->ca_dir = conf->api.ca_dir;
+		ctl->ca_dir = conf->api.rest.ca_dir;
 		ctl->audit = conf->audit;
 	}
 	ctl->db = ctl->db != NULL ? ctl->db : db;

@@ -10,7 +10,7 @@
 
 #include "core/clock.h"
 #include "core/codec.h"
-#include "hss-stub/api/notify_priv.h"
+#include "rest/notice.h"
 
 #define LINE 57 /* [octets] of a base64 line: 76 characters (RFC 2045 6.8) */
 
@@ -51,7 +51,7 @@ static void body(FILE *out, struct bytes text)
 }
 
 /* Addresses were checked when they were stored: no line end gets in here. */
-static bool letter(FILE *out, const struct api_conf *conf, const struct notice *notice)
+static bool letter(FILE *out, const struct notice_conf *conf, const struct notice *notice)
 {
 	const char *at = strchr(conf->mail_from, '@');
 	json_t *root = notice_json(notice);
@@ -76,7 +76,7 @@ static bool letter(FILE *out, const struct api_conf *conf, const struct notice *
 	return true;
 }
 
-static enum gba_err write_letter(const char *path, const struct api_conf *conf, const struct notice *notice)
+static enum gba_err write_letter(const char *path, const struct notice_conf *conf, const struct notice *notice)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 	FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
@@ -94,7 +94,7 @@ static enum gba_err write_letter(const char *path, const struct api_conf *conf, 
 	return gba_err_from_errno(errno);
 }
 
-enum gba_err mail_drop(const struct api_conf *conf, const struct notice *notice)
+enum gba_err mail_drop(const struct notice_conf *conf, const struct notice *notice)
 {
 	char folder[PATH_MAX], tmp[PATH_MAX + 64], path[PATH_MAX + 64];
 	enum gba_err err;

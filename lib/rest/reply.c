@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An answer is put together in the call and sent once, by api_send(). */
+/* An answer is put together in the call and sent once, by rest_send(). */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "hss-stub/api/api_priv.h"
+#include "rest/rest_priv.h"
 #include "http/json.h"
 
-void api_header(struct api_call *call, const char *name, const char *fmt, ...)
+void rest_header(struct rest_call *call, const char *name, const char *fmt, ...)
 {
-	struct api_reply *reply = &call->reply;
+	struct rest_reply *reply = &call->reply;
 	va_list args;
 	char *value;
 
 	va_start(args, fmt);
 	value = talloc_vasprintf(call, fmt, args);
 	va_end(args);
-	if (value == NULL || reply->n_headers == API_HEADERS_MAX)
+	if (value == NULL || reply->n_headers == REST_HEADERS_MAX)
 		return;
 	reply->headers[reply->n_headers++] = (struct http_header){ name, value };
 }
 
-const char *api_percent(TALLOC_CTX *mem_ctx, const char *text)
+const char *rest_percent(TALLOC_CTX *mem_ctx, const char *text)
 {
 	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
 	char *out = talloc_size(mem_ctx, 3 * strlen(text) + 1), *to = out;
@@ -40,45 +40,45 @@ const char *api_percent(TALLOC_CTX *mem_ctx, const char *text)
 	return out;
 }
 
-void api_body(struct api_call *call, unsigned int status, const char *type, struct bytes body)
+void rest_body(struct rest_call *call, unsigned int status, const char *type, struct bytes body)
 {
 	call->reply.status = status;
 	call->reply.type = type;
 	call->reply.body = body;
 }
 
-void api_json(struct api_call *call, unsigned int status, json_t *body)
+void rest_json(struct rest_call *call, unsigned int status, json_t *body)
 {
-	char *text = body != NULL ? json_dumps(body, API_JSON_FLAGS) : NULL;
+	char *text = body != NULL ? json_dumps(body, REST_JSON_FLAGS) : NULL;
 	char *copy = text != NULL ? talloc_asprintf(call, "%s\n", text) : NULL;
 
 	free(text);
 	json_decref(body);
 	if (copy != NULL)
-		api_body(call, status, API_JSON, bytes_of(copy));
+		rest_body(call, status, REST_JSON, bytes_of(copy));
 	else
-		api_refuse(call, PROBLEM_UNAVAILABLE, "out of memory");
+		rest_refuse(call, PROBLEM_UNAVAILABLE, "out of memory");
 }
 
-void api_problem(struct api_call *call, struct problem *p)
+void rest_problem(struct rest_call *call, struct problem *p)
 {
 	json_t *root = p != NULL ? problem_json(p, call->corr) : NULL;
 
 	call->reply.n_headers = 0; /* of an answer that was begun */
 	if (root == NULL) {
-		api_body(call, 503, API_PROBLEM,
-			 bytes_of("{\"title\":\"out of memory\",\"status\":503,\"code\":\"unavailable\"}\n"));
+		rest_body(call, 503, REST_PROBLEM,
+			  bytes_of("{\"title\":\"out of memory\",\"status\":503,\"code\":\"unavailable\"}\n"));
 		return;
 	}
-	api_json(call, problem_status(problem_kind(p)), root);
-	call->reply.type = API_PROBLEM;
+	rest_json(call, problem_status(problem_kind(p)), root);
+	call->reply.type = REST_PROBLEM;
 	if (problem_kind(p) == PROBLEM_UNAVAILABLE)
-		api_header(call, "Retry-After", "5");
+		rest_header(call, "Retry-After", "5");
 	if (problem_kind(p) == PROBLEM_UNAUTHORIZED)
-		api_header(call, "WWW-Authenticate", "Bearer realm=\"gba\"");
+		rest_header(call, "WWW-Authenticate", "Bearer realm=\"gba\"");
 }
 
-void api_refuse(struct api_call *call, enum problem_kind kind, const char *fmt, ...)
+void rest_refuse(struct rest_call *call, enum problem_kind kind, const char *fmt, ...)
 {
 	struct problem *p = problem_new(call, kind);
 	va_list args;
@@ -89,12 +89,12 @@ void api_refuse(struct api_call *call, enum problem_kind kind, const char *fmt, 
 	va_end(args);
 	if (text != NULL && text[0] != '\0')
 		problem_detail(p, "%s", text);
-	api_problem(call, p);
+	rest_problem(call, p);
 }
 
-static enum problem_kind kind_of(const struct api_call *call, enum gba_err err)
+static enum problem_kind kind_of(const struct rest_call *call, enum gba_err err)
 {
-	bool named = call->mc.field[0] != '\0';
+	bool named = call->rc.field[0] != '\0';
 
 	switch (err) {
 	case GBA_E_STALE: return PROBLEM_CHANGED;
@@ -107,29 +107,29 @@ static enum problem_kind kind_of(const struct api_call *call, enum gba_err err)
 	}
 }
 
-void api_fail(struct api_call *call, enum gba_err err)
+void rest_fail(struct rest_call *call, enum gba_err err)
 {
 	enum problem_kind kind = kind_of(call, err);
 	struct problem *p = problem_new(call, kind);
 	char pointer[64] = "";
 
-	if (kind == PROBLEM_FIELDS || (kind == PROBLEM_CONFLICT && call->mc.field[0] != '\0')) {
-		if (call->mc.field[0] != '\0')
-			json_pointer_add(pointer, sizeof(pointer), call->mc.field);
-		problem_field(p, pointer, "%s", call->mc.why[0] != '\0' ? call->mc.why : gba_strerror(err));
+	if (kind == PROBLEM_FIELDS || (kind == PROBLEM_CONFLICT && call->rc.field[0] != '\0')) {
+		if (call->rc.field[0] != '\0')
+			json_pointer_add(pointer, sizeof(pointer), call->rc.field);
+		problem_field(p, pointer, "%s", call->rc.why[0] != '\0' ? call->rc.why : gba_strerror(err));
 	} else if (kind == PROBLEM_CONFLICT || kind == PROBLEM_CHANGED) {
-		problem_detail(p, "%s", call->mc.why[0] != '\0' ? call->mc.why : gba_strerror(err));
+		problem_detail(p, "%s", call->rc.why[0] != '\0' ? call->rc.why : gba_strerror(err));
 	}
 	if (kind == PROBLEM_INTERNAL || kind == PROBLEM_UNAVAILABLE)
 		log_event_limited(1, LOG_L_ERROR, "api.store",
 				  &((struct log_about){ .iface = "REST", .corr = call->corr, .result = err }), "%s",
-				  call->mc.why);
-	api_problem(call, p);
+				  call->rc.why);
+	rest_problem(call, p);
 }
 
-static void log_call(const struct api_call *call)
+static void log_call(const struct rest_call *call)
 {
-	const struct api_reply *reply = &call->reply;
+	const struct rest_reply *reply = &call->reply;
 	const struct log_about about = { .iface = "REST",
 					 .corr = call->corr,
 					 .peer = bytes_of(call->source),
@@ -141,18 +141,18 @@ static void log_call(const struct api_call *call)
 		  BYTES_FMT(method), (int)(path.n < 200 ? path.n : 200), (const char *)path.p, reply->status);
 }
 
-void api_send(struct api_call *call)
+void rest_send(struct rest_call *call)
 {
-	struct api_reply *reply = &call->reply;
-	struct http_header headers[API_HEADERS_MAX + 6];
+	struct rest_reply *reply = &call->reply;
+	struct http_header headers[REST_HEADERS_MAX + 6];
 	size_t i, n = 0;
 
 	if (reply->status == 0)
-		api_refuse(call, PROBLEM_INTERNAL, "%s", "");
+		rest_refuse(call, PROBLEM_INTERNAL, "%s", "");
 	if (reply->type != NULL && reply->type[0] != '\0')
 		headers[n++] = (struct http_header){ "Content-Type", reply->type };
 	headers[n++] = (struct http_header){ "Cache-Control",
-					     (call->route.route != NULL && (call->route.route->flags & API_OPEN))
+					     (call->route.route != NULL && (call->route.route->flags & REST_OPEN))
 						     ? "no-cache"
 						     : "no-store" };
 	headers[n++] = (struct http_header){ "X-Content-Type-Options", "nosniff" };
@@ -161,8 +161,9 @@ void api_send(struct api_call *call)
 		headers[n++] = reply->headers[i];
 	headers[n] = (struct http_header){ NULL, NULL };
 	log_call(call);
-	api_trace(call);
-	metric_add(call->api->metrics.requests[reply->status / 100 <= 5 ? reply->status / 100 : 0], 1);
-	metric_observe_us(call->api->metrics.seconds, clock_mono_us() - call->began_us);
+	if (call->rest->setup->trace != NULL)
+		call->rest->setup->trace(call);
+	metric_add(call->rest->metrics.requests[reply->status / 100 <= 5 ? reply->status / 100 : 0], 1);
+	metric_observe_us(call->rest->metrics.seconds, clock_mono_us() - call->began_us);
 	http_reply(call->req, reply->status, headers, reply->body);
 }

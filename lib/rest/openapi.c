@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "hss-stub/api/api_priv.h"
+#include "rest/rest_priv.h"
 
 #define REF_SCHEMA   "#/components/schemas/"
 #define REF_RESPONSE "#/components/responses/"
@@ -72,7 +72,7 @@ static json_t *field_json(const struct field *field, bool null)
 	return schema;
 }
 
-static bool field_shown(const struct api_schema *schema, const struct field *field)
+static bool field_shown(const struct rest_schema *schema, const struct field *field)
 {
 	if (field->flags & FIELD_HIDDEN)
 		return false;
@@ -92,7 +92,7 @@ static json_t *frame_json(const char *help, bool time)
 	return json_pack("{s:s, s:i, s:s}", "type", "integer", "minimum", 1, "description", help);
 }
 
-static json_t *members_json(const struct api_schema *schema)
+static json_t *members_json(const struct rest_schema *schema)
 {
 	json_t *properties = json_object(), *required = json_array(), *root;
 	bool record = schema->use == SCHEMA_RECORD, shown = record || schema->use == SCHEMA_LIST;
@@ -127,7 +127,7 @@ static json_t *page_json(json_t *item)
 {
 	return json_pack("{s:s, s:b, s:[s, s], s:{s:{s:s, s:o, s:i}, s:{s:[s, s], s:s}}}", "type", "object",
 			 "additionalProperties", 0, "required", "items", "next", "properties", "items", "type", "array",
-			 "items", item, "maxItems", API_LIMIT_MAX, "next", "type", "string", "null", "description",
+			 "items", item, "maxItems", REST_LIMIT_MAX, "next", "type", "string", "null", "description",
 			 "cursor of the next page; null: this was the last");
 }
 
@@ -151,11 +151,11 @@ static json_t *report_json(void)
 			 "additionalProperties", 0, "required", "applied", "rows", "rejections");
 }
 
-static json_t *schema_json(const struct api_schema *schema)
+static json_t *schema_json(const struct rest_schema *schema)
 {
 	json_t *item;
 
-	if (schema == &api_schema_report)
+	if (schema == &rest_schema_report)
 		return report_json();
 	if (schema->use == SCHEMA_FREE)
 		return json_pack("{s:s}", "type", "object");
@@ -196,8 +196,8 @@ static json_t *query_parameter(const char *name)
 
 	if (strcmp(name, "limit") == 0) {
 		json_decref(schema);
-		schema = json_pack("{s:s, s:i, s:i, s:i}", "type", "integer", "minimum", 1, "maximum", API_LIMIT_MAX,
-				   "default", API_LIMIT_DEF);
+		schema = json_pack("{s:s, s:i, s:i, s:i}", "type", "integer", "minimum", 1, "maximum", REST_LIMIT_MAX,
+				   "default", REST_LIMIT_DEF);
 		return parameter(name, "query", false, schema, "Records of a page");
 	}
 	if (strcmp(name, "cursor") == 0)
@@ -226,10 +226,10 @@ static json_t *parameters_json(const struct route *route)
 		json_array_append_new(list, query_parameter(name));
 		at = strchr(at, ' ') != NULL ? strchr(at, ' ') + 1 : NULL;
 	}
-	if (route->flags & API_MATCH)
+	if (route->flags & REST_MATCH)
 		json_array_append_new(
 			list, parameter("If-Match", "header", false, json_incref(text), "ETag of what was read"));
-	if (route->flags & API_CREATES)
+	if (route->flags & REST_CREATES)
 		json_array_append_new(list, parameter("Idempotency-Key", "header", false, json_incref(text),
 						      "A retry with it is done once"));
 	json_decref(text);
@@ -245,15 +245,15 @@ static json_t *good_content(const struct route *route)
 {
 	json_t *text = json_pack("{s:s}", "type", "string"), *map;
 
-	if (route->flags & (API_GZIP | API_PAGE | API_PEM))
-		return content(route->flags & API_GZIP   ? API_GZIP_TYPE
-			       : route->flags & API_PAGE ? API_HTML
-							 : API_PEM_TYPE,
+	if (route->flags & (REST_GZIP | REST_PAGE | REST_PEM))
+		return content(route->flags & REST_GZIP   ? REST_GZIP_TYPE
+			       : route->flags & REST_PAGE ? REST_HTML
+							  : REST_PEM_TYPE,
 			       text);
-	map = content(API_JSON, ref(REF_SCHEMA, ((const struct api_schema *)route->response)->name));
-	if (route->flags & API_LIST) {
-		json_object_set_new(map, API_NDJSON, json_pack("{s:O}", "schema", text));
-		json_object_set_new(map, API_CSV, json_pack("{s:O}", "schema", text));
+	map = content(REST_JSON, ref(REF_SCHEMA, ((const struct rest_schema *)route->response)->name));
+	if (route->flags & REST_LIST) {
+		json_object_set_new(map, REST_NDJSON, json_pack("{s:O}", "schema", text));
+		json_object_set_new(map, REST_CSV, json_pack("{s:O}", "schema", text));
 	}
 	json_decref(text);
 	return map;
@@ -286,7 +286,7 @@ static json_t *responses_json(const struct route *route)
 	}
 	for (i = 0; problems_of_all[i] != NULL; i++)
 		problem_add(responses, problems_of_all[i]);
-	if (!(route->flags & API_OPEN)) {
+	if (!(route->flags & REST_OPEN)) {
 		problem_add(responses, "401");
 		problem_add(responses, "403");
 	}
@@ -300,43 +300,43 @@ static json_t *responses_json(const struct route *route)
 
 static json_t *request_json(const struct route *route)
 {
-	const struct api_schema *schema = route->request;
-	json_t *map = content(route->flags & API_IMPORT ? API_NDJSON : API_JSON,
-			      route->flags & API_IMPORT ? json_pack("{s:s}", "type", "string")
-							: ref(REF_SCHEMA, schema->name));
+	const struct rest_schema *schema = route->request;
+	json_t *map = content(route->flags & REST_IMPORT ? REST_NDJSON : REST_JSON,
+			      route->flags & REST_IMPORT ? json_pack("{s:s}", "type", "string")
+							 : ref(REF_SCHEMA, schema->name));
 
-	if (route->flags & API_MERGED)
-		json_object_set_new(map, API_MERGE, json_pack("{s:o}", "schema", ref(REF_SCHEMA, schema->name)));
+	if (route->flags & REST_MERGED)
+		json_object_set_new(map, REST_MERGE, json_pack("{s:o}", "schema", ref(REF_SCHEMA, schema->name)));
 	return json_pack("{s:b, s:o}", "required", 1, "content", map);
 }
 
-static json_t *roles_json(unsigned int roles)
+static json_t *roles_json(const struct rest_setup *setup, unsigned int roles)
 {
 	json_t *list = json_array();
 	int role;
 
-	for (role = 0; role < ACTOR_SYSTEM; role++) {
-		if (roles & (1U << role))
-			json_array_append_new(list, json_string(mapping_roles[role]));
+	for (role = 0; role < RECORD_ROLES_MAX; role++) {
+		if (roles & setup->callers & (1U << role))
+			json_array_append_new(list, json_string(setup->set->roles[role]));
 	}
 	return list;
 }
 
-static json_t *operation_json(const struct route *route)
+static json_t *operation_json(const struct rest_setup *setup, const struct route *route)
 {
 	json_t *operation = json_pack("{s:s, s:s, s:o, s:o}", "operationId", route->id, "summary", route->summary,
 				      "parameters", parameters_json(route), "responses", responses_json(route));
 
 	if (route->request != NULL)
 		json_object_set_new(operation, "requestBody", request_json(route));
-	if (route->flags & API_OPEN)
+	if (route->flags & REST_OPEN)
 		json_object_set_new(operation, "security", json_array());
 	else
-		json_object_set_new(operation, "x-roles", roles_json(route->roles));
+		json_object_set_new(operation, "x-roles", roles_json(setup, route->roles));
 	return operation;
 }
 
-static void schema_add(json_t *schemas, const struct api_schema *schema)
+static void schema_add(json_t *schemas, const struct rest_schema *schema)
 {
 	if (schema != NULL && json_object_get(schemas, schema->name) == NULL)
 		json_object_set_new(schemas, schema->name, schema_json(schema));
@@ -348,7 +348,7 @@ static void lower(char *text)
 		*text = (char)tolower((unsigned char)*text);
 }
 
-static void routes_add(json_t *paths, json_t *schemas, const struct route *routes)
+static void routes_add(const struct rest_setup *setup, json_t *paths, json_t *schemas, const struct route *routes)
 {
 	char method[16];
 	json_t *path;
@@ -361,32 +361,31 @@ static void routes_add(json_t *paths, json_t *schemas, const struct route *route
 			path = json_object();
 			json_object_set_new(paths, routes->path, path);
 		}
-		json_object_set_new(path, method, operation_json(routes));
+		json_object_set_new(path, method, operation_json(setup, routes));
 		schema_add(schemas, routes->request);
 		schema_add(schemas, routes->response);
 	}
 }
 
-static json_t *document_json(const struct route *routes)
+static json_t *document_json(const struct rest_setup *setup, const struct route *routes)
 {
 	json_t *paths = json_object(), *schemas = json_object();
 
 	json_object_set_new(schemas, "Problem", problem_schema());
-	routes_add(paths, schemas, routes);
+	routes_add(setup, paths, schemas, routes);
 	return json_pack("{s:s, s:{s:s, s:s, s:{s:s, s:s}}, s:[{s:[]}, {s:[]}], s:o,"
 			 " s:{s:o, s:{s:{s:s, s:o}}, s:{s:{s:s, s:s}, s:{s:s}}}}",
-			 "openapi", "3.1.0", "info", "title", "Authorization element of a GBA realm (Y.3056 9.2)",
-			 "version", "1.0.0", "license", "name", "Apache-2.0", "identifier", "Apache-2.0", "security",
-			 "token", "certificate", "paths", paths, "components", "schemas", schemas, "responses",
-			 "Problem", "description", "RFC 9457", "content",
-			 content(API_PROBLEM, ref(REF_SCHEMA, "Problem")), "securitySchemes", "token", "type", "http",
+			 "openapi", "3.1.0", "info", "title", setup->title, "version", "1.0.0", "license", "name",
+			 "Apache-2.0", "identifier", "Apache-2.0", "security", "token", "certificate", "paths", paths,
+			 "components", "schemas", schemas, "responses", "Problem", "description", "RFC 9457", "content",
+			 content(REST_PROBLEM, ref(REF_SCHEMA, "Problem")), "securitySchemes", "token", "type", "http",
 			 "scheme", "bearer", "certificate", "type", "mutualTLS");
 }
 
-struct bytes api_openapi(TALLOC_CTX *mem_ctx, const struct route *routes)
+struct bytes rest_openapi(TALLOC_CTX *mem_ctx, const struct rest_setup *setup, const struct route *routes)
 {
-	json_t *root = document_json(routes);
-	char *text = root != NULL ? json_dumps(root, API_JSON_FLAGS) : NULL, *copy;
+	json_t *root = document_json(setup, routes);
+	char *text = root != NULL ? json_dumps(root, REST_JSON_FLAGS) : NULL, *copy;
 
 	copy = text != NULL ? talloc_strdup(mem_ctx, text) : NULL;
 	free(text);
@@ -394,9 +393,9 @@ struct bytes api_openapi(TALLOC_CTX *mem_ctx, const struct route *routes)
 	return bytes_of(copy);
 }
 
-void api_openapi_get(struct route_call *route)
+void rest_openapi_get(struct route_call *route)
 {
-	struct api_call *call = api_call_of(route);
+	struct rest_call *call = rest_call_of(route);
 
-	api_body(call, 200, API_JSON, call->api->openapi);
+	rest_body(call, 200, REST_JSON, call->rest->openapi);
 }

@@ -4,7 +4,7 @@
  */
 #include <stdio.h>
 
-#include "hss-stub/api/api_priv.h"
+#include "rest/rest_priv.h"
 #include "http/json.h"
 
 #define ATOMIC_MAX   5000  /* rows of one transaction, all or nothing */
@@ -14,8 +14,8 @@
 enum existing { EXISTING_REJECT, EXISTING_KEEP, EXISTING_UPDATE, EXISTING_BAD };
 
 struct import {
-	struct api_call *call;
-	const struct api_schema *schema;
+	struct rest_call *call;
+	const struct rest_schema *schema;
 	bool atomic;
 	enum existing existing;
 	json_t *bad; /* reports of rejected rows */
@@ -34,14 +34,14 @@ static void reject(struct import *im, const struct problem *p)
 
 static void reject_err(struct import *im, enum gba_err err)
 {
-	struct record_call *mc = &im->call->mc;
+	struct record_call *rc = &im->call->rc;
 	struct problem *p =
 		problem_new(im->call, err == GBA_E_EXISTS || err == GBA_E_STATE ? PROBLEM_CONFLICT : PROBLEM_FIELDS);
 	char pointer[64] = "";
 
-	if (mc->field[0] != '\0')
-		json_pointer_add(pointer, sizeof(pointer), mc->field);
-	problem_field(p, pointer, "%s", mc->why[0] != '\0' ? mc->why : gba_strerror(err));
+	if (rc->field[0] != '\0')
+		json_pointer_add(pointer, sizeof(pointer), rc->field);
+	problem_field(p, pointer, "%s", rc->why[0] != '\0' ? rc->why : gba_strerror(err));
 	reject(im, p);
 	talloc_free(p);
 }
@@ -67,7 +67,7 @@ static bool is_row_fault(enum gba_err err)
 static enum gba_err update(struct import *im, json_t *values)
 {
 	struct record *old = NULL;
-	enum gba_err err = records_find(im->call->m, &im->call->mc, im->schema->kind->id, values, &old);
+	enum gba_err err = records_find(im->call->r, &im->call->rc, im->schema->kind->id, values, &old);
 	size_t i;
 
 	if (err != GBA_OK)
@@ -77,7 +77,7 @@ static enum gba_err update(struct import *im, json_t *values)
 			json_object_del(values, im->schema->fields[i].name);
 	}
 	if (json_object_size(values) > 0)
-		err = records_set(im->call->m, &im->call->mc, old, values, NULL);
+		err = records_set(im->call->r, &im->call->rc, old, values, NULL);
 	talloc_free(old);
 	if (err == GBA_OK)
 		im->updated++;
@@ -88,8 +88,8 @@ static enum gba_err put(struct import *im, json_t *values)
 {
 	enum gba_err err;
 
-	im->call->mc.field[0] = im->call->mc.why[0] = '\0';
-	err = records_add(im->call->m, &im->call->mc, im->schema->kind->id, values, NULL);
+	im->call->rc.field[0] = im->call->rc.why[0] = '\0';
+	err = records_add(im->call->r, &im->call->rc, im->schema->kind->id, values, NULL);
 	if (err == GBA_OK)
 		im->added++;
 	if (err != GBA_E_EXISTS || im->existing == EXISTING_REJECT)
@@ -108,7 +108,7 @@ static enum gba_err row_do(struct import *im, json_t *values)
 	if (p == NULL)
 		return GBA_E_NOMEM;
 	if (json_is_object(values))
-		api_check(p, im->schema, api_role(im->call), values);
+		rest_check(p, im->schema, rest_role(im->call), values);
 	else
 		problem_field(p, "", "an object is expected");
 	if (problem_fields(p) > 0)
@@ -139,10 +139,10 @@ static enum gba_err line_do(struct import *im, struct bytes line)
 		talloc_free(p);
 		return GBA_OK;
 	}
-	im->call->mc.mem_ctx = talloc_new(im->call); /* thousands of rows: nothing of one stays */
-	err = im->call->mc.mem_ctx != NULL ? row_do(im, values) : GBA_E_NOMEM;
-	talloc_free(im->call->mc.mem_ctx);
-	im->call->mc.mem_ctx = im->call;
+	im->call->rc.mem_ctx = talloc_new(im->call); /* thousands of rows: nothing of one stays */
+	err = im->call->rc.mem_ctx != NULL ? row_do(im, values) : GBA_E_NOMEM;
+	talloc_free(im->call->rc.mem_ctx);
+	im->call->rc.mem_ctx = im->call;
 	json_decref(values);
 	return err;
 }
@@ -155,8 +155,8 @@ static enum gba_err batch_turn(struct import *im)
 	if (im->atomic || ++im->in_batch < BATCH)
 		return GBA_OK;
 	im->in_batch = 0;
-	err = records_commit(im->call->m);
-	return err == GBA_OK ? records_begin(im->call->m) : err;
+	err = records_commit(im->call->r);
+	return err == GBA_OK ? records_begin(im->call->r) : err;
 }
 
 static enum gba_err rows_do(struct import *im, struct bytes body)
@@ -173,8 +173,8 @@ static enum gba_err rows_do(struct import *im, struct bytes body)
 		if (line.n == 0)
 			continue;
 		if (im->atomic && im->rows == ATOMIC_MAX) {
-			im->call->mc.field[0] = '\0';
-			snprintf(im->call->mc.why, sizeof(im->call->mc.why),
+			im->call->rc.field[0] = '\0';
+			snprintf(im->call->rc.why, sizeof(im->call->rc.why),
 				 "all or nothing takes at most %d rows at a time", ATOMIC_MAX);
 			return GBA_E_TOO_LONG;
 		}
@@ -194,11 +194,11 @@ static void report(struct import *im, bool applied)
 				 (json_int_t)bad, "complete", bad < BAD_ROWS_MAX, "rejections", im->bad);
 
 	if (applied)
-		metric_add(im->call->api->metrics.imported, im->added + im->updated);
-	api_json(im->call, 200, body);
+		metric_add(im->call->rest->metrics.imported, im->added + im->updated);
+	rest_json(im->call, 200, body);
 }
 
-static bool asked(struct api_call *call, struct import *im)
+static bool asked(struct rest_call *call, struct import *im)
 {
 	const char *mode = route_query_value(&call->route, "mode"),
 		   *existing = route_query_value(&call->route, "existing");
@@ -206,7 +206,7 @@ static bool asked(struct api_call *call, struct import *im)
 
 	im->atomic = mode == NULL || strcmp(mode, "all") == 0;
 	if (!im->atomic && strcmp(mode, "rows") != 0) {
-		api_refuse(call, PROBLEM_QUERY, "mode: all or rows");
+		rest_refuse(call, PROBLEM_QUERY, "mode: all or rows");
 		return false;
 	}
 	for (im->existing = EXISTING_REJECT; existing != NULL && im->existing < EXISTING_BAD; im->existing++) {
@@ -215,33 +215,34 @@ static bool asked(struct api_call *call, struct import *im)
 	}
 	if (im->existing != EXISTING_BAD)
 		return true;
-	api_refuse(call, PROBLEM_QUERY, "existing: reject, keep or update");
+	rest_refuse(call, PROBLEM_QUERY, "existing: reject, keep or update");
 	return false;
 }
 
-void api_import(struct route_call *route)
+void rest_import(struct route_call *route)
 {
-	struct api_call *call = api_call_of(route);
+	struct rest_call *call = rest_call_of(route);
 	struct import im = { .call = call, .schema = route->route->request, .bad = json_array() };
 	bool applied = true;
 	enum gba_err err;
 
 	if (!asked(call, &im))
 		goto done;
-	err = api_note(call, GBA_OK, "import-begin", im.schema->kind, NULL); /* row by row, some stand before the end */
+	/* row by row, some stand before the end */
+	err = rest_note(call, GBA_OK, "import-begin", im.schema->kind, NULL);
 	if (err == GBA_OK)
-		err = records_begin(call->m);
+		err = records_begin(call->r);
 	if (err == GBA_OK)
 		err = rows_do(&im, call->body);
 	applied = err == GBA_OK && !(im.atomic && json_array_size(im.bad) > 0);
 	if (err == GBA_OK && !applied)
-		records_rollback(call->m);
+		records_rollback(call->r);
 	else
-		err = api_write(call, err, "import", im.schema->kind, NULL);
+		err = rest_write(call, err, "import", im.schema->kind, NULL);
 	if (err == GBA_OK)
 		report(&im, applied);
 	else
-		api_fail(call, err);
+		rest_fail(call, err);
 done:
 	json_decref(im.bad);
 }

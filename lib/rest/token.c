@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hss-stub/api/token.h"
+#include "rest/token.h"
 
 #include "core/clock.h"
 #include "core/codec.h"

@@ -5,7 +5,7 @@
  * one row. */
 #include "core/clock.h"
 #include "crypto/hash.h"
-#include "hss-stub/api/api_priv.h"
+#include "rest/rest_priv.h"
 
 #define WAYS  8
 #define MICRO 1000000ull /* one request, in units of a bucket */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bodies: strict JSON, held against the table of fields before the mapping function sees them, so that every member at
+/* Bodies: strict JSON, held against the table of fields before lib/record sees them, so that every member at
  * fault is told of at once and by its pointer. */
 #include <stdio.h>
 
 #include "core/clock.h"
-#include "hss-stub/api/api_priv.h"
+#include "rest/rest_priv.h"
 #include "http/json.h"
 
 struct check {
 	struct problem *p;
-	const struct api_schema *schema;
+	const struct rest_schema *schema;
 	unsigned int role;
 };
 
@@ -22,7 +22,7 @@ static bool may_give(const struct check *check, const struct field *field)
 	}
 }
 
-static const struct field *schema_field(const struct api_schema *schema, const char *name)
+static const struct field *schema_field(const struct rest_schema *schema, const char *name)
 {
 	size_t i;
 
@@ -147,7 +147,7 @@ static void member_check(const struct check *check, const char *pointer, const s
 		problem_field(check->p, pointer, "%s", fault);
 }
 
-void api_check(struct problem *p, const struct api_schema *schema, enum actor_role role, json_t *object)
+void rest_check(struct problem *p, const struct rest_schema *schema, int role, json_t *object)
 {
 	const struct check check = { p, schema, 1U << role };
 	const char *name;
@@ -177,7 +177,7 @@ void api_check(struct problem *p, const struct api_schema *schema, enum actor_ro
 	}
 }
 
-json_t *api_read_body(struct api_call *call)
+json_t *rest_read_body(struct rest_call *call)
 {
 	struct json_fault fault = { 0 };
 	struct problem *p;
@@ -185,26 +185,26 @@ json_t *api_read_body(struct api_call *call)
 	enum gba_err err = json_read(call->body, &root, &fault);
 
 	if (err == GBA_E_NOMEM) {
-		api_refuse(call, PROBLEM_UNAVAILABLE, "out of memory");
+		rest_refuse(call, PROBLEM_UNAVAILABLE, "out of memory");
 		return NULL;
 	}
 	if (err != GBA_OK) {
-		api_refuse(call, PROBLEM_JSON, "line %d, column %d: %s", fault.line, fault.column, fault.text);
+		rest_refuse(call, PROBLEM_JSON, "line %d, column %d: %s", fault.line, fault.column, fault.text);
 		return NULL;
 	}
 	p = problem_new(call, PROBLEM_FIELDS);
 	if (!json_is_object(root))
 		problem_field(p, "", "an object is expected");
 	else if (p != NULL)
-		api_check(p, call->route.route->request, api_role(call), root);
+		rest_check(p, call->route.route->request, rest_role(call), root);
 	if (p != NULL && problem_fields(p) == 0)
 		return root;
 	json_decref(root);
-	api_problem(call, p);
+	rest_problem(call, p);
 	return NULL;
 }
 
-void api_schema_verb(struct api_schema *schema)
+void rest_schema_verb(struct rest_schema *schema, const struct record_kind *terms)
 {
 	const char *const *name = schema->verb->arguments;
 	struct field *fields = talloc_zero_array(schema, struct field, RECORD_FIELDS_MAX);
@@ -213,8 +213,8 @@ void api_schema_verb(struct api_schema *schema)
 
 	for (n = 0; fields != NULL && name[n] != NULL && n < RECORD_FIELDS_MAX; n++) {
 		field = field_find(schema->kind, name[n]);
-		if (field == NULL)
-			field = field_find(&mapping_kinds[KIND_PERMISSION], name[n]);
+		if (field == NULL && terms != NULL)
+			field = field_find(terms, name[n]);
 		if (field == NULL)
 			break;
 		fields[n] = *field;

@@ -3,29 +3,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "hss-stub/api/api_priv.h"
+#include "rest/rest_priv.h"
 #include "http/json.h"
 
 #define KEY_PREFIX "key:"
 
-const struct record_kind *api_kind(const struct api_call *call)
+const struct record_kind *rest_kind(const struct rest_call *call)
 {
-	const struct api_schema *schema =
+	const struct rest_schema *schema =
 		call->route.route->response != NULL ? call->route.route->response : call->route.route->request;
 
 	return schema->kind;
 }
 
-enum actor_role api_role(const struct api_call *call)
+int rest_role(const struct rest_call *call)
 {
-	return call->actor != NULL ? call->actor->role : ACTOR_SUBSCRIBER;
+	return call->actor != NULL ? call->actor->role : call->rest->setup->guest;
 }
 
 /* A member of the natural key in a path: text, or as on a command line. */
-static bool key_member(struct api_call *call, const struct record_kind *kind, const struct field *field,
+static bool key_member(struct rest_call *call, const struct record_kind *kind, const struct field *field,
 		       struct bytes text, json_t *key)
 {
-	return records_value(&call->mc, kind, field->name, text, key) == GBA_OK;
+	return records_value(&call->rc, kind, field->name, text, key) == GBA_OK;
 }
 
 static size_t key_count(const struct record_kind *kind)
@@ -38,7 +38,7 @@ static size_t key_count(const struct record_kind *kind)
 }
 
 /* "key:a,b": members in order of the table; the last one takes what is left. NULL: not such a key, nothing answered. */
-static json_t *key_parse(struct api_call *call, const struct record_kind *kind, const char *id)
+static json_t *key_parse(struct rest_call *call, const struct record_kind *kind, const char *id)
 {
 	struct bytes rest = bytes_of(id + sizeof(KEY_PREFIX) - 1), one;
 	size_t i, left = key_count(kind);
@@ -69,12 +69,12 @@ static bool id_parse(const char *text, int64_t *_id)
 	return *end == '\0';
 }
 
-static void not_found(struct api_call *call)
+static void not_found(struct rest_call *call)
 {
-	api_refuse(call, PROBLEM_NOT_FOUND, "%s", "");
+	rest_refuse(call, PROBLEM_NOT_FOUND, "%s", "");
 }
 
-static enum gba_err record_find(struct api_call *call, const struct record_kind *kind, const char *id,
+static enum gba_err record_find(struct rest_call *call, const struct record_kind *kind, const char *id,
 				struct record **_rec)
 {
 	enum gba_err err = GBA_E_NOT_FOUND;
@@ -84,18 +84,18 @@ static enum gba_err record_find(struct api_call *call, const struct record_kind 
 	if (strncmp(id, KEY_PREFIX, sizeof(KEY_PREFIX) - 1) == 0) {
 		key = key_parse(call, kind, id);
 		if (key != NULL)
-			err = records_find(call->m, &call->mc, kind->id, key, _rec);
+			err = records_find(call->r, &call->rc, kind->id, key, _rec);
 		json_decref(key);
 	} else if (id_parse(id, &number)) {
-		err = records_get(call->m, &call->mc, kind->id, number, _rec);
+		err = records_get(call->r, &call->rc, kind->id, number, _rec);
 	}
 	if (err == GBA_E_SYNTAX || err == GBA_E_RANGE || err == GBA_E_TOO_LONG || err == GBA_E_UNSUPPORTED)
 		err = GBA_E_NOT_FOUND; /* what cannot be a key is nobody's */
-	call->mc.field[0] = '\0';
+	call->rc.field[0] = '\0';
 	return err;
 }
 
-struct record *api_record(struct api_call *call, const struct record_kind *kind, const char *id)
+struct record *rest_record(struct rest_call *call, const struct record_kind *kind, const char *id)
 {
 	struct record *rec = NULL;
 	enum gba_err err = record_find(call, kind, id, &rec);
@@ -105,20 +105,20 @@ struct record *api_record(struct api_call *call, const struct record_kind *kind,
 	if (err == GBA_E_NOT_FOUND)
 		not_found(call);
 	else
-		api_fail(call, err);
+		rest_fail(call, err);
 	return NULL;
 }
 
-void api_record_reply(struct api_call *call, unsigned int status, const struct record *rec)
+void rest_record_reply(struct rest_call *call, unsigned int status, const struct record *rec)
 {
-	json_t *body = record_json(rec, api_role(call));
+	json_t *body = record_json(rec, rest_role(call));
 
-	api_json(call, status, body);
+	rest_json(call, status, body);
 	if (call->reply.status != status)
 		return;
-	api_header(call, "ETag", "\"%lld\"", (long long)rec->rev);
+	rest_header(call, "ETag", "\"%lld\"", (long long)rec->rev);
 	if (status == 201)
-		api_header(call, "Location", "/v1/%s/%lld", rec->kind->path, (long long)rec->id);
+		rest_header(call, "Location", "/v1/%s/%lld", rec->kind->path, (long long)rec->id);
 }
 
 /* Is "rev" among the entity tags of a header? Strong comparison (RFC 9110 8.8.3.2). */
@@ -143,120 +143,120 @@ static bool etag_listed(const char *header, int64_t rev)
 }
 
 /* May the record be changed, as far as If-Match says? */
-static bool unchanged(struct api_call *call, const struct record *rec, bool needed)
+static bool unchanged(struct rest_call *call, const struct record *rec, bool needed)
 {
 	if (call->if_match == NULL && !needed)
 		return true;
 	if (call->if_match == NULL)
-		api_refuse(call, PROBLEM_CONDITION, "give the ETag of what you have read in If-Match");
+		rest_refuse(call, PROBLEM_CONDITION, "give the ETag of what you have read in If-Match");
 	else if (etag_listed(call->if_match, rec->rev))
 		return true;
 	else
-		api_refuse(call, PROBLEM_CHANGED, "%s", "");
+		rest_refuse(call, PROBLEM_CHANGED, "%s", "");
 	return false;
 }
 
-void api_get(struct route_call *route)
+void rest_get(struct route_call *route)
 {
-	struct api_call *call = api_call_of(route);
-	struct record *rec = api_record(call, api_kind(call), route->param[0]);
+	struct rest_call *call = rest_call_of(route);
+	struct record *rec = rest_record(call, rest_kind(call), route->param[0]);
 
 	if (rec == NULL)
 		return;
 	if (call->if_none_match != NULL && etag_listed(call->if_none_match, rec->rev)) {
-		api_body(call, 304, NULL, BYTES("", 0));
-		api_header(call, "ETag", "\"%lld\"", (long long)rec->rev);
+		rest_body(call, 304, NULL, BYTES("", 0));
+		rest_header(call, "ETag", "\"%lld\"", (long long)rec->rev);
 		return;
 	}
-	api_record_reply(call, 200, rec);
+	rest_record_reply(call, 200, rec);
 }
 
-enum gba_err api_note(struct api_call *call, enum gba_err result, const char *verb, const struct record_kind *kind,
-		      const struct record *rec)
+enum gba_err rest_note(struct rest_call *call, enum gba_err result, const char *verb, const struct record_kind *kind,
+		       const struct record *rec)
 {
 	char *object = talloc_asprintf(call, "%s/%lld", kind->path, rec != NULL ? (long long)rec->id : 0LL);
 	char *act = talloc_asprintf(call, "%s.%s", kind->name, verb);
 	struct audit_entry entry = { .act = act,
-				     .role = mapping_roles[call->mc.actor->role],
-				     .who = bytes_of(call->mc.actor->name),
+				     .role = call->rest->setup->set->roles[call->rc.actor->role],
+				     .who = bytes_of(call->rc.actor->name),
 				     .object = bytes_of(object),
 				     .corr = call->corr,
 				     .result = result,
 				     .durable = true };
 
-	return object != NULL && act != NULL ? audit_note(call->api->audit, &entry) : GBA_E_NOMEM;
+	return object != NULL && act != NULL ? audit_note(call->rest->audit, &entry) : GBA_E_NOMEM;
 }
 
-enum gba_err api_write(struct api_call *call, enum gba_err err, const char *verb, const struct record_kind *kind,
-		       const struct record *rec)
+enum gba_err rest_write(struct rest_call *call, enum gba_err err, const char *verb, const struct record_kind *kind,
+			const struct record *rec)
 {
-	enum gba_err noted = api_note(call, err, verb, kind, rec);
+	enum gba_err noted = rest_note(call, err, verb, kind, rec);
 
 	if (noted != GBA_OK && err == GBA_OK)
 		err = noted; /* what cannot be noted does not happen */
 	if (err != GBA_OK) {
-		records_rollback(call->m);
+		records_rollback(call->r);
 		return err;
 	}
-	return records_commit(call->m);
+	return records_commit(call->r);
 }
 
 /* The record as it stands after the commit: what follows from a change (is it in force?) is settled there. */
-static void written_reply(struct api_call *call, unsigned int status, const struct record *rec)
+static void written_reply(struct rest_call *call, unsigned int status, const struct record *rec)
 {
 	struct record *now = NULL;
 
-	if (records_get(call->m, &call->mc, rec->kind->id, rec->id, &now) == GBA_OK)
+	if (records_get(call->r, &call->rc, rec->kind->id, rec->id, &now) == GBA_OK)
 		rec = now;
-	api_record_reply(call, status, rec);
+	rest_record_reply(call, status, rec);
 }
 
-void api_add(struct route_call *route)
+void rest_add(struct route_call *route)
 {
-	struct api_call *call = api_call_of(route);
-	const struct record_kind *kind = api_kind(call);
-	json_t *values = api_read_body(call);
+	struct rest_call *call = rest_call_of(route);
+	const struct record_kind *kind = rest_kind(call);
+	json_t *values = rest_read_body(call);
 	struct record *rec = NULL;
 	enum gba_err err;
 
 	if (values == NULL)
 		return;
-	err = records_begin(call->m);
+	err = records_begin(call->r);
 	if (err == GBA_OK) {
-		err = records_add(call->m, &call->mc, kind->id, values, &rec);
-		err = api_write(call, err, "add", kind, rec);
+		err = records_add(call->r, &call->rc, kind->id, values, &rec);
+		err = rest_write(call, err, "add", kind, rec);
 	}
 	json_decref(values);
 	if (err == GBA_OK)
 		written_reply(call, 201, rec);
 	else
-		api_fail(call, err);
+		rest_fail(call, err);
 }
 
-static void set_reply(struct api_call *call, const struct record *old, json_t *values)
+static void set_reply(struct rest_call *call, const struct record *old, json_t *values)
 {
 	struct record *rec = NULL;
-	enum gba_err err = records_begin(call->m);
+	enum gba_err err = records_begin(call->r);
 
 	if (err == GBA_OK) {
-		err = records_set(call->m, &call->mc, old, values, &rec);
-		err = api_write(call, err, "set", old->kind, rec);
+		err = records_set(call->r, &call->rc, old, values, &rec);
+		err = rest_write(call, err, "set", old->kind, rec);
 	}
 	if (err == GBA_OK)
 		written_reply(call, 200, rec);
 	else
-		api_fail(call, err);
+		rest_fail(call, err);
 }
 
-void api_patch(struct route_call *route)
+void rest_patch(struct route_call *route)
 {
-	struct api_call *call = api_call_of(route);
-	struct record *old = api_record(call, api_kind(call), route->param[0]);
+	struct rest_call *call = rest_call_of(route);
+	struct record *old = rest_record(call, rest_kind(call), route->param[0]);
 	json_t *values;
 
 	if (old == NULL || !unchanged(call, old, true))
 		return;
-	values = api_read_body(call);
+	values = rest_read_body(call);
 	if (values != NULL)
 		set_reply(call, old, values);
 	json_decref(values);
@@ -274,9 +274,9 @@ static json_t *default_of(const struct field *field)
 
 /* The whole record as it shall be: what may be changed and is not given becomes its default; what may not be changed
  * and is as it stands is left out. false: a required member is missing, and that was answered. */
-static bool whole(struct api_call *call, const struct record *old, json_t *values)
+static bool whole(struct rest_call *call, const struct record *old, json_t *values)
 {
-	enum actor_role role = api_role(call);
+	int role = rest_role(call);
 	json_t *now = record_json(old, role), *given;
 	struct problem *p = problem_new(call, PROBLEM_FIELDS);
 	size_t i;
@@ -299,12 +299,12 @@ static bool whole(struct api_call *call, const struct record *old, json_t *value
 	json_decref(now);
 	if (p != NULL && problem_fields(p) == 0)
 		return true;
-	api_problem(call, p);
+	rest_problem(call, p);
 	return false;
 }
 
 /* Members of the path's key into the body; false: they are there and differ. */
-static bool key_join(struct api_call *call, const struct record_kind *kind, json_t *values)
+static bool key_join(struct rest_call *call, const struct record_kind *kind, json_t *values)
 {
 	json_t *key = key_parse(call, kind, call->route.param[0]), *value;
 	const char *name;
@@ -321,34 +321,34 @@ static bool key_join(struct api_call *call, const struct record_kind *kind, json
 	}
 	json_decref(key);
 	if (!same)
-		api_refuse(call, PROBLEM_FIELDS, "the body has another key than the path");
+		rest_refuse(call, PROBLEM_FIELDS, "the body has another key than the path");
 	return same;
 }
 
-static void put_new(struct api_call *call, const struct record_kind *kind, json_t *values)
+static void put_new(struct rest_call *call, const struct record_kind *kind, json_t *values)
 {
 	struct record *rec = NULL;
 	enum gba_err err;
 
 	if (call->if_match != NULL) {
-		api_refuse(call, PROBLEM_CHANGED, "%s", "");
+		rest_refuse(call, PROBLEM_CHANGED, "%s", "");
 		return;
 	}
-	err = records_begin(call->m);
+	err = records_begin(call->r);
 	if (err == GBA_OK) {
-		err = records_add(call->m, &call->mc, kind->id, values, &rec);
-		err = api_write(call, err, "add", kind, rec);
+		err = records_add(call->r, &call->rc, kind->id, values, &rec);
+		err = rest_write(call, err, "add", kind, rec);
 	}
 	if (err == GBA_OK)
 		written_reply(call, 201, rec);
 	else
-		api_fail(call, err);
+		rest_fail(call, err);
 }
 
 /* Does all that is given stand already? */
-static bool stands(const struct api_call *call, const struct record *old, json_t *values)
+static bool stands(const struct rest_call *call, const struct record *old, json_t *values)
 {
-	json_t *now = record_json(old, api_role(call)), *value;
+	json_t *now = record_json(old, rest_role(call)), *value;
 	const char *name;
 	bool same = now != NULL;
 
@@ -359,30 +359,30 @@ static bool stands(const struct api_call *call, const struct record *old, json_t
 }
 
 /* Without If-Match it is a retry that finds what it wanted, or nothing. */
-static void put_old(struct api_call *call, const struct record *old, json_t *values)
+static void put_old(struct rest_call *call, const struct record *old, json_t *values)
 {
 	if (call->if_none_match != NULL && etag_listed(call->if_none_match, old->rev))
-		api_refuse(call, PROBLEM_CHANGED, "%s", "");
+		rest_refuse(call, PROBLEM_CHANGED, "%s", "");
 	else if (call->if_match == NULL && stands(call, old, values))
-		api_record_reply(call, 200, old);
+		rest_record_reply(call, 200, old);
 	else if (unchanged(call, old, true) && whole(call, old, values))
 		set_reply(call, old, values);
 }
 
-void api_put(struct route_call *route)
+void rest_put(struct route_call *route)
 {
-	struct api_call *call = api_call_of(route);
-	const struct record_kind *kind = api_kind(call);
+	struct rest_call *call = rest_call_of(route);
+	const struct record_kind *kind = rest_kind(call);
 	bool keyed = strncmp(route->param[0], KEY_PREFIX, sizeof(KEY_PREFIX) - 1) == 0;
 	struct record *old = NULL;
 	enum gba_err err = record_find(call, kind, route->param[0], &old);
 	json_t *values;
 
 	if (err != GBA_OK && (err != GBA_E_NOT_FOUND || !keyed)) {
-		api_fail(call, err);
+		rest_fail(call, err);
 		return;
 	}
-	values = api_read_body(call);
+	values = rest_read_body(call);
 	if (values != NULL && (!keyed || key_join(call, kind, values))) {
 		if (old != NULL)
 			put_old(call, old, values);
@@ -392,51 +392,57 @@ void api_put(struct route_call *route)
 	json_decref(values);
 }
 
-void api_delete(struct route_call *route)
+static void done(struct rest_call *call, const char *verb, const struct record *old)
 {
-	struct api_call *call = api_call_of(route);
-	struct record *old = api_record(call, api_kind(call), route->param[0]);
+	if (call->rest->setup->done != NULL)
+		call->rest->setup->done(call, verb, old);
+}
+
+void rest_delete(struct route_call *route)
+{
+	struct rest_call *call = rest_call_of(route);
+	struct record *old = rest_record(call, rest_kind(call), route->param[0]);
 	enum gba_err err;
 
 	if (old == NULL || !unchanged(call, old, true))
 		return;
-	err = records_begin(call->m);
+	err = records_begin(call->r);
 	if (err == GBA_OK) {
-		err = records_remove(call->m, &call->mc, old);
-		err = api_write(call, err, "remove", old->kind, old);
+		err = records_remove(call->r, &call->rc, old);
+		err = rest_write(call, err, "remove", old->kind, old);
 	}
-	if (err == GBA_OK && old->kind->id == KIND_CREDENTIAL)
-		api_credential_revoked(call, old);
 	if (err == GBA_OK)
-		api_body(call, 204, NULL, BYTES("", 0));
+		done(call, "remove", old);
+	if (err == GBA_OK)
+		rest_body(call, 204, NULL, BYTES("", 0));
 	else
-		api_fail(call, err);
+		rest_fail(call, err);
 }
 
-void api_verb(struct route_call *route)
+void rest_verb(struct route_call *route)
 {
-	struct api_call *call = api_call_of(route);
-	const struct record_kind *kind = api_kind(call);
+	struct rest_call *call = rest_call_of(route);
+	const struct record_kind *kind = rest_kind(call);
 	const char *verb = strrchr(route->route->path, '/') + 1;
-	struct record *old = api_record(call, kind, route->param[0]), *rec = NULL;
+	struct record *old = rest_record(call, kind, route->param[0]), *rec = NULL;
 	json_t *arguments;
 	enum gba_err err;
 
 	if (old == NULL || !unchanged(call, old, false))
 		return;
-	arguments = api_read_body(call);
+	arguments = rest_read_body(call);
 	if (arguments == NULL)
 		return;
-	err = records_begin(call->m);
+	err = records_begin(call->r);
 	if (err == GBA_OK) {
-		err = records_do(call->m, &call->mc, old, verb, arguments, &rec);
-		err = api_write(call, err, verb, kind, old);
+		err = records_do(call->r, &call->rc, old, verb, arguments, &rec);
+		err = rest_write(call, err, verb, kind, old);
 	}
 	json_decref(arguments);
-	if (err == GBA_OK && kind->id == KIND_CREDENTIAL)
-		api_credential_revoked(call, old);
+	if (err == GBA_OK)
+		done(call, verb, old);
 	if (err == GBA_OK && rec != NULL)
 		written_reply(call, 200, rec);
 	else
-		api_fail(call, err == GBA_OK ? GBA_E_INTERNAL : err);
+		rest_fail(call, err == GBA_OK ? GBA_E_INTERNAL : err);
 }

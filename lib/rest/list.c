@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
-#include "hss-stub/api/api_priv.h"
+#include "rest/rest_priv.h"
 
 static bool number_of(const char *text, int64_t min, int64_t max, int64_t *_n)
 {
@@ -17,19 +17,19 @@ static bool number_of(const char *text, int64_t min, int64_t max, int64_t *_n)
 }
 
 /* cursor and limit. false: answered */
-static bool page_asked(struct api_call *call, int64_t *_after, size_t *_limit)
+static bool page_asked(struct rest_call *call, int64_t *_after, size_t *_limit)
 {
 	const char *cursor = route_query_value(&call->route, "cursor"),
 		   *limit = route_query_value(&call->route, "limit");
-	int64_t n = API_LIMIT_DEF;
+	int64_t n = REST_LIMIT_DEF;
 
 	*_after = 0;
 	if (cursor != NULL && !number_of(cursor, 0, INT64_MAX, _after)) {
-		api_refuse(call, PROBLEM_QUERY, "cursor: not one of ours");
+		rest_refuse(call, PROBLEM_QUERY, "cursor: not one of ours");
 		return false;
 	}
-	if (limit != NULL && !number_of(limit, 1, API_LIMIT_MAX, &n)) {
-		api_refuse(call, PROBLEM_QUERY, "limit: 1 to %d", API_LIMIT_MAX);
+	if (limit != NULL && !number_of(limit, 1, REST_LIMIT_MAX, &n)) {
+		rest_refuse(call, PROBLEM_QUERY, "limit: 1 to %d", REST_LIMIT_MAX);
 		return false;
 	}
 	*_limit = (size_t)n;
@@ -41,21 +41,21 @@ static bool is_frame(const char *name)
 	return strcmp(name, "cursor") == 0 || strcmp(name, "limit") == 0 || strcmp(name, "fields") == 0;
 }
 
-static bool may_see(const struct api_call *call, const char *name)
+static bool may_see(const struct rest_call *call, const char *name)
 {
 	static const char *const frame[] = { "id", "rev", "created", "changed" };
-	const struct field *field = field_find(api_kind(call), name);
+	const struct field *field = field_find(rest_kind(call), name);
 	size_t i;
 
 	for (i = 0; i < sizeof(frame) / sizeof(frame[0]); i++) {
 		if (strcmp(frame[i], name) == 0)
 			return true;
 	}
-	return field != NULL && (field->read & (1U << api_role(call))) != 0;
+	return field != NULL && (field->read & (1U << rest_role(call))) != 0;
 }
 
 /* Names of fields= in order; NULL: all. false: answered */
-static bool fields_asked(struct api_call *call, const char *const **_names)
+static bool fields_asked(struct rest_call *call, const char *const **_names)
 {
 	const char *text = route_query_value(&call->route, "fields");
 	char **names = text != NULL ? talloc_zero_array(call, char *, RECORD_FIELDS_MAX + 5) : NULL;
@@ -70,12 +70,13 @@ static bool fields_asked(struct api_call *call, const char *const **_names)
 		bytes_split(rest, ',', &one, &tail);
 		rest = tail;
 		if (one.n == 0 || n == RECORD_FIELDS_MAX + 4) {
-			api_refuse(call, PROBLEM_QUERY, "fields: names with commas between");
+			rest_refuse(call, PROBLEM_QUERY, "fields: names with commas between");
 			return false;
 		}
 		names[n] = talloc_strndup(names, (const char *)one.p, one.n);
 		if (names[n] == NULL || !may_see(call, names[n])) {
-			api_refuse(call, PROBLEM_QUERY, "fields: none of this record's for this caller: %.*s", BYTES_FMT(one));
+			rest_refuse(call, PROBLEM_QUERY, "fields: none of this record's for this caller: %.*s",
+				    BYTES_FMT(one));
 			return false;
 		}
 	}
@@ -168,30 +169,30 @@ static void write_lines(FILE *out, const json_t *items)
 	size_t i;
 
 	for (i = 0; i < json_array_size(items); i++) {
-		json_dumpf(json_array_get(items, i), out, API_JSON_FLAGS);
+		json_dumpf(json_array_get(items, i), out, REST_JSON_FLAGS);
 		putc('\n', out);
 	}
 }
 
-static void reply_text(struct api_call *call, const json_t *items)
+static void reply_text(struct rest_call *call, const json_t *items)
 {
 	char *text = NULL;
 	size_t n = 0;
 	FILE *out = open_memstream(&text, &n);
 
 	if (out != NULL)
-		(strcmp(call->type, API_CSV) == 0 ? write_csv : write_lines)(out, items);
+		(strcmp(call->type, REST_CSV) == 0 ? write_csv : write_lines)(out, items);
 	if (out == NULL || fclose(out) != 0)
-		api_refuse(call, PROBLEM_UNAVAILABLE, "out of memory");
+		rest_refuse(call, PROBLEM_UNAVAILABLE, "out of memory");
 	else
-		api_body(call, 200,
-			 strcmp(call->type, API_CSV) == 0 ? "text/csv; charset=utf-8; header=present" : API_NDJSON,
-			 BYTES(talloc_memdup(call, text, n + 1), n));
+		rest_body(call, 200,
+			  strcmp(call->type, REST_CSV) == 0 ? "text/csv; charset=utf-8; header=present" : REST_NDJSON,
+			  BYTES(talloc_memdup(call, text, n + 1), n));
 	free(text);
 }
 
 /* RFC 8288 for the forms that have no place for it. */
-static void link_next(struct api_call *call, int64_t next)
+static void link_next(struct rest_call *call, int64_t next)
 {
 	char *link = talloc_asprintf(call, "</%s?cursor=%lld", call->route.route->path + 1, (long long)next);
 	size_t i;
@@ -199,30 +200,30 @@ static void link_next(struct api_call *call, int64_t next)
 	for (i = 0; link != NULL && i < call->route.n_query; i++) {
 		if (strcmp(call->route.query[i].name, "cursor") != 0)
 			link = talloc_asprintf_append(link, "&%s=%s", call->route.query[i].name,
-						      api_percent(call, call->route.query[i].value));
+						      rest_percent(call, call->route.query[i].value));
 	}
 	if (link != NULL)
-		api_header(call, "Link", "%s>; rel=\"next\"", link);
+		rest_header(call, "Link", "%s>; rel=\"next\"", link);
 }
 
 /* Takes items. */
-static void page_reply(struct api_call *call, json_t *items, int64_t next)
+static void page_reply(struct rest_call *call, json_t *items, int64_t next)
 {
 	if (next > 0)
 		link_next(call, next);
-	if (strcmp(call->type, API_JSON) == 0) {
+	if (strcmp(call->type, REST_JSON) == 0) {
 		char text[24];
 
 		snprintf(text, sizeof(text), "%lld", (long long)next);
-		api_json(call, 200,
-			 json_pack("{s:o, s:o}", "items", items, "next", next > 0 ? json_string(text) : json_null()));
+		rest_json(call, 200,
+			  json_pack("{s:o, s:o}", "items", items, "next", next > 0 ? json_string(text) : json_null()));
 		return;
 	}
 	reply_text(call, items);
 	json_decref(items);
 }
 
-static bool filters_asked(struct api_call *call, struct record_query *query)
+static bool filters_asked(struct rest_call *call, struct record_query *query)
 {
 	size_t i;
 
@@ -230,7 +231,7 @@ static bool filters_asked(struct api_call *call, struct record_query *query)
 		if (is_frame(call->route.query[i].name))
 			continue;
 		if (query->filters == RECORD_FILTERS_MAX) {
-			api_refuse(call, PROBLEM_QUERY, "at most %d filters", RECORD_FILTERS_MAX);
+			rest_refuse(call, PROBLEM_QUERY, "at most %d filters", RECORD_FILTERS_MAX);
 			return false;
 		}
 		query->filter[query->filters].field = call->route.query[i].name;
@@ -239,19 +240,19 @@ static bool filters_asked(struct api_call *call, struct record_query *query)
 	return true;
 }
 
-static void refuse_query(struct api_call *call, enum gba_err err)
+static void refuse_query(struct rest_call *call, enum gba_err err)
 {
 	if (err == GBA_E_SYNTAX || err == GBA_E_RANGE || err == GBA_E_TOO_LONG || err == GBA_E_DENIED)
-		api_refuse(call, PROBLEM_QUERY, "%s: %s", call->mc.field,
-			   call->mc.why[0] != '\0' ? call->mc.why : gba_strerror(err));
+		rest_refuse(call, PROBLEM_QUERY, "%s: %s", call->rc.field,
+			    call->rc.why[0] != '\0' ? call->rc.why : gba_strerror(err));
 	else
-		api_fail(call, err);
+		rest_fail(call, err);
 }
 
-void api_list(struct route_call *route)
+void rest_list(struct route_call *route)
 {
-	struct api_call *call = api_call_of(route);
-	struct record_query query = { .kind = api_kind(call)->id };
+	struct rest_call *call = rest_call_of(route);
+	struct record_query query = { .kind = rest_kind(call)->id };
 	const char *const *names = NULL;
 	struct record_page *page;
 	json_t *items;
@@ -261,33 +262,34 @@ void api_list(struct route_call *route)
 	if (!page_asked(call, &query.after, &query.limit) || !fields_asked(call, &names) ||
 	    !filters_asked(call, &query))
 		return;
-	err = records_list(call->m, &call->mc, &query, &page);
+	err = records_list(call->r, &call->rc, &query, &page);
 	if (err != GBA_OK) {
 		refuse_query(call, err);
 		return;
 	}
 	items = json_array();
 	for (i = 0; i < page->count; i++)
-		json_array_append_new(items, project(record_json(page->rec[i], api_role(call)), names));
+		json_array_append_new(items, project(record_json(page->rec[i], rest_role(call)), names));
 	page_reply(call, items, page->next);
 }
 
-static json_t *history_json(const struct history_row *row)
+static json_t *history_json(const struct record_set *set, const struct history_row *row)
 {
 	char at[TIME_TEXT_LEN + 1];
 	json_t *change = json_loads(row->change != NULL ? row->change : "{}", 0, NULL);
 
 	time_format(row->at, at);
 	return json_pack("{s:I, s:s, s:I, s:I, s:s, s:s, s:s, s:o}", "id", (json_int_t)row->id, "kind",
-			 mapping_kinds[row->kind].name, "record", (json_int_t)row->record, "rev", (json_int_t)row->rev,
+			 set->kinds[row->kind].name, "record", (json_int_t)row->record, "rev", (json_int_t)row->rev,
 			 "at", at, "who", row->who, "act", row->act, "change", change != NULL ? change : json_object());
 }
 
-void api_history(struct route_call *route)
+void rest_history(struct route_call *route)
 {
-	struct api_call *call = api_call_of(route);
+	struct rest_call *call = rest_call_of(route);
+	const struct record_set *set = call->rest->setup->set;
 	const char *kind = route_query_value(route, "kind"), *record = route_query_value(route, "record");
-	const struct record_kind *found = kind != NULL ? record_kind_find(&mapping_set, kind) : NULL;
+	const struct record_kind *found = kind != NULL ? record_kind_find(set, kind) : NULL;
 	struct history_query query = { .kind = found != NULL ? (int)found->id : -1 };
 	struct history_row *rows;
 	size_t i, count;
@@ -298,20 +300,20 @@ void api_history(struct route_call *route)
 	if (!page_asked(call, &query.after, &query.limit))
 		return;
 	if (kind != NULL && found == NULL) {
-		api_refuse(call, PROBLEM_QUERY, "kind: no such kind of record");
+		rest_refuse(call, PROBLEM_QUERY, "kind: no such kind of record");
 		return;
 	}
 	if (record != NULL && (found == NULL || !number_of(record, 1, INT64_MAX, &query.record))) {
-		api_refuse(call, PROBLEM_QUERY, "record: a record's id, together with kind");
+		rest_refuse(call, PROBLEM_QUERY, "record: a record's id, together with kind");
 		return;
 	}
-	err = records_history(call->m, &call->mc, &query, &rows, &count, &next);
+	err = records_history(call->r, &call->rc, &query, &rows, &count, &next);
 	if (err != GBA_OK) {
-		api_fail(call, err);
+		rest_fail(call, err);
 		return;
 	}
 	items = json_array();
 	for (i = 0; i < count; i++)
-		json_array_append_new(items, history_json(&rows[i]));
+		json_array_append_new(items, history_json(set, &rows[i]));
 	page_reply(call, items, next);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** Bearer tokens of the REST API: shown once, kept as hashes. */
-#ifndef GBA_HSS_API_TOKEN_H
-#define GBA_HSS_API_TOKEN_H
+#ifndef GBA_REST_TOKEN_H
+#define GBA_REST_TOKEN_H
 
 #include "core/bytes.h"
 

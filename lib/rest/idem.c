@@ -4,7 +4,7 @@
  * record. */
 #include "core/clock.h"
 #include "crypto/hash.h"
-#include "hss-stub/api/api_priv.h"
+#include "rest/rest_priv.h"
 
 #define LIFE_MS   (24ull * 3600 * 1000)
 #define WAYS      8
@@ -14,7 +14,7 @@ struct slot {
 	uint8_t id[HASH_MAX], body[HASH_MAX];
 	uint64_t until_ms; /* 0: free */
 	bool busy;         /* the first is still under way */
-	struct api_reply *reply;
+	struct rest_reply *reply;
 };
 
 struct idem {
@@ -46,7 +46,7 @@ struct idem *idem_new(TALLOC_CTX *mem_ctx, uint32_t capacity)
 	return idem;
 }
 
-static void names(const struct api_call *call, uint8_t id[HASH_MAX], uint8_t body[HASH_MAX])
+static void names(const struct rest_call *call, uint8_t id[HASH_MAX], uint8_t body[HASH_MAX])
 {
 	const struct bytes nul = BYTES("", 1);
 	const struct bytes pieces[] = { bytes_of(call->actor != NULL ? call->actor->name : call->source),
@@ -99,9 +99,9 @@ static struct slot *slot_take(struct idem *idem, const uint8_t id[HASH_MAX])
 }
 
 /* Headers and body below mem_ctx; NULL: out of memory. */
-static struct api_reply *reply_copy(TALLOC_CTX *mem_ctx, const struct api_reply *from)
+static struct rest_reply *reply_copy(TALLOC_CTX *mem_ctx, const struct rest_reply *from)
 {
-	struct api_reply *to = talloc_memdup(mem_ctx, from, sizeof(*from));
+	struct rest_reply *to = talloc_memdup(mem_ctx, from, sizeof(*from));
 	size_t i;
 
 	if (to == NULL)
@@ -116,9 +116,9 @@ static struct api_reply *reply_copy(TALLOC_CTX *mem_ctx, const struct api_reply 
 	return to;
 }
 
-static enum idem_state again(struct slot *slot, const uint8_t body[HASH_MAX], struct api_call *call)
+static enum idem_state again(struct slot *slot, const uint8_t body[HASH_MAX], struct rest_call *call)
 {
-	struct api_reply *copy;
+	struct rest_reply *copy;
 
 	if (memcmp(slot->body, body, HASH_MAX) != 0)
 		return IDEM_OTHER;
@@ -131,7 +131,7 @@ static enum idem_state again(struct slot *slot, const uint8_t body[HASH_MAX], st
 	return IDEM_SAME;
 }
 
-enum idem_state idem_begin(struct idem *idem, struct api_call *call, uint64_t now_ms)
+enum idem_state idem_begin(struct idem *idem, struct rest_call *call, uint64_t now_ms)
 {
 	uint8_t id[HASH_MAX], body[HASH_MAX];
 	enum idem_state state = IDEM_NEW;
@@ -158,12 +158,12 @@ enum idem_state idem_begin(struct idem *idem, struct api_call *call, uint64_t no
 }
 
 /* What failed on our side is not kept. No operation that takes the key answers with a secret. */
-static bool keeps(const struct api_call *call)
+static bool keeps(const struct rest_call *call)
 {
 	return call->reply.status < 500 && call->reply.status != 429 && call->reply.body.n <= REPLY_MAX;
 }
 
-void idem_done(struct idem *idem, struct api_call *call)
+void idem_done(struct idem *idem, struct rest_call *call)
 {
 	uint8_t id[HASH_MAX], body[HASH_MAX];
 	struct slot *slot;

@@ -10,11 +10,12 @@
 
 #include "core/clock.h"
 #include "core/codec.h"
+#include "core/secret.h"
 #include "crypto/hash.h"
-#include "hss-stub/api/notify_priv.h"
+#include "rest/notice.h"
 
 struct webhook {
-	const struct api_conf *conf;
+	const struct notice_conf *conf;
 	CURL *curl;
 	bool refused; /* by address, in the request under way */
 };
@@ -56,11 +57,11 @@ static bool in6_good(const struct in6_addr *a)
 	       !(a->s6_addr[0] == 0x20 && a->s6_addr[1] == 0x01 && a->s6_addr[2] < 0x02); /* nor 2001::/23 */
 }
 
-bool webhook_address_good(const struct api_conf *conf, const void *sockaddr)
+bool webhook_address_good(const struct notice_conf *conf, const void *sockaddr)
 {
 	const struct sockaddr *any = sockaddr;
 
-	if (conf->webhook_private)
+	if (conf->inside)
 		return true;
 	if (any->sa_family == AF_INET)
 		return in4_good(ntohl(((const struct sockaddr_in *)sockaddr)->sin_addr.s_addr));
@@ -84,7 +85,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	return size * n; /* of no interest */
 }
 
-enum gba_err webhook_new(const struct api_conf *conf, struct webhook **_hook)
+enum gba_err webhook_new(const struct notice_conf *conf, struct webhook **_hook)
 {
 	struct webhook *hook = talloc_zero(NULL, struct webhook);
 
@@ -108,33 +109,32 @@ void webhook_free(struct webhook *hook)
 	talloc_free(hook);
 }
 
-static void prepare(struct webhook *hook, const struct notice *notice, const char *body, struct curl_slist *headers)
+static void prepare(struct webhook *hook, const struct webhook_order *order, struct curl_slist *headers)
 {
 	CURL *curl = hook->curl;
 
 	curl_easy_reset(curl);
-	curl_easy_setopt(curl, CURLOPT_URL, notice->url);
+	curl_easy_setopt(curl, CURLOPT_URL, order->url);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
 	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)hook->conf->webhook_timeout);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)hook->conf->timeout);
 	curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, 65536L);
 	curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, hook);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, order->body);
 	curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
-	if (hook->conf->webhook_ca[0] != '\0')
-		curl_easy_setopt(curl, CURLOPT_CAINFO, hook->conf->webhook_ca);
+	if (hook->conf->ca[0] != '\0')
+		curl_easy_setopt(curl, CURLOPT_CAINFO, hook->conf->ca);
 }
 
-static struct curl_slist *headers_new(const char *key, const char *body)
+static struct curl_slist *signature_add(struct curl_slist *list, const char *key, const char *body)
 {
 	uint8_t mac[HASH_MAX];
 	char hex[2 * HASH_MAX + 1], when[24], line[128];
-	struct curl_slist *list;
 	struct bytes pieces[3];
 
 	snprintf(when, sizeof(when), "%lld", (long long)clock_now());
@@ -144,8 +144,22 @@ static struct curl_slist *headers_new(const char *key, const char *body)
 	hmac_pieces(HASH_SHA256, bytes_of(key), pieces, 3, mac);
 	hex_encode(BYTES(mac, sizeof(mac)), hex);
 	snprintf(line, sizeof(line), "GBA-Signature: t=%s,v1=%s", when, hex);
-	list = curl_slist_append(NULL, "Content-Type: application/json");
 	return curl_slist_append(list, line);
+}
+
+static struct curl_slist *headers_new(const struct webhook_order *order)
+{
+	char line[1024];
+	struct curl_slist *list;
+
+	snprintf(line, sizeof(line), "Content-Type: %s", order->type);
+	list = curl_slist_append(NULL, line);
+	if (order->authorization != NULL) {
+		snprintf(line, sizeof(line), "Authorization: %s", order->authorization);
+		list = curl_slist_append(list, line);
+		SECRET_WIPE(line);
+	}
+	return order->key != NULL ? signature_add(list, order->key, order->body) : list;
 }
 
 static enum gba_err verdict(const struct webhook *hook, CURLcode code, char *why, size_t cap)
@@ -167,21 +181,26 @@ static enum gba_err verdict(const struct webhook *hook, CURLcode code, char *why
 	return code == CURLE_OPERATION_TIMEDOUT ? GBA_E_TIMEOUT : GBA_E_UNREACHABLE;
 }
 
+enum gba_err webhook_send(struct webhook *hook, const struct webhook_order *order, char *why, size_t cap)
+{
+	struct curl_slist *headers = headers_new(order);
+	enum gba_err err;
+
+	hook->refused = false;
+	prepare(hook, order, headers);
+	err = verdict(hook, curl_easy_perform(hook->curl), why, cap);
+	curl_slist_free_all(headers);
+	return err;
+}
+
 enum gba_err webhook_post(struct webhook *hook, const struct notice *notice, const char *key, char *why, size_t cap)
 {
 	json_t *root = notice_json(notice);
-	char *body = root != NULL ? json_dumps(root, API_JSON_FLAGS) : NULL;
-	struct curl_slist *headers;
-	enum gba_err err = GBA_E_NOMEM;
+	char *body = root != NULL ? json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+	const struct webhook_order order = { .url = notice->url, .type = "application/json", .body = body, .key = key };
+	enum gba_err err = body != NULL ? webhook_send(hook, &order, why, cap) : GBA_E_NOMEM;
 
 	json_decref(root);
-	if (body != NULL) {
-		headers = headers_new(key, body);
-		hook->refused = false;
-		prepare(hook, notice, body, headers);
-		err = verdict(hook, curl_easy_perform(hook->curl), why, cap);
-		curl_slist_free_all(headers);
-	}
 	free(body);
 	return err;
 }
