@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TS 29.109 and what it takes from TS 29.229, RFC 5090 and RFC 6733, as rows. */
+/* TS 29.109 and what it takes from TS 29.229, RFC 5090 and RFC 6733; S13 of TS 29.272; as rows. */
 #include "dict/dict_gba.h"
 
 #include "dia/names.h"
@@ -8,6 +8,7 @@
 static const struct dict_app_row apps[] = {
 	{ 16777220, "3GPP Zn" },
 	{ 16777221, "3GPP Zh" },
+	{ 16777252, "3GPP S13" },
 	{ 16777268, "3GPP Zpn" },
 	{ 0, NULL }
 };
@@ -37,15 +38,18 @@ static const struct dict_result_row results[] = {
 #define BIA "Bootstrapping-Info-Answer"
 #define GPR "GBAPush-Info-Request"
 #define GPA "GBAPush-Info-Answer"
+#define ECR "ME-Identity-Check-Request"
+#define ECA "ME-Identity-Check-Answer"
 
 static const struct dict_cmd_row cmds[] = {
 	{ 303, 16777221, MAR, MAA },
 	{ 310, 16777220, BIR, BIA },
 	{ 312, 16777268, GPR, GPA },
+	{ 324, 16777252, ECR, ECA },
 	{ 0, 0, NULL, NULL }
 };
 
-/* The grammar of TS 29.109. */
+/* The grammar of TS 29.109 and TS 29.272. */
 #define VENDOR		VENDOR_3GPP
 #define ONE(cmd, avp)	TGPP_ONE(cmd, avp)
 #define MAY(cmd, avp)	TGPP_MAY(cmd, avp)
@@ -62,6 +66,12 @@ static const struct dict_rule_row rules[] = {
 	REQUEST(GPR), BASE_MAY(GPR, 277), ONE(GPR, 411), ONE(GPR, 412), ONE(GPR, 413), ONE(GPR, 402), ONE(GPR, 418),
 	ONE(GPR, 414), ONE(GPR, 415), MAY(GPR, 416), MAY(GPR, 407), MANY(GPR, 403), MAY(GPR, 419), MAY(GPR, 612),
 	ANSWER(GPA),
+	/* TS 29.272 7.2.19: Vendor-Specific-Application-Id may be left out */
+	{ ECR, 263, 0, RULE_FIXED_HEAD, -1, 1 }, BASE_MAY(ECR, 260), BASE_ONE(ECR, 277), BASE_ONE(ECR, 264), BASE_ONE(ECR, 296),
+	BASE_ONE(ECR, 283), BASE_MAY(ECR, 293), ONE(ECR, 1401), BASE_MAY(ECR, 1),
+	ANSWER(ECA),
+	/* TS 29.272 7.3.3 */
+	MAY("Terminal-Information", 1402), MAY("Terminal-Information", 1471), MAY("Terminal-Information", 1403),
 	/* TS 29.229 6.3.13 */
 	MAY("SIP-Auth-Data-Item", 613), MAY("SIP-Auth-Data-Item", 608), MAY("SIP-Auth-Data-Item", 609),
 	MAY("SIP-Auth-Data-Item", 610), MAY("SIP-Auth-Data-Item", 611), MAY("SIP-Auth-Data-Item", 625),

@@ -54,6 +54,8 @@ static const struct dict_result_row results[] = { { 0, NULL } };
 #define PNR "Y3056-Permission-Notice-Request"
 #define OCR "Y3056-Operator-Change-Request"
 #define OCA "Y3056-Operator-Change-Answer"
+#define RSR "Y3059-Registry-Sync-Request"
+#define RSA "Y3059-Registry-Sync-Answer"
 
 static struct dict_rule_row rules[] = {
 	REQUEST(TPR), BASE_MAY(TPR, 1), TGPP_ONE(TPR, 402), TGPP_ONE(TPR, 401), TGPP_ONE(TPR, 405), TGPP_MAY(TPR, 406),
@@ -68,6 +70,8 @@ static struct dict_rule_row rules[] = {
 	REQUEST(OCR), BASE_ONE(OCR, 1), ONE(OCR, 17), MAY(OCR, 18), MAY(OCR, 19), MAY(OCR, 20), MAY(OCR, 25), MAY(OCR, 26),
 	MAY(OCR, 27),
 	ANSWER(OCA), MAY(OCA, 21), MAY(OCA, 22), MAY(OCA, 23), MAY(OCA, 24),
+	REQUEST(RSR), ONE(RSR, 28), ONE(RSR, 29), MANY(RSR, 30), MANY(RSR, 31), MANY(RSR, 32),
+	ANSWER(RSA), MAY(RSA, 28), MANY(RSA, 30), MANY(RSA, 31),
 	ONE("Y3056-Permission", 3), MAY("Y3056-Permission", 16), MAY("Y3056-Permission", 4), MAY("Y3056-Permission", 5),
 	MAY("Y3056-Permission", 6), MAY("Y3056-Permission", 7), MAY("Y3056-Permission", 8), MAY("Y3056-Permission", 9),
 	MAY("Y3056-Permission", 10),

@@ -67,7 +67,7 @@ struct dict_object *dia_avp_by_name(const char *name)
 		if (strcmp(named[i].name, name) == 0)
 			return avp_by_code(named[i].code, named[i].vendor);
 	}
-	if (strncmp(name, "Y3056-", 6) == 0) /* of whatever vendor it was told */
+	if (strncmp(name, "Y3056-", 6) == 0 || strncmp(name, "Y3059-", 6) == 0) /* of whatever vendor it was told */
 		(void)fd_dict_search(fd_g_config->cnf_dict, DICT_AVP, AVP_BY_NAME_ALL_VENDORS, name, &found, 0);
 	else
 		(void)fd_dict_search(fd_g_config->cnf_dict, DICT_AVP, AVP_BY_NAME, name, &found, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** The dictionary of Zh, Zn and Zpn as rows: dict_gba defines what is written here, and lib/dia finds AVPs by code and
+/** The dictionary of Zh, Zn, Zpn and S13 as rows: dict_gba defines what is written here, and lib/dia finds AVPs by code and
  * vendor, so that it does not matter what another dictionary, loaded first, calls them. Macros only: needs no library. */
 #ifndef GBA_DIA_NAMES_H
 #define GBA_DIA_NAMES_H
@@ -48,13 +48,19 @@
 	X(629, 10415, "Feature-List-ID",            UNSIGNED32,  MUST_NOT, NULL)                                       \
 	X(630, 10415, "Feature-List",               UNSIGNED32,  MUST_NOT, NULL)                                       \
 	X(635, 10415, "SIP-Digest-Authenticate",    GROUPED,     MUST_NOT, NULL)                                       \
+	/* TS 29.272 7.3 */                                                                                            \
+	X(1401, 10415, "Terminal-Information",      GROUPED,     MUST,     NULL)                                       \
+	X(1402, 10415, "IMEI",                      OCTETSTRING, MUST,     "UTF8String")                               \
+	X(1403, 10415, "Software-Version",          OCTETSTRING, MUST,     "UTF8String")                               \
+	X(1445, 10415, "Equipment-Status",          INTEGER32,   MUST,     DIA_TYPE_ENUM("Equipment-Status"))          \
+	X(1471, 10415, "3GPP2-MEID",                OCTETSTRING, MUST,     NULL)                                       \
 	/* RFC 5090, inside SIP-Digest-Authenticate */                                                                 \
 	X(104, 0,     "Digest-Realm",               OCTETSTRING, MUST,     "UTF8String")                               \
 	X(110, 0,     "Digest-QoP",                 OCTETSTRING, MUST,     "UTF8String")                               \
 	X(111, 0,     "Digest-Algorithm",           OCTETSTRING, MUST,     "UTF8String")                               \
 	X(121, 0,     "Digest-HA1",                 OCTETSTRING, MUST,     "UTF8String")
 
-/* TS 29.109 6.3.1, TS 29.229 has none among the AVPs above. */
+/* TS 29.109 6.3.1, TS 29.272 7.3.51; TS 29.229 has none among the AVPs above. */
 #define DIA_ENUM_VALUES(X)                                                                                             \
 	/* AVP                       value  name */                                                                    \
 	X("GBA_U-Awareness-Indicator", 0,  "NO")                                                                       \
@@ -67,14 +73,18 @@
 	X("UICC-ME",                   0,  "GBA_ME")                                                                   \
 	X("UICC-ME",                   1,  "GBA_U")                                                                    \
 	X("Private-Identity-Request",  0,  "REQUESTED")                                                                \
-	X("Private-Identity-Request",  1,  "NOT_REQUESTED")
+	X("Private-Identity-Request",  1,  "NOT_REQUESTED")                                                            \
+	X("Equipment-Status",          0,  "WHITELISTED")                                                              \
+	X("Equipment-Status",          1,  "BLACKLISTED")                                                              \
+	X("Equipment-Status",          2,  "GREYLISTED")
 
-/* Experimental-Result-Codes of vendor 10415: TS 29.109 6.2, TS 29.229 6.2. */
+/* Experimental-Result-Codes of vendor 10415: TS 29.109 6.2, TS 29.229 6.2, TS 29.272 7.4.3. */
 #define DIA_RESULTS_3GPP(X)                                                                                            \
 	X(5001, "DIAMETER_ERROR_USER_UNKNOWN")                                                                         \
 	X(5006, "DIAMETER_ERROR_AUTH_SCHEME_NOT_SUPPORTED")                                                            \
 	X(5401, "DIAMETER_ERROR_IDENTITY_UNKNOWN")                                                                     \
 	X(5402, "DIAMETER_ERROR_NOT_AUTHORIZED")                                                                       \
-	X(5403, "DIAMETER_ERROR_TRANSACTION_IDENTIFIER_INVALID")
+	X(5403, "DIAMETER_ERROR_TRANSACTION_IDENTIFIER_INVALID")                                                       \
+	X(5422, "DIAMETER_ERROR_EQUIPMENT_UNKNOWN")
 
 #endif

@@ -14,12 +14,14 @@
 #define Y3056_RPA "Y3056-RPA"
 #define Y3056_RPB "Y3056-RPB"
 #define Y3056_OPC "Y3056-OPC"
+#define Y3059_REG "Y3059-REG"
 
 /* id, name, item of the configuration */
 #define Y3056_APPS(X)                                                                                                  \
 	X(4294901761u, Y3056_RPA, "rpa") /* bsf -> application's agent */                                              \
 	X(4294901762u, Y3056_RPB, "rpb") /* bsf <-> hss */                                                             \
-	X(4294901763u, Y3056_OPC, "opc") /* hss <-> hss of another operator */
+	X(4294901763u, Y3056_OPC, "opc") /* hss <-> hss of another operator */                                         \
+	X(4294901764u, Y3059_REG, "registry") /* registry <-> registry */
 
 /* code, application, name without -Request or -Answer, item of the configuration */
 #define Y3056_CMDS(X)                                                                                                  \
@@ -27,7 +29,8 @@
 	X(8388642, Y3056_RPA, "Y3056-Revocation-Notice", "revocation-notice")                                          \
 	X(8388643, Y3056_RPB, "Y3056-Permission-Query",  "permission-query")                                           \
 	X(8388644, Y3056_RPB, "Y3056-Permission-Notice", "permission-notice")                                          \
-	X(8388645, Y3056_OPC, "Y3056-Operator-Change",   "operator-change")
+	X(8388645, Y3056_OPC, "Y3056-Operator-Change",   "operator-change")                                       \
+	X(8388646, Y3059_REG, "Y3059-Registry-Sync",     "registry-sync")
 
 /* No AVP has the M bit: some travel in messages of TS 29.109, where a plain peer must be able to pass over them. */
 #define Y3056_AVPS(X)                                                                                                  \
@@ -58,7 +61,12 @@
 	X(24, "Y3056-Device-Certificate", OCTETSTRING, NULL)  /* DER */                                                \
 	X(25, "Y3056-Signature",        OCTETSTRING, NULL)    /* Ed25519, 64 octets */                                 \
 	X(26, "Y3056-New-Identity",     OCTETSTRING, "UTF8String") /* IMPI in the new realm */                         \
-	X(27, "Y3056-BSF-Name",         OCTETSTRING, "DiameterIdentity")
+	X(27, "Y3056-BSF-Name",         OCTETSTRING, "DiameterIdentity")                                               \
+	X(28, "Y3059-RegID",            OCTETSTRING, "UTF8String") /* registry that speaks */                          \
+	X(29, "Y3059-Sync-Step",        INTEGER32,   "Y3059/Enumerated(Sync-Step)")                                    \
+	X(30, "Y3059-Have",             OCTETSTRING, "UTF8String") /* "RegID class number" */                          \
+	X(31, "Y3059-Accepts",          OCTETSTRING, "UTF8String") /* a class of events */                             \
+	X(32, "Y3059-Event",            OCTETSTRING, NULL)    /* signature and text, doc/registry-peering.md */
 
 #define Y3056_VALUES(X)                                                                                                \
 	X("Y3056-Permission-Flag", 0, "CLEARED")                                                                       \
@@ -75,6 +83,8 @@
 	X("Y3056-Change-Step",     3, "CANCEL")                                                                        \
 	X("Y3056-Change-Step",     4, "TOKEN")                                                                         \
 	X("Y3056-Change-Kind",     1, "SYMMETRIC")                                                                     \
-	X("Y3056-Change-Kind",     2, "ASYMMETRIC")
+	X("Y3056-Change-Kind",     2, "ASYMMETRIC")                                                                    \
+	X("Y3059-Sync-Step",       1, "HELLO")                                                                         \
+	X("Y3059-Sync-Step",       2, "EVENTS")
 
 #endif

@@ -39,15 +39,15 @@ static struct {
 static const struct {
 	const char *name;
 	uint32_t number;
-} names[] = { { "Zh", 16777221 }, { "Zn", 16777220 }, { "Zpn", 16777268 }, { "MAR", 303 }, { "BIR", 310 }, { "GPR", 312 } };
+} names[] = { { "Zh", 16777221 }, { "Zn", 16777220 }, { "Zpn", 16777268 }, { "S13", 16777252 },
+	      { "MAR", 303 },	  { "BIR", 310 },      { "GPR", 312 },	    { "ECR", 324 } };
 
-/* "RPA": Y3056-RPA under whatever number dict_y3056 was told; that dictionary is loaded before the guard. */
-static bool number_in_dictionary(const char *text, uint32_t *_number)
+static bool number_under(const char *prefix, const char *text, uint32_t *_number)
 {
 	struct dict_application_data data;
 	struct dict_object *found = NULL;
-	char name[32] = "Y3056-";
-	size_t i, n = strlen(name);
+	char name[32] = "";
+	size_t i, n = (size_t)snprintf(name, sizeof(name), "%s", prefix);
 
 	for (i = 0; text[i] != '\0' && n + 1 < sizeof(name); i++)
 		name[n++] = (char)toupper((unsigned char)text[i]);
@@ -56,6 +56,12 @@ static bool number_in_dictionary(const char *text, uint32_t *_number)
 		return false;
 	*_number = data.application_id;
 	return true;
+}
+
+/* "RPA": Y3056-RPA under whatever number dict_y3056 was told; that dictionary is loaded before the guard. */
+static bool number_in_dictionary(const char *text, uint32_t *_number)
+{
+	return number_under("Y3056-", text, _number) || number_under("Y3059-", text, _number);
 }
 
 static bool number_of(const char *text, uint32_t *_number)

@@ -8,6 +8,8 @@
 #include "core/codec.h"
 #include "dia/dia_internal.h"
 #include "dia/opchange.h"
+#include "dia/registry.h"
+#include "dia/s13.h"
 #include "dia/y3056.h"
 #include "dia/zh.h"
 #include "dia/zn.h"
@@ -82,6 +84,8 @@ static struct zn_bir bir;
 static struct zn_bia bia;
 static struct gpr gpr;
 static struct gpa gpa;
+static struct s13_ecr ecr;
+static struct s13_eca eca;
 
 static void set_values(void)
 {
@@ -104,6 +108,9 @@ static void set_values(void)
 			    1, 0, T_2031, { gsid_values, 2 }, resync };
 	gpa = (struct gpa){ bytes_of("user@lab.test"), KEY_A, KEY_B, bytes_of("<ussList/>"), BYTES("\x00GPI", 4),
 			    bytes_of("feature"), T_2040, T_2031, 2 };
+	ecr = (struct s13_ecr){ { true, bytes_of("49015420323751"), BYTES("\xA1\0\0\0\0\1\2", 7), bytes_of("03") },
+				bytes_of("001010000000001") };
+	eca = (struct s13_eca){ S13_BLACKLISTED };
 }
 
 static struct zh_mar named_mar;
@@ -117,12 +124,16 @@ static struct rpb_pqa pqa;
 static struct rpb_pnr pnr;
 static struct opc_ocr ocr;
 static struct opc_oca oca;
+static struct reg_rsr rsr;
+static struct reg_rsa rsa;
 static uint8_t nothing;
 
 static void set_y3056_values(void)
 {
 	static struct bytes digests[] = { { (const uint8_t *)"dddddddddddddddddddddddddddddddd", Y3056_DIGEST_LEN },
 					  { (const uint8_t *)"eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee", Y3056_DIGEST_LEN } };
+	static struct bytes haves[] = { { (const uint8_t *)"IN status 17", 12 }, { (const uint8_t *)"IN4F list 0", 11 } };
+	static struct bytes classes[] = { { (const uint8_t *)"status", 6 } };
 	static struct bytes names[] = { { (const uint8_t *)"naf.lab.test", 12 } };
 	struct y3056_permission permission = { true, Y3056_SET, 1000001, T_2031, T_2040, 3, 600, Y3056_SINGLE,
 					       bytes_of("agent.lab.test"), BYTES("\x01\x00\x00\x00\x02\x01\x00\x00\x00\x07", 10) };
@@ -144,6 +155,8 @@ static void set_y3056_values(void)
 				bytes_of("user@new.test"), bytes_of("bsf.new.test"),
 				BYTES("SSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSS", 64) };
 	oca = (struct opc_oca){ bytes_of("wrapped"), BYTES("\0\0\0\0\0\0\0\7", 8), bytes_of("update"), bytes_of("certificate") };
+	rsr = (struct reg_rsr){ bytes_of("IN4F"), REG_HELLO, { haves, 2 }, { classes, 1 }, { digests, 2 } };
+	rsa = (struct reg_rsa){ bytes_of("IN"), { haves, 1 }, { classes, 1 } };
 	pnr = (struct rpb_pnr){ user, Y3056_OPERATOR_CHANGED, names[0], bytes_of("<guss id=\"x\"/>") };
 }
 
@@ -156,6 +169,7 @@ static const struct command {
 	{ "mar", "maa", &zh_mar_cmd, zh_mar_fields, zh_maa_fields, &mar, &maa },
 	{ "bir", "bia", &zn_bir_cmd, zn_bir_fields, zn_bia_fields, &bir, &bia },
 	{ "gpr", "gpa", &gpr_cmd, gpr_fields, gpa_fields, &gpr, &gpa },
+	{ "ecr", "eca", &s13_ecr_cmd, s13_ecr_fields, s13_eca_fields, &ecr, &eca },
 	{ "named_mar", "named_maa", &zh_mar_cmd, zh_mar_fields, zh_maa_fields, &named_mar, &named_maa },
 	{ "declared_bir", "declared_bia", &zn_bir_cmd, zn_bir_fields, zn_bia_fields, &declared_bir, &declared_bia },
 	{ "tpr", "tpa", &rpa_tpr_cmd, rpa_tpr_fields, y3056_no_fields, &tpr, &nothing },
@@ -163,9 +177,10 @@ static const struct command {
 	{ "pqr", "pqa", &rpb_pqr_cmd, rpb_pqr_fields, rpb_pqa_fields, &pqr, &pqa },
 	{ "pnr", "pna", &rpb_pnr_cmd, rpb_pnr_fields, y3056_no_fields, &pnr, &nothing },
 	{ "ocr", "oca", &opc_ocr_cmd, opc_ocr_fields, opc_oca_fields, &ocr, &oca },
+	{ "rsr", "rsa", &reg_rsr_cmd, reg_rsr_fields, reg_rsa_fields, &rsr, &rsa },
 };
 #define COMMANDS	(sizeof(commands) / sizeof(commands[0]))
-#define COMMANDS_3GPP	3
+#define COMMANDS_3GPP	4
 
 static void must(bool ok, const char *what)
 {
@@ -245,6 +260,10 @@ static void decode_line(const char *name, struct bytes octets)
 		struct rpb_pnr pnr;
 		struct opc_ocr ocr;
 		struct opc_oca oca;
+		struct s13_ecr ecr;
+		struct s13_eca eca;
+		struct reg_rsr rsr;
+		struct reg_rsa rsa;
 	} out;
 	TALLOC_CTX *ctx = talloc_new(NULL);
 	uint8_t *copy = malloc(octets.n);
@@ -304,8 +323,8 @@ int main(int argc, char **argv)
 	must(dict_gba_load(fd_g_config->cnf_dict) == 0, "dictionary");
 	if (strcmp(argv[1], "encode") != 0) /* without: what a plain node is like */
 		must(dict_y3056_load(fd_g_config->cnf_dict, argv[2]) == 0 && rpa_resolve() == GBA_OK &&
-		     rpb_resolve() == GBA_OK && opc_resolve() == GBA_OK, "dictionary of Y.3056");
-	must(zh_resolve() == GBA_OK && zn_resolve() == GBA_OK, "resolve");
+		     rpb_resolve() == GBA_OK && opc_resolve() == GBA_OK && reg_resolve() == GBA_OK, "dictionary of Y.3056");
+	must(zh_resolve() == GBA_OK && zn_resolve() == GBA_OK && s13_resolve() == GBA_OK, "resolve");
 	must(dia_cmd_resolve(&gpr_cmd) == GBA_OK && dia_fields_resolve(gpr_fields) == GBA_OK &&
 	     dia_fields_resolve(gpa_fields) == GBA_OK, "resolve Zpn");
 	if (strcmp(argv[1], "encode") == 0)

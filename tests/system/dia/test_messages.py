@@ -47,6 +47,11 @@ INTENT = {
         (1, 0, 0x40, b"user@lab.test"), (405, 10415, VM, b"A" * 32), (406, 10415, VM, b"B" * 32),
         (404, 10415, VM, (T_2040,)), (408, 10415, VM, (T_2031,)), (400, 10415, VM, b"<ussList/>"), (410, 10415, VM, 2),
         (417, 10415, VM, b"\0GPI"), (420, 10415, V, b"feature")]),
+    # TS 29.272 7.2.19, 7.2.20, 7.3.3
+    "ecr": (324, 16777252, 0xC0, [
+        (1401, 10415, VM, [(1402, 10415, VM, b"49015420323751"), (1471, 10415, VM, b"\xa1\0\0\0\0\1\2"), (1403, 10415, VM, b"03")]),
+        (1, 0, 0x40, b"001010000000001")]),
+    "eca": (324, 16777252, 0x40, [(1445, 10415, VM, 1)]),
 }
 # In front of these: requests (TS 29.109 4.2, 5.2) and answers.
 REQUEST_HEAD, ANSWER_HEAD = [263, 260, 277, 264, 296, 283, 293], [263, 260, 277, 264, 296, 268]
@@ -87,9 +92,11 @@ NAME = {400: "GBA-UserSecSettings", 401: "Transaction-Identifier", 403: "GAA-Ser
         413: "UICC-App-Label", 414: "UICC-ME", 415: "Requested-Key-Lifetime", 416: "Private-Identity-Request",
         417: "GBA-Push-Info", 418: "NAF-SA-Identifier", 419: "Security-Feature-Request", 420: "Security-Feature-Response",
         601: "Public-Identity", 625: "Confidentiality-Key", 626: "Integrity-Key", 635: "SIP-Digest-Authenticate",
+        1401: "Terminal-Information", 1402: "IMEI", 1403: "Software-Version", 1445: "Equipment-Status", 1471: "3GPP2-MEID",
         1: "User-Name", 104: "Digest-Realm", 110: "Digest-QoP", 111: "Digest-Algorithm", 121: "Digest-HA1"}
 ENUM_NAME = {(407, 0): "NO (0)", (407, 1): "YES (1)", (410, 1): "2G GBA (1)", (412, 1): "Public user identity (1)",
-             (414, 1): "GBA_U (1)", (416, 1): "Private identity not requested (1)"}
+             (414, 1): "GBA_U (1)", (416, 1): "Private identity not requested (1)",
+             (1445, 1): "BLACKLISTED (1)"}
 
 
 def tshark(path, messages):
@@ -163,7 +170,7 @@ def test_every_error_has_its_result(tmp_path):
                "GBA_E_AVP_UNSUPPORTED": (0, 5001), "GBA_E_AVP_VALUE": (0, 5004), "GBA_E_AVP_MISSING": (0, 5005),
                "GBA_E_AVP_OCCURS": (0, 5009), "GBA_E_AVP_LENGTH": (0, 5014), "GBA_E_IMPI_UNKNOWN": (10415, 5401),
                "GBA_E_NOT_AUTHORIZED": (10415, 5402), "GBA_E_BTID_UNKNOWN": (10415, 5403),
-               "GBA_E_AUTH_SCHEME": (10415, 5006), "GBA_E_TIMEOUT": (0, 3004), "GBA_E_XML": (0, 5004)}
+               "GBA_E_EQUIPMENT_UNKNOWN": (10415, 5422), "GBA_E_AUTH_SCHEME": (10415, 5006), "GBA_E_TIMEOUT": (0, 3004), "GBA_E_XML": (0, 5004)}
     seen = {}
     for name, octets in run_diatool("errors"):
         answer = d.Message.decode(bytes.fromhex(octets))
@@ -271,7 +278,7 @@ def test_read_as_specified(judged, case):
 def test_answers_survive_a_round_trip(encoded):
     """Everything of INTENT's answers is read, and written again by diatool (it fails where that is refused)."""
     lines = "".join(f"{name} {octets.hex()}\n" for name, octets in encoded.items() if name.endswith("a"))
-    assert run_diatool("decode", lines) == [(n, "GBA_OK") for n in ("maa", "bia", "gpa")]
+    assert run_diatool("decode", lines) == [(n, "GBA_OK") for n in ("maa", "bia", "gpa", "eca")]
 
 
 def test_proxy_info_is_returned_in_order():

@@ -15,7 +15,7 @@ from test_messages import BTID, NAF_ID, T_2031, T_2040, plain, tshark
 
 from peers import diameter as d
 
-VENDOR, RPA, RPB, OPC = 32473, 4294901761, 4294901762, 4294901763
+VENDOR, RPA, RPB, OPC, REG = 32473, 4294901761, 4294901762, 4294901763, 4294901764
 V, VM = 0x80, 0xC0
 USER, APP = b"user@lab.test", b"naf.lab.test"
 
@@ -47,6 +47,9 @@ INTENT = {
     "ocr": (8388645, OPC, VENDOR, [(1, 0, 0x40, USER), our(17, 1), our(18, b"i" * 16), our(19, 1), our(20, b"K" * 64),
                                    our(26, b"user@new.test"), our(27, b"bsf.new.test"), our(25, b"S" * 64)]),
     "oca": (8388645, OPC, VENDOR, [our(21, b"wrapped"), our(22, b"\0\0\0\0\0\0\0\7"), our(23, b"update"), our(24, b"certificate")]),
+    "rsr": (8388646, REG, VENDOR, [our(28, b"IN4F"), our(29, 1), our(30, b"IN status 17"), our(30, b"IN4F list 0"),
+                                   our(31, b"status"), our(32, b"d" * 32), our(32, b"e" * 32)]),
+    "rsa": (8388646, REG, VENDOR, [our(28, b"IN"), our(30, b"IN status 17"), our(31, b"status")]),
 }
 
 
@@ -104,7 +107,7 @@ def tshark_with_ours(pcap):
 def names():
     """AVP names of the rows, read as text."""
     with open(os.path.join(TOP, "lib/dia/y3056_names.h"), encoding="ascii") as rows:
-        return {int(c): n for c, n in re.findall(r'X\((\d+),\s+"(Y3056-[A-Za-z-]+)",\s+[A-Z]', rows.read())}
+        return {int(c): n for c, n in re.findall(r'X\((\d+),\s+"(Y305[69]-[A-Za-z-]+)",\s+[A-Z]', rows.read())}
 
 
 def test_tshark_shows_every_avp(encoded, tmp_path):
@@ -120,7 +123,7 @@ def test_tshark_shows_every_avp(encoded, tmp_path):
                 if inner[1] == VENDOR:
                     assert '"diameter.%s"' % known[inner[0]] in text, (name, inner)
                     seen.add(inner[0])
-    assert seen == set(n for n in known if n < 32)
+    assert seen == set(n for n in known if n < 64)
 
 
 def test_numbers_are_configured_in_one_place(tmp_path):
