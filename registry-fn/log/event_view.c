@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all events together say of a subject. Of several statements the one with the highest (lamport, origin) holds, in
+ * whatever order they arrive: all registries come to the same. */
+#include "registry-fn/log/event_priv.h"
+
+/* ---- writing ---- */
+
+static enum gba_err status_write(struct event_log *log, const struct event *event, const char *subject, enum trust_status status)
+{
+	static const char sql[] =
+		"INSERT INTO event_subject (subject, registry, registered, removed, status, lamport, origin, at)"
+		" VALUES (?1, '', 0, 0, ?2, ?3, ?4, ?5) ON CONFLICT (subject) DO UPDATE SET status = excluded.status,"
+		" lamport = excluded.lamport, origin = excluded.origin, at = excluded.at"
+		" WHERE event_subject.lamport < excluded.lamport"
+		" OR (event_subject.lamport = excluded.lamport AND event_subject.origin < excluded.origin)";
+	struct db_stmt *stmt;
+	enum gba_err err = event_stmt(log, sql, &stmt);
+
+	if (err != GBA_OK)
+		return err;
+	db_bind_text(stmt, 1, bytes_of(subject));
+	db_bind_int(stmt, 2, status);
+	db_bind_int(stmt, 3, event->lamport);
+	db_bind_text(stmt, 4, bytes_of(event->origin));
+	db_bind_int(stmt, 5, event->at);
+	return db_run(stmt, NULL);
+}
+
+static enum gba_err list_write(struct event_log *log, const struct event *event)
+{
+	const json_t *subjects = json_object_get(event->body, "subjects"), *one;
+	enum trust_status status = TRUST_GREY;
+	enum gba_err err = GBA_OK;
+	size_t i;
+
+	if (!event_status_of(event->body, &status))
+		return GBA_OK;
+	json_array_foreach((json_t *)(uintptr_t)subjects, i, one) {
+		err = status_write(log, event, json_string_value(one), status);
+		if (err != GBA_OK)
+			break;
+	}
+	return err;
+}
+
+/* Of two registrations of one subject the later holds, as with status. */
+static enum gba_err device_write(struct event_log *log, const struct event *event)
+{
+	static const char sql[] =
+		"INSERT INTO event_subject (subject, registry, registered, removed, status, lamport, origin, at)"
+		" VALUES (?1, ?2, ?3, ?4, 0, 0, '', 0) ON CONFLICT (subject) DO UPDATE SET registry = excluded.registry,"
+		" registered = excluded.registered, removed = excluded.removed"
+		" WHERE event_subject.registered < excluded.registered"
+		" OR (event_subject.registered = excluded.registered AND event_subject.registry < excluded.registry)";
+	struct db_stmt *stmt;
+	enum gba_err err = event_stmt(log, sql, &stmt);
+
+	if (err != GBA_OK)
+		return err;
+	db_bind_text(stmt, 1, bytes_of(event->subject));
+	db_bind_text(stmt, 2, bytes_of(event->origin));
+	db_bind_int(stmt, 3, event->lamport);
+	db_bind_int(stmt, 4, strcmp(event->kind, "device.removed") == 0);
+	return db_run(stmt, NULL);
+}
+
+static enum gba_err identity_write(struct event_log *log, const struct event *event, const json_t *identity)
+{
+	static const char sql[] = "INSERT INTO event_identity (type, value, subject) VALUES (?1, ?2, ?3)"
+				  " ON CONFLICT (type, value, subject) DO NOTHING";
+	struct db_stmt *stmt;
+	enum gba_err err = event_stmt(log, sql, &stmt);
+
+	if (err != GBA_OK)
+		return err;
+	db_bind_text(stmt, 1, bytes_of(json_string_value(json_object_get(identity, "type"))));
+	db_bind_text(stmt, 2, bytes_of(json_string_value(json_object_get(identity, "value"))));
+	db_bind_text(stmt, 3, bytes_of(event->subject));
+	return db_run(stmt, NULL);
+}
+
+static enum gba_err device_update(struct event_log *log, const struct event *event)
+{
+	const json_t *identities = json_object_get(event->body, "identities"), *one;
+	enum gba_err err = device_write(log, event);
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)identities, i, one) {
+		if (err == GBA_OK)
+			err = identity_write(log, event, one);
+	}
+	return err;
+}
+
+enum gba_err event_view_update(struct event_log *log, const struct event *event)
+{
+	enum trust_status status;
+
+	switch (event->class) {
+	case EVENT_DEVICE:
+		return device_update(log, event);
+	case EVENT_STATUS:
+		return event_status_of(event->body, &status) ? status_write(log, event, event->subject, status) : GBA_OK;
+	case EVENT_LIST:
+		return list_write(log, event);
+	default:
+		return GBA_OK;
+	}
+}
+
+/* ---- reading ---- */
+
+#define VIEW_COLUMNS "s.registry, s.removed, s.status, s.lamport, s.origin, s.at"
+
+static void view_read(struct db_stmt *stmt, struct event_view *view)
+{
+	view->known = true;
+	event_copy(view->registry, sizeof(view->registry), db_col_text(stmt, 0));
+	view->removed = db_col_int(stmt, 1) != 0;
+	view->status = (enum trust_status)db_col_int(stmt, 2);
+	view->status_lamport = db_col_int(stmt, 3);
+	event_copy(view->status_origin, sizeof(view->status_origin), db_col_text(stmt, 4));
+	view->status_at = (time_t)db_col_int(stmt, 5);
+}
+
+enum gba_err event_view_subject(struct event_log *log, const char *subject, struct event_view *_view)
+{
+	struct db_stmt *stmt;
+	bool row = false;
+	enum gba_err err = event_stmt(log, "SELECT " VIEW_COLUMNS " FROM event_subject s WHERE s.subject = ?1", &stmt);
+
+	memset(_view, 0, sizeof(*_view));
+	if (err != GBA_OK)
+		return err;
+	db_bind_text(stmt, 1, bytes_of(subject));
+	err = db_step(stmt, &row);
+	if (err == GBA_OK && row)
+		view_read(stmt, _view);
+	db_reset(stmt);
+	return err;
+}
+
+/* Black is worse than Grey, Grey than White. */
+static unsigned int badness(enum trust_status status)
+{
+	return status == TRUST_BLACK ? 2 : status == TRUST_GREY;
+}
+
+enum gba_err event_view_identity(struct event_log *log, const char *type, struct bytes value, struct event_view *_view)
+{
+	static const char sql[] = "SELECT " VIEW_COLUMNS " FROM event_identity i JOIN event_subject s ON s.subject = i.subject"
+				  " WHERE i.type = ?1 AND i.value = ?2 AND s.removed = 0";
+	struct event_view one;
+	struct db_stmt *stmt;
+	bool row = true;
+	enum gba_err err = event_stmt(log, sql, &stmt);
+
+	memset(_view, 0, sizeof(*_view));
+	if (err != GBA_OK)
+		return err;
+	db_bind_text(stmt, 1, bytes_of(type));
+	db_bind_text(stmt, 2, value);
+	while (err == GBA_OK) {
+		err = db_step(stmt, &row);
+		if (err != GBA_OK || !row)
+			break;
+		memset(&one, 0, sizeof(one));
+		view_read(stmt, &one);
+		if (!_view->known || badness(one.status) > badness(_view->status))
+			*_view = one;
+	}
+	db_reset(stmt);
+	return err;
+}

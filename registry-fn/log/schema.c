@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry-fn/log/schema.h"
+
+/* seq is in the order of commits: the store has one writer at a time. */
+const char event_schema_1[] =
+	"CREATE TABLE event (seq INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, class INTEGER NOT NULL,"
+	" number INTEGER NOT NULL, wire BLOB NOT NULL, UNIQUE (origin, class, number)) STRICT;"
+	"CREATE TABLE event_stream (origin TEXT NOT NULL, class INTEGER NOT NULL, number INTEGER NOT NULL,"
+	" lamport INTEGER NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (origin, class)) STRICT;"
+	"CREATE TABLE event_clock (id INTEGER PRIMARY KEY, lamport INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE event_registry (reg_id TEXT NOT NULL, public_key TEXT NOT NULL, type INTEGER NOT NULL, parent TEXT NOT NULL,"
+	" rank INTEGER NOT NULL, PRIMARY KEY (reg_id, public_key)) STRICT;"
+	"CREATE TABLE event_introduced (reg_id TEXT NOT NULL, public_key TEXT NOT NULL, PRIMARY KEY (reg_id, public_key)) STRICT;"
+	"CREATE INDEX event_registry_parent ON event_registry (parent, reg_id);"
+	"CREATE TABLE event_subject (subject TEXT NOT NULL PRIMARY KEY, registry TEXT NOT NULL, registered INTEGER NOT NULL,"
+	" removed INTEGER NOT NULL, status INTEGER NOT NULL, lamport INTEGER NOT NULL, origin TEXT NOT NULL,"
+	" at INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE event_identity (type TEXT NOT NULL, value TEXT NOT NULL, subject TEXT NOT NULL,"
+	" PRIMARY KEY (type, value, subject)) STRICT;";

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Tables of the log of events, for registry_schema. */
+#ifndef GBA_REGISTRY_LOG_SCHEMA_H
+#define GBA_REGISTRY_LOG_SCHEMA_H
+
+extern const char event_schema_1[];
+
+#endif

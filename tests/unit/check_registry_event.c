@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The log of events: what may be said, what is taken of others, RegIDs. */
+#include <stdlib.h>
+
+#include "common/fixture.h"
+#include "unit/registry_nodes.h"
+
+#define ALL 0x3fu
+#define T   NODE_T0
+
+static struct node geo, sector, prim, other;
+
+static void setup(void)
+{
+	struct event_registry as;
+
+	node_new(&geo, "IN", REGISTRY_GEOGRAPHICAL);
+	node_new(&sector, "IN4", REGISTRY_SECTORAL);
+	node_new(&prim, "IN4F7", REGISTRY_PRIMARY);
+	node_new(&other, "FR", REGISTRY_GEOGRAPHICAL);
+	node_trust(&sector, &geo);
+	node_trust(&sector, &prim);
+	node_trust(&prim, &sector);
+	as = node_as(&sector, "IN");
+	ck_assert_err(db_begin(geo.db), GBA_OK);
+	ck_assert_err(event_registry_assign(geo.log, &as, T), GBA_OK);
+	ck_assert_err(db_commit(geo.db), GBA_OK);
+	as = node_as(&prim, "IN4");
+	ck_assert_err(db_begin(sector.db), GBA_OK);
+	ck_assert_err(event_registry_assign(sector.log, &as, T), GBA_OK);
+	ck_assert_err(db_commit(sector.db), GBA_OK);
+}
+
+static void teardown(void)
+{
+	node_remove(&geo);
+	node_remove(&sector);
+	node_remove(&prim);
+	node_remove(&other);
+}
+
+/* ---- what may be said ---- */
+
+#define KEY "\"0000000000000000000000000000000000000000000000000000000000000000\""
+
+static const struct {
+	const char *name;
+	struct node *who;
+	const char *kind, *subject, *body;
+	enum gba_err want;
+} say_rows[] = {
+	/* REQ: Y3059-6.1-15 */
+	{ "black",            &prim,   "status.set", "R1", "{\"status\":\"black\"}", GBA_OK },
+	{ "grey",             &prim,   "status.set", "R1", "{\"status\":\"grey\"}", GBA_OK },
+	{ "no such status",   &prim,   "status.set", "R1", "{\"status\":\"red\"}", GBA_E_RANGE },
+	{ "no status",        &prim,   "status.set", "R1", "{}", GBA_E_RANGE },
+	{ "no subject",       &prim,   "status.set", "", "{\"status\":\"grey\"}", GBA_E_RANGE },
+	{ "no class",         &prim,   "colour.set", "R1", "{}", GBA_E_RANGE },
+	{ "no verb",          &prim,   "status.", "R1", "{\"status\":\"grey\"}", GBA_E_RANGE },
+	{ "list",             &geo,    "list.published", "L1", "{\"status\":\"black\",\"subjects\":[\"R1\",\"R2\"]}", GBA_OK },
+	{ "empty list",       &geo,    "list.published", "L1", "{\"status\":\"black\",\"subjects\":[]}", GBA_E_RANGE },
+	{ "list of numbers",  &geo,    "list.published", "L1", "{\"status\":\"black\",\"subjects\":[1]}", GBA_E_RANGE },
+	/* REQ: Y3059-6.1-13 */
+	{ "registration",     &prim,   "device.registered", "R1", "{\"identities\":[{\"type\":\"imei\",\"value\":\"1\"}]}", GBA_OK },
+	{ "at a sectoral",    &sector, "device.registered", "R1", "{}", GBA_E_DENIED },
+	{ "at a geographic",  &geo,    "device.registered", "R1", "{}", GBA_E_DENIED },
+	{ "identities odd",   &prim,   "device.registered", "R1", "{\"identities\":[{\"type\":\"imei\"}]}", GBA_E_RANGE },
+	/* REQ: Y3059-9.1-iii */
+	{ "personal",         &prim,   "device.registered", "R1", "{\"custodian\":{\"email\":\"a@b\"}}", GBA_E_DENIED },
+	{ "personal in list", &prim,   "vulnerability.reported", "V1", "{\"a\":[{\"Phone\":\"1\"}]}", GBA_E_DENIED },
+	{ "its own class",    &prim,   "custodian.shared", "C1", "{\"email\":\"a@b\"}", GBA_OK },
+	{ "child of primary", &prim,   "registry.assigned", "IN4F7X", "{\"type\":\"primary\",\"key\":" KEY "}", GBA_E_DENIED },
+	{ "of another",       &sector, "registry.assigned", "FR1", "{\"type\":\"primary\",\"key\":" KEY "}", GBA_E_DENIED },
+	{ "sector of sector", &sector, "registry.assigned", "IN4X", "{\"type\":\"sectoral\",\"key\":" KEY "}", GBA_E_DENIED },
+	{ "primary of geo",   &geo,    "registry.assigned", "INX", "{\"type\":\"primary\",\"key\":" KEY "}", GBA_E_DENIED },
+	{ "region of geo",    &geo,    "registry.assigned", "INX", "{\"type\":\"geographical\",\"key\":" KEY "}", GBA_OK },
+	{ "small letters",    &geo,    "registry.assigned", "INx", "{\"type\":\"sectoral\",\"key\":" KEY "}", GBA_E_RANGE },
+	{ "no key",           &geo,    "registry.assigned", "INX", "{\"type\":\"sectoral\",\"key\":\"00\"}", GBA_E_RANGE },
+	{ "primary vouches",  &prim,   "registry.introduced", "FR", "{\"type\":\"sectoral\",\"key\":" KEY "}", GBA_E_DENIED },
+};
+
+START_TEST(only_what_may_be_said)
+{
+	ck_assert_msg(node_say(say_rows[_i].who, say_rows[_i].kind, say_rows[_i].subject, say_rows[_i].body, T) == say_rows[_i].want,
+		      "%s", say_rows[_i].name);
+}
+END_TEST
+
+START_TEST(too_long_is_refused)
+{
+	char *text = talloc_asprintf(test_ctx, "{\"x\":\"%0*d\"}", EVENT_MAX, 0);
+
+	ck_assert_err(node_say(&prim, "vulnerability.reported", "V1", text, T), GBA_E_TOO_LONG);
+	talloc_free(text);
+}
+END_TEST
+
+/* ---- what is taken ---- */
+
+static struct bytes copy(TALLOC_CTX *ctx, struct bytes in)
+{
+	return BYTES(talloc_memdup(ctx, in.p, in.n), in.n);
+}
+
+static void expect(struct node *who, struct bytes wire, enum gba_err want, bool new)
+{
+	bool got = !new;
+
+	ck_assert_err(node_take(who, wire, ALL, T, &got), want);
+	ck_assert_int_eq(got, new);
+}
+
+START_TEST(an_event_is_taken_once)
+{
+	TALLOC_CTX *ctx = talloc_new(test_ctx);
+	struct event_view view;
+	struct bytes first, second;
+
+	ck_assert_err(node_say(&prim, "status.set", "R1", "{\"status\":\"white\"}", T), GBA_OK);
+	first = node_last(&prim, ctx);
+	ck_assert_err(node_say(&prim, "status.set", "R1", "{\"status\":\"black\"}", T), GBA_OK);
+	second = node_last(&prim, ctx);
+	expect(&sector, second, GBA_E_GAP, false);
+	expect(&sector, first, GBA_OK, true);
+	expect(&sector, first, GBA_OK, false);
+	expect(&sector, second, GBA_OK, true);
+	expect(&sector, first, GBA_OK, false); /* a replay changes nothing */
+	ck_assert_err(event_view_subject(sector.log, "R1", &view), GBA_OK);
+	ck_assert_int_eq(view.status, TRUST_BLACK);
+	ck_assert_str_eq(view.status_origin, "IN4F7");
+	talloc_free(ctx);
+}
+END_TEST
+
+START_TEST(forgeries_are_refused)
+{
+	TALLOC_CTX *ctx = talloc_new(test_ctx);
+	struct bytes wire, bad;
+	bool new;
+
+	ck_assert_err(node_say(&prim, "status.set", "R1", "{\"status\":\"white\"}", T), GBA_OK);
+	wire = node_last(&prim, ctx);
+	bad = copy(ctx, wire);
+	((uint8_t *)(uintptr_t)bad.p)[3] ^= 1;
+	expect(&sector, bad, GBA_E_SIGNATURE, false);
+	bad = copy(ctx, wire); /* another status, same signature */
+	memcpy(memmem(bad.p, bad.n, "white", 5), "black", 5);
+	expect(&sector, bad, GBA_E_SIGNATURE, false);
+	bad = copy(ctx, wire); /* an origin nobody knows */
+	memcpy(memmem(bad.p, bad.n, "IN4F7", 5), "IN4ZZ", 5);
+	expect(&sector, bad, GBA_E_SIGNATURE, false);
+	expect(&other, wire, GBA_E_SIGNATURE, false);
+	bad = copy(ctx, wire); /* a blank: not the canonical form, though JSON */
+	memmove((uint8_t *)(uintptr_t)bad.p + SIGN_LEN, bad.p + SIGN_LEN + 0, bad.n - SIGN_LEN);
+	((uint8_t *)(uintptr_t)bad.p)[bad.n - 1] = ' ';
+	expect(&sector, bad, GBA_E_SYNTAX, false);
+	expect(&sector, BYTES(wire.p, SIGN_LEN), GBA_E_SYNTAX, false);
+	ck_assert_err(node_take(&sector, wire, ALL & ~(1u << EVENT_STATUS), T, &new), GBA_E_DENIED);
+	ck_assert_err(node_take(&sector, wire, ALL, T - 301, &new), GBA_E_RANGE); /* said by a clock far ahead */
+	expect(&sector, wire, GBA_OK, true);
+	talloc_free(ctx);
+}
+END_TEST
+
+/* An origin that came back with an old database says other things under numbers it has used. */
+START_TEST(a_fork_is_found_out)
+{
+	struct node again;
+	TALLOC_CTX *ctx = talloc_new(test_ctx);
+	char from[128], to[128], command[300];
+	struct bytes first, second, third;
+
+	ck_assert_err(node_say(&prim, "status.set", "R1", "{\"status\":\"white\"}", T), GBA_OK);
+	first = node_last(&prim, ctx);
+	node_new(&again, "IN4F7", REGISTRY_PRIMARY);
+	node_kill(&again);
+	snprintf(from, sizeof(from), "%s/key", prim.dir);
+	snprintf(to, sizeof(to), "%s/key", again.dir);
+	snprintf(command, sizeof(command), "cp -p %s %s", from, to);
+	ck_assert_int_eq(system(command), 0);
+	node_open(&again);
+	ck_assert_err(node_say(&again, "status.set", "R1", "{\"status\":\"black\"}", T), GBA_OK);
+	second = node_last(&again, ctx);
+	ck_assert_err(node_say(&again, "status.set", "R1", "{\"status\":\"grey\"}", T), GBA_OK);
+	third = node_last(&again, ctx);
+	expect(&sector, first, GBA_OK, true);
+	expect(&sector, second, GBA_E_FORK, false);
+	expect(&sector, third, GBA_E_FORK, false);
+	node_remove(&again);
+	talloc_free(ctx);
+}
+END_TEST
+
+/* A registry that lost its last events learns them again from its neighbours, and goes on behind them. */
+START_TEST(own_events_are_taken_back)
+{
+	struct node again;
+	TALLOC_CTX *ctx = talloc_new(test_ctx);
+	char command[300];
+	bool new;
+
+	ck_assert_err(node_say(&prim, "status.set", "R1", "{\"status\":\"white\"}", T), GBA_OK);
+	node_new(&again, "IN4F7", REGISTRY_PRIMARY);
+	node_kill(&again);
+	snprintf(command, sizeof(command), "cp -p %s/key %s/key", prim.dir, again.dir);
+	ck_assert_int_eq(system(command), 0);
+	node_open(&again);
+	ck_assert_err(node_take(&again, node_last(&prim, ctx), ALL, T, &new), GBA_OK);
+	ck_assert_err(node_say(&again, "status.set", "R1", "{\"status\":\"black\"}", T), GBA_OK);
+	ck_assert_err(node_take(&prim, node_last(&again, ctx), ALL, T, &new), GBA_OK);
+	ck_assert(new);
+	node_remove(&again);
+	talloc_free(ctx);
+}
+END_TEST
+
+/* The parent's word makes a registry known; a registry above may vouch for one that nobody else speaks for. */
+START_TEST(keys_come_from_parents)
+{
+	TALLOC_CTX *ctx = talloc_new(test_ctx);
+	struct event_registry as, found;
+	struct bytes assigned = node_last(&sector, ctx), said;
+	bool new;
+
+	node_trust(&other, &geo);
+	ck_assert_err(node_say(&prim, "status.set", "R1", "{\"status\":\"white\"}", T), GBA_OK);
+	said = node_last(&prim, ctx);
+	expect(&other, assigned, GBA_E_SIGNATURE, false); /* by IN4, of whom FR has not heard */
+	expect(&other, node_last(&geo, ctx), GBA_OK, true);
+	expect(&other, said, GBA_E_SIGNATURE, false);
+	expect(&other, assigned, GBA_OK, true);
+	expect(&other, said, GBA_OK, true);
+	ck_assert_err(event_registry_find(other.log, "IN4F7", &found), GBA_OK);
+	ck_assert_str_eq(found.parent, "IN4");
+	ck_assert_int_eq(found.type, REGISTRY_PRIMARY);
+	as = node_as(&other, ""); /* IN vouches for FR towards IN4; nobody for what is below a known one */
+	ck_assert_err(db_begin(geo.db), GBA_OK);
+	ck_assert_err(event_registry_introduce(geo.log, &as, T), GBA_OK);
+	ck_assert_err(event_registry_introduce(geo.log, &as, T), GBA_OK); /* once */
+	ck_assert_err(db_commit(geo.db), GBA_OK);
+	node_trust(&prim, &geo);
+	ck_assert_err(node_take(&sector, node_last(&geo, ctx), ALL, T, &new), GBA_E_GAP);
+	ck_assert_err(event_registry_find(sector.log, "FR", &found), GBA_E_NOT_FOUND);
+	ck_assert_err(node_say(&other, "registry.introduced", "IN4Q", "{\"type\":\"primary\",\"key\":" KEY "}", T), GBA_OK);
+	node_trust(&sector, &other);
+	expect(&sector, node_last(&other, ctx), GBA_OK, true);
+	ck_assert_err(event_registry_find(sector.log, "IN4Q", &found), GBA_E_NOT_FOUND);
+	talloc_free(ctx);
+}
+END_TEST
+
+/* ---- whose word holds ---- */
+
+START_TEST(the_worst_of_several_devices_holds)
+{
+	static const char imei[] = "{\"identities\":[{\"type\":\"imei\",\"value\":\"49015420323751\"}]}";
+	struct event_view view;
+
+	ck_assert_err(event_view_identity(prim.log, "imei", bytes_of("49015420323751"), &view), GBA_OK);
+	ck_assert(!view.known);
+	ck_assert_err(node_say(&prim, "device.registered", "R1", imei, T), GBA_OK);
+	ck_assert_err(event_view_identity(prim.log, "imei", bytes_of("49015420323751"), &view), GBA_OK);
+	ck_assert(view.known && view.status == TRUST_GREY);
+	ck_assert_str_eq(view.registry, "IN4F7");
+	ck_assert_err(node_say(&prim, "device.registered", "R2", imei, T), GBA_OK);
+	ck_assert_err(node_say(&prim, "status.set", "R1", "{\"status\":\"white\"}", T), GBA_OK);
+	ck_assert_err(node_say(&prim, "list.published", "L1", "{\"status\":\"black\",\"subjects\":[\"R2\"]}", T), GBA_OK);
+	ck_assert_err(event_view_identity(prim.log, "imei", bytes_of("49015420323751"), &view), GBA_OK);
+	ck_assert_int_eq(view.status, TRUST_BLACK);
+	ck_assert_err(node_say(&prim, "device.removed", "R2", "{}", T), GBA_OK);
+	ck_assert_err(event_view_identity(prim.log, "imei", bytes_of("49015420323751"), &view), GBA_OK);
+	ck_assert_int_eq(view.status, TRUST_WHITE);
+}
+END_TEST
+
+/* ---- RegIDs ---- */
+
+/* REQ: Y3059-9.1-i */
+START_TEST(reg_ids_until_none_is_left)
+{
+	struct event_registry child = { .type = REGISTRY_PRIMARY };
+	char seen[36] = "";
+
+	ck_assert_err(db_begin(sector.db), GBA_OK); /* IN4F7 is given: of one letter, IN4F is not free */
+	for (int i = 0; i < 35; i++) {
+		ck_assert_err(event_registry_free_id(sector.log, 1, child.reg_id), GBA_OK);
+		ck_assert_uint_eq(strlen(child.reg_id), 4);
+		ck_assert_int_eq(strncmp(child.reg_id, "IN4", 3), 0);
+		ck_assert_ptr_null(strchr(seen, child.reg_id[3]));
+		ck_assert_int_ne(child.reg_id[3], 'F');
+		seen[i] = child.reg_id[3];
+		child.key[0] = (uint8_t)i;
+		ck_assert_err(event_registry_assign(sector.log, &child, T), GBA_OK);
+	}
+	ck_assert_err(event_registry_free_id(sector.log, 1, child.reg_id), GBA_E_EXHAUSTED);
+	ck_assert_err(event_registry_free_id(sector.log, 2, child.reg_id), GBA_OK); /* below F alone */
+	ck_assert_int_eq(child.reg_id[3], 'F');
+	snprintf(child.reg_id, sizeof(child.reg_id), "IN4A9");
+	ck_assert_err(event_registry_assign(sector.log, &child, T), GBA_E_EXISTS);
+	ck_assert_err(event_registry_free_id(sector.log, 30, child.reg_id), GBA_E_RANGE);
+	ck_assert_err(db_commit(sector.db), GBA_OK);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("registry event");
+	TCase *tcase = fixture_tcase("event");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_loop_test(tcase, only_what_may_be_said, 0, sizeof(say_rows) / sizeof(say_rows[0]));
+	tcase_add_test(tcase, too_long_is_refused);
+	tcase_add_test(tcase, an_event_is_taken_once);
+	tcase_add_test(tcase, forgeries_are_refused);
+	tcase_add_test(tcase, a_fork_is_found_out);
+	tcase_add_test(tcase, own_events_are_taken_back);
+	tcase_add_test(tcase, keys_come_from_parents);
+	tcase_add_test(tcase, the_worst_of_several_devices_holds);
+	tcase_add_test(tcase, reg_ids_until_none_is_left);
+	suite_add_tcase(suite, tcase);
+	return fixture_run(suite);
+}
