@@ -110,6 +110,14 @@ void sub_store_rollback(struct sub_store *store)
 	db_rollback(store->db);
 }
 
+enum gba_err sub_store_end(struct sub_store *store, enum gba_err err)
+{
+	if (err == GBA_OK)
+		return sub_store_commit(store);
+	sub_store_rollback(store);
+	return err;
+}
+
 /* A view's copy below ctx; false when memory is exhausted. */
 static bool keep(TALLOC_CTX *ctx, struct bytes *view)
 {
@@ -381,10 +389,7 @@ enum gba_err sub_store_lift(struct sub_store *store, uint32_t count)
 	err = db_run(store->stmt[SQL_LIFT], NULL);
 	if (err == GBA_OK)
 		err = db_run(store->stmt[SQL_BUMP_ALL], NULL);
-	if (err == GBA_OK)
-		return sub_store_commit(store);
-	sub_store_rollback(store);
-	return err;
+	return sub_store_end(store, err);
 }
 
 struct db *sub_store_db(struct sub_store *store)

@@ -22,6 +22,8 @@ enum gba_err sub_store_commit(struct sub_store *store);
  * sub_store_version need not move. */
 enum gba_err sub_store_commit_leases(struct sub_store *store);
 void sub_store_rollback(struct sub_store *store);
+/** Commit when err is GBA_OK, else roll back and return err. */
+enum gba_err sub_store_end(struct sub_store *store, enum gba_err err);
 
 /** @param impi  any case of realm  @retval GBA_E_IMPI_UNKNOWN  @retval GBA_E_IMPI_SYNTAX */
 enum gba_err sub_store_find(struct sub_store *store, TALLOC_CTX *mem_ctx, struct bytes impi, struct subscriber **_sub);

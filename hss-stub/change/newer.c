@@ -294,10 +294,7 @@ static enum gba_err with_change(struct changes *changes, const struct change *se
 		}
 		if (err == GBA_OK)
 			err = change_store_set(changes, change, now);
-		if (err == GBA_OK)
-			err = sub_store_commit(changes->subscribers);
-		else
-			sub_store_rollback(changes->subscribers);
+		err = sub_store_end(changes->subscribers, err);
 	}
 	talloc_free(tmp);
 	return err;

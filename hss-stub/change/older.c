@@ -275,10 +275,7 @@ enum gba_err change_serve(struct changes *changes, TALLOC_CTX *mem_ctx, const st
 	err = sub_store_begin(changes->subscribers);
 	if (err == GBA_OK) {
 		err = serve(&s);
-		if (err == GBA_OK)
-			err = sub_store_commit(changes->subscribers);
-		else
-			sub_store_rollback(changes->subscribers);
+		err = sub_store_end(changes->subscribers, err);
 	}
 	talloc_free(s.tmp);
 	return err;

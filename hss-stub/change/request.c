@@ -24,10 +24,7 @@ static enum gba_err with_subscriber(struct changes *changes, struct bytes impi,
 		err = sub_store_find(changes->subscribers, tmp, impi, &sub);
 		if (err == GBA_OK)
 			err = change(changes, sub, arg);
-		if (err == GBA_OK)
-			err = sub_store_commit(changes->subscribers);
-		else
-			sub_store_rollback(changes->subscribers);
+		err = sub_store_end(changes->subscribers, err);
 	}
 	talloc_free(tmp);
 	return err;
@@ -150,10 +147,7 @@ enum gba_err change_request(struct changes *changes, const struct change_ask *as
 	}
 	if (err == GBA_OK) {
 		err = request_in(changes, tmp, &change, now, why);
-		if (err == GBA_OK)
-			err = sub_store_commit(changes->subscribers);
-		else
-			sub_store_rollback(changes->subscribers);
+		err = sub_store_end(changes->subscribers, err);
 	}
 	talloc_free(tmp);
 	if (err == GBA_OK)
@@ -181,10 +175,7 @@ static enum gba_err decide(struct changes *changes, const char *id,
 			err = decision(changes, change, arg, why);
 		if (err == GBA_OK)
 			err = change_store_set(changes, change, now);
-		if (err == GBA_OK)
-			err = sub_store_commit(changes->subscribers);
-		else
-			sub_store_rollback(changes->subscribers);
+		err = sub_store_end(changes->subscribers, err);
 	}
 	talloc_free(tmp);
 	return err;

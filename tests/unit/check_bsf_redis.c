@@ -12,10 +12,11 @@
 #include <unistd.h>
 
 #include "bsf/ctx_redis.h"
+#include "common/ctx_fixture.h"
 #include "common/fixture.h"
 #include "core/clock.h"
 
-#define IMPI	"001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
+#define IMPI	CTX_IMPI
 #define OTHER	"001010000000002@ims.mnc001.mcc001.3gppnetwork.org"
 #define FAST_MS 2000 /* a store that is away answers at once; a machine that is busy may still take this */
 
@@ -120,43 +121,10 @@ static struct ctx_store *open_store(void)
 
 static struct ctx make_ctx(uint32_t n, const char *impi, time_t life)
 {
-	struct ctx ctx = { .created = t0, .expires = t0 + life, .impi = bytes_of(impi), .uss = bytes_of("uss") };
+	struct ctx ctx = ctx_make(n, impi, t0, life);
 
-	memset(ctx.rand, 0x0d, sizeof(ctx.rand)); /* octets that end a line of the protocol */
-	memcpy(ctx.rand, &n, sizeof(n));
-	memcpy(ctx.tmpi, &n, sizeof(n));
-	ctx.tmpi[7] = '\n';
-	memset(ctx.ks, (int)(n & 255), sizeof(ctx.ks));
+	ctx.uss = bytes_of("uss");
 	return ctx;
-}
-
-struct waiting {
-	sem_t sem;
-	enum gba_err err;
-};
-
-static void on_put(void *arg, enum gba_err err)
-{
-	struct waiting *w = arg;
-
-	w->err = err;
-	sem_post(&w->sem);
-}
-
-static enum gba_err put(struct ctx_store *store, const struct ctx *ctx)
-{
-	TALLOC_CTX *req = talloc_new(NULL);
-	struct waiting w;
-	enum gba_err err;
-
-	sem_init(&w.sem, 0, 0);
-	err = store->ops->put(store, req, ctx, on_put, &w);
-	if (err == GBA_OK) {
-		sem_wait(&w.sem);
-		err = w.err;
-	}
-	talloc_free(req);
-	return err;
 }
 
 static enum gba_err find(struct ctx_store *store, uint32_t n, time_t at)
@@ -202,13 +170,13 @@ START_TEST(what_one_stores_the_other_finds)
 	a = open_store();
 	b = open_store();
 	ck_assert(a->ops->usable(a) && b->ops->usable(b));
-	ck_assert_err(put(a, &first), GBA_OK);
+	ck_assert_err(ctx_put(a, &first), GBA_OK);
 	ck_assert_err(find(b, 1, t0), GBA_OK);
 	ck_assert_err(find_tmpi(b, 1), GBA_OK);
 	ck_assert_err(find(b, 1, t0 + 1000), GBA_E_BTID_UNKNOWN); /* expired exactly */
 	ck_assert_err(find(b, 2, t0), GBA_E_BTID_UNKNOWN);
 	ck_assert_err(find_tmpi(b, 2), GBA_E_BTID_UNKNOWN);
-	ck_assert_err(put(b, &twice), GBA_E_EXISTS); /* RAND is unique in the pool, and the first stays */
+	ck_assert_err(ctx_put(b, &twice), GBA_E_EXISTS); /* RAND is unique in the pool, and the first stays */
 	ck_assert_err(find(a, 1, t0), GBA_OK);
 	a->ops->close(a);
 	b->ops->close(b);
@@ -223,7 +191,7 @@ START_TEST(expired_contexts_leave_by_themselves)
 
 	server_run(durable);
 	store = open_store();
-	ck_assert_err(put(store, &ctx), GBA_OK);
+	ck_assert_err(ctx_put(store, &ctx), GBA_OK);
 	for (i = 0; i < 3000 && find(store, 1, t0) == GBA_OK; i++)
 		usleep(10000);
 	ck_assert_err(find(store, 1, t0), GBA_E_BTID_UNKNOWN); /* the clock handed in stands still: the server has dropped it */
@@ -255,7 +223,7 @@ START_TEST(revisions_touch_their_users_alone)
 	b = open_store();
 	for (n = 1; n <= 20; n++) {
 		ctx = make_ctx(n, n <= 10 ? IMPI : OTHER, 1000);
-		ck_assert_err(put(n % 2 == 0 ? a : b, &ctx), GBA_OK);
+		ck_assert_err(ctx_put(n % 2 == 0 ? a : b, &ctx), GBA_OK);
 	}
 	ck_assert_err(a->ops->revise(a, revisions, 3, count_touched, touched), GBA_OK);
 	ck_assert_uint_eq(touched[0], 10);
@@ -287,7 +255,7 @@ START_TEST(server_holds_no_key_and_no_name)
 	server_run(durable);
 	store = open_store();
 	memset(ctx.ks, 'K', sizeof(ctx.ks));
-	ck_assert_err(put(store, &ctx), GBA_OK);
+	ck_assert_err(ctx_put(store, &ctx), GBA_OK);
 	snprintf(command, sizeof(command), "grep -rqa -e KKKKKKKK -e 001010000000001 %s/appendonlydir", dir);
 	ck_assert_int_ne(system(command), 0);
 	snprintf(command, sizeof(command), "grep -rqa t:c: %s/appendonlydir", dir);
@@ -383,7 +351,7 @@ START_TEST(users_and_passwords)
 		if (store == NULL)
 			continue;
 		ctx.rand[3] = (uint8_t)i;
-		ck_assert_err(put(store, &ctx), GBA_OK); /* what the user may do is enough */
+		ck_assert_err(ctx_put(store, &ctx), GBA_OK); /* what the user may do is enough */
 		store->ops->close(store);
 	}
 }
@@ -399,18 +367,18 @@ START_TEST(away_is_not_ignorance_and_heals)
 
 	server_run(durable);
 	store = open_store();
-	ck_assert_err(put(store, &one), GBA_OK);
+	ck_assert_err(ctx_put(store, &one), GBA_OK);
 	server_kill();
 	wait_usable(store, false);
 	before = clock_mono_ms();
-	ck_assert_err(put(store, &two), GBA_E_UNREACHABLE);
+	ck_assert_err(ctx_put(store, &two), GBA_E_UNREACHABLE);
 	ck_assert_err(find(store, 1, t0), GBA_E_UNREACHABLE);
 	ck_assert_err(find_tmpi(store, 1), GBA_E_UNREACHABLE);
 	ck_assert_uint_lt(clock_mono_ms() - before, FAST_MS);
 	server_run(durable);
 	wait_usable(store, true);
 	ck_assert_err(find(store, 1, t0), GBA_OK);
-	err = put(store, &two);
+	err = ctx_put(store, &two);
 	ck_assert_err(err, GBA_OK);
 	store->ops->close(store);
 }
@@ -431,12 +399,12 @@ START_TEST(hanging_server_is_given_up)
 	kill(server, SIGSTOP);
 	err = find(store, 1, t0);
 	ck_assert(err == GBA_E_TIMEOUT || err == GBA_E_UNREACHABLE);
-	err = put(store, &ctx);
+	err = ctx_put(store, &ctx);
 	ck_assert(err == GBA_E_TIMEOUT || err == GBA_E_UNREACHABLE);
 	kill(server, SIGCONT);
 	wait_usable(store, true);
 	ctx.rand[5] = 9; /* the other one may have arrived after all */
-	ck_assert_err(put(store, &ctx), GBA_OK);
+	ck_assert_err(ctx_put(store, &ctx), GBA_OK);
 	store->ops->close(store);
 }
 END_TEST
@@ -449,22 +417,22 @@ START_TEST(emptied_server_keeps_its_pool)
 
 	server_run(durable);
 	store = open_store();
-	ck_assert_err(put(store, &ctx), GBA_OK);
+	ck_assert_err(ctx_put(store, &ctx), GBA_OK);
 	ck_assert_int_eq(cli("flushall"), 0);
 	ck_assert_err(find(store, 1, t0), GBA_E_BTID_UNKNOWN); /* really gone */
 	for (i = 0; i < 3000 && cli("exists t:format | grep -qx 1") != 0; i++)
 		usleep(10000);
 	later = open_store(); /* joins the same pool: it finds by user what the first one stores */
-	ck_assert_err(put(store, &ctx), GBA_OK);
+	ck_assert_err(ctx_put(store, &ctx), GBA_OK);
 	ck_assert_err(later->ops->revise(later, &(struct ctx_revision){ .impi = bytes_of(IMPI), .drop = true }, 1, NULL, NULL), GBA_OK);
 	ck_assert_err(find(store, 1, t0), GBA_E_BTID_UNKNOWN);
 	ck_assert_int_eq(cli("set t:format foreign"), 0); /* not ours any more: nothing is put beside it */
 	wait_usable(store, false);
-	ck_assert_err(put(store, &ctx), GBA_E_UNREACHABLE);
+	ck_assert_err(ctx_put(store, &ctx), GBA_E_UNREACHABLE);
 	ck_assert_int_eq(cli("del t:format"), 0);
 	wait_usable(store, true);
 	wait_usable(later, true);
-	ck_assert_err(put(store, &ctx), GBA_OK);
+	ck_assert_err(ctx_put(store, &ctx), GBA_OK);
 	ck_assert_err(later->ops->revise(later, &(struct ctx_revision){ .impi = bytes_of(IMPI), .drop = true }, 1, NULL, NULL), GBA_OK);
 	ck_assert_err(find(store, 1, t0), GBA_E_BTID_UNKNOWN);
 	store->ops->close(store);
@@ -494,7 +462,7 @@ START_TEST(pool_follows_a_rotation)
 	ck_assert_err(kek_retire(kek_path, &dropped), GBA_OK);
 	ck_assert_uint_eq(dropped, 1);
 	wait_usable(store, true);
-	ck_assert_err(put(store, &ctx), GBA_OK);
+	ck_assert_err(ctx_put(store, &ctx), GBA_OK);
 	ck_assert_err(kek_open(test_ctx, kek_path, false, &kek), GBA_OK); /* of a node that starts now */
 	later = open_store();
 	ck_assert_err(find(later, 1, t0), GBA_OK);
@@ -521,7 +489,7 @@ static void *crowd_main(void *arg)
 	for (n = crowd->first; n < crowd->first + EACH; n++) {
 		struct ctx ctx = make_ctx(n, IMPI, 1000);
 
-		crowd->good = crowd->good && put(crowd->store, &ctx) == GBA_OK && find(crowd->store, n, t0) == GBA_OK;
+		crowd->good = crowd->good && ctx_put(crowd->store, &ctx) == GBA_OK && find(crowd->store, n, t0) == GBA_OK;
 	}
 	return NULL;
 }

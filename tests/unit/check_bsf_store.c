@@ -13,10 +13,11 @@
 #include "bsf/ctx_index.h"
 #include "bsf/ctx_lmdb.h"
 #include "bsf/uss_pack.h"
+#include "common/ctx_fixture.h"
 #include "common/fixture.h"
 
 #define T0   1900000000
-#define IMPI "001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
+#define IMPI CTX_IMPI
 
 static _Atomic time_t now = T0;
 static char dir[64], kek_path[96];
@@ -62,42 +63,7 @@ static void remove_dir(void)
 
 static struct ctx make_ctx(uint32_t n, time_t life)
 {
-	struct ctx ctx = { .created = T0, .expires = T0 + life, .impi = bytes_of(IMPI), .uss = BYTES("", 0) };
-
-	memcpy(ctx.rand, &n, sizeof(n));
-	memcpy(ctx.tmpi, &n, sizeof(n));
-	ctx.tmpi[7] = 1;
-	memset(ctx.ks, (int)(n & 255), sizeof(ctx.ks));
-	return ctx;
-}
-
-struct waiting {
-	sem_t sem;
-	enum gba_err err;
-};
-
-static void on_put(void *arg, enum gba_err err)
-{
-	struct waiting *w = arg;
-
-	w->err = err;
-	sem_post(&w->sem);
-}
-
-static enum gba_err put(struct ctx_store *store, const struct ctx *ctx)
-{
-	TALLOC_CTX *req = talloc_new(test_ctx);
-	struct waiting w;
-	enum gba_err err;
-
-	sem_init(&w.sem, 0, 0);
-	err = store->ops->put(store, req, ctx, on_put, &w);
-	if (err == GBA_OK) {
-		sem_wait(&w.sem);
-		err = w.err;
-	}
-	talloc_free(req);
-	return err;
+	return ctx_make(n, IMPI, T0, life);
 }
 
 static enum gba_err find(struct ctx_store *store, uint32_t n, time_t at, struct ctx **_ctx)
@@ -129,9 +95,9 @@ START_TEST(find_only_what_is_alive)
 
 	fresh_dir();
 	store = open_store(8, CTX_SYNC_FULL);
-	ck_assert_err(put(store, &one), GBA_OK);
-	ck_assert_err(put(store, &two), GBA_OK);
-	ck_assert_err(put(store, &one), GBA_E_EXISTS);
+	ck_assert_err(ctx_put(store, &one), GBA_OK);
+	ck_assert_err(ctx_put(store, &two), GBA_OK);
+	ck_assert_err(ctx_put(store, &one), GBA_E_EXISTS);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		enum gba_err got = find(store, rows[i].n, rows[i].at, &found);
 
@@ -155,14 +121,14 @@ START_TEST(a_token_lives_and_ends)
 	fresh_dir();
 	store = open_store(8, CTX_SYNC_FULL);
 	ck_assert_err(find(store, 1, T0, &found), GBA_E_BTID_UNKNOWN); /* not issued */
-	ck_assert_err(put(store, &first), GBA_OK);
+	ck_assert_err(ctx_put(store, &first), GBA_OK);
 	ck_assert_err(find(store, 1, T0 + 50, &found), GBA_OK); /* in use; its times are on record */
 	ck_assert_int_eq(found->created, T0);
 	ck_assert_int_eq(found->expires, T0 + 100);
 	now = T0 + 60;
 	second.created = T0 + 60;
 	second.expires = T0 + 160;
-	ck_assert_err(put(store, &second), GBA_OK); /* renewed: sessions of the old one may end in their time */
+	ck_assert_err(ctx_put(store, &second), GBA_OK); /* renewed: sessions of the old one may end in their time */
 	ck_assert_err(find(store, 1, T0 + 99, &found), GBA_OK);
 	ck_assert_err(find(store, 1, T0 + 100, &found), GBA_E_BTID_UNKNOWN); /* expired */
 	ck_assert_err(find(store, 2, T0 + 100, &found), GBA_OK);
@@ -170,7 +136,7 @@ START_TEST(a_token_lives_and_ends)
 	ck_assert_err(store->ops->revise(store, &revoked, 1, NULL, NULL), GBA_OK);
 	ck_assert_err(find(store, 2, T0 + 100, &found), GBA_E_BTID_UNKNOWN); /* revoked, 60 s early */
 	ck_assert_err(find(store, 1, T0 + 99, &found), GBA_E_BTID_UNKNOWN);
-	ck_assert_err(put(store, &first), GBA_OK); /* its RAND is free again: nothing of it is left */
+	ck_assert_err(ctx_put(store, &first), GBA_OK); /* its RAND is free again: nothing of it is left */
 	store->ops->close(store);
 	remove_dir();
 }
@@ -184,7 +150,7 @@ START_TEST(tmpi_finds_its_context)
 
 	fresh_dir();
 	store = open_store(8, CTX_SYNC_PROCESS);
-	ck_assert_err(put(store, &ctx), GBA_OK);
+	ck_assert_err(ctx_put(store, &ctx), GBA_OK);
 	ck_assert_err(store->ops->find_tmpi(store, test_ctx, ctx.tmpi, T0, &found), GBA_OK);
 	ck_assert_bytes(found->impi, bytes_of(IMPI), "IMPI");
 	ck_assert_err(store->ops->find_tmpi(store, test_ctx, ctx.tmpi, T0 + 100, &found), GBA_E_BTID_UNKNOWN);
@@ -205,7 +171,7 @@ START_TEST(expired_contexts_leave_by_themselves)
 	store = open_store(64, CTX_SYNC_PROCESS);
 	for (i = 1; i <= 3000; i++) {
 		ctx = make_ctx(i, i <= 2500 ? 60 : 86400);
-		ck_assert_err(put(store, &ctx), GBA_OK);
+		ck_assert_err(ctx_put(store, &ctx), GBA_OK);
 	}
 	ck_assert_uint_eq(store->ops->count(store), 3000);
 	now = T0 + 130; /* beyond the minute in which they expired */
@@ -229,16 +195,16 @@ START_TEST(contexts_survive_reopening)
 
 	fresh_dir();
 	store = open_store(8, CTX_SYNC_FULL);
-	ck_assert_err(put(store, &ctx), GBA_OK);
+	ck_assert_err(ctx_put(store, &ctx), GBA_OK);
 	store->ops->close(store);
 	store = open_store(8, CTX_SYNC_FULL);
 	ck_assert_uint_eq(store->ops->count(store), 1);
 	ck_assert_err(find(store, 5, T0, &found), GBA_OK);
 	ck_assert_err(store->ops->find_tmpi(store, test_ctx, ctx.tmpi, T0, &found), GBA_OK);
 	ck_assert_bytes(BYTES(found->rand, RAND_LEN), BYTES(ctx.rand, RAND_LEN), "RAND");
-	ck_assert_err(put(store, &ctx), GBA_E_EXISTS);
+	ck_assert_err(ctx_put(store, &ctx), GBA_E_EXISTS);
 	other = make_ctx(6, 1000); /* arrives after what an earlier process stored, within the same second */
-	ck_assert_err(put(store, &other), GBA_OK);
+	ck_assert_err(ctx_put(store, &other), GBA_OK);
 	ck_assert_err(find(store, 5, T0, &found), GBA_OK);
 	ck_assert_err(find(store, 6, T0, &found), GBA_OK);
 	store->ops->close(store);
@@ -254,7 +220,7 @@ static void child_puts(int acknowledged)
 
 	for (i = 1;; i++) {
 		ctx = make_ctx(i, 1000);
-		if (put(store, &ctx) != GBA_OK || write(acknowledged, &i, sizeof(i)) != sizeof(i))
+		if (ctx_put(store, &ctx) != GBA_OK || write(acknowledged, &i, sizeof(i)) != sizeof(i))
 			_exit(1);
 	}
 }
@@ -302,7 +268,7 @@ START_TEST(full_store_refuses_and_heals)
 	store = open_store(3, CTX_SYNC_PROCESS);
 	for (i = 1; err == GBA_OK && i < 100000; i++) {
 		ctx = make_ctx(i, 600);
-		err = put(store, &ctx);
+		err = ctx_put(store, &ctx);
 	}
 	ck_assert_err(err, GBA_E_NOSPACE);
 	ck_assert(!store->ops->usable(store));
@@ -312,7 +278,7 @@ START_TEST(full_store_refuses_and_heals)
 		usleep(10000);
 	ck_assert(store->ops->usable(store));
 	ctx = make_ctx(200000, 86400);
-	ck_assert_err(put(store, &ctx), GBA_OK);
+	ck_assert_err(ctx_put(store, &ctx), GBA_OK);
 	store->ops->close(store);
 	remove_dir();
 }
@@ -337,12 +303,12 @@ START_TEST(failed_sync_ends_acknowledging)
 
 	fresh_dir();
 	store = open_store(8, CTX_SYNC_FULL);
-	ck_assert_err(put(store, &one), GBA_OK);
+	ck_assert_err(ctx_put(store, &one), GBA_OK);
 	sync_fails = true;
-	ck_assert_err(put(store, &two), GBA_E_IO);
+	ck_assert_err(ctx_put(store, &two), GBA_E_IO);
 	ck_assert(!store->ops->usable(store));
 	sync_fails = false;
-	ck_assert_err(put(store, &two), GBA_E_IO);
+	ck_assert_err(ctx_put(store, &two), GBA_E_IO);
 	usleep(50000);
 	ck_assert(!store->ops->usable(store));
 	ck_assert_err(find(store, 1, T0, &found), GBA_OK);
@@ -350,7 +316,7 @@ START_TEST(failed_sync_ends_acknowledging)
 	store->ops->close(store);
 	store = open_store(8, CTX_SYNC_FULL);
 	ck_assert_err(find(store, 1, T0, &found), GBA_OK);
-	ck_assert_err(put(store, &two), GBA_OK);
+	ck_assert_err(ctx_put(store, &two), GBA_OK);
 	store->ops->close(store);
 	remove_dir();
 }
@@ -388,7 +354,7 @@ START_TEST(file_holds_no_key)
 	fresh_dir();
 	memset(ctx.ks, 'K', sizeof(ctx.ks));
 	store = open_store(8, CTX_SYNC_FULL);
-	ck_assert_err(put(store, &ctx), GBA_OK);
+	ck_assert_err(ctx_put(store, &ctx), GBA_OK);
 	store->ops->close(store);
 	snprintf(path, sizeof(path), "%s/data.mdb", dir);
 	file = fopen(path, "r");
@@ -505,7 +471,7 @@ static struct ctx_store *filled_store(void)
 		ctx.impi = bytes_of(impi_of(i / 3));
 		if (i % 3 == 2)
 			ctx.type = CTX_CLAIM;
-		ck_assert_err(put(store, &ctx), GBA_OK);
+		ck_assert_err(ctx_put(store, &ctx), GBA_OK);
 	}
 	return store;
 }

@@ -77,10 +77,7 @@ static enum gba_err reseal_page(struct resealing *r, char *after, size_t *_n)
 		err = reseal_one(r, ctx, page[i]);
 	if (err == GBA_OK && *_n > 0)
 		snprintf(after, IMPI_MAX + 1, "%.*s", BYTES_FMT(page[*_n - 1]->impi));
-	if (err == GBA_OK)
-		err = sub_store_commit(r->store);
-	else
-		sub_store_rollback(r->store);
+	err = sub_store_end(r->store, err);
 	r->seen += *_n;
 	talloc_free(ctx);
 	return err;

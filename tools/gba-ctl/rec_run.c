@@ -141,45 +141,42 @@ static enum gba_err named(struct rec *r, struct cli *cli, struct record **_rec)
 	return err;
 }
 
-enum gba_err cmd_rec_set(struct cli *cli, void *args)
+/* What set and the verbs have in common: one record, values, and what becomes of it. */
+static enum gba_err change(struct rec *r, struct cli *cli, const struct record_verb *verb)
 {
 	struct record *old = NULL, *rec = NULL;
 	json_t *values = NULL;
-	struct rec r;
-	enum gba_err err = start(&r, cli, args, true);
+	enum gba_err err = named(r, cli, &old);
 
 	if (err == GBA_OK)
-		err = named(&r, cli, &old);
-	if (err == GBA_OK)
-		err = rec_values(&r, &values);
-	if (err == GBA_OK && json_object_size(values) == 0)
+		err = rec_values(r, &values);
+	if (err == GBA_OK && verb == NULL && json_object_size(values) == 0)
 		err = why_fail(&cli->why, GBA_E_SYNTAX, "nothing to change is given");
 	if (err == GBA_OK)
-		err = begin(&r);
-	if (err == GBA_OK)
-		err = finish(&r, records_set(r.m, &r.call, old, values, &rec), cli->operands[0], &rec);
+		err = begin(r);
+	if (err == GBA_OK) {
+		err = verb != NULL ? records_do(r->m, &r->call, old, verb->name, values, &rec)
+				   : records_set(r->m, &r->call, old, values, &rec);
+		err = finish(r, err, cli->operands[0], &rec);
+	}
 	json_decref(values);
 	return err;
 }
 
-enum gba_err cmd_rec_verb(struct cli *cli, void *args)
+enum gba_err cmd_rec_set(struct cli *cli, void *args)
 {
-	struct record *old = NULL, *rec = NULL;
-	json_t *values = NULL;
 	struct rec r;
 	enum gba_err err = start(&r, cli, args, true);
 
-	if (err == GBA_OK)
-		err = named(&r, cli, &old);
-	if (err == GBA_OK)
-		err = rec_values(&r, &values);
-	if (err == GBA_OK)
-		err = begin(&r);
-	if (err == GBA_OK)
-		err = finish(&r, records_do(r.m, &r.call, old, r.command->verb->name, values, &rec), cli->operands[0],
-			     &rec);
-	json_decref(values);
-	return err;
+	return err == GBA_OK ? change(&r, cli, NULL) : err;
+}
+
+enum gba_err cmd_rec_verb(struct cli *cli, void *args)
+{
+	struct rec r;
+	enum gba_err err = start(&r, cli, args, true);
+
+	return err == GBA_OK ? change(&r, cli, r.command->verb) : err;
 }
 
 static enum gba_err confirm(struct rec *r, const struct record *rec)

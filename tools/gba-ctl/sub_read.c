@@ -159,14 +159,12 @@ enum gba_err cmd_subscriber_remove(struct cli *cli, void *args)
 		return GBA_OK;
 	}
 	err = sub_store_begin(files.store);
-	if (err == GBA_OK)
+	if (err == GBA_OK) {
 		err = sub_store_remove(files.store, sub->id);
-	if (err == GBA_OK)
-		err = grant_subscriber_changed(files.mapping, sub, NULL, clock_now());
-	if (err == GBA_OK)
-		err = sub_store_commit(files.store);
-	else
-		sub_store_rollback(files.store);
+		if (err == GBA_OK)
+			err = grant_subscriber_changed(files.mapping, sub, NULL, clock_now());
+		err = sub_store_end(files.store, err);
+	}
 	if (err != GBA_OK)
 		return ctl_fail_err(ctl, err, ctl->cli.operands[0]);
 	writer_end(ctl->cli.out);
