@@ -24,6 +24,8 @@ const struct conf_item registry_conf_items[] = {
 		 "Ed25519 key this registry signs with; made (0600) when absent: keep a copy in a safe place"),
 	CONF_STR("metrics-listen", "", 0, 64, http_listen_valid, struct registry_conf, metrics_listen,
 		 "Address and port of /metrics, /livez, /readyz; empty: off"),
+	CONF_U32("log-head-interval", 60, 1, 86400, "s", struct registry_conf, log_head_interval,
+		 "Between signed heads of the log of transactions"),
 	CONF_END
 };
 

@@ -19,6 +19,7 @@ struct registry_conf {
 	const char *reg_id, *name, *parent; /* parent: RegID, "": a root */
 	uint32_t reg_type;		    /* enum registry_type */
 	const char *database, *kek_file, *key_file, *metrics_listen;
+	uint32_t log_head_interval; /* [s] */
 };
 
 extern const struct conf_item registry_conf_items[];

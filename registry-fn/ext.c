@@ -7,10 +7,12 @@
 #include "core/secret.h"
 #include "core/trace.h"
 #include "http/server.h"
+#include "registry-fn/log/keeper.h"
 #include "registry-fn/registry.h"
 
 /* Started in this order, stopped in reverse. */
 static const struct registry_room *const rooms[] = {
+	&keeper_room,
 	NULL
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** JSON Web Signatures in compact form (RFC 7515) with EdDSA over Ed25519 (RFC 8037): what a third party can check years later
- * with nothing but the public key. One algorithm, and no other is ever accepted, "none" least of all. */
+/** JSON Web Signatures in compact form (RFC 7515) with EdDSA over Ed25519 (RFC 8037): what a third party can check
+ * years later with nothing but the public key. One algorithm, and no other is ever accepted, "none" least of all. */
 #ifndef GBA_JOSE_JWS_H
 #define GBA_JOSE_JWS_H
 
@@ -22,7 +22,8 @@ struct jws {
 	uint8_t signature[SIGN_LEN];
 };
 
-/** Thumbprint of the public key (RFC 7638, RFC 8037 appendix A.3), the "kid" of what its key signs: 43 characters and NUL. */
+/** Thumbprint of the public key (RFC 7638, RFC 8037 appendix A.3), the "kid" of what its key signs: 43 characters and
+ * NUL. */
 #define JWS_KID_LEN 43
 void jws_kid(const uint8_t public[SIGN_PUBLIC_LEN], char out[JWS_KID_LEN + 1]);
 /** The public key as a JWK (RFC 8037 2) with kid, alg and use; a new reference. NULL: out of memory. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Signed tree heads: what a log's keeper says about it, so that it cannot say another thing later. A compact JWS (jose/jws.h) of
- * type MERKLE_HEAD_TYP over {"log","root","size","time"}. */
+/** Signed tree heads: what a log's keeper says about it, so that it cannot say another thing later. A compact JWS
+ * (jose/jws.h) of type MERKLE_HEAD_TYP over {"log","root","size","time"}. */
 #ifndef GBA_MERKLE_HEAD_H
 #define GBA_MERKLE_HEAD_H
 

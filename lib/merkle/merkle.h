@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** Merkle trees of append-only logs (RFC 9162 2.1): SHA-256, 0x00 before a leaf, 0x01 before a node. The hashes of complete
- * subtrees stand in a store of the caller's; every operation but appending reads O(log n) of them, none reads the leaves. */
+ * subtrees stand in a store of the caller's; every operation but appending reads O(log n) of them, none reads the
+ * leaves. */
 #ifndef GBA_MERKLE_MERKLE_H
 #define GBA_MERKLE_MERKLE_H
 
@@ -11,8 +12,8 @@
 #define MERKLE_PATH_MAX 64 /* hashes of a proof; a tree has less than 2^63 leaves */
 #define MERKLE_SIZE_MAX ((uint64_t)INT64_MAX)
 
-/** Hashes of complete subtrees: (level, index) covers the leaves [index << level, (index + 1) << level); level 0 are the leaves.
- * Each is put once, and only those put are asked for. Not thread-safe beyond what get and put are. */
+/** Hashes of complete subtrees: (level, index) covers the leaves [index << level, (index + 1) << level); level 0 are
+ * the leaves. Each is put once, and only those put are asked for. Not thread-safe beyond what get and put are. */
 struct merkle_store {
 	enum gba_err (*get)(void *arg, unsigned int level, uint64_t index, uint8_t out[MERKLE_LEN]);
 	enum gba_err (*put)(void *arg, unsigned int level, uint64_t index, const uint8_t hash[MERKLE_LEN]); /* append only */

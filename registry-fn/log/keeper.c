@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry-fn/log/keeper.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "registry-fn/log/entry.h"
+
+static struct {
+	TALLOC_CTX *root;
+	struct entry_log *log;
+	unsigned int interval; /* [s] */
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool running, stopping;
+} keeper = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
+
+/* A failure is told once, not every interval. */
+static void keep_one(enum gba_err *_last)
+{
+	enum gba_err err = entry_head_keep(keeper.log, clock_now(), NULL);
+
+	if (err != GBA_OK && err != *_last)
+		log_event(LOG_L_ERROR, "registry.log.head", NULL, "no head signed: %s", gba_strerror(err));
+	*_last = err;
+}
+
+static void *run(void *arg)
+{
+	enum gba_err last = GBA_OK;
+	struct timespec until;
+
+	(void)arg;
+	pthread_mutex_lock(&keeper.lock);
+	while (!keeper.stopping) {
+		pthread_mutex_unlock(&keeper.lock);
+		keep_one(&last);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += keeper.interval;
+		pthread_mutex_lock(&keeper.lock);
+		if (!keeper.stopping)
+			pthread_cond_timedwait(&keeper.wake, &keeper.lock, &until);
+	}
+	pthread_mutex_unlock(&keeper.lock);
+	keep_one(&last);
+	return NULL;
+}
+
+static enum gba_err keeper_start(struct registry *registry, const char **_why)
+{
+	struct db *db = NULL;
+	enum gba_err err;
+
+	*_why = "log of transactions";
+	keeper.root = talloc_named_const(NULL, 0, "keeper");
+	if (keeper.root == NULL)
+		return GBA_E_NOMEM;
+	keeper.interval = registry->conf->log_head_interval;
+	keeper.stopping = false;
+	err = registry_store(keeper.root, registry->conf, &db, _why);
+	if (err == GBA_OK)
+		err = entry_log_open(keeper.root, db, registry->conf->reg_id, registry->key, &keeper.log);
+	if (err == GBA_OK && pthread_create(&keeper.thread, NULL, run, NULL) != 0)
+		err = GBA_E_NOMEM;
+	keeper.running = err == GBA_OK;
+	if (err != GBA_OK) {
+		*_why = talloc_strdup(registry, *_why);
+		TALLOC_FREE(keeper.root);
+	}
+	return err;
+}
+
+static void keeper_stop(struct registry *registry)
+{
+	(void)registry;
+	if (!keeper.running)
+		return;
+	pthread_mutex_lock(&keeper.lock);
+	keeper.stopping = true;
+	pthread_cond_signal(&keeper.wake);
+	pthread_mutex_unlock(&keeper.lock);
+	pthread_join(keeper.thread, NULL);
+	keeper.running = false;
+	TALLOC_FREE(keeper.root);
+}
+
+const struct registry_room keeper_room = { "log", keeper_start, keeper_stop };

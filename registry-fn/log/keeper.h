@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The room that signs and keeps a head of the log of transactions every log-head-interval seconds. */
+#ifndef GBA_REGISTRY_KEEPER_H
+#define GBA_REGISTRY_KEEPER_H
+
+#include "registry-fn/registry.h"
+
+extern const struct registry_room keeper_room;
+
+#endif
