@@ -10,7 +10,8 @@
 
 static const struct cli_opt common_opts[] = {
 	CLI_OPT_LETTER_TEXT('c', "--config", "FILE", struct ctl, config,
-			    "Take the paths from this hss.conf (default " HSS_CONF " if it exists); registry: this registry.conf"),
+			    "Take the paths from this hss.conf (default " HSS_CONF " if it exists);"
+			    " registry: from this registry.conf"),
 	CLI_OPT_TEXT("--db", "FILE", struct ctl, db, "Database of subscribers, or postgres:... (default " HSS_DATABASE ")"),
 	CLI_OPT_TEXT("--kek", "FILE", struct ctl, kek, "Key that seals keys (default " HSS_KEK_FILE ")"),
 	CLI_OPT_TEXT("--why", "TEXT", struct ctl, reason, "Reason, for the audit log"),
@@ -25,8 +26,8 @@ static const struct cli_cmd other_commands[] = {
 };
 /* The last place is for the commands on records, which are made from their tables. */
 static const struct cli_cmd *commands[] = { ctl_subscriber_commands, ctl_audit_commands, ctl_key_commands, ctl_backup_commands,
-					    ctl_ca_commands, ctl_change_commands, ctl_registry_audit_commands, other_commands, ctl_history_commands, NULL,
-					    NULL };
+					    ctl_ca_commands, ctl_change_commands, ctl_registry_audit_commands,
+					    other_commands, ctl_history_commands, NULL, NULL };
 #define RECORD_COMMANDS (sizeof(commands) / sizeof(commands[0]) - 2)
 
 enum gba_err ctl_fail_err(struct ctl *ctl, enum gba_err err, const char *what)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gba-ctl registry audit: the registry's log of transactions. A log or a proof that was taken elsewhere is verified with nothing but
- * the public key. */
+/* gba-ctl registry audit: the registry's log of transactions. A log or a proof that was taken elsewhere is verified
+ * with nothing but the public key. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -260,7 +260,8 @@ static enum gba_err walk_store(struct ctl *ctl, struct merkle_walk *walk, struct
 	return err;
 }
 
-static enum gba_err walked_tell(struct ctl *ctl, struct merkle_walk *walk)
+/* whole: in a file anybody can add entries beyond the last head; in the database the next head comes. */
+static enum gba_err walked_tell(struct ctl *ctl, struct merkle_walk *walk, bool whole)
 {
 	char fault[MERKLE_WALK_FAULT], root[HEX_LEN(MERKLE_LEN) + 1];
 	struct merkle_walked walked;
@@ -269,6 +270,9 @@ static enum gba_err walked_tell(struct ctl *ctl, struct merkle_walk *walk)
 		return why_fail(&ctl->cli.why, GBA_E_CORRUPT, "%s", fault);
 	if (walked.heads == 0)
 		return why_fail(&ctl->cli.why, GBA_E_CORRUPT, "no signed head is there: nothing is proved");
+	if (whole && walked.signed_size < walked.entries)
+		return why_fail(&ctl->cli.why, GBA_E_CORRUPT, "entries from %llu on are under no signed head",
+				(unsigned long long)walked.signed_size);
 	hex_encode(BYTES(walked.root, MERKLE_LEN), root);
 	cli_put(&ctl->cli, "entries", json_integer((json_int_t)walked.entries));
 	cli_put(&ctl->cli, "heads", json_integer((json_int_t)walked.heads));
@@ -359,7 +363,7 @@ static enum gba_err verify_log(struct ctl *ctl, const struct reg_audit_args *arg
 		err = walk_file(ctl, walk, path, false);
 	if (err == GBA_OK)
 		err = path != NULL ? walk_file(ctl, walk, path, true) : walk_store(ctl, walk, source);
-	return err == GBA_OK ? walked_tell(ctl, walk) : err;
+	return err == GBA_OK ? walked_tell(ctl, walk, path != NULL) : err;
 }
 
 static enum gba_err act_verify(struct ctl *ctl, const struct reg_audit_args *args)
@@ -414,7 +418,8 @@ static enum gba_err cmd_registry_audit(struct cli *cli, void *args)
 }
 
 const struct cli_cmd ctl_registry_audit_commands[] = {
-	{ "registry audit", "head|prove|export|verify [FILE]", 1, 2, opts, sizeof(struct reg_audit_args), defaults, cmd_registry_audit,
+	{ "registry audit", "head|prove|export|verify [FILE]", 1, 2, opts, sizeof(struct reg_audit_args), defaults,
+	  cmd_registry_audit,
 	  "The registry's log: sign its head, prove an entry or its growth, export it, verify it or a proof (exit 6: altered)" },
 	CLI_CMD_END,
 };
