@@ -61,6 +61,7 @@ static char *agent_conf(struct pack *p)
 	return talloc_asprintf(
 		p->ctx,
 		"# naf.conf: whose devices are served, and which local user may ask for the application's keys.\n"
+		"audit-log = \"audit.log\";\n"
 		"realms = ( { domain = \"%s\"; realm = \"%s\"; host = \"%s\"; } );\n"
 		"clients = ( { name = \"application\"; user = \"%s\"; fqdns = [ \"%s\" ]; } );\n",
 		p->btid_domain, record_text(p->order->realm, REALM_REALM),

@@ -113,6 +113,7 @@ const struct conf_item agent_conf_items[] = {
 		 "Further ones per minute"),
 	CONF_BOOL("accept-2g",       true,                       struct agent_conf, accept_2g,
 		 "Take keys of 2G GBA (TS 33.220 Annex I)"),
+	CONF_AUDIT(struct agent_conf, audit, GBA_LOCALSTATEDIR "/naf/audit.log"),
 	CONF_END
 };
 

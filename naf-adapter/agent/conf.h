@@ -3,6 +3,7 @@
 #ifndef NAF_AGENT_CONF_H
 #define NAF_AGENT_CONF_H
 
+#include "audit/audit_conf.h"
 #include "conf/conf.h"
 #include "conf/role.h"
 
@@ -45,6 +46,7 @@ struct agent_conf {
 	uint32_t zn_timeout, zn_window, zn_queue;
 	uint32_t unknown_burst, unknown_rate;
 	bool accept_2g;
+	struct audit_items audit;
 };
 
 extern const struct conf_item agent_conf_items[];

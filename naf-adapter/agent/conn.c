@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/codec.h"
 #include "core/ident.h"
 #include "core/log.h"
 #include "core/metrics.h"
@@ -25,7 +26,8 @@ struct request {
 	struct conn *conn;
 	struct agent_waiter *waiter;
 	const struct client_conf *client;
-	char fqdn[FQDN_MAX + 1];
+	char btid[GBA_NAF_BTID_MAX + 1], fqdn[FQDN_MAX + 1];
+	uint8_t ua_id[UA_ID_LEN];
 	char corr[CORR_LEN + 1];
 };
 
@@ -167,10 +169,38 @@ static void request_drop(struct request *request)
 	talloc_free(request);
 }
 
+/* Before the key goes: what cannot be put on record does not happen. Noted with it is who asked for what is not his. */
+static enum gba_err release_note(const struct conn *conn, const struct client_conf *client, const struct request *request,
+				 struct bytes fqdn, enum gba_err result)
+{
+	char why[128], ua[HEX_LEN(UA_ID_LEN) + 1] = "";
+	struct audit_entry entry = { .act = "naf.key", .role = "application", .who = bytes_of(client->name), .subject = fqdn,
+				     .result = result };
+
+	if (conn->env->audit == NULL)
+		return GBA_OK;
+	if (request != NULL) {
+		hex_encode(BYTES(request->ua_id, UA_ID_LEN), ua);
+		entry.object = bytes_of(request->btid);
+		entry.corr = request->corr[0] != '\0' ? request->corr : NULL;
+	}
+	snprintf(why, sizeof(why), "Ks_NAF %s over the local socket, uid %u pid %d", ua, (unsigned int)conn->peer.uid,
+		 (int)conn->peer.pid);
+	entry.why = bytes_of(why);
+	return audit_note(conn->env->audit, &entry);
+}
+
 static void on_reply(void *arg, enum gba_naf_error error, const struct key_record *record)
 {
 	struct request *request = arg;
+	struct log_about about = { .iface = "local", .id = bytes_of(request->fqdn), .corr = request->corr };
 
+	if (error == GBA_NAF_OK)
+		about.result = release_note(request->conn, request->client, request, bytes_of(request->fqdn), GBA_OK);
+	if (about.result != GBA_OK) {
+		log_event_limited(1, LOG_L_ERROR, "local.audit", &about, "no key goes: it cannot be put on record");
+		error = GBA_NAF_E_BUSY;
+	}
 	trace_arrow(request, false, error == GBA_NAF_OK ? "key" : gba_naf_strerror(error));
 	if (error == GBA_NAF_OK)
 		queue_key(request->conn, request->id, record);
@@ -200,6 +230,8 @@ static struct request *request_new(struct conn *conn, uint32_t id, const struct 
 		request->fqdn[i] = (char)tolower((unsigned char)ask->fqdn[i]);
 	if (btid_parse(bytes_of(ask->btid), rand, NULL) == GBA_OK)
 		corr_from_rand(rand, request->corr);
+	snprintf(request->btid, sizeof(request->btid), "%s", ask->btid);
+	memcpy(request->ua_id, ask->ua_id, UA_ID_LEN);
 	table_add(&conn->requests, &request->node, BYTES(&request->id, sizeof(request->id)));
 	return request;
 }
@@ -259,6 +291,7 @@ static const char *take_ask(struct conn *conn, const struct wire_frame *frame)
 	if (client == NULL) {
 		metric_add(conn->env->denied, 1);
 		log_peer(conn, "local.denied", GBA_E_DENIED, bytes_of(ask.fqdn), "asked for a name that is not its own");
+		(void)release_note(conn, conn->client, NULL, bytes_of(ask.fqdn), GBA_E_DENIED); /* nothing goes anyhow */
 		queue_fail(conn, frame->id, GBA_NAF_E_DENIED, NULL);
 		return NULL;
 	}

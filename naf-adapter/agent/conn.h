@@ -12,6 +12,7 @@
 struct conn_env {
 	const struct agent_conf *conf;
 	struct agent *agent;
+	struct audit *audit; /* NULL: none is kept */
 	struct agent_time t; /* of the event that is being handled */
 	uint8_t scratch[WIRE_ANSWER_MAX];
 	struct conn *dirty; /* those that have something to send, or are to be closed */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* naf.fdx: the agent of the application element as an extension of freeDiameter. */
 #include <freeDiameter/extension.h>
+#include <sys/stat.h>
 
 #include "core/log.h"
 #include "core/secret.h"
@@ -11,15 +12,27 @@
 
 static TALLOC_CTX *root;
 static struct local *local;
+static struct audit *audit;
 
 static int refuse(const char *event, const char *what, const char *why)
 {
 	log_event(LOG_L_ERROR, event, NULL, "%s: %s", what, why);
 	zn_deliver_to(NULL);
+	audit_close(audit);
 	talloc_free(root);
 	root = NULL;
 	local = NULL;
+	audit = NULL;
 	return EINVAL;
+}
+
+/* Who writes is the Diameter node. */
+static enum gba_err audit_start(const struct agent_conf *conf, const char **_why)
+{
+	if (conf->audit.log[0] == '\0')
+		(void)mkdir(GBA_LOCALSTATEDIR "/naf", 0700); /* at the first start; audit_open() says what is wrong with it */
+	*_why = "out of memory";
+	return audit_open_items(root, &conf->audit, GBA_LOCALSTATEDIR "/naf/audit.log", fd_g_config->cnf_diamid, &audit, _why);
 }
 
 static int naf_entry(char *conf_file)
@@ -44,7 +57,9 @@ static int naf_entry(char *conf_file)
 		err = rpa_load();
 	if (err != GBA_OK)
 		return refuse("naf.zn", "dictionary: dict_gba.fdx has to be loaded first", gba_strerror(err));
-	if (local_new(root, conf, zn_port_get(conf), &local, &why) != GBA_OK)
+	if (audit_start(conf, &why) != GBA_OK)
+		return refuse("naf.audit", "audit log", why);
+	if (local_new(root, conf, zn_port_get(conf), audit, &local, &why) != GBA_OK)
 		return refuse("naf.socket", conf->socket, why);
 	zn_deliver_to(local);
 	err = local_start(local);
@@ -64,12 +79,14 @@ void fd_ext_fini(void)
 	local_stop(local);
 	zn_deliver_to(NULL);
 	zn_stop();
+	audit_close(audit);
 	log_event(LOG_L_INFO, "naf.stop", NULL, "stopped");
 	talloc_free(root);
 	trace_close();
 	log_close();
 	root = NULL;
 	local = NULL;
+	audit = NULL;
 }
 
 EXTENSION_ENTRY("naf", naf_entry, "dict_gba", "gba_guard");

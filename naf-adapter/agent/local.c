@@ -377,8 +377,8 @@ static enum gba_err set_up(struct local *local, struct zn_port port, const char 
 	return listen_at(local, _why);
 }
 
-enum gba_err local_new(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, struct zn_port port, struct local **_local,
-		       const char **_why)
+enum gba_err local_new(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, struct zn_port port, struct audit *audit,
+		       struct local **_local, const char **_why)
 {
 	struct local *local = talloc_zero(mem_ctx, struct local);
 	enum gba_err err;
@@ -387,6 +387,7 @@ enum gba_err local_new(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, struc
 	if (local == NULL)
 		return GBA_E_NOMEM;
 	local->env.conf = conf;
+	local->env.audit = audit;
 	local->epoll = local->bell = local->listener = local->spare = -1;
 	pthread_mutex_init(&local->lock, NULL);
 	talloc_set_destructor(local, local_destroy);

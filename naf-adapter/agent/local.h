@@ -12,9 +12,10 @@
 struct local;
 
 /** Open the socket; nothing is served before local_start(). @param conf  outlives it
+ * @param audit  keeps who got which key; outlives it; NULL: nothing is kept
  * @retval GBA_E_EXISTS  another agent serves this socket @retval GBA_E_IO and its relatives: see errno, *_why */
-enum gba_err local_new(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, struct zn_port port, struct local **_local,
-		       const char **_why);
+enum gba_err local_new(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, struct zn_port port, struct audit *audit,
+		       struct local **_local, const char **_why);
 /** Start the thread. */
 enum gba_err local_start(struct local *local);
 /** End the thread, and remove the socket; applications see the end of their connections. The caller frees. */

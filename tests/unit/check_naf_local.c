@@ -533,7 +533,7 @@ START_TEST(second_agent_does_not_take_the_socket_away)
 	struct local *local = NULL;
 	const char *why = NULL;
 
-	ck_assert_int_eq(local_new(NULL, &conf, (struct zn_port){ NULL, NULL }, &local, &why), GBA_E_EXISTS);
+	ck_assert_int_eq(local_new(NULL, &conf, (struct zn_port){ NULL, NULL }, NULL, &local, &why), GBA_E_EXISTS);
 	ck_assert_str_eq(why, "another agent serves it");
 	ck_assert_int_eq(gba_naf_get(naf, &q, &r), GBA_NAF_OK);
 	gba_naf_result_free(r);

@@ -167,7 +167,7 @@ void host_start(struct host *host)
 	const char *why;
 
 	host->stop = 0;
-	ck_assert_int_eq(local_new(NULL, &host->conf, (struct zn_port){ take_request, host }, &host->local, &why), GBA_OK);
+	ck_assert_int_eq(local_new(NULL, &host->conf, (struct zn_port){ take_request, host }, NULL, &host->local, &why), GBA_OK);
 	ck_assert_int_eq(pthread_create(&host->bsf, NULL, bsf_run, host), 0);
 	ck_assert_int_eq(local_start(host->local), GBA_OK);
 }

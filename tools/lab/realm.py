@@ -151,7 +151,7 @@ class Realm:
                               q(self.path("bsf.kek")), q(self.address("bsf") + ":9100"), extra))
 
     def agent_conf(self, extra=""):
-        return self._write("naf.conf", self.common("agent") + 'socket = %s;\n'
+        return self._write("naf.conf", self.common("agent") + 'audit-log = %s;\n' % q(self.path("agent.audit.log")) + 'socket = %s;\n'
                            'realms = ( { domain = %s; realm = %s; host = %s; } );\n'
                            'clients = ( { name = "naf-proxy"; user = "%d"; fqdns = [ %s, %s ]; } );\n%s'
                            % (q(self.path("naf.sock")), q(BSF), q(OPERATOR), q(BSF_DIAMETER), os.getuid(), q(NAF),

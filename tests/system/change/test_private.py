@@ -27,7 +27,7 @@ class Provider(Operator):
         return super().bsf_conf(extra, '{ identity = %s; fqdns = [ %s ]; gsids = [ "*" ]; impi-allowed = false; }' % (q(AGENT), q(NAF)))
 
     def agent_conf(self, extra=""):
-        return self._write("naf.conf", self.common("agent") + 'socket = %s;\n'
+        return self._write("naf.conf", self.common("agent") + 'audit-log = %s;\n' % q(self.path("agent.audit.log")) + 'socket = %s;\n'
                            'realms = ( { domain = %s; realm = %s; host = %s; } );\n'
                            'clients = ( { name = "naf-proxy"; user = "%d"; fqdns = [ %s, %s ]; } );\n%s'
                            % (q(self.path("naf.sock")), q(self.n.bsf), q(self.n.realm), q(self.n.bsf_diameter), os.getuid(), q(NAF),

@@ -89,14 +89,14 @@ class Agent:
     """freeDiameterd with the agent, and the BSFs it is connected to."""
 
     def __init__(self, folder, bsfs, realms, clients='{ user = "*"; fqdns = [ "naf1.example.com", "*.apps.example.com" ]; }',
-                 extra="", guard="", y3056=False):
+                 extra="", guard="", y3056=False, audit=None):
         os.makedirs(folder, exist_ok=True)
         self.folder, self.socket, self.bsfs = str(folder), os.path.join(str(folder), "naf.sock"), bsfs
         self.trace = os.path.join(self.folder, "trace")
         conf = os.path.join(self.folder, "naf.conf")
         with open(conf, "w", encoding="ascii") as out:
-            out.write('socket = "%s";\nsocket-mode = "0666";\ntrace-file = "%s";\nrealms = ( %s );\nclients = ( %s );\n%s\n'
-                      % (self.socket, self.trace, realms, clients, extra))
+            out.write('socket = "%s";\nsocket-mode = "0666";\ntrace-file = "%s";\naudit-log = "%s";\nrealms = ( %s );\nclients = ( %s );\n%s\n'
+                      % (self.socket, self.trace, audit or os.path.join(self.folder, "audit.log"), realms, clients, extra))
         self.daemon = dia.Daemon(os.path.join(self.folder, "d"),
                                  ["dict"] + ["y3056"] * y3056 + ["guard", dia.built("naf-adapter/agent/.libs/naf.fdx") + ":" + conf],
                                  identity="naf.asp.example", realm="asp.example",

@@ -239,6 +239,51 @@ def test_trace_shows_the_local_arrows(world):
     assert ks_naf(NAF.encode() + TLS13, rand).hex() not in open(world.agent.trace, encoding="utf-8").read()
 
 
+def on_record(agent, about):
+    log = os.path.join(agent.folder, "audit.log")
+    said = subprocess.run([dia.built("tools/gba-ctl/gba-ctl"), "audit", "show", "--json", "--about", about, log], capture_output=True, text=True,
+                          check=True).stdout
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def test_each_release_is_on_record(world):
+    """Who got the key of which B-TID, for which name and over what; who asked for what is not his; never the key. From the cache or
+    not. REQ: Y3056-11-4"""
+    name, rand = fresh(world.one, "bsf.one.example")
+    for _ in range(2):
+        assert world.agent.ask(name)[0] == 0
+    rows = on_record(world.agent, name)
+    assert len(rows) == 2 and {row["act"] for row in rows} == {"naf.key"}
+    for row in rows:
+        assert (row["object"], row["subject"], row["who"], row["role"]) == (name, NAF, "application", "application")
+        assert row["why"].startswith("Ks_NAF %s over the local socket, uid %d pid " % (TLS13.hex(), os.getuid())) and len(row["corr"]) == 8
+    assert world.agent.ask(name, fqdn="foreign.example.org")[0] == 30
+    refused = on_record(world.agent, "foreign.example.org")
+    assert len(refused) == 1 and refused[0]["result"] == "GBA_E_DENIED"
+    with open(os.path.join(world.agent.folder, "audit.log"), "rb") as log:
+        assert ks_naf(NAF.encode() + TLS13, rand).hex().encode() not in log.read().lower()
+    subprocess.run([dia.built("tools/gba-ctl/gba-ctl"), "audit", "verify", os.path.join(world.agent.folder, "audit.log")], check=True,
+                   capture_output=True)
+
+
+def test_what_cannot_be_put_on_record_does_not_go(tmp_path):
+    bsf = Bsf("bsf.epc.one.example", "epc.one.example")
+    audit = tmp_path / "audit"
+    audit.mkdir()
+    agent = Agent(tmp_path / "agent", [bsf], '{ domain = "one.example"; realm = "epc.one.example"; }', audit=str(audit / "log"))
+    try:
+        name, _ = fresh(bsf, "bsf.one.example")
+        assert agent.ask(name)[0] == 0
+        audit.rename(tmp_path / "gone")
+        assert agent.ask(name)[0] == 22  # 503: a fault of ours
+        assert until(lambda: agent.events("local.audit"))
+        (tmp_path / "gone").rename(audit)
+        assert agent.ask(name)[0] == 0
+    finally:
+        agent.stop()
+        bsf.stop()
+
+
 def test_no_key_in_the_log(world):
     name, rand = fresh(world.one, "bsf.one.example")
     assert world.agent.ask(name)[0] == 0

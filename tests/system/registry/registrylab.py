@@ -14,7 +14,7 @@ class RegistryRealm(Realm):
                               q(self.path("registry.key")), q(self.address("registry") + ":9100"), extra))
 
     def registry_agent_conf(self):
-        return self._write("registry-naf.conf", self.common("registry") + 'socket = %s;\n'
+        return self._write("registry-naf.conf", self.common("registry") + 'audit-log = %s;\n' % q(self.path("registry-naf.audit.log")) + 'socket = %s;\n'
                            'realms = ( { domain = %s; realm = %s; host = %s; } );\n'
                            'clients = ( { name = "naf-proxy"; user = "*"; fqdns = [ %s ]; } );\n'
                            % (q(self.path("registry-naf.sock")), q(BSF), q(OPERATOR), q(BSF_DIAMETER), q(REGISTRY_NAF)))
