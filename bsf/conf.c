@@ -77,6 +77,15 @@ static const struct conf_item listen_items[] = {
 	CONF_END
 };
 
+static const struct conf_item asym_items[] = {
+	CONF_STR("listen", NULL, 3, 263, http_listen_valid, struct bsf_asym, listen, "Address and port, such as \"192.0.2.10:8443\""),
+	CONF_STR("tls-cert", NULL, 1, 255, NULL, struct bsf_asym, cert, "PEM file with the certificate chain of this BSF"),
+	CONF_STR("tls-key", NULL, 1, 255, NULL, struct bsf_asym, key, "PEM file with its private key"),
+	CONF_STR("device-ca", NULL, 1, 255, NULL, struct bsf_asym, device_ca, "PEM file with the CAs of the devices' certificates: the realm's own, and others it accepts; read again when it changes"),
+	CONF_STR("device-crl", "", 0, 255, NULL, struct bsf_asym, device_crl, "PEM file with their lists of revoked certificates; read again when it changes; empty: none"),
+	CONF_END
+};
+
 static const struct conf_item hss_items[] = {
 	CONF_STR("impi-realm", NULL, 1, FQDN_MAX, fqdn_valid, struct bsf_hss, impi_realm, "IMPIs in this domain or below it"),
 	CONF_STR("destination-realm", NULL, 1, FQDN_MAX, fqdn_valid, struct bsf_hss, realm, "Diameter realm of their HSS"),
@@ -109,6 +118,7 @@ const struct conf_item bsf_conf_items[] = {
 	CONF_BOOL("gba-2g", false, struct bsf_conf, gba_2g, "Serve SIM-only users by 2G GBA, over TLS only"),
 	CONF_STRLIST("sim-only", "", 1, IMPI_MAX, identity_or_realm, struct bsf_conf, sim_only, "Users with a SIM only: IMPIs, or \"@realm\" for all of a realm"),
 	CONF_GROUPS("ub", NULL, 1, 16, listen_items, struct bsf_listen, struct bsf_conf, ub, "Where Ub is served"),
+	CONF_GROUPS("asymmetric", "", 0, 16, asym_items, struct bsf_asym, struct bsf_conf, asymmetric, "Where devices bootstrap by their certificates, over mutual TLS (Y.3056 10.4-5)"),
 	CONF_STRLIST("ub-paths", "/", 1, 255, path_valid, struct bsf_conf, ub_paths, "Request targets of Ub"),
 	CONF_U32("ub-threads", 2, 1, 64, "", struct bsf_conf, ub_threads, "Threads for each address of Ub"),
 	CONF_U32("ub-max-connections", 4096, 16, 65536, "", struct bsf_conf, ub_max_connections, "Open connections for each address"),

@@ -15,6 +15,11 @@ enum bsf_digest { BSF_DIGEST_AKAV1, BSF_DIGEST_AKAV2, BSF_DIGEST_COUNT };
 struct bsf_listen {
 	const char *listen, *cert, *key; /* cert and key empty: HTTP */
 };
+/** One address where devices bootstrap by their certificates (Y.3056 10.4-5). */
+struct bsf_asym {
+	const char *listen, *cert, *key;
+	const char *device_ca, *device_crl; /* PEM files; device_crl empty: none */
+};
 /** Which HSS serves the IMPIs of a realm. */
 struct bsf_hss {
 	const char *impi_realm, *realm; /* domain of IMPIs; Destination-Realm */
@@ -40,6 +45,7 @@ struct bsf_conf {
 	bool tmpi, gba_2g;
 	struct conf_strlist sim_only;
 	struct conf_groups ub; /* struct bsf_listen */
+	struct conf_groups asymmetric; /* struct bsf_asym */
 	struct conf_strlist ub_paths;
 	uint32_t ub_threads, ub_max_connections, ub_max_per_source, ub_head_timeout, ub_idle_timeout;
 	uint32_t challenge_lifetime, pending_max, pending_per_source, ask_interval;

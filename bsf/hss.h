@@ -17,6 +17,7 @@ struct hss_question {
 	time_t guss_timestamp; /* of the GUSS we hold; 0: none */
 	struct bytes application; /* host name in lower case: is it permitted to the user? absent: not asked */
 	bool permission_only;	  /* no vector: only ask where permits() */
+	struct bytes certificate; /* DER: is it this user's? Instead of a vector; absent: not asked */
 };
 
 /** What the mapping function says of a user and an application (Y.3056 10.4-3b). */
@@ -32,6 +33,8 @@ struct hss_answer {
 	struct bytes user_name, scheme, authenticate, authorization, ck, ik;
 	struct bytes guss; /* XML; absent: the user has none, or ours is the newest */
 	const struct hss_permission *permission; /* NULL: not asked for, or a plain HSS */
+	struct bytes certificate; /* DER: the device shall show this one from now on; absent: it has it */
+	bool awaited;		  /* the user is changing its operator: made() for its first token */
 };
 /** Called once, from a thread of the HSS client; must not block. err: GBA_OK, GBA_E_IMPI_UNKNOWN, GBA_E_NOT_AUTHORIZED,
  * GBA_E_AUTS (resynchronisation refused), GBA_E_TIMEOUT, GBA_E_UNREACHABLE, GBA_E_BUSY, GBA_E_PEER. */

@@ -6,6 +6,7 @@
 #include "bsf/ctx_lmdb.h"
 #include "bsf/ctx_redis.h"
 #include "bsf/ub.h"
+#include "bsf/ub_cert.h"
 #include "core/log.h"
 #include "http/server.h"
 
@@ -104,6 +105,16 @@ static enum gba_err store_start(TALLOC_CTX *mem_ctx, struct node *node, const ch
 	return ctx_lmdb_open(mem_ctx, &lmdb, &node->store, _error);
 }
 
+static void limits_set(const struct bsf_conf *conf, struct http_conf *http)
+{
+	http->threads = conf->ub_threads;
+	http->max_connections = conf->ub_max_connections;
+	http->max_per_source = conf->ub_max_per_source;
+	http->head_timeout_ms = conf->ub_head_timeout;
+	http->idle_timeout_ms = conf->ub_idle_timeout;
+	http->max_head = UB_HEAD_MAX;
+}
+
 static enum gba_err listen_start(TALLOC_CTX *mem_ctx, struct node *node, const struct bsf_listen *at, const char **_error)
 {
 	const struct bsf_conf *conf = node->conf;
@@ -111,15 +122,10 @@ static enum gba_err listen_start(TALLOC_CTX *mem_ctx, struct node *node, const s
 	bool tls = at->cert[0] != '\0';
 	enum gba_err err;
 
+	limits_set(conf, &http);
 	http.listen = at->listen;
 	http.cert = tls ? at->cert : NULL;
 	http.key = tls ? at->key : NULL;
-	http.threads = conf->ub_threads;
-	http.max_connections = conf->ub_max_connections;
-	http.max_per_source = conf->ub_max_per_source;
-	http.head_timeout_ms = conf->ub_head_timeout;
-	http.idle_timeout_ms = conf->ub_idle_timeout;
-	http.max_head = UB_HEAD_MAX;
 	http.server_token = conf->tmpi ? SERVER_TOKEN " " UB_TMPI_TOKEN : SERVER_TOKEN;
 	http.refused = ub_refused;
 	err = http_server_start(mem_ctx, &http, ub_handle, node->ub, &node->servers[node->server_n], _error);
@@ -128,17 +134,46 @@ static enum gba_err listen_start(TALLOC_CTX *mem_ctx, struct node *node, const s
 	return err;
 }
 
+/* Whoever shows no certificate, or none of ours, is told so by an answer: a TLS alert says little, and no log line. */
+static enum gba_err asym_start(TALLOC_CTX *mem_ctx, struct node *node, const struct bsf_asym *at, const char **_error)
+{
+	struct http_conf http = HTTP_CONF_DEFAULTS;
+	struct ub_cert *place;
+	enum gba_err err;
+
+	err = ub_cert_new(node, node->ub, at, &place, _error);
+	if (err != GBA_OK) {
+		*_error = talloc_asprintf(mem_ctx, "asymmetric: %s: %s", at->listen, *_error);
+		return err;
+	}
+	limits_set(node->conf, &http);
+	http.listen = at->listen;
+	http.cert = at->cert;
+	http.key = at->key;
+	http.client_ca = at->device_ca;
+	http.client_optional = true;
+	http.server_token = SERVER_TOKEN;
+	http.refused = ub_cert_refused;
+	err = http_server_start(mem_ctx, &http, ub_cert_handle, place, &node->servers[node->server_n], _error);
+	if (err == GBA_OK)
+		node->server_n++;
+	return err;
+}
+
 static enum gba_err listeners_start(TALLOC_CTX *mem_ctx, struct node *node, const char **_error)
 {
 	const struct bsf_listen *at = node->conf->ub.v;
+	const struct bsf_asym *asym = node->conf->asymmetric.v;
 	enum gba_err err = GBA_OK;
 	size_t i;
 
-	node->servers = talloc_array(node, struct http_server *, node->conf->ub.n);
+	node->servers = talloc_array(node, struct http_server *, node->conf->ub.n + node->conf->asymmetric.n);
 	if (node->servers == NULL)
 		return GBA_E_NOMEM;
 	for (i = 0; i < node->conf->ub.n && err == GBA_OK; i++)
 		err = listen_start(mem_ctx, node, &at[i], _error);
+	for (i = 0; i < node->conf->asymmetric.n && err == GBA_OK; i++)
+		err = asym_start(mem_ctx, node, &asym[i], _error);
 	if (err == GBA_OK && node->conf->metrics_listen[0] != '\0')
 		err = http_metrics_start(mem_ctx, node->conf->metrics_listen, is_ready, node, &node->metrics, _error);
 	return err;

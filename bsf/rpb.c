@@ -4,6 +4,7 @@
 #include "bsf/glue.h"
 #include "bsf/rpb.h"
 #include "core/log.h"
+#include "dia/opchange.h"
 
 struct rpb_call {
 	hss_done done;
@@ -82,32 +83,85 @@ static void on_pqa(void *arg, enum gba_err err, struct msg *msg)
 	talloc_free(call);
 }
 
+static void on_cqa(void *arg, enum gba_err err, struct msg *msg)
+{
+	struct rpb_call *call = arg;
+	struct hss_permission permission;
+	struct hss_answer answer = { .permission = NULL };
+	struct dia_failed failed;
+	struct dia_result result;
+	struct rpb_cqa cqa;
+
+	if (err == GBA_OK)
+		err = dia_answer_result(msg, &result);
+	if (err == GBA_OK)
+		err = hss_result(result.vendor, result.code, false);
+	if (err == GBA_OK)
+		err = dia_decode(call, msg, rpb_cqa_fields, &cqa, &failed) == GBA_OK ? GBA_OK : GBA_E_PEER;
+	if (err == GBA_OK) {
+		answer.guss = cqa.guss;
+		answer.certificate = cqa.certificate;
+		answer.awaited = cqa.awaited == OPC_TOKEN;
+		permission = bsf_rpb_permission(&cqa.permission);
+		if (cqa.permission.present)
+			answer.permission = &permission;
+	}
+	call->done(call->arg, err, err == GBA_OK ? &answer : NULL);
+	talloc_free(call);
+}
+
+/* One message to an HSS of the row that shows RPB. */
+static enum gba_err send_to(const struct bsf_conf *conf, const struct bsf_hss *row, struct dia_cmd *cmd,
+			    const struct dia_field *fields, const void *request, struct rpb_call *call)
+{
+	struct bytes host;
+	struct msg *msg;
+	enum gba_err err;
+
+	if (!loaded || !host_choose(row, &host))
+		return GBA_E_UNREACHABLE;
+	err = dia_request_new(cmd, bytes_of(row->realm), host, &msg);
+	if (err != GBA_OK)
+		return err;
+	err = dia_encode(msg, fields, request);
+	if (err != GBA_OK) {
+		fd_msg_free(msg);
+		return err;
+	}
+	return dia_request_send(&msg, conf->zh_timeout, cmd == &rpb_cqr_cmd ? on_cqa : on_pqa, call);
+}
+
+static enum gba_err ask(const struct bsf_conf *conf, const struct bsf_hss *row, struct dia_cmd *cmd, const struct dia_field *fields,
+			const void *request, const struct rpb_call *how)
+{
+	struct rpb_call *call = talloc_memdup(NULL, how, sizeof(*how));
+	enum gba_err err;
+
+	if (call == NULL)
+		return GBA_E_NOMEM;
+	err = send_to(conf, row, cmd, fields, request, call);
+	if (err != GBA_OK)
+		talloc_free(call);
+	return err;
+}
+
 enum gba_err bsf_rpb_ask(const struct bsf_conf *conf, const struct bsf_hss *row, const struct hss_question *question,
 			 hss_done done, void *arg)
 {
 	struct rpb_pqr pqr = { .user_name = question->impi, .application = question->application };
-	struct rpb_call *call;
-	struct bytes host;
-	enum gba_err err;
-	struct msg *msg;
+	struct rpb_call call = { done, arg };
 
-	if (!loaded || !host_choose(row, &host))
-		return GBA_E_UNREACHABLE;
-	err = dia_request_new(&rpb_pqr_cmd, bytes_of(row->realm), host, &msg);
-	if (err != GBA_OK)
-		return err;
-	err = dia_encode(msg, rpb_pqr_fields, &pqr);
-	call = err == GBA_OK ? talloc_zero(NULL, struct rpb_call) : NULL;
-	if (call == NULL) {
-		fd_msg_free(msg);
-		return err == GBA_OK ? GBA_E_NOMEM : err;
-	}
-	call->done = done;
-	call->arg = arg;
-	err = dia_request_send(&msg, conf->zh_timeout, on_pqa, call);
-	if (err != GBA_OK)
-		talloc_free(call);
-	return err;
+	return ask(conf, row, &rpb_pqr_cmd, rpb_pqr_fields, &pqr, &call);
+}
+
+enum gba_err bsf_rpb_certificate(const struct bsf_conf *conf, const struct bsf_hss *row, const struct hss_question *question,
+				 hss_done done, void *arg)
+{
+	struct rpb_cqr cqr = { .user_name = question->impi, .certificate = question->certificate,
+			       .application = question->application, .guss_timestamp = question->guss_timestamp };
+	struct rpb_call call = { done, arg };
+
+	return ask(conf, row, &rpb_cqr_cmd, rpb_cqr_fields, &cqr, &call);
 }
 
 /* ---- notices ---- */

@@ -15,6 +15,9 @@ bool bsf_rpb_able(const struct bsf_hss *row);
 /** Permission-Query; as ask() of struct hss. */
 enum gba_err bsf_rpb_ask(const struct bsf_conf *conf, const struct bsf_hss *row, const struct hss_question *question,
 			 hss_done done, void *arg);
+/** Certificate-Query; as ask() of struct hss. */
+enum gba_err bsf_rpb_certificate(const struct bsf_conf *conf, const struct bsf_hss *row, const struct hss_question *question,
+				 hss_done done, void *arg);
 struct bsf_rpb;
 /** Take Permission-Notices from the HSSs of conf from now on. *_rpb NULL: dict_y3056 is not loaded. */
 enum gba_err bsf_rpb_start(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct revoker *revoker, struct bsf_rpb **_rpb);

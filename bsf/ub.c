@@ -23,8 +23,9 @@ static struct bytes path_of(struct bytes target)
 	return gone < target.n ? BYTES(target.p + gone, target.n - gone) : bytes_of("/");
 }
 
-static bool path_served(const struct bsf_conf *conf, struct bytes path)
+bool ub_path_served(const struct bsf_conf *conf, struct bytes target)
 {
+	struct bytes path = path_of(target);
 	size_t i;
 
 	for (i = 0; i < conf->ub_paths.n; i++) {
@@ -145,8 +146,7 @@ static enum gba_err header_read(struct ub_op *op)
 	return op->first ? GBA_OK : answer_check(op);
 }
 
-/* A hint, and outside the digest: it can only lead to a refusal. */
-static enum gba_err application_read(struct ub_op *op)
+enum gba_err ub_application_read(struct ub_op *op)
 {
 	struct bytes header = http_req_header(op->req, UB_APP_HEADER);
 	struct application *application;
@@ -164,13 +164,13 @@ static enum gba_err request_read(struct ub_op *op)
 {
 	enum gba_err err;
 
-	if (!path_served(op->ub->conf, path_of(http_req_target(op->req))))
+	if (!ub_path_served(op->ub->conf, http_req_target(op->req)))
 		return GBA_E_NOT_FOUND;
 	if (atomic_load(&op->ub->stopping))
 		return GBA_E_BUSY;
 	err = header_read(op);
 	if (err == GBA_OK)
-		err = application_read(op);
+		err = ub_application_read(op);
 	if (err != GBA_OK)
 		return err;
 	err = user_resolve(op);
@@ -212,18 +212,18 @@ static void release_waiters(struct run_waiter *waiter, enum gba_err err, const s
 	}
 }
 
-/* The GUSS that goes with a vector: the one just received, the one we had, or none. */
-static enum gba_err guss_of(struct ask *ask, const struct hss_answer *answer, struct guss_kept **_guss)
+enum gba_err ub_guss_of(struct ub *ub, struct bytes impi, struct guss_kept *held, const struct hss_answer *answer,
+			struct guss_kept **_guss)
 {
 	enum gba_err err;
 
 	if (answer->guss.p == NULL) {
-		*_guss = ask->held != NULL ? guss_kept_ref(ask->held) : guss_kept_none();
+		*_guss = held != NULL ? guss_kept_ref(held) : guss_kept_none();
 		return *_guss != NULL ? GBA_OK : GBA_E_NOMEM;
 	}
-	err = guss_kept_read(answer->guss, ask->impi, clock_now(), _guss);
+	err = guss_kept_read(answer->guss, impi, clock_now(), _guss);
 	if (err == GBA_OK)
-		guss_cache_put(ask->ub->guss, ask->impi, *_guss);
+		guss_cache_put(ub->guss, impi, *_guss);
 	return err == GBA_OK || err == GBA_E_NOMEM ? err : GBA_E_PEER;
 }
 
@@ -239,7 +239,7 @@ static enum gba_err challenge_make(struct ask *ask, const struct hss_answer *ans
 	err = hss_answer_vector(answer, ask->impi, &vector);
 	if (err != GBA_OK)
 		return err;
-	err = guss_of(ask, answer, &guss);
+	err = ub_guss_of(ask->ub, ask->impi, ask->held, answer, &guss);
 	if (err == GBA_OK) {
 		if (bsf_conf_sim_only(ask->ub->conf, ask->impi)) {
 			how.type = CTX_2G_GBA;
@@ -404,7 +404,7 @@ void ub_token_make(struct ub_op *op, struct run_outcome *outcome)
 	enum gba_err err;
 
 	ctx_fill(op, outcome, &ctx);
-	op->changing = boot_changing(&outcome->challenge);
+	op->changing = op->changing || boot_changing(&outcome->challenge);
 	corr_from_rand(ctx.rand, op->corr);
 	btid_format(ctx.rand, bytes_of(op->ub->conf->name), op->btid);
 	err = ub_reply_prepare(op, &outcome->secret, ctx.expires);
@@ -420,7 +420,7 @@ void ub_token_make(struct ub_op *op, struct run_outcome *outcome)
 		ub_reply_refuse(op, err, 0);
 }
 
-static void on_proved(struct ub_op *op, struct run_outcome *outcome)
+void ub_proved(struct ub_op *op, struct run_outcome *outcome)
 {
 	if (op->application == NULL)
 		ub_token_make(op, outcome);
@@ -452,7 +452,7 @@ static void run_leg(struct ub_op *op)
 		ask_or_settle(op, &outcome);
 		break;
 	case RUN_PROVED:
-		on_proved(op, &outcome);
+		ub_proved(op, &outcome);
 		break;
 	case RUN_REFUSED:
 		ub_reply_refuse(op, outcome.err, outcome.retry_s);
@@ -460,21 +460,29 @@ static void run_leg(struct ub_op *op)
 	}
 }
 
-void ub_handle(struct http_req *req, void *arg)
+struct ub_op *ub_op_new(struct ub *ub, struct http_req *req)
 {
-	struct ub *ub = arg;
 	struct ub_op *op = talloc_zero(req, struct ub_op);
-	enum gba_err err;
 
 	if (op == NULL) {
 		http_reply_error(req, GBA_E_NOMEM);
-		return;
+		return NULL;
 	}
 	op->ub = ub;
 	op->req = req;
 	op->started_us = clock_mono_us();
 	op->seen_at = trace_on() ? trace_now() : 0;
 	op->source = ub_address(http_req_source(req));
+	return op;
+}
+
+void ub_handle(struct http_req *req, void *arg)
+{
+	struct ub_op *op = ub_op_new(arg, req);
+	enum gba_err err;
+
+	if (op == NULL)
+		return;
 	op->tmpi_wanted = has_token(http_req_header(req, "User-Agent"), UB_TMPI_TOKEN);
 	if (!bytes_eq_str(http_req_method(req), "GET")) {
 		ub_reply_method(op);

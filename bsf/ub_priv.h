@@ -37,6 +37,8 @@ struct ub_op {
 	bool first;		      /* the first leg */
 	bool tmpi_wanted;	      /* the UE can use a TMPI */
 	bool changing;		      /* its operator: the HSS waits for its first token here */
+	bool by_certificate;	      /* mutual TLS instead of the digest: each connection serves one request */
+	struct bytes certificate;     /* DER: the one the device shall show from now on; absent: it has that one */
 	struct digest_auth auth;
 	struct bytes impi, source;
 	struct application *application; /* NULL: none named */
@@ -46,6 +48,16 @@ struct ub_op {
 	char *body, *info, expires[32];
 };
 
+/** NULL: out of memory, and answered so. */
+struct ub_op *ub_op_new(struct ub *ub, struct http_req *req);
+bool ub_path_served(const struct bsf_conf *conf, struct bytes target);
+/** The application named, if any: a hint, it can only lead to a refusal. @retval GBA_E_NAF_ID_SYNTAX */
+enum gba_err ub_application_read(struct ub_op *op);
+/** The GUSS that goes with an answer: the one just received, the one we held, or none. @param _guss  the caller's reference */
+enum gba_err ub_guss_of(struct ub *ub, struct bytes impi, struct guss_kept *held, const struct hss_answer *answer,
+			struct guss_kept **_guss);
+/** The user has proved itself: on to its permission or its token. Takes what outcome refers to. */
+void ub_proved(struct ub_op *op, struct run_outcome *outcome);
 /** 401 with this challenge. */
 void ub_reply_challenge(struct ub_op *op, const struct challenge *challenge, bool stale);
 /** Make body and Authentication-Info of the 200, while the password is at hand. @retval GBA_E_NOMEM */

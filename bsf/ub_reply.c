@@ -48,7 +48,8 @@ static void count(struct ub_op *op, unsigned int status)
 static void trace_both(struct ub_op *op, const char *asked, const char *clause, const char *answer)
 {
 	struct trace_step step = { .at = op->seen_at, .corr = op->corr[0] != '\0' ? op->corr : NULL, .from = "ue", .to = "bsf",
-				   .iface = "Ub", .clause = asked, .message = "GET /", .id = op->impi };
+				   .iface = "Ub", .clause = asked, .id = op->impi,
+				   .message = op->by_certificate ? "GET / with certificate" : "GET /" };
 
 	if (!trace_on())
 		return;
@@ -63,7 +64,7 @@ static void trace_both(struct ub_op *op, const char *asked, const char *clause, 
 
 static const char *asked_clause(const struct ub_op *op)
 {
-	return op->first ? "Y.3056 10.4-1a" : op->auth.auts.p != NULL ? "TS 33.102 6.3.5" : "Y.3056 10.4-2c";
+	return op->first || op->by_certificate ? "Y.3056 10.4-1a" : op->auth.auts.p != NULL ? "TS 33.102 6.3.5" : "Y.3056 10.4-2c";
 }
 
 static struct log_about about(const struct ub_op *op, enum gba_err result, const char *clause)
@@ -117,28 +118,45 @@ static void http_date(time_t when, char out[32])
 			 (tm.tm_year + 1900) % 10000, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
-enum gba_err ub_reply_prepare(struct ub_op *op, const struct challenge_secret *secret, time_t expires)
+static enum gba_err prepare_body(struct ub_op *op, time_t expires)
 {
-	struct digest_calc calc = ub_calc(op);
 	struct bsinfo body = { .btid = op->btid, .lifetime = expires };
 	const struct bsf_conf *conf = op->ub->conf;
-	char rspauth[DIGEST_HEX_MAX + 1];
-	struct digest_info info = { .cnonce = op->auth.cnonce, .nc_text = op->auth.nc_text, .qop = DIGEST_QOP_AUTH_INT };
+	char *certificate = NULL;
 
 	if (op->application != NULL && conf->realm_profile[0] != '\0')
 		body.realm_profile = conf->realm_profile;
 	if (op->application != NULL && conf->token_format[0] != '\0')
 		body.token_format = conf->token_format;
+	if (op->certificate.n > 0) {
+		certificate = talloc_size(op, BASE64_LEN(op->certificate.n) + 1);
+		if (certificate == NULL)
+			return GBA_E_NOMEM;
+		base64_encode(op->certificate, certificate);
+		body.certificate = certificate;
+	}
+	body.change_awaited = op->by_certificate && op->changing;
 	op->body = bsinfo_build(op, &body);
-	if (op->body == NULL)
-		return GBA_E_NOMEM;
+	talloc_free(certificate);
+	return op->body != NULL ? GBA_OK : GBA_E_NOMEM;
+}
+
+enum gba_err ub_reply_prepare(struct ub_op *op, const struct challenge_secret *secret, time_t expires)
+{
+	struct digest_calc calc = ub_calc(op);
+	char rspauth[DIGEST_HEX_MAX + 1];
+	struct digest_info info = { .cnonce = op->auth.cnonce, .nc_text = op->auth.nc_text, .qop = DIGEST_QOP_AUTH_INT };
+	enum gba_err err = prepare_body(op, expires);
+
+	http_date(expires, op->expires);
+	if (err != GBA_OK || op->by_certificate) /* TLS has proved who we are, and protects the body */
+		return err;
 	calc.algorithm = op->ub->how_3g.algorithm;
 	calc.password = BYTES(secret->password, secret->password_n);
 	calc.body = bytes_of(op->body);
 	digest_rspauth(&calc, rspauth);
 	info.rspauth = bytes_of(rspauth);
 	op->info = digest_info_build(op, &info);
-	http_date(expires, op->expires);
 	return op->info != NULL ? GBA_OK : GBA_E_NOMEM;
 }
 
@@ -146,9 +164,12 @@ void ub_reply_done(struct ub_op *op)
 {
 	struct http_header headers[] = { { "Content-Type", BSINFO_CONTENT_TYPE }, { "Authentication-Info", op->info },
 					 { "Expires", op->expires }, { NULL, NULL } };
-	struct log_about what = about(op, GBA_OK, "TS 24.109 4.2");
+	struct log_about what = about(op, GBA_OK, op->by_certificate ? "Y.3056 10.4-5" : "TS 24.109 4.2");
 
-	log_event(LOG_L_INFO, "ub.bootstrap", &what, "bootstrapped, expires %s", op->expires);
+	if (op->by_certificate)
+		headers[1] = (struct http_header){ "Connection", "close" };
+	log_event(LOG_L_INFO, "ub.bootstrap", &what, "bootstrapped%s, expires %s", op->by_certificate ? " by certificate" : "",
+		  op->expires);
 	trace_both(op, "Y.3056 10.4-2c", "Y.3056 10.4-4b", "200 OK");
 	metric_add(op->ub->m_boots, 1);
 	count(op, 200);
@@ -177,16 +198,19 @@ static unsigned int status_of(enum gba_err err)
 void ub_reply_refuse(struct ub_op *op, enum gba_err err, unsigned int retry_s)
 {
 	unsigned int status = status_of(err);
-	struct http_header headers[] = { { "Content-Type", "text/plain" }, { NULL, NULL }, { NULL, NULL } };
-	struct log_about what = about(op, err, "TS 24.109 4.3");
+	struct http_header headers[] = { { "Content-Type", "text/plain" }, { NULL, NULL }, { NULL, NULL }, { NULL, NULL } };
+	struct log_about what = about(op, err, op->by_certificate ? "Y.3056 10.4-5" : "TS 24.109 4.3");
 	char seconds[16], message[48], text[96];
+	size_t n = 1;
 
 	if (status == 503 && retry_s == 0)
 		retry_s = 2;
 	if (retry_s > 0) {
 		snprintf(seconds, sizeof(seconds), "%u", retry_s);
-		headers[1] = (struct http_header){ "Retry-After", seconds };
+		headers[n++] = (struct http_header){ "Retry-After", seconds };
 	}
+	if (op->by_certificate)
+		headers[n++] = (struct http_header){ "Connection", "close" };
 	if (status == 503)
 		log_event_limited(1, LOG_L_WARNING, "ub.refused", &what, "%u, retry after %u s", status, retry_s);
 	else

@@ -145,6 +145,8 @@ static enum gba_err zh_ask(struct hss *base, const struct hss_question *question
 		return GBA_E_IMPI_UNKNOWN; /* of no realm of ours */
 	if (question->impi.n > IMPI_MAX || question->resync.n > ZH_RESYNC_LEN)
 		return GBA_E_INTERNAL;
+	if (question->certificate.p != NULL)
+		return bsf_rpb_certificate(zh->conf, row, question, done, arg);
 	if (question->permission_only)
 		return bsf_rpb_ask(zh->conf, row, question, done, arg);
 	call = talloc_zero(NULL, struct zh_call);

@@ -52,6 +52,8 @@ static const struct dict_result_row results[] = { { 0, NULL } };
 #define RNR "Y3056-Revocation-Notice-Request"
 #define PQR "Y3056-Permission-Query-Request"
 #define PNR "Y3056-Permission-Notice-Request"
+#define CQR "Y3056-Certificate-Query-Request"
+#define CQA "Y3056-Certificate-Query-Answer"
 #define OCR "Y3056-Operator-Change-Request"
 #define OCA "Y3056-Operator-Change-Answer"
 #define RSR "Y3059-Registry-Sync-Request"
@@ -67,8 +69,10 @@ static struct dict_rule_row rules[] = {
 	ANSWER("Y3056-Permission-Query-Answer"),
 	REQUEST(PNR), BASE_ONE(PNR, 1), ONE(PNR, 12), MAY(PNR, 1), TGPP_MAY(PNR, 400),
 	ANSWER("Y3056-Permission-Notice-Answer"),
+	REQUEST(CQR), BASE_ONE(CQR, 1), ONE(CQR, 24), MAY(CQR, 1), TGPP_MAY(CQR, 409),
+	ANSWER(CQA), MAY(CQA, 2), MAY(CQA, 17), MAY(CQA, 24), TGPP_MAY(CQA, 400),
 	REQUEST(OCR), BASE_ONE(OCR, 1), ONE(OCR, 17), MAY(OCR, 18), MAY(OCR, 19), MAY(OCR, 20), MAY(OCR, 25), MAY(OCR, 26),
-	MAY(OCR, 27),
+	MAY(OCR, 27), MAY(OCR, 33),
 	ANSWER(OCA), MAY(OCA, 21), MAY(OCA, 22), MAY(OCA, 23), MAY(OCA, 24),
 	REQUEST(RSR), ONE(RSR, 28), ONE(RSR, 29), MANY(RSR, 30), MANY(RSR, 31), MANY(RSR, 32),
 	ANSWER(RSA), MAY(RSA, 28), MANY(RSA, 30), MANY(RSA, 31),

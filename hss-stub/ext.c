@@ -6,6 +6,7 @@
 #include "core/trace.h"
 #include "dia/zh.h"
 #include "hss-stub/api/api.h"
+#include "hss-stub/certs.h"
 #include "hss-stub/opc.h"
 #include "hss-stub/rpb.h"
 #include "hss-stub/zh.h"
@@ -20,6 +21,7 @@ static struct {
 	struct hss_zh *zh;
 	struct permissions *permissions;
 	struct hss_rpb *rpb;
+	struct hss_certs *certs;
 	struct api *api;
 	struct hss_opc *opc;
 	struct http_server *metrics;
@@ -98,6 +100,11 @@ static enum gba_err start(const char *path, struct conf_error *_error)
 	}
 	if (err == GBA_OK)
 		err = hss_rpb_start(ext.root, ext.conf, ext.kek, ext.permissions, &ext.rpb, &why);
+	if (err == GBA_OK && ext.rpb != NULL) {
+		const struct hss_certs_parts parts = { ext.conf, ext.kek, ext.permissions, ext.audit };
+
+		err = hss_certs_start(ext.root, &parts, &ext.certs, &why);
+	}
 	if (err == GBA_OK && ext.conf->api.rest.listen[0] != '\0')
 		err = door_open(&why);
 	if (err == GBA_OK)
@@ -115,6 +122,7 @@ static void stop(void)
 		http_server_stop(ext.metrics, 1000);
 	if (ext.api != NULL)
 		api_stop(ext.api);
+	hss_certs_stop(ext.certs);
 	hss_rpb_stop(ext.rpb);
 	if (ext.opc != NULL)
 		hss_opc_stop(ext.opc);

@@ -128,113 +128,53 @@ static enum gba_err serve_token(struct hss_opc *opc, const struct opc_ocr *ocr, 
 	return err;
 }
 
-static void serve(struct hss_opc *opc, struct opc_job *job)
+static void serve(void *arg, struct msg *msg, uint64_t seen_at)
 {
+	struct hss_opc *opc = arg;
 	TALLOC_CTX *ctx = talloc_new(NULL);
-	struct bytes host = dia_origin_host(job->msg);
+	struct bytes host = dia_origin_host(msg);
 	struct opc_oca oca = { BYTES_NONE, BYTES_NONE, BYTES_NONE, BYTES_NONE };
 	struct dia_failed failed = { NULL, NULL, NULL };
 	struct opc_ocr ocr = { .step = 0 };
-	enum gba_err err = ctx != NULL ? dia_decode(ctx, job->msg, opc_ocr_fields, &ocr, &failed) : GBA_E_NOMEM;
+	enum gba_err err = ctx != NULL ? dia_decode(ctx, msg, opc_ocr_fields, &ocr, &failed) : GBA_E_NOMEM;
 	bool known = err == GBA_OK && ocr.step >= OPC_KEYS && ocr.step <= OPC_TOKEN;
 
 	if (err == GBA_OK && !known)
 		err = GBA_E_AVP_VALUE;
 	if (known && ocr.step == OPC_TOKEN)
-		err = serve_token(opc, &ocr, host, job->seen_at);
+		err = serve_token(opc, &ocr, host, seen_at);
 	else if (known)
 		err = serve_operator(opc, ctx, &ocr, host, &oca);
 	if (known && ocr.step != OPC_TOKEN) {
 		enum gba_err noted = audit_served(opc, &ocr, host, err);
 
 		err = err == GBA_OK ? noted : err;
-		trace_served(job->seen_at, &ocr, err);
+		trace_served(seen_at, &ocr, err);
 	}
 	opc_note(known ? step_names[ocr.step] : "change.request", host, ocr.user_name, err, gba_strerror(err));
-	dia_answer_send(&job->msg, err, &failed, opc_oca_fields, &oca);
+	dia_answer_send(&msg, err, &failed, opc_oca_fields, &oca);
 	talloc_free(ctx);
-}
-
-static struct opc_job *next_job(struct hss_opc *opc)
-{
-	struct opc_job *job;
-
-	pthread_mutex_lock(&opc->lock);
-	while (!opc->stopping && STAILQ_EMPTY(&opc->jobs))
-		pthread_cond_wait(&opc->wake, &opc->lock);
-	job = STAILQ_FIRST(&opc->jobs);
-	if (job != NULL) {
-		STAILQ_REMOVE_HEAD(&opc->jobs, queue);
-		opc->waiting--;
-	}
-	pthread_mutex_unlock(&opc->lock);
-	return job;
-}
-
-static void *serve_main(void *arg)
-{
-	struct hss_opc *opc = arg;
-	struct opc_job *job;
-
-	while ((job = next_job(opc)) != NULL) {
-		serve(opc, job);
-		talloc_free(job);
-	}
-	return NULL;
-}
-
-/* In a dispatch thread. */
-static void on_request(struct msg *request, void *arg)
-{
-	struct opc_job *job = talloc_zero(NULL, struct opc_job);
-	struct hss_opc *opc = arg;
-	bool taken = false;
-
-	if (job != NULL) {
-		job->msg = request;
-		job->seen_at = trace_now();
-		pthread_mutex_lock(&opc->lock);
-		taken = !opc->stopping && opc->waiting < JOBS_MAX;
-		if (taken) {
-			STAILQ_INSERT_TAIL(&opc->jobs, job, queue);
-			opc->waiting++;
-			pthread_cond_signal(&opc->wake);
-		}
-		pthread_mutex_unlock(&opc->lock);
-	}
-	if (taken)
-		return;
-	talloc_free(job);
-	dia_answer_send(&request, GBA_E_BUSY, NULL, opc_oca_fields, NULL);
 }
 
 static void prepare_locks(struct hss_opc *opc)
 {
 	pthread_condattr_t attr;
 
-	STAILQ_INIT(&opc->jobs);
 	pthread_mutex_init(&opc->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&opc->tick, &attr);
-	pthread_cond_init(&opc->wake, NULL);
 	pthread_condattr_destroy(&attr);
 }
 
 static enum gba_err start_threads(struct hss_opc *opc)
 {
-	if (pthread_create(&opc->server, NULL, serve_main, opc) != 0)
+	const struct serial_conf serial = { &opc_ocr_cmd, opc_oca_fields, JOBS_MAX, serve, opc };
+
+	if (pthread_create(&opc->asker, NULL, opc_ask_main, opc) != 0)
 		return GBA_E_NOMEM;
-	if (pthread_create(&opc->asker, NULL, opc_ask_main, opc) != 0) {
-		pthread_mutex_lock(&opc->lock);
-		opc->stopping = true;
-		pthread_cond_signal(&opc->wake);
-		pthread_mutex_unlock(&opc->lock);
-		pthread_join(opc->server, NULL);
-		return GBA_E_NOMEM;
-	}
 	opc->started = true;
-	return GBA_OK;
+	return serial_start(opc, &serial, &opc->serial);
 }
 
 enum gba_err hss_opc_start(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct kek *kek, struct audit *audit,
@@ -261,24 +201,19 @@ enum gba_err hss_opc_start(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, str
 		err = changes_open(opc, conf->database, kek, opc->change, &opc->serving, _error);
 	if (err == GBA_OK)
 		err = start_threads(opc);
-	if (err == GBA_OK)
-		err = dia_serve(opc, &opc_ocr_cmd, on_request, opc, &opc->service);
 	*_opc = opc;
 	return err;
 }
 
 void hss_opc_stop(struct hss_opc *opc)
 {
-	if (opc->service != NULL)
-		dia_serve_stop(opc->service);
+	serial_stop(opc->serial);
 	pthread_mutex_lock(&opc->lock);
 	opc->stopping = true;
-	pthread_cond_broadcast(&opc->wake);
 	pthread_cond_broadcast(&opc->tick);
 	pthread_mutex_unlock(&opc->lock);
 	if (!opc->started)
 		return;
 	dia_requests_stop(); /* a question under way gets its answer now */
 	pthread_join(opc->asker, NULL);
-	pthread_join(opc->server, NULL);
 }

@@ -4,33 +4,23 @@
 #define GBA_HSS_OPC_PRIV_H
 
 #include <pthread.h>
-#include <sys/queue.h>
 
 #include "core/log.h"
 #include "dia/opchange.h"
 #include "hss-stub/opc.h"
+#include "hss-stub/serial.h"
 
 #define OPC_TICK_MS 200
-
-/** A request taken over from a dispatch thread. */
-struct opc_job {
-	STAILQ_ENTRY(opc_job) queue;
-	struct msg *msg;
-	uint64_t seen_at; /* trace_now() */
-};
 
 struct hss_opc {
 	const struct hss_conf *conf;
 	struct change_conf *change;
 	struct audit *audit;
 	struct changes *asking, *serving; /* one per thread */
-	struct dia_service *service;
-	pthread_t asker, server;
+	struct serial *serial; /* those that ask us */
+	pthread_t asker;
 	pthread_mutex_t lock;
-	pthread_cond_t wake; /* of the server */
 	pthread_cond_t tick; /* of the asker: stop, or an answer */
-	STAILQ_HEAD(, opc_job) jobs;
-	unsigned int waiting;
 	bool stopping, started;
 };
 

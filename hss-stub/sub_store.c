@@ -16,6 +16,7 @@ static const struct db_migration migrations[] = {
 	  "CREATE TABLE sqn (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT" },
 	{ mapping_schema_1 },
 	{ change_schema_1 },
+	{ change_schema_2 },
 };
 
 #define COLUMNS                                                                                                        \

@@ -96,10 +96,26 @@ enum gba_err change_reseal(struct changes *changes, uint64_t *_sealed, uint64_t 
 /** Give a subscriber what it takes to leave some day; drawn when absent. For its USIM, too: that is the caller's business.
  * @param transfer_key  TRANSFER_KEY_LEN octets, in and out  @param draw  fill it  @retval GBA_E_IMPI_UNKNOWN */
 enum gba_err change_set_transfer_key(struct changes *changes, struct bytes impi, uint8_t *transfer_key, bool draw);
-/** The device's certificate (asymmetric). */
-enum gba_err change_set_certificate(struct changes *changes, struct bytes impi, struct bytes der);
+/** The device's certificate, DER; absent: it has none any more. What was bootstrapped by the one before is void: BSFs are told.
+ * @retval GBA_E_TOO_LONG, GBA_E_IMPI_UNKNOWN */
+enum gba_err change_set_certificate(struct changes *changes, struct bytes impi, struct bytes der, time_t now);
+/** Whoever has it has it no more; nobody does: nothing to do. */
+enum gba_err change_drop_certificate(struct changes *changes, struct bytes der, time_t now);
 /** Below mem_ctx; absent: none. @retval GBA_E_IMPI_UNKNOWN */
 enum gba_err change_certificate(struct changes *changes, TALLOC_CTX *mem_ctx, struct bytes impi, struct bytes *_der);
+
+/** What holds of a device that has shown a certificate (Y.3056 10.4-5, 10.6.2). Views below the context given. */
+struct change_shown {
+	struct bytes guss;   /* of the subscriber; absent: none */
+	time_t guss_time;
+	struct bytes instead; /* the certificate it shall show from now on; absent: this one */
+	bool token_awaited;   /* it is changing its operator, and its first token here is awaited */
+};
+/** The device has proved that it has the key of this certificate; is it this subscriber's?
+ * @retval GBA_E_IMPI_UNKNOWN, GBA_E_IMPI_BARRED  @retval GBA_E_CERTIFICATE  not this subscriber's
+ * @retval GBA_E_BUSY  it may be: the old operator is asked for it; come again */
+enum gba_err change_certificate_shown(struct changes *changes, TALLOC_CTX *mem_ctx, struct bytes impi, struct bytes der, time_t now,
+				      struct change_shown *_shown);
 
 struct change_ask {
 	enum key_update_kind kind;

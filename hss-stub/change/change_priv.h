@@ -8,7 +8,8 @@
 
 enum change_sql {
 	CHANGE_SQL_ADD, CHANGE_SQL_SET, CHANGE_SQL_GET, CHANGE_SQL_LIST, CHANGE_SQL_LIST_STATE, CHANGE_SQL_OF_NEW,
-	CHANGE_SQL_OF_OLD, CHANGE_SQL_KEY_GET, CHANGE_SQL_KEY_SET, CHANGE_SQL_CERT_SET, CHANGE_SQL_COUNT_UP, CHANGE_SQL_KEY_DROP,
+	CHANGE_SQL_OF_OLD, CHANGE_SQL_KEY_GET, CHANGE_SQL_KEY_SET, CHANGE_SQL_CERT_SET, CHANGE_SQL_CERT_OF,
+	CHANGE_SQL_COUNT_UP, CHANGE_SQL_KEY_DROP,
 	CHANGE_SQL_KYC, CHANGE_SQL_OUTBOX, CHANGE_SQL_NOTICE, CHANGE_SQL_ASPS, CHANGE_SQL_KEYS,
 	CHANGE_SQL_RESEAL, CHANGE_SQL_COUNT
 };
@@ -35,8 +36,17 @@ void change_key_about(const struct subscriber *sub, char *out);
 /** The subscriber's transfer key and counter. @retval GBA_E_UNSUPPORTED  it has none */
 enum gba_err change_key_get(struct changes *changes, const struct subscriber *sub, uint8_t transfer_key[TRANSFER_KEY_LEN]);
 enum gba_err change_key_set(struct changes *changes, const struct subscriber *sub, const uint8_t transfer_key[TRANSFER_KEY_LEN]);
-enum gba_err change_cert_set(struct changes *changes, const struct subscriber *sub, struct bytes der);
-enum gba_err change_cert_get(struct changes *changes, TALLOC_CTX *mem_ctx, const struct subscriber *sub, struct bytes *_der);
+/** A device's certificates, DER; absent: none. */
+struct change_certs {
+	struct bytes now;
+	struct bytes former; /* still good, until the device has shown the one of now */
+};
+enum gba_err change_cert_set(struct changes *changes, const struct subscriber *sub, struct bytes der, struct bytes former);
+/** Copies below mem_ctx. */
+enum gba_err change_cert_get(struct changes *changes, TALLOC_CTX *mem_ctx, const struct subscriber *sub,
+			     struct change_certs *_certs);
+/** Whose it is, now or formerly. @retval GBA_E_NOT_FOUND */
+enum gba_err change_cert_of(struct changes *changes, struct bytes der, char impi[IMPI_MAX + 1]);
 /** The next counter of this subscriber's transfer key. */
 enum gba_err change_count_up(struct changes *changes, const struct subscriber *sub, uint64_t *_counter);
 enum gba_err change_key_drop(struct changes *changes, const struct subscriber *sub);
@@ -45,7 +55,8 @@ enum gba_err change_key_drop(struct changes *changes, const struct subscriber *s
  * @param _user  record of its custodian; may be NULL  @retval GBA_E_KYC  why tells what is missing */
 enum gba_err change_check_kyc(struct changes *changes, struct bytes impi, uint32_t min_level, int64_t *_user, struct why *why);
 /** Rows for those who have to know, in the transaction: BSFs (all contexts of the IMPI are void). */
-enum gba_err change_tell_bsfs(struct changes *changes, struct bytes impi, time_t now);
+enum change_tell { CHANGE_TELL_REMOVED = 2, CHANGE_TELL_LEFT = 4 }; /* enum y3056_kind */
+enum gba_err change_tell_bsfs(struct changes *changes, struct bytes impi, enum change_tell tell, time_t now);
 /** User and ASPs: the token has changed (10.6.1-6, Y.OBF 12.3-5, 12.4-4, -5). */
 enum gba_err change_tell_people(struct changes *changes, const struct change *change, time_t now);
 

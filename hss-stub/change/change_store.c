@@ -18,6 +18,11 @@ const char change_schema_1[] =
 	"CREATE INDEX operator_change_new_impi ON operator_change (new_impi);"
 	"CREATE TABLE change_device (id INTEGER PRIMARY KEY, counter INTEGER NOT NULL, sealed BLOB, certificate BLOB) STRICT";
 
+/* former: the certificate a device may still show, until it has shown the one that takes its place. shown: SHA-256 of the one that
+ * a device shows which is changing to us. */
+const char change_schema_2[] = "ALTER TABLE change_device ADD COLUMN former BLOB;"
+			       "ALTER TABLE operator_change ADD COLUMN shown BLOB";
+
 #define COLUMNS                                                                                                        \
 	"change_id, kind, state, impi, new_impi, imsi, peer, bsf, counter, message, who, why, created, changed, deadline"
 #define SELECT "SELECT " COLUMNS " FROM operator_change "
@@ -32,11 +37,13 @@ static const char *const sql_text[] = {
 	[CHANGE_SQL_LIST_STATE] = SELECT "WHERE state = ?2 ORDER BY created, change_id LIMIT ?1",
 	[CHANGE_SQL_OF_NEW] = SELECT "WHERE new_impi = ?1 AND state IN (0, 1, 2, 3, 5) ORDER BY created LIMIT 1",
 	[CHANGE_SQL_OF_OLD] = SELECT "WHERE impi = ?1 AND state = 8 ORDER BY created LIMIT 1",
-	[CHANGE_SQL_KEY_GET] = "SELECT sealed, certificate FROM change_device WHERE id = ?1",
+	[CHANGE_SQL_KEY_GET] = "SELECT sealed, certificate, former FROM change_device WHERE id = ?1",
 	[CHANGE_SQL_KEY_SET] = "INSERT INTO change_device (id, counter, sealed) VALUES (?1, 0, ?2)"
 			       " ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed",
-	[CHANGE_SQL_CERT_SET] = "INSERT INTO change_device (id, counter, certificate) VALUES (?1, 0, ?2)"
-				" ON CONFLICT (id) DO UPDATE SET certificate = excluded.certificate",
+	[CHANGE_SQL_CERT_SET] = "INSERT INTO change_device (id, counter, certificate, former) VALUES (?1, 0, ?2, ?3)"
+				" ON CONFLICT (id) DO UPDATE SET certificate = excluded.certificate, former = excluded.former",
+	[CHANGE_SQL_CERT_OF] = "SELECT s.impi FROM change_device c JOIN subscriber s ON s.id = c.id"
+			       " WHERE c.certificate = ?1 OR c.former = ?1 LIMIT 1",
 	[CHANGE_SQL_COUNT_UP] = "UPDATE change_device SET counter = counter + 1 WHERE id = ?1 RETURNING counter",
 	[CHANGE_SQL_KEY_DROP] = "DELETE FROM change_device WHERE id = ?1",
 	[CHANGE_SQL_KYC] = "SELECT u.id, u.level, u.verified, u.state, d.authenticated FROM device d"
@@ -276,31 +283,51 @@ enum gba_err change_key_set(struct changes *changes, const struct subscriber *su
 	return db_run(stmt, NULL);
 }
 
-enum gba_err change_cert_set(struct changes *changes, const struct subscriber *sub, struct bytes der)
+enum gba_err change_cert_set(struct changes *changes, const struct subscriber *sub, struct bytes der, struct bytes former)
 {
 	struct db_stmt *stmt = changes->stmt[CHANGE_SQL_CERT_SET];
 
 	db_bind_int(stmt, 1, sub->id);
 	db_bind_blob(stmt, 2, der);
+	db_bind_blob(stmt, 3, former);
 	return db_run(stmt, NULL);
 }
 
-enum gba_err change_cert_get(struct changes *changes, TALLOC_CTX *mem_ctx, const struct subscriber *sub, struct bytes *_der)
+static struct bytes copy_blob(TALLOC_CTX *mem_ctx, struct db_stmt *row, int column)
+{
+	struct bytes blob = db_col_blob(row, column);
+
+	return blob.p != NULL ? BYTES(talloc_memdup(mem_ctx, blob.p, blob.n), blob.n) : blob;
+}
+
+enum gba_err change_cert_get(struct changes *changes, TALLOC_CTX *mem_ctx, const struct subscriber *sub,
+			     struct change_certs *_certs)
 {
 	struct db_stmt *stmt = changes->stmt[CHANGE_SQL_KEY_GET];
-	struct bytes der = BYTES_NONE;
 	enum gba_err err;
 	bool row = false;
 
+	*_certs = (struct change_certs){ BYTES_NONE, BYTES_NONE };
 	db_bind_int(stmt, 1, sub->id);
 	err = db_step(stmt, &row);
 	if (err == GBA_OK && row)
-		der = db_col_blob(stmt, 1);
-	if (der.p != NULL)
-		der.p = talloc_memdup(mem_ctx, der.p, der.n);
-	*_der = der;
+		*_certs = (struct change_certs){ copy_blob(mem_ctx, stmt, 1), copy_blob(mem_ctx, stmt, 2) };
 	db_reset(stmt);
 	return err;
+}
+
+enum gba_err change_cert_of(struct changes *changes, struct bytes der, char impi[IMPI_MAX + 1])
+{
+	struct db_stmt *stmt = changes->stmt[CHANGE_SQL_CERT_OF];
+	enum gba_err err;
+	bool row = false;
+
+	db_bind_blob(stmt, 1, der);
+	err = db_step(stmt, &row);
+	if (err == GBA_OK && row)
+		snprintf(impi, IMPI_MAX + 1, "%.*s", BYTES_FMT(db_col_text(stmt, 0)));
+	db_reset(stmt);
+	return err == GBA_OK && !row ? GBA_E_NOT_FOUND : err;
 }
 
 enum gba_err change_count_up(struct changes *changes, const struct subscriber *sub, uint64_t *_counter)

@@ -33,7 +33,7 @@ enum gba_err change_give_up(struct changes *changes, struct change *change, cons
 		if (err == GBA_OK)
 			err = sub_store_remove(changes->subscribers, sub->id);
 		if (err == GBA_OK)
-			err = change_tell_bsfs(changes, bytes_of(change->new_impi), change->changed);
+			err = change_tell_bsfs(changes, bytes_of(change->new_impi), CHANGE_TELL_LEFT, change->changed);
 	}
 	talloc_free(tmp);
 	if (err != GBA_OK && err != GBA_E_IMPI_UNKNOWN)
@@ -234,7 +234,7 @@ static enum gba_err finish(struct changes *changes, TALLOC_CTX *tmp, struct chan
 	if (change->kind == KEY_UPDATE_ASYMMETRIC && answer->certificate.n > 0) {
 		err = sub_store_find(changes->subscribers, tmp, bytes_of(change->new_impi), &sub);
 		if (err == GBA_OK)
-			err = change_cert_set(changes, sub, answer->certificate);
+			err = change_cert_set(changes, sub, answer->certificate, BYTES_NONE);
 		if (err != GBA_OK)
 			return err;
 	}

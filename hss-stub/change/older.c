@@ -210,6 +210,7 @@ static struct bytes copy_of(TALLOC_CTX *ctx, struct bytes octets)
 /* 10.6.1-5: the device is the other operator's; here nothing of it is left but this change's record. */
 static enum gba_err serve_done(struct serving *s)
 {
+	struct change_certs certs = { BYTES_NONE, BYTES_NONE };
 	struct subscriber *sub;
 	enum gba_err err;
 
@@ -221,15 +222,16 @@ static enum gba_err serve_done(struct serving *s)
 	}
 	err = sub_store_find(s->changes->subscribers, s->tmp, s->in->impi, &sub);
 	if (err == GBA_OK)
-		err = change_cert_get(s->changes, s->mem_ctx, sub, &s->answer->certificate);
+		err = change_cert_get(s->changes, s->mem_ctx, sub, &certs);
 	if (err == GBA_OK)
 		err = change_key_drop(s->changes, sub);
 	if (err == GBA_OK)
 		err = sub_store_remove(s->changes->subscribers, sub->id);
 	if (err == GBA_OK)
-		err = change_tell_bsfs(s->changes, sub->impi, s->now);
+		err = change_tell_bsfs(s->changes, sub->impi, CHANGE_TELL_LEFT, s->now);
 	if (err != GBA_OK && err != GBA_E_IMPI_UNKNOWN)
 		return err;
+	s->answer->certificate = certs.now;
 	s->change->state = CHANGE_LEFT;
 	s->change->update = s->answer->certificate; /* public; for when we are told twice */
 	return change_store_set(s->changes, s->change, s->now);

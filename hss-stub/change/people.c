@@ -7,8 +7,7 @@
 #include "hss-stub/change/change_priv.h"
 #include "hss-stub/mapping/kinds.h"
 
-#define OUTBOX_OPERATOR_CHANGED 4 /* enum y3056_kind */
-#define ASPS_MAX		1000
+#define ASPS_MAX 1000
 
 struct kyc {
 	int64_t user, level, verified, state, authenticated;
@@ -49,11 +48,11 @@ enum gba_err change_check_kyc(struct changes *changes, struct bytes impi, uint32
 	return GBA_OK;
 }
 
-enum gba_err change_tell_bsfs(struct changes *changes, struct bytes impi, time_t now)
+enum gba_err change_tell_bsfs(struct changes *changes, struct bytes impi, enum change_tell tell, time_t now)
 {
 	struct db_stmt *stmt = changes->stmt[CHANGE_SQL_OUTBOX];
 
-	db_bind_int(stmt, 1, OUTBOX_OPERATOR_CHANGED);
+	db_bind_int(stmt, 1, tell);
 	db_bind_text(stmt, 2, impi);
 	db_bind_int(stmt, 3, now);
 	return db_run(stmt, NULL);

@@ -42,22 +42,53 @@ enum gba_err change_set_transfer_key(struct changes *changes, struct bytes impi,
 	return with_subscriber(changes, impi, set_key, transfer_key);
 }
 
+struct new_cert {
+	struct bytes der;
+	time_t now;
+};
+
 static enum gba_err set_cert(struct changes *changes, const struct subscriber *sub, void *arg)
 {
-	return change_cert_set(changes, sub, *(const struct bytes *)arg);
+	const struct new_cert *cert = arg;
+	struct change_certs before;
+	TALLOC_CTX *tmp = talloc_new(NULL);
+	enum gba_err err = tmp != NULL ? change_cert_get(changes, tmp, sub, &before) : GBA_E_NOMEM;
+
+	if (err == GBA_OK)
+		err = change_cert_set(changes, sub, cert->der, BYTES_NONE);
+	if (err == GBA_OK && before.now.p != NULL && !bytes_eq(before.now, cert->der))
+		err = change_tell_bsfs(changes, sub->impi, CHANGE_TELL_REMOVED, cert->now);
+	talloc_free(tmp);
+	return err;
 }
 
-enum gba_err change_set_certificate(struct changes *changes, struct bytes impi, struct bytes der)
+enum gba_err change_set_certificate(struct changes *changes, struct bytes impi, struct bytes der, time_t now)
 {
-	return der.n > 0 && der.n <= CHANGE_CERT_MAX ? with_subscriber(changes, impi, set_cert, &der) : GBA_E_TOO_LONG;
+	struct new_cert cert = { der, now };
+
+	return der.n <= CHANGE_CERT_MAX ? with_subscriber(changes, impi, set_cert, &cert) : GBA_E_TOO_LONG;
 }
 
 enum gba_err change_certificate(struct changes *changes, TALLOC_CTX *mem_ctx, struct bytes impi, struct bytes *_der)
 {
+	struct change_certs certs = { BYTES_NONE, BYTES_NONE };
 	struct subscriber *sub;
 	enum gba_err err = sub_store_find(changes->subscribers, mem_ctx, impi, &sub);
 
-	return err == GBA_OK ? change_cert_get(changes, mem_ctx, sub, _der) : err;
+	if (err == GBA_OK)
+		err = change_cert_get(changes, mem_ctx, sub, &certs);
+	*_der = certs.now;
+	return err;
+}
+
+enum gba_err change_drop_certificate(struct changes *changes, struct bytes der, time_t now)
+{
+	char impi[IMPI_MAX + 1];
+	enum gba_err err = change_cert_of(changes, der, impi);
+
+	if (err == GBA_OK)
+		err = change_set_certificate(changes, bytes_of(impi), BYTES_NONE, now);
+	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
 }
 
 /* The subscriber as it will be here: fresh keys, nobody can use it yet. */

@@ -3,6 +3,6 @@
 #ifndef GBA_HSS_CHANGE_SCHEMA_H
 #define GBA_HSS_CHANGE_SCHEMA_H
 
-extern const char change_schema_1[];
+extern const char change_schema_1[], change_schema_2[];
 
 #endif

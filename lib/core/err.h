@@ -56,7 +56,8 @@
 	X(GBA_E_EQUIPMENT_UNKNOWN, "equipment unknown",                  "DIAMETER_ERROR_EQUIPMENT_UNKNOWN",              404) \
 	X(GBA_E_GAP,              "events are missing before it",        "DIAMETER_UNABLE_TO_COMPLY",                     409) \
 	X(GBA_E_FORK,             "another event has this number",       "DIAMETER_UNABLE_TO_COMPLY",                     409) \
-	X(GBA_E_EXHAUSTED,        "no identity left to assign",          "DIAMETER_UNABLE_TO_COMPLY",                     409)
+	X(GBA_E_EXHAUSTED,        "no identity left to assign",          "DIAMETER_UNABLE_TO_COMPLY",                     409) \
+	X(GBA_E_CERTIFICATE,      "certificate not good for this",       "DIAMETER_ERROR_NOT_AUTHORIZED",                 403)
 
 #define GBA_ERR_ID(id, text, diameter, http) id,
 enum gba_err { GBA_ERRORS(GBA_ERR_ID) GBA_ERR_COUNT };

@@ -9,6 +9,7 @@ struct dia_field opc_ocr_fields[] = { /* Y.3056 10.6 */
 	DIA_OCTETS("Y3056-Operator-Key",  DIA_OPTIONAL, struct opc_ocr, operator_key, OP_PUBLIC_LEN),
 	DIA_OCTETS("Y3056-New-Identity",  DIA_OPTIONAL, struct opc_ocr, new_impi,     IMPI_MAX),
 	DIA_OCTETS("Y3056-BSF-Name",      DIA_OPTIONAL, struct opc_ocr, bsf,          FQDN_MAX),
+	DIA_OCTETS("Y3056-Certificate-Digest", DIA_OPTIONAL, struct opc_ocr, digest,  OPC_DIGEST_LEN),
 	DIA_OCTETS("Y3056-Signature",     DIA_OPTIONAL, struct opc_ocr, signature,    OP_SIG_LEN),
 	DIA_END
 };

@@ -61,6 +61,22 @@ struct dia_field rpb_pqa_fields[] = { /* Y.3056 10.4-3b */
 	DIA_END
 };
 
+struct dia_field rpb_cqr_fields[] = { /* Y.3056 10.4-5 */
+	DIA_OCTETS("User-Name",                DIA_REQUIRED, struct rpb_cqr, user_name,   IMPI_MAX),
+	DIA_OCTETS("Y3056-Device-Certificate", DIA_REQUIRED, struct rpb_cqr, certificate, Y3056_CERT_MAX),
+	DIA_OCTETS("Y3056-Application",        DIA_OPTIONAL, struct rpb_cqr, application, FQDN_MAX),
+	DIA_TIME  ("GUSS-Timestamp",           DIA_OPTIONAL, struct rpb_cqr, guss_timestamp),
+	DIA_END
+};
+
+struct dia_field rpb_cqa_fields[] = { /* Y.3056 10.4-5 */
+	DIA_GROUP ("Y3056-Permission",         DIA_OPTIONAL, struct rpb_cqa, permission, y3056_permission_fields),
+	DIA_OCTETS("GBA-UserSecSettings",      DIA_OPTIONAL, struct rpb_cqa, guss,        Y3056_USS_MAX),
+	DIA_ENUM  ("Y3056-Change-Step",        DIA_OPTIONAL, struct rpb_cqa, awaited),
+	DIA_OCTETS("Y3056-Device-Certificate", DIA_OPTIONAL, struct rpb_cqa, certificate, Y3056_CERT_MAX),
+	DIA_END
+};
+
 struct dia_field rpb_pnr_fields[] = { /* Y.3056 9.2.2, revocation */
 	DIA_OCTETS("User-Name",           DIA_REQUIRED, struct rpb_pnr, user_name,   IMPI_MAX),
 	DIA_ENUM  ("Y3056-Notice-Kind",   DIA_REQUIRED, struct rpb_pnr, kind),
@@ -74,6 +90,7 @@ struct dia_field y3056_no_fields[] = { DIA_END };
 struct dia_cmd rpa_tpr_cmd = { "Y3056-Token-Push-Request", DIA_BY_NAME, DIA_BY_NAME, NULL, NULL };
 struct dia_cmd rpa_rnr_cmd = { "Y3056-Revocation-Notice-Request", DIA_BY_NAME, DIA_BY_NAME, NULL, NULL };
 struct dia_cmd rpb_pqr_cmd = { "Y3056-Permission-Query-Request", DIA_BY_NAME, DIA_BY_NAME, NULL, NULL };
+struct dia_cmd rpb_cqr_cmd = { "Y3056-Certificate-Query-Request", DIA_BY_NAME, DIA_BY_NAME, NULL, NULL };
 struct dia_cmd rpb_pnr_cmd = { "Y3056-Permission-Notice-Request", DIA_BY_NAME, DIA_BY_NAME, NULL, NULL };
 
 enum gba_err rpa_resolve(void)
@@ -94,8 +111,14 @@ enum gba_err rpb_resolve(void)
 	if (err == GBA_OK)
 		err = dia_cmd_resolve(&rpb_pnr_cmd);
 	if (err == GBA_OK)
+		err = dia_cmd_resolve(&rpb_cqr_cmd);
+	if (err == GBA_OK)
 		err = dia_fields_resolve(rpb_pqr_fields);
 	if (err == GBA_OK)
 		err = dia_fields_resolve(rpb_pqa_fields);
+	if (err == GBA_OK)
+		err = dia_fields_resolve(rpb_cqr_fields);
+	if (err == GBA_OK)
+		err = dia_fields_resolve(rpb_cqa_fields);
 	return err == GBA_OK ? dia_fields_resolve(rpb_pnr_fields) : err;
 }

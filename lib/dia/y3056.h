@@ -13,6 +13,7 @@
 #define Y3056_TEXT_MAX	       255    /* [octets] addresses, mechanisms */
 #define Y3056_GSID_MAX	       32     /* [values] GAA-Service-Identifiers of a Token-Push */
 #define Y3056_USS_MAX	       262144 /* [octets] GUSS or USS list */
+#define Y3056_CERT_MAX	       4096   /* [octets] DER */
 
 enum y3056_flag { Y3056_CLEARED = 0, Y3056_SET = 1 };
 enum y3056_use { Y3056_MULTIPLE = 0, Y3056_SINGLE = 1 }; /* Y.3056 9.6.1: one token for several applications, or one */
@@ -75,6 +76,19 @@ struct rpb_pqa {
 	struct bytes guss; /* when there is a newer one */
 };
 
+/** Certificate-Query (RPB, 10.4-5): the device has proved that it has the key of this certificate; is it this user's? */
+struct rpb_cqr {
+	struct bytes user_name, certificate; /* DER */
+	struct bytes application;	     /* absent: none was named */
+	time_t guss_timestamp;		     /* of the GUSS the BSF holds */
+};
+struct rpb_cqa {
+	struct y3056_permission permission; /* when an application was named */
+	struct bytes guss;		    /* when there is a newer one */
+	int32_t awaited;		    /* a Change-Step: TOKEN: the user is changing its operator, tell us of its token */
+	struct bytes certificate;	    /* DER: the one the device shall show from now on; absent: it has that one */
+};
+
 /** Permission-Notice (RPB): what has changed at the hss. */
 struct rpb_pnr {
 	struct bytes user_name;
@@ -85,8 +99,9 @@ struct rpb_pnr {
 
 extern struct dia_field y3056_permission_fields[], y3056_declaration_fields[]; /* groups */
 extern struct dia_field rpa_tpr_fields[], rpa_rnr_fields[], rpb_pqr_fields[], rpb_pqa_fields[], rpb_pnr_fields[];
+extern struct dia_field rpb_cqr_fields[], rpb_cqa_fields[];
 extern struct dia_field y3056_no_fields[]; /* answers that say nothing but their result */
-extern struct dia_cmd rpa_tpr_cmd, rpa_rnr_cmd, rpb_pqr_cmd, rpb_pnr_cmd;
+extern struct dia_cmd rpa_tpr_cmd, rpa_rnr_cmd, rpb_pqr_cmd, rpb_pnr_cmd, rpb_cqr_cmd;
 
 /** Resolve rows and commands of one application; once, at load, after dict_gba and dict_y3056. The process then advertises it.
  * @retval GBA_E_NOT_FOUND  dict_y3056 is not loaded: go on without (not logged) */

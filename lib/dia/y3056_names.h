@@ -29,6 +29,7 @@
 	X(8388642, Y3056_RPA, "Y3056-Revocation-Notice", "revocation-notice")                                          \
 	X(8388643, Y3056_RPB, "Y3056-Permission-Query",  "permission-query")                                           \
 	X(8388644, Y3056_RPB, "Y3056-Permission-Notice", "permission-notice")                                          \
+	X(8388647, Y3056_RPB, "Y3056-Certificate-Query", "certificate-query")                                          \
 	X(8388645, Y3056_OPC, "Y3056-Operator-Change",   "operator-change")                                       \
 	X(8388646, Y3059_REG, "Y3059-Registry-Sync",     "registry-sync")
 
@@ -66,7 +67,8 @@
 	X(29, "Y3059-Sync-Step",        INTEGER32,   "Y3059/Enumerated(Sync-Step)")                                    \
 	X(30, "Y3059-Have",             OCTETSTRING, "UTF8String") /* "RegID class number" */                          \
 	X(31, "Y3059-Accepts",          OCTETSTRING, "UTF8String") /* a class of events */                             \
-	X(32, "Y3059-Event",            OCTETSTRING, NULL)    /* signature and text, doc/registry-peering.md */
+	X(32, "Y3059-Event",            OCTETSTRING, NULL)    /* signature and text, doc/registry-peering.md */    \
+	X(33, "Y3056-Certificate-Digest", OCTETSTRING, NULL)  /* SHA-256 of a certificate */
 
 #define Y3056_VALUES(X)                                                                                                \
 	X("Y3056-Permission-Flag", 0, "CLEARED")                                                                       \
@@ -82,6 +84,7 @@
 	X("Y3056-Change-Step",     2, "DONE")                                                                          \
 	X("Y3056-Change-Step",     3, "CANCEL")                                                                        \
 	X("Y3056-Change-Step",     4, "TOKEN")                                                                         \
+	X("Y3056-Change-Step",     5, "RELEASE")                                                                       \
 	X("Y3056-Change-Kind",     1, "SYMMETRIC")                                                                     \
 	X("Y3056-Change-Kind",     2, "ASYMMETRIC")                                                                    \
 	X("Y3059-Sync-Step",       1, "HELLO")                                                                         \

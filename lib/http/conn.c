@@ -84,6 +84,30 @@ void http_req_peer_cert(const struct http_req *req, struct http_peer_cert *_cert
 		peer_subject(&chain[0], _cert);
 }
 
+size_t http_req_peer_chain(const struct http_req *req, struct bytes *chain, size_t max)
+{
+	gnutls_session_t session = req->server->client_ca ? session_of(req->conn->mhd) : NULL;
+	const gnutls_datum_t *shown;
+	unsigned int count = 0, i;
+
+	shown = session != NULL ? gnutls_certificate_get_peers(session, &count) : NULL;
+	for (i = 0; shown != NULL && i < count && i < max; i++)
+		chain[i] = BYTES(shown[i].data, shown[i].size);
+	return i;
+}
+
+enum gba_err http_req_export(const struct http_req *req, const char *label, uint8_t *out, size_t n)
+{
+	gnutls_session_t session = req->server->tls ? session_of(req->conn->mhd) : NULL;
+
+	if (session == NULL || gnutls_session_ext_master_secret_status(session) == 0)
+		return GBA_E_UNSUPPORTED;
+	if (req->conn->exported)
+		return GBA_E_STATE;
+	req->conn->exported = true;
+	return gnutls_prf_rfc5705(session, strlen(label), label, 0, NULL, n, (char *)out) == 0 ? GBA_OK : GBA_E_INTERNAL;
+}
+
 static void on_started(struct http_server *server, struct MHD_Connection *mhd, void **_conn)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);

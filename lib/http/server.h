@@ -72,6 +72,14 @@ struct http_peer_cert {
 };
 /** Only from within the handler's call: the TLS session belongs to that thread. All zero over plain HTTP. */
 void http_req_peer_cert(const struct http_req *req, struct http_peer_cert *_cert);
+/** The chain the client showed, DER, its own certificate first, whether verified or not; of a server with client_ca. Only from
+ * within the handler's call, the views end with it. @return how many; 0: none */
+size_t http_req_peer_chain(const struct http_req *req, struct bytes *chain, size_t max);
+/** Keying material of the connection's TLS session (RFC 5705 4, RFC 8446 7.5), without context, for one purpose: each
+ * connection gives it once. Only from within the handler's call. @param out  n octets; the caller wipes them
+ * @retval GBA_E_UNSUPPORTED  no TLS, or TLS 1.2 without extended master secret: not bound to this connection (RFC 7627)
+ * @retval GBA_E_STATE        given already */
+enum gba_err http_req_export(const struct http_req *req, const char *label, uint8_t *out, size_t n);
 /** "192.0.2.1:4711", valid while req lives. */
 const char *http_req_source(const struct http_req *req);
 

@@ -47,6 +47,7 @@ struct http_conn {
 	bool head_pending;		   /* request line read, head not yet checked */
 	bool started;			   /* one request line was read */
 	bool closing;			   /* the answer in hand is the connection's last */
+	bool exported;			   /* its keying material was given out */
 };
 
 /* State of a request; changes under server->lock except HANDLING -> ANSWERED seen by the handler's own thread. */

@@ -355,6 +355,23 @@ static enum gba_err request_key(struct bytes csr, gnutls_pubkey_t pub)
 	return err;
 }
 
+/* The public key of a certificate whose holder has proved to have the private one. */
+static enum gba_err certificate_key(struct bytes der, gnutls_pubkey_t pub)
+{
+	const gnutls_datum_t raw = { (unsigned char *)(uintptr_t)der.p, (unsigned int)der.n };
+	gnutls_x509_crt_t crt;
+	enum gba_err err = GBA_OK;
+
+	if (gnutls_x509_crt_init(&crt) != 0)
+		return GBA_E_NOMEM;
+	if (gnutls_x509_crt_import(crt, &raw, GNUTLS_X509_FMT_DER) != 0 || gnutls_pubkey_import_x509(pub, crt, 0) != 0)
+		err = GBA_E_SYNTAX;
+	gnutls_x509_crt_deinit(crt);
+	if (err == GBA_OK && !key_strong(pub))
+		err = GBA_E_RANGE;
+	return err;
+}
+
 static int client_sign(const struct ca *ca, gnutls_x509_privkey_t key, gnutls_x509_crt_t crt,
 		       const struct ca_order *order, const uint8_t serial[CA_SERIAL_LEN], time_t now)
 {
@@ -456,7 +473,10 @@ enum gba_err ca_issue(struct ca *ca, TALLOC_CTX *mem_ctx, const struct ca_order 
 		talloc_free(issued);
 		return GBA_E_NOMEM;
 	}
-	err = order->csr.p != NULL ? request_key(order->csr, pub) : made_key(issued, pub);
+	if (order->like.p != NULL)
+		err = certificate_key(order->like, pub);
+	else
+		err = order->csr.p != NULL ? request_key(order->csr, pub) : made_key(issued, pub);
 	if (err == GBA_OK)
 		err = issue(ca, order, pub, now, issued);
 	gnutls_pubkey_deinit(pub);

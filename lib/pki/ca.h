@@ -31,6 +31,7 @@ struct ca_order {
 	const char *cn;
 	const char *dns;  /* subjectAltName, and good for TLS servers too (Diameter); NULL: a client only */
 	struct bytes csr; /* PKCS #10, PEM: only its public key is used; absent: a key is made */
+	struct bytes like; /* instead of csr: a certificate, DER, whose key it is; its holder has proved to have it */
 	unsigned int days;
 };
 struct ca_issued {
@@ -50,6 +51,10 @@ struct ca_entry {
 };
 /** All certificates issued, by serial, below mem_ctx as one array. */
 enum gba_err ca_list(struct ca *ca, TALLOC_CTX *mem_ctx, struct ca_entry **_entries, size_t *_count);
+/** A certificate issued, by serial or fingerprint (hex), as DER below mem_ctx. @retval GBA_E_NOT_FOUND */
+enum gba_err ca_der(struct ca *ca, TALLOC_CTX *mem_ctx, const char *which, struct bytes *_der);
+/** A certificate, PEM or DER, as DER below mem_ctx. @retval GBA_E_SYNTAX  it is neither, or something follows it */
+enum gba_err ca_certificate_read(TALLOC_CTX *mem_ctx, struct bytes text, struct bytes *_der);
 /** By serial or fingerprint (hex), and write the list of revoked ones anew. Twice is once.
  * @param fingerprint  out, may be NULL: 65 octets  @retval GBA_E_NOT_FOUND */
 enum gba_err ca_revoke(struct ca *ca, const char *which, time_t now, char *fingerprint);

@@ -217,6 +217,48 @@ static enum gba_err find(struct ca *ca, TALLOC_CTX *ctx, const char *which, cons
 	return GBA_E_NOT_FOUND;
 }
 
+enum gba_err ca_certificate_read(TALLOC_CTX *mem_ctx, struct bytes text, struct bytes *_der)
+{
+	const gnutls_datum_t in = { (unsigned char *)(uintptr_t)text.p, (unsigned int)text.n };
+	bool pem = text.n > 10 && memcmp(text.p, "-----BEGIN", 10) == 0;
+	enum gba_err err = GBA_E_SYNTAX;
+	gnutls_x509_crt_t crt;
+	gnutls_datum_t der;
+
+	if (gnutls_x509_crt_init(&crt) != 0)
+		return GBA_E_NOMEM;
+	if (gnutls_x509_crt_import(crt, &in, pem ? GNUTLS_X509_FMT_PEM : GNUTLS_X509_FMT_DER) == 0 &&
+	    gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der) == 0) {
+		_der->p = talloc_memdup(mem_ctx, der.data, der.size);
+		_der->n = der.size;
+		err = _der->p != NULL ? GBA_OK : GBA_E_NOMEM;
+		gnutls_free(der.data);
+	}
+	gnutls_x509_crt_deinit(crt);
+	return err;
+}
+
+enum gba_err ca_der(struct ca *ca, TALLOC_CTX *mem_ctx, const char *which, struct bytes *_der)
+{
+	TALLOC_CTX *ctx = talloc_new(NULL);
+	const struct ca_entry *entry;
+	char path[PATH_MAX];
+	gnutls_datum_t pem;
+	enum gba_err err;
+
+	if (ctx == NULL)
+		return GBA_E_NOMEM;
+	err = find(ca, ctx, which, &entry);
+	if (err == GBA_OK) {
+		snprintf(path, sizeof(path), "%s/issued/%s.pem", ca->dir, entry->serial);
+		err = ca_file_read(ctx, path, false, &pem);
+	}
+	if (err == GBA_OK)
+		err = ca_certificate_read(mem_ctx, BYTES(pem.data, pem.size), _der);
+	talloc_free(ctx);
+	return err;
+}
+
 enum gba_err ca_revoke(struct ca *ca, const char *which, time_t now, char *fingerprint)
 {
 	char name[sizeof("revoked/") + 2 * CA_SERIAL_LEN], text[32];

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (bsinfo_parse(ctx, BYTES(data, size), &a) == GBA_OK && btid_parse(bytes_of(a.btid), rand, NULL) == GBA_OK) {
 		if (bsinfo_parse(ctx, bytes_of(bsinfo_build(ctx, &a)), &b) != GBA_OK || strcmp(a.btid, b.btid) != 0 ||
-		    a.lifetime != b.lifetime)
+		    a.lifetime != b.lifetime || a.change_awaited != b.change_awaited)
 			abort();
 	}
 	talloc_free(ctx);

@@ -53,6 +53,8 @@ static const struct {
 	{ rpb_pqr_fields, &rpb_pqr_cmd, true },
 	{ rpb_pqa_fields, &rpb_pqr_cmd, false },
 	{ rpb_pnr_fields, &rpb_pnr_cmd, true },
+	{ rpb_cqr_fields, &rpb_cqr_cmd, true },
+	{ rpb_cqa_fields, &rpb_cqr_cmd, false },
 	{ opc_ocr_fields, &opc_ocr_cmd, true },
 	{ opc_oca_fields, &opc_ocr_cmd, false },
 };
@@ -85,6 +87,8 @@ static bool decode(struct msg *msg, const struct msg_hdr *hdr)
 		struct rpb_pqr pqr;
 		struct rpb_pqa pqa;
 		struct rpb_pnr pnr;
+		struct rpb_cqr cqr;
+		struct rpb_cqa cqa;
 		struct opc_ocr ocr;
 		struct opc_oca oca;
 	} out;

@@ -326,14 +326,17 @@ static const struct {
 START_TEST(bsinfo_extension_goes_round)
 {
 	struct bsinfo info = { .btid = BTID, .lifetime = 1925035200, .realm_profile = "https://op.example/realm",
-			       .token_format = "gba-btid" }, again = { .btid = NULL };
+			       .token_format = "gba-btid", .certificate = "MAEA", .change_awaited = true }, again = { .btid = NULL };
 	char *xml = bsinfo_build(test_ctx, &info);
 
 	ck_assert_ptr_nonnull(strstr(xml, "  <Extension><realmProfile>https://op.example/realm</realmProfile>"
-					  "<tokenFormat>gba-btid</tokenFormat></Extension>\n</BootstrappingInfo>\n"));
+					  "<tokenFormat>gba-btid</tokenFormat><deviceCertificate>MAEA</deviceCertificate>"
+					  "<operatorChange>awaited</operatorChange></Extension>\n</BootstrappingInfo>\n"));
 	ck_assert_err(bsinfo_parse(test_ctx, bytes_of(xml), &again), GBA_OK);
 	ck_assert_str_eq(again.realm_profile, info.realm_profile);
 	ck_assert_str_eq(again.token_format, info.token_format);
+	ck_assert_str_eq(again.certificate, info.certificate);
+	ck_assert(again.change_awaited);
 	ck_assert_err(bsinfo_parse(test_ctx, bytes_of("<BootstrappingInfo><Extension><other><realmProfile>no</realmProfile></other>"
 						      "<tokenFormat>a</tokenFormat><tokenFormat>b</tokenFormat></Extension>"
 						      "<btid>" BTID "</btid><lifetime>2031-01-01T12:00:00Z</lifetime>"

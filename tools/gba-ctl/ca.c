@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/secret.h"
 #include "hss-stub/api/pack.h"
+#include "hss-stub/change/change.h"
 #include "hss-stub/hss.h"
 #include "hss-stub/mapping/mapping.h"
 #include "rest/token.h"
@@ -47,7 +48,7 @@ static const struct cli_opt issue_opts[] = {
 	CLI_OPT_TEXT("--csr", "FILE", struct ca_args, csr, "PKCS #10 request (PEM) with its key"),
 	CLI_OPT_TEXT("--key-out", "FILE", struct ca_args, key_out,
 		     "Without --csr: write the key made here to FILE (0600)"),
-	CLI_OPT_TEXT("--for", "OWNER", struct ca_args, owner, "Make it a credential: admin, asp:ID or user:ID"),
+	CLI_OPT_TEXT("--for", "OWNER", struct ca_args, owner, "Make it a credential: admin, asp:ID or user:ID; or a device's: device:IMPI"),
 	CLI_OPT_END,
 };
 static const struct cli_opt token_opts[] = {
@@ -205,6 +206,42 @@ static enum gba_err issue_order(struct ctl *ctl, const struct ca_args *a, struct
 	return a->csr != NULL ? read_csr(ctl, a->csr, &order->csr) : GBA_OK;
 }
 
+#define DEVICE "device:" /* owner: the IMPI of a subscriber whose device bootstraps by it (Y.3056 10.4-5) */
+
+static bool is_device(const struct ca_args *a)
+{
+	return a->owner != NULL && strncmp(a->owner, DEVICE, sizeof(DEVICE) - 1) == 0;
+}
+
+static enum gba_err open_changes(struct ctl *ctl, struct changes **_changes)
+{
+	struct sub_store *store;
+	const char *error = "";
+	struct kek *kek;
+	enum gba_err err = sub_store_open(ctl->cli.ctx, ctl->db, &store, &error);
+
+	if (err == GBA_OK)
+		err = hss_kek_open(ctl->cli.ctx, store, ctl->kek, &kek, &error);
+	if (err == GBA_OK)
+		err = changes_open(ctl->cli.ctx, ctl->db, kek, NULL, _changes, &error);
+	return err == GBA_OK ? GBA_OK : why_fail(&ctl->cli.why, err, "%s", error);
+}
+
+static enum gba_err device_set(struct ctl *ctl, const char *impi, const char *pem)
+{
+	struct changes *changes;
+	struct bytes der;
+	enum gba_err err = ca_certificate_read(ctl->cli.ctx, bytes_of(pem), &der);
+
+	if (err == GBA_OK)
+		err = open_changes(ctl, &changes);
+	if (err == GBA_OK)
+		err = change_set_certificate(changes, bytes_of(impi), der, clock_now());
+	if (err != GBA_OK && ctl->cli.why.text[0] == '\0')
+		why_fail(&ctl->cli.why, err, "%s: %s", impi, gba_strerror(err));
+	return err;
+}
+
 static enum gba_err issue(struct ctl *ctl, const struct ca_args *a, struct ca *ca, const struct ca_order *order,
 			  json_t *owner)
 {
@@ -215,7 +252,9 @@ static enum gba_err issue(struct ctl *ctl, const struct ca_args *a, struct ca *c
 		return why_fail(&ctl->cli.why, err, "%s: %s", order->cn, gba_strerror(err));
 	if (issued->private_key != NULL)
 		err = write_key(ctl, a->key_out, issued->private_key);
-	if (err == GBA_OK && a->owner != NULL)
+	if (err == GBA_OK && is_device(a))
+		err = device_set(ctl, a->owner + sizeof(DEVICE) - 1, issued->certificate);
+	else if (err == GBA_OK && a->owner != NULL)
 		err = credential_add(ctl, owner, "gba-ctl", CREDENTIAL_CERTIFICATE, issued->fingerprint,
 				     issued->not_after);
 	if (err != GBA_OK) {
@@ -240,7 +279,7 @@ static enum gba_err cmd_issue(struct cli *cli, void *args)
 
 	if (err == GBA_OK)
 		err = issue_order(ctl, a, &order);
-	if (err == GBA_OK && a->owner != NULL)
+	if (err == GBA_OK && a->owner != NULL && !is_device(a))
 		err = owner_of(ctl, a->owner, owner);
 	if (err == GBA_OK)
 		err = ctl_audit_begin(ctl);
@@ -275,6 +314,22 @@ static enum gba_err credential_end(struct ctl *ctl, const char *fingerprint)
 	return err;
 }
 
+/* What was bootstrapped by it is void; other certificates the BSF learns of from the list. */
+static enum gba_err device_end(struct ctl *ctl, struct ca *ca, const char *fingerprint)
+{
+	struct changes *changes;
+	struct bytes der;
+	enum gba_err err = ca_der(ca, ctl->cli.ctx, fingerprint, &der);
+
+	if (err == GBA_OK)
+		err = open_changes(ctl, &changes);
+	if (err == GBA_OK)
+		err = change_drop_certificate(changes, der, clock_now());
+	if (err != GBA_OK && ctl->cli.why.text[0] == '\0')
+		why_fail(&ctl->cli.why, err, "device of %s: %s", fingerprint, gba_strerror(err));
+	return err;
+}
+
 static enum gba_err cmd_revoke(struct cli *cli, void *args)
 {
 	struct ctl *ctl = (struct ctl *)cli;
@@ -290,6 +345,8 @@ static enum gba_err cmd_revoke(struct cli *cli, void *args)
 	if (err != GBA_OK)
 		return why_fail(&cli->why, err, "%s: %s", cli->operands[0], gba_strerror(err));
 	err = credential_end(ctl, fingerprint);
+	if (err == GBA_OK)
+		err = device_end(ctl, ca, fingerprint);
 	if (err == GBA_OK)
 		cli_put(cli, "revoked", json_string(fingerprint));
 	return err;

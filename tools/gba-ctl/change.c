@@ -9,14 +9,16 @@
 #include "crypto/op_key.h"
 #include "hss-stub/change/change.h"
 #include "hss-stub/hss.h"
+#include "pki/ca.h"
 #include "tools/gba-ctl/ctl.h"
 
-#define LIST_MAX 100000
+#define LIST_MAX      100000
+#define CERT_FILE_MAX 16384
 
 struct change_args {
 	const char *from, *new_impi, *imsi, *kind, *state, *file;
 	uint32_t level;
-	bool reveal;
+	bool reveal, remove;
 };
 
 static const struct cli_opt request_opts[] = {
@@ -49,7 +51,8 @@ static const struct cli_opt transfer_opts[] = {
 };
 
 static const struct cli_opt certificate_opts[] = {
-	CLI_OPT_TEXT("--file", "FILE", struct change_args, file, "Take the certificate (DER) from FILE; printed as base64 otherwise"),
+	CLI_OPT_TEXT("--file", "FILE", struct change_args, file, "Take the certificate (PEM, DER) from FILE; printed as base64 otherwise"),
+	CLI_OPT_FLAG("--remove", struct change_args, remove, "It has none any more: its tokens are dropped"),
 	CLI_OPT_END,
 };
 
@@ -293,15 +296,21 @@ static enum gba_err cmd_transfer_key(struct cli *cli, void *args)
 
 static enum gba_err store_certificate(struct cli *cli, struct changes *changes, const char *path)
 {
-	uint8_t *der = talloc_size(cli->ctx, CHANGE_CERT_MAX + 1);
-	FILE *in = fopen(path, "re");
+	uint8_t *text = talloc_size(cli->ctx, CERT_FILE_MAX);
+	FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	struct bytes der;
+	enum gba_err err;
 	size_t n;
 
-	if (in == NULL || der == NULL)
+	if (in == NULL || text == NULL)
 		return why_fail(&cli->why, GBA_E_NOT_FOUND, "%s: %s", path, strerror(errno));
-	n = fread(der, 1, CHANGE_CERT_MAX + 1, in);
-	fclose(in);
-	return change_set_certificate(changes, bytes_of(cli->operands[0]), BYTES(der, n));
+	n = fread(text, 1, CERT_FILE_MAX, in);
+	if (in != stdin)
+		fclose(in);
+	err = ca_certificate_read(cli->ctx, BYTES(text, n), &der);
+	if (err != GBA_OK)
+		return why_fail(&cli->why, err, "%s: not a certificate", path);
+	return change_set_certificate(changes, bytes_of(cli->operands[0]), der, clock_now());
 }
 
 static enum gba_err cmd_certificate(struct cli *cli, void *args)
@@ -309,10 +318,12 @@ static enum gba_err cmd_certificate(struct cli *cli, void *args)
 	const struct change_args *certificate = args;
 	struct changes *changes;
 	struct bytes der = BYTES_NONE;
-	enum gba_err err = open_changes(cli, certificate->file != NULL, &changes);
+	bool to_change = certificate->file != NULL || certificate->remove;
+	enum gba_err err = open_changes(cli, to_change, &changes);
 
-	if (err == GBA_OK && certificate->file != NULL) {
-		err = store_certificate(cli, changes, certificate->file);
+	if (err == GBA_OK && to_change) {
+		err = certificate->remove ? change_set_certificate(changes, bytes_of(cli->operands[0]), BYTES_NONE, clock_now())
+					  : store_certificate(cli, changes, certificate->file);
 	} else if (err == GBA_OK) {
 		err = change_certificate(changes, cli->ctx, bytes_of(cli->operands[0]), &der);
 		if (err == GBA_OK && der.p == NULL)
@@ -320,7 +331,9 @@ static enum gba_err cmd_certificate(struct cli *cli, void *args)
 		if (err == GBA_OK)
 			return put_base64(cli, der);
 	}
-	return err == GBA_OK ? GBA_OK : why_fail(&cli->why, err, "%s: %s", cli->operands[0], gba_strerror(err));
+	if (err != GBA_OK && cli->why.text[0] == '\0')
+		why_fail(&cli->why, err, "%s: %s", cli->operands[0], gba_strerror(err));
+	return err;
 }
 
 #define ROW(words, operands, n, opts, run, help) \
@@ -335,6 +348,6 @@ const struct cli_cmd ctl_change_commands[] = {
 	ROW("change update", "ID", 1, NULL, cmd_update, "Print the key update for the device (gba-ue update)"),
 	ROW("change key", "", 0, key_opts, cmd_key, "Print our public key, for other operators; makes the key file"),
 	ROW("change transfer-key", "IMPI", 1, transfer_opts, cmd_transfer_key, "Give a subscriber the key to leave some day"),
-	ROW("change certificate", "IMPI", 1, certificate_opts, cmd_certificate, "A device's certificate (asymmetric)"),
+	ROW("change certificate", "IMPI", 1, certificate_opts, cmd_certificate, "A device's certificate, by which it bootstraps"),
 	CLI_CMD_END,
 };

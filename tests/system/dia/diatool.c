@@ -121,6 +121,8 @@ static struct rpa_tpr tpr;
 static struct rpa_rnr rnr;
 static struct rpb_pqr pqr;
 static struct rpb_pqa pqa;
+static struct rpb_cqr cqr;
+static struct rpb_cqa cqa;
 static struct rpb_pnr pnr;
 static struct opc_ocr ocr;
 static struct opc_oca oca;
@@ -150,9 +152,12 @@ static void set_y3056_values(void)
 	rnr = (struct rpa_rnr){ { digests, 2 }, { names, 1 }, Y3056_DEVICE_REMOVED };
 	pqr = (struct rpb_pqr){ user, names[0], T_2031 };
 	pqa = (struct rpb_pqa){ user, permission, bytes_of("<guss id=\"x\"/>") };
+	cqr = (struct rpb_cqr){ user, bytes_of("certificate"), names[0], T_2031 };
+	cqa = (struct rpb_cqa){ permission, bytes_of("<guss id=\"x\"/>"), OPC_TOKEN, bytes_of("certificate") };
 	ocr = (struct opc_ocr){ OPC_KEYS, user, BYTES("iiiiiiiiiiiiiiii", 16), KEY_UPDATE_SYMMETRIC,
 				BYTES("KKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKK", 64),
 				bytes_of("user@new.test"), bytes_of("bsf.new.test"),
+				BYTES("DDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDD", 32),
 				BYTES("SSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSS", 64) };
 	oca = (struct opc_oca){ bytes_of("wrapped"), BYTES("\0\0\0\0\0\0\0\7", 8), bytes_of("update"), bytes_of("certificate") };
 	rsr = (struct reg_rsr){ bytes_of("IN4F"), REG_HELLO, { haves, 2 }, { classes, 1 }, { digests, 2 } };
@@ -175,6 +180,7 @@ static const struct command {
 	{ "tpr", "tpa", &rpa_tpr_cmd, rpa_tpr_fields, y3056_no_fields, &tpr, &nothing },
 	{ "rnr", "rna", &rpa_rnr_cmd, rpa_rnr_fields, y3056_no_fields, &rnr, &nothing },
 	{ "pqr", "pqa", &rpb_pqr_cmd, rpb_pqr_fields, rpb_pqa_fields, &pqr, &pqa },
+	{ "cqr", "cqa", &rpb_cqr_cmd, rpb_cqr_fields, rpb_cqa_fields, &cqr, &cqa },
 	{ "pnr", "pna", &rpb_pnr_cmd, rpb_pnr_fields, y3056_no_fields, &pnr, &nothing },
 	{ "ocr", "oca", &opc_ocr_cmd, opc_ocr_fields, opc_oca_fields, &ocr, &oca },
 	{ "rsr", "rsa", &reg_rsr_cmd, reg_rsr_fields, reg_rsa_fields, &rsr, &rsa },
@@ -258,6 +264,8 @@ static void decode_line(const char *name, struct bytes octets)
 		struct rpb_pqr pqr;
 		struct rpb_pqa pqa;
 		struct rpb_pnr pnr;
+		struct rpb_cqr cqr;
+		struct rpb_cqa cqa;
 		struct opc_ocr ocr;
 		struct opc_oca oca;
 		struct s13_ecr ecr;
