@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/trace.h"
+#include "ue/ub_cert.h"
 #include "ue/usim/soft_usim.h"
 
 #define RETRY_AFTER_LIMIT 3600                /* [s] nobody is kept from asking for longer */
@@ -161,7 +162,9 @@ static void trace_token(const struct ub_result *result)
 				   .to = "usim",
 				   .iface = "USIM",
 				   .clause = "Y.3056 10.4-4a",
-				   .message = result->in_usim ? "Ks kept in the USIM" : "Ks = CK || IK",
+				   .message = result->in_usim   ? "Ks kept in the USIM"
+					      : result->by_tls ? "Ks of the TLS connection"
+							       : "Ks = CK || IK",
 				   .corr = result->corr };
 
 	trace_step(&step);
@@ -176,6 +179,7 @@ static enum gba_err run_ub(struct view *view, struct wanted *wanted, struct toke
 	struct fetcher fetcher;
 	struct fetch_curl *curl;
 	struct usim_identity identity;
+	bool certificate;
 	struct usim usim;
 	enum gba_err err;
 
@@ -184,8 +188,9 @@ static enum gba_err run_ub(struct view *view, struct wanted *wanted, struct toke
 		err = usim.ops->identity(usim.card, &identity);
 	if (err != GBA_OK)
 		return why_fail(why, err, "USIM %s: %s", profile->usim, gba_strerror(err));
+	certificate = profile->certificate || identity.certificate_only;
 	if (profile->url[0] == '\0')
-		conf.url = talloc_asprintf(view, "http://%s/", profile->bsf);
+		conf.url = talloc_asprintf(view, "http%s://%s/", certificate ? "s" : "", profile->bsf);
 	snprintf(realm->impi, sizeof(realm->impi), "%s", profile->impi[0] != '\0' ? profile->impi : identity.impi);
 	conf.ca_file = profile->ca_file;
 	conf.impi = bytes_of(realm->impi);
@@ -204,7 +209,20 @@ static enum gba_err run_ub(struct view *view, struct wanted *wanted, struct toke
 			return why_fail(why, GBA_E_NOMEM, "out of memory");
 		fetcher = fetch_curl_fetcher(curl);
 	}
+	if (certificate)
+		return ub_cert_run(view, &conf, &usim, &fetcher, _result, why);
 	return ub_run(view, &conf, &usim, &fetcher, _result, why);
+}
+
+/* Issued by the realm we are in now (10.6.2-4). Should this fail, the BSF says it again with the next token. */
+static enum gba_err keep_certificate(struct view *view, struct bytes der, struct why *why)
+{
+	struct usim usim;
+	enum gba_err err = soft_usim_open(view, view->client->state, view->profile->usim, &usim);
+
+	if (err == GBA_OK)
+		err = usim.ops->certificate_set(usim.card, der);
+	return err == GBA_OK ? err : why_fail(why, err, "new certificate: %s", gba_strerror(err));
 }
 
 /* The 10.4 flow, under the bootstrap lock. */
@@ -237,8 +255,11 @@ enum gba_err client_run_ub(struct view *view, struct wanted *wanted, struct why 
 	realm->in_usim = result.in_usim;
 	realm->ks = result.ks;
 	err = client_with_tokens(view, keep_token, &outcome, why);
+	if (err == GBA_OK && result.certificate.n > 0)
+		err = keep_certificate(view, result.certificate, why);
 	if (err != GBA_OK)
 		return err;
+	wanted->change_awaited = result.change_awaited;
 	trace_token(&result);
 	fill_run(realm, wanted->run);
 	wanted->run->fresh = true;

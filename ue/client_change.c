@@ -13,25 +13,28 @@
 struct change {
 	const struct profile *newer, *older; /* NULL: no change under way */
 	bool final;			     /* the USIM knows the new operator only */
+	struct usim usim;
+	bool asymmetric; /* by signed update and certificate: the card is told when it is final (10.6.2) */
 };
 
-static bool knows_impi(const struct usim *usim, const char *impi, bool *_final)
+static bool knows_impi(struct change *change, const char *impi)
 {
+	const struct usim *usim = &change->usim;
 	struct usim_identity identity;
 	struct usim_pending pending;
 
-	*_final = false;
-	if (usim->ops->pending != NULL && usim->ops->pending(usim->card, &pending) == GBA_OK)
+	if (usim->ops->pending != NULL && usim->ops->pending(usim->card, &pending) == GBA_OK) {
+		change->asymmetric = pending.asymmetric;
 		return strcmp(pending.impi, impi) == 0;
-	*_final = usim->ops->identity(usim->card, &identity) == GBA_OK && strcmp(identity.impi, impi) == 0;
-	return *_final;
+	}
+	change->final = usim->ops->identity(usim->card, &identity) == GBA_OK && strcmp(identity.impi, impi) == 0;
+	return change->final;
 }
 
 static struct change find_change(struct view *view)
 {
 	const struct profiles *profiles = view->profiles;
-	struct change change = { NULL, NULL, false };
-	struct usim usim;
+	struct change change = { .newer = NULL };
 	size_t i;
 
 	for (i = 0; i < profiles->count && change.newer == NULL; i++) {
@@ -44,9 +47,9 @@ static struct change find_change(struct view *view)
 	if (change.newer == NULL)
 		return change;
 	change.older = profiles_find(profiles, change.newer->replaces);
-	if (soft_usim_open(view, view->client->state, change.newer->usim, &usim) != GBA_OK ||
-	    !knows_impi(&usim, change.newer->impi, &change.final))
-		return (struct change){ NULL, NULL, false };
+	if (soft_usim_open(view, view->client->state, change.newer->usim, &change.usim) != GBA_OK ||
+	    !knows_impi(&change, change.newer->impi))
+		return (struct change){ .newer = NULL };
 	return change;
 }
 
@@ -136,8 +139,25 @@ static enum gba_err run_newer(struct view *view, struct wanted *wanted, struct w
 			return err;
 		log_change(change.newer, "has given a token: it is the active one");
 	}
+	if (change.asymmetric && !wanted->change_awaited) {
+		err = change.usim.ops->change_end(change.usim.card, true);
+		if (err != GBA_OK)
+			return why_fail(why, err, "USIM %s: %s", change.newer->usim, gba_strerror(err));
+	}
 	change = find_change(view);
 	return change.final ? finish(view, &change, why) : GBA_OK;
+}
+
+/* The new operator does not want us (any more), the old one does: the card is its card again. */
+static enum gba_err stay(struct view *view, const struct change *change, struct why *why)
+{
+	enum gba_err err = GBA_OK;
+
+	if (change->asymmetric)
+		err = change->usim.ops->change_end(change->usim.card, false);
+	if (err != GBA_OK)
+		return why_fail(why, err, "USIM %s: %s", change->older->usim, gba_strerror(err));
+	return view->profile != profiles_active(view->profiles) ? settle(view, change->older, why) : GBA_OK;
 }
 
 enum gba_err client_bootstrap_changing(struct view *view, struct wanted *wanted, struct why *why)
@@ -145,15 +165,17 @@ enum gba_err client_bootstrap_changing(struct view *view, struct wanted *wanted,
 	const struct profile *active = view->profile;
 	struct change change = find_change(view);
 	enum gba_err err;
+	bool refused;
 
 	if (change.newer == NULL)
 		return client_run_ub(view, wanted, why);
 	err = run_newer(view, wanted, why);
-	if (err == GBA_OK || change.older == NULL || (active == change.newer && err != GBA_E_NOT_AUTHORIZED))
+	refused = err == GBA_E_NOT_AUTHORIZED;
+	if (err == GBA_OK || change.older == NULL || (active == change.newer && !refused))
 		return err;
 	log_change(change.newer, active == change.newer ? "refuses us: back to the old one" : "gives no token: the old one serves");
 	err = run_in(view, change.older, wanted, why);
-	return err == GBA_OK && active == change.newer ? settle(view, change.older, why) : err;
+	return err == GBA_OK && refused ? stay(view, &change, why) : err;
 }
 
 /* The card may give its identity of the new realm from now on; the old realm knows it by this one. */
@@ -167,7 +189,7 @@ static void name_old(struct profiles *profiles, const char *impi)
 
 /* The row the update needs: made, or the one of that name that fits. */
 static enum gba_err add_profile(struct view *view, const struct client_update *ask, const struct usim_pending *pending,
-				const char *old_impi, struct why *why)
+				struct why *why)
 {
 	const struct profile *found = profiles_find(view->profiles, ask->profile);
 	struct profile profile = { .announce = view->profile->announce };
@@ -187,26 +209,24 @@ static enum gba_err add_profile(struct view *view, const struct client_update *a
 	memcpy(profile.bsf, pending->bsf, sizeof(profile.bsf));
 	memcpy(profile.impi, pending->impi, sizeof(profile.impi));
 	memcpy(profile.usim, view->profile->usim, sizeof(profile.usim));
+	profile.certificate = pending->asymmetric;
 	memcpy(profile.replaces, view->profile->name, sizeof(profile.replaces));
 	if (found != NULL)
 		profiles_remove(view->profiles, ask->profile);
-	name_old(view->profiles, old_impi);
+	name_old(view->profiles, pending->old_impi);
 	err = profiles_add(view->profiles, &profile, why);
 	return err == GBA_OK ? profiles_save(view->client->state, view->profiles) : err;
 }
 
 static enum gba_err update_locked(struct view *view, const struct client_update *ask, struct why *why)
 {
-	struct key_update update = { .head = { .kind = KEY_UPDATE_SYMMETRIC } };
-	struct usim_identity identity;
+	struct key_update update;
 	struct usim_pending pending;
 	bool replayed;
 	struct usim usim;
 	enum gba_err err;
 
 	err = soft_usim_open(view, view->client->state, view->profile->usim, &usim);
-	if (err == GBA_OK)
-		err = usim.ops->identity(usim.card, &identity);
 	if (err != GBA_OK)
 		return why_fail(why, err, "USIM %s: %s", view->profile->usim, gba_strerror(err));
 	err = soft_usim_update(view->client->state, view->profile->usim, ask->message, &update);
@@ -214,13 +234,8 @@ static enum gba_err update_locked(struct view *view, const struct client_update 
 	if (err != GBA_OK && !replayed) /* replayed: the card has it; what comes after it may be missing */
 		return why_fail(why, err, "USIM %s does not take the update: %s", view->profile->usim, gba_strerror(err));
 	err = usim.ops->pending(usim.card, &pending);
-	if (err == GBA_E_NOT_FOUND && update.head.kind == KEY_UPDATE_ASYMMETRIC) {
-		snprintf(pending.bsf, sizeof(pending.bsf), "%.*s", BYTES_FMT(update.bsf));
-		snprintf(pending.impi, sizeof(pending.impi), "%.*s", BYTES_FMT(update.impi));
-		err = GBA_OK;
-	}
 	if (err == GBA_OK)
-		return add_profile(view, ask, &pending, identity.impi, why);
+		return add_profile(view, ask, &pending, why);
 	if (replayed)
 		err = GBA_E_REPLAY;
 	return why_fail(why, err, "no change of operator is under way: %s", gba_strerror(err));

@@ -25,6 +25,7 @@ struct wanted {
 	struct client_run *run;
 	char tmpi[GBA_TMPI_MAX];
 	time_t not_before;
+	bool change_awaited; /* of the last run by certificate: the change of operator is not final yet */
 };
 
 /** One transaction on the token store. */

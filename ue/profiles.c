@@ -42,6 +42,7 @@ static enum gba_err profile_from_json(const json_t *object, struct profile *_pro
 			return GBA_E_CORRUPT;
 		memcpy((char *)_profile + text_rows[i].offset, json_string_value(value), json_string_length(value));
 	}
+	_profile->certificate = json_is_true(json_object_get(object, "certificate"));
 	_profile->announce = json_is_true(json_object_get(object, "announce"));
 	return profile_check(_profile, NULL) == GBA_OK ? GBA_OK : GBA_E_CORRUPT;
 }
@@ -55,6 +56,8 @@ json_t *profile_json(const struct profile *profile, bool active)
 		if (text_at(profile, &text_rows[i])[0] != '\0')
 			json_object_set_new(object, text_rows[i].key, json_string(text_at(profile, &text_rows[i])));
 	}
+	if (profile->certificate)
+		json_object_set_new(object, "certificate", json_true());
 	json_object_set_new(object, "announce", json_boolean(profile->announce));
 	json_object_set_new(object, "active", json_boolean(active));
 	return object;
@@ -100,6 +103,8 @@ enum gba_err profile_check(const struct profile *profile, struct why *why)
 		return why_fail(why, GBA_E_SYNTAX, "BSF: not a host name");
 	if (profile->url[0] != '\0' && !url_valid(profile->url))
 		return why_fail(why, GBA_E_SYNTAX, "URL: not http://host... or https://host...");
+	if (profile->certificate && profile->url[0] != '\0' && strncmp(profile->url, "https://", 8) != 0)
+		return why_fail(why, GBA_E_SYNTAX, "URL: by certificate only over https://");
 	if (profile->connect[0] != '\0' && !connect_valid(profile->connect))
 		return why_fail(why, GBA_E_SYNTAX, "address to connect to: not address:port");
 	if (!state_name_valid(bytes_of(profile->usim)))

@@ -22,6 +22,7 @@ struct profile {
 	char usim[STATE_NAME_MAX + 1];     /* whose keys */
 	char impi[IMPI_MAX + 1];           /* not set: the USIM's */
 	char replaces[STATE_NAME_MAX + 1]; /* profile of the operator being left (Y.3056 10.6), until that is final */
+	bool certificate;                  /* bootstrap by the card's certificate (Y.3056 10.4-5), not by AKA */
 	bool announce;                     /* tell the BSF which application the token is wanted for (Y.3056 10.4-1a) */
 };
 

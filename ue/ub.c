@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ue/ub.h"
 
+#include "ue/ub_priv.h"
+
 #include <ctype.h>
 #include <poll.h>
 #include <stdio.h>
@@ -229,24 +231,6 @@ static enum gba_err check_rspauth(struct run *run)
 	return GBA_OK;
 }
 
-/* B-TID in the form TS 33.220 4.5.2 lays down, of this run, of this BSF; a lifetime that is not over. */
-static enum gba_err check_info(struct run *run, const struct bsinfo *info)
-{
-	uint8_t rand[RAND_LEN];
-	struct bytes fqdn;
-
-	if (strlen(info->btid) > BTID_MAX || btid_parse(bytes_of(info->btid), rand, &fqdn) != GBA_OK)
-		return why_fail(run->why, GBA_E_BTID_SYNTAX, "BSF gave a malformed B-TID");
-	if (memcmp(rand, run->rand, RAND_LEN) != 0)
-		return why_fail(run->why, GBA_E_PEER, "BSF gave the B-TID of another run");
-	if (!bytes_eq_nocase(fqdn, run->conf->bsf))
-		return why_fail(run->why, GBA_E_REALM, "B-TID of %.*s, not of %.*s", BYTES_FMT(fqdn),
-			       BYTES_FMT(run->conf->bsf));
-	if (info->lifetime <= run->conf->now)
-		return why_fail(run->why, GBA_E_PEER, "token is over before it begins: check the clock of this device");
-	return GBA_OK;
-}
-
 /* The name for the next run, TS 33.220 B.4; a card with GBA_U derives it as it does a NAF key. */
 static enum gba_err make_tmpi(struct run *run, const uint8_t *ks)
 {
@@ -298,39 +282,12 @@ static enum gba_err finish(struct run *run)
 	enum gba_err err;
 
 	err = check_rspauth(run);
+	if (err == GBA_OK)
+		err = ub_info_take(run->tmp, run->conf, run->rand, run->answer.body, &info, run->result, run->why);
 	if (err != GBA_OK)
 		return err;
-	err = bsinfo_parse(run->tmp, run->answer.body, &info);
-	if (err != GBA_OK)
-		return why_fail(run->why, err, "BootstrappingInfo: %s", gba_strerror(err));
-	err = check_info(run, &info);
-	if (err != GBA_OK)
-		return err;
-	snprintf(run->result->btid, sizeof(run->result->btid), "%s", info.btid);
-	run->result->expires = info.lifetime;
-	if (info.realm_profile != NULL)
-		snprintf(run->result->realm_profile, sizeof(run->result->realm_profile), "%s", info.realm_profile);
-	if (info.token_format != NULL)
-		snprintf(run->result->token_format, sizeof(run->result->token_format), "%s", info.token_format);
 	err = keep_ks(run);
 	return err == GBA_OK ? GBA_OK : why_fail(run->why, err, "keys: %s", gba_strerror(err));
-}
-
-/* A status that ends the run. */
-static enum gba_err refuse_status(struct run *run)
-{
-	unsigned int status = run->answer.status;
-
-	if (status == 503) {
-		run->result->retry_after = run->answer.retry_after;
-		return why_fail(run->why, GBA_E_BUSY, "BSF is busy: 503, Retry-After %u s", run->answer.retry_after);
-	}
-	if (status == 403)
-		return why_fail(run->why, GBA_E_NOT_AUTHORIZED, "BSF refuses this device%s: 403",
-				run->conf->application.p != NULL ? ", or this application for it" : "");
-	if (status >= 300 && status < 400)
-		return why_fail(run->why, GBA_E_PEER, "redirect refused: %u", status);
-	return why_fail(run->why, GBA_E_PEER, "unexpected answer: %u", status);
 }
 
 /* Begin, or begin again, with the IMPI when the TMPI was not taken (400, 401 without challenge, 403, 404). */
@@ -351,7 +308,7 @@ static enum gba_err begin(struct run *run)
 		if (err != GBA_OK)
 			return err;
 	}
-	return run->answer.status == 401 ? GBA_OK : refuse_status(run);
+	return run->answer.status == 401 ? GBA_OK : ub_refused(run->conf, &run->answer, run->result, run->why);
 }
 
 /* Answer one challenge. GBA_OK and status 401: there is a new one. */
@@ -367,7 +324,7 @@ static enum gba_err answer_challenge(struct run *run)
 		run->result->resyncs++;
 		err = send_response(run, true);
 		if (err == GBA_OK && run->answer.status != 401)
-			err = refuse_status(run);
+			err = ub_refused(run->conf, &run->answer, run->result, run->why);
 		return err;
 	}
 	if (err != GBA_OK)
@@ -378,7 +335,7 @@ static enum gba_err answer_challenge(struct run *run)
 	if (run->answer.status == 200)
 		return finish(run);
 	if (run->answer.status != 401)
-		return refuse_status(run);
+		return ub_refused(run->conf, &run->answer, run->result, run->why);
 	if (++run->tries > UB_TRIES)
 		return why_fail(run->why, GBA_E_DIGEST_MISMATCH, "BSF refuses our response");
 	return GBA_OK;

@@ -34,6 +34,7 @@ struct ub_conf {
 struct ub_result {
 	char btid[BTID_MAX + 1];
 	time_t expires;
+	bool by_tls;              /* by certificate: Ks is of the TLS connection */
 	bool in_usim;             /* GBA_U: Ks stayed in the card */
 	struct secret *ks;        /* GBA_KS_LEN, below the caller's context; NULL when in_usim */
 	char tmpi[GBA_TMPI_MAX];  /* for the next run; empty: the BSF does not speak it */
@@ -41,6 +42,8 @@ struct ub_result {
 	unsigned int resyncs;     /* AUTS sent */
 	char realm_profile[BSINFO_TEXT_MAX + 1], token_format[BSINFO_TEXT_MAX + 1]; /* the BSF's own words; empty: none */
 	bool tmpi_refused;        /* the run fell back from TMPI to IMPI */
+	bool change_awaited;      /* by certificate: the change of operator is not final before another token */
+	struct bytes certificate; /* by certificate: DER to be shown from now on, below the caller's context; absent: none */
 	char corr[CORR_LEN + 1];  /* empty before the first challenge */
 };
 

@@ -138,6 +138,20 @@ static enum gba_err keys_read(struct ctl *ctl, const struct subscriber *sub, str
 	return GBA_OK;
 }
 
+/* The record has keys, as all have; that nobody else has them is why AKA never succeeds. */
+static enum gba_err keys_draw(struct ctl *ctl, const struct subscriber *sub, struct subscriber_keys *keys)
+{
+	const struct sub_args *a = ctl->args;
+
+	if (a->k != NULL || a->k_file != NULL || a->op != NULL || a->op_file != NULL || a->opc != NULL || a->opc_file != NULL)
+		return why_fail(&ctl->cli.why, GBA_E_SYNTAX, "--no-aka and keys exclude each other");
+	memset(keys, 0, sizeof(*keys));
+	keys->k_len = 16;
+	rand_bytes(keys->k, keys->k_len);
+	rand_bytes(keys->opc, subscriber_op_len(sub->alg));
+	return GBA_OK;
+}
+
 static enum gba_err seal_keys(struct ctl *ctl, struct sub_files *files, struct subscriber *sub,
 			       struct subscriber_keys *keys)
 {
@@ -256,7 +270,7 @@ enum gba_err cmd_subscriber_add(struct cli *cli, void *args)
 	if (err == GBA_OK)
 		err = sub_files_open(ctl, SUB_CREATE, true, &files);
 	if (err == GBA_OK)
-		err = keys_read(ctl, &sub, &keys);
+		err = ctl->args->no_aka ? keys_draw(ctl, &sub, &keys) : keys_read(ctl, &sub, &keys);
 	if (err == GBA_OK)
 		err = seal_keys(ctl, &files, &sub, &keys);
 	if (err == GBA_OK)

@@ -41,7 +41,11 @@
 	CLI_OPT_TEXT("--after", "IMPI", struct sub_args, after, "Start behind this IMPI"), \
 	CLI_OPT_TEXT("--limit", "N", struct sub_args, limit, "Stop after N subscribers"), ROW_STATE
 
-const struct cli_opt sub_add_opts[] = { FIELD_ROWS, ROW_MNC_LENGTH, ROW_REALM, CLI_OPT_END };
+const struct cli_opt sub_add_opts[] = {
+	FIELD_ROWS, ROW_MNC_LENGTH, ROW_REALM,
+	CLI_OPT_FLAG("--no-aka", struct sub_args, no_aka, "No USIM, only a certificate: keys are drawn that nobody else ever has"),
+	CLI_OPT_END
+};
 static const struct cli_opt show_opts[] = { ROW_REVEAL, CLI_OPT_END };
 static const struct cli_opt list_opts[] = { WALK_ROWS, CLI_OPT_END };
 static const struct cli_opt set_opts[] = {

@@ -13,7 +13,7 @@ struct sub_args {
 	const char *imsi, *mnc_length, *realm, *k, *k_file, *op, *op_file, *opc, *opc_file, *algorithm, *res_len, *tuak_iterations,
 		*amf, *sqn, *ind_bits, *guss, *uicc, *state, *after, *limit, *from, *margin, *output;
 	struct cli_list impu;
-	bool force, reveal, dry_run, yes;
+	bool force, reveal, dry_run, yes, no_aka;
 };
 extern const struct cli_opt sub_add_opts[]; /* rows of all fields of a subscriber */
 

@@ -35,6 +35,9 @@ class Operator(Realm):
         self.number, self.n, self.authority = number, Names(number), authority
         self.others, self.extra, self.bsf_extra, self.wrap = [], "", "", {}
         self.key_file = self.path("operator.key")
+        self.ca_dir = self.path("ca")
+        if not os.path.exists(self.ca_dir):
+            self.ctl("ca", "init", "--ca-dir", self.ca_dir, "--name", "CA of operator %d" % number)
         self.public_key = json.loads(self.run("gba-ctl", "--json", "change", "key", "--file", self.key_file).stdout)["public-key"]
 
     def agree_with(self, *others):
@@ -54,21 +57,37 @@ class Operator(Realm):
     def hss_conf(self, bsfs=None, extra=""):
         return self._write("hss.conf", self.common("hss") + 'database = %s;\nkek-file = %s;\nmetrics-listen = %s;\n'
                            'bsfs = ( { identity = %s; ind = %d; realms = [ %s ]; } );\n'
-                           'operator-key = %s;\nchange-bsf = %s;\noperators = ( %s );\n%s%s'
+                           'operator-key = %s;\nchange-bsf = %s;\noperators = ( %s );\nca-dir = %s;\n%s%s'
                            % (q(self.path("hss.db")), q(self.path("hss.kek")), q(self.address("hss") + ":9100"), q(self.n.bsf_diameter),
-                              BSF_IND, q(self.n.impi_realm), q(self.key_file), q(self.n.bsf), self._operators(), self.extra, extra))
+                              BSF_IND, q(self.n.impi_realm), q(self.key_file), q(self.n.bsf), self._operators(), q(self.ca_dir), self.extra, extra))
+
+    def _asymmetric(self):
+        """Where devices bootstrap by their certificates: this operator's, and those with whose operators there is an agreement."""
+        cert, key = self.authority.issue(self.n.bsf)
+        roots = ""
+        for operator in [self] + self.others:
+            with open(os.path.join(operator.ca_dir, "ca.pem"), encoding="ascii") as text:
+                roots += text.read()
+        return ("asymmetric = ( { listen = %s; tls-cert = %s; tls-key = %s; device-ca = %s; device-crl = %s; } );\n"
+                % (q(self.address("bsf") + ":443"), q(cert), q(key), q(self._write("device-ca.pem", roots)),
+                   q(os.path.join(self.ca_dir, "crl.pem"))))
 
     def bsf_conf(self, extra="", nafs=""):
         os.makedirs(self.path("bsf"), mode=0o700, exist_ok=True)
         return self._write("bsf.conf", self.common("bsf") + 'name = %s;\nub = ( { listen = %s; } );\n'
                            'hss = ( { impi-realm = %s; destination-realm = %s; hosts = [ %s ]; } );\nnafs = ( %s );\n'
-                           'store-dir = %s;\nkek-file = %s;\nmetrics-listen = %s;\n%s%s'
+                           'store-dir = %s;\nkek-file = %s;\nmetrics-listen = %s;\n%s%s%s'
                            % (q(self.n.bsf), q(self.address("bsf") + ":80"), q(self.n.impi_realm), q(self.n.realm), q(self.n.hss), nafs,
-                              q(self.path("bsf")), q(self.path("bsf.kek")), q(self.address("bsf") + ":9100"), self.bsf_extra, extra))
+                              q(self.path("bsf")), q(self.path("bsf.kek")), q(self.address("bsf") + ":9100"), self._asymmetric(),
+                              self.bsf_extra, extra))
+
+    def by_certificate(self):
+        """Options of a profile, or of an update, that lead to it."""
+        return ["--connect", self.address("bsf") + ":443", "--ca-file", self.authority.ca]
 
     # ---- processes. The operator with the higher number connects to the one with the lower.
     def start_hss(self, peers=None, **conf):
-        allowed = [(self.n.bsf_diameter, ["zh", OPC])] + [(o.n.hss, [OPC]) for o in self.others]
+        allowed = [(self.n.bsf_diameter, ["zh", "rpb", OPC])] + [(o.n.hss, [OPC]) for o in self.others]
         guard = self.guard_conf("hss", allowed, realms=[self.n.impi_realm])
         connect = [(self.n.bsf_diameter, None)] + [(o.n.hss, o.address("hss") if o.number < self.number else None) for o in self.others]
         daemon = self.daemon_conf("hss", self.n.hss, self.n.realm,
@@ -76,7 +95,7 @@ class Operator(Realm):
         return self.start_daemon("hss", daemon, 5868 if self.tls else 3868)
 
     def start_bsf(self, peers=None, **conf):
-        guard = self.guard_conf("bsf", [(self.n.hss, ["zh", OPC])] + [(p, ["zn"]) for p, _ in peers or []])
+        guard = self.guard_conf("bsf", [(self.n.hss, ["zh", "rpb", OPC])] + [(p, ["zn"]) for p, _ in peers or []])
         daemon = self.daemon_conf("bsf", self.n.bsf_diameter, self.n.realm,
                                   [("dict_gba", ""), ("dict_y3056", ""), ("gba_guard", guard), ("bsf", self.bsf_conf(**conf))],
                                   [(self.n.hss, self.address("hss"))] + list(peers or []))
@@ -159,6 +178,19 @@ class Traveller:
                 stdin="k=%s\nopc=%s\n" % (self.k, self.opc))
         self.ue("usim", "set", "--transfer-key-file", "-", stdin=self.transfer_key)
         self.ue("profile", "add", "old", "--bsf", self.operator.n.bsf, "--connect", self.operator.address("bsf") + ":80")
+        return self
+
+    def enrol(self):
+        """A certificate of the operator's CA instead of keys: the device's key is made in the device and stays there."""
+        operator = self.operator
+        operator.ctl("subscriber", "add", self.impi, "--no-aka")
+        self.ue("usim", "create", "--certificate-only", "--impi", self.impi, "--operator", operator.n.realm, "--anchor", operator.public_key)
+        self.ue("certificate", "request", "-o", self.state + ".csr")
+        done = json.loads(operator.ctl("--json", "ca", "issue", "device-%d" % self.index, "--ca-dir", operator.ca_dir, "--csr",
+                                       self.state + ".csr", "--for", "device:" + self.impi))
+        self.ue("certificate", "install", "-", stdin=done["certificate"])
+        self.ue("profile", "add", "old", "--bsf", operator.n.bsf, *operator.by_certificate())
+        self.serial = done["serial"]
         return self
 
     def ue(self, *args, stdin=None, want=0):

@@ -4,7 +4,7 @@
 
 struct profile_args {
 	const char *bsf, *url, *connect, *ca_file, *usim, *impi;
-	bool announce;
+	bool announce, certificate;
 };
 
 static const struct cli_opt add_opts[] = {
@@ -16,6 +16,8 @@ static const struct cli_opt add_opts[] = {
 	CLI_OPT_TEXT("--ca-file", "FILE", struct profile_args, ca_file, "Certificates to trust for https (PEM)"),
 	CLI_OPT_TEXT("--usim", "NAME", struct profile_args, usim, "USIM whose keys are used; \"default\" otherwise"),
 	CLI_OPT_TEXT("--impi", "IMPI", struct profile_args, impi, "Private identity; the USIM's otherwise"),
+	CLI_OPT_FLAG("--certificate", struct profile_args, certificate,
+		     "Bootstrap by the card's certificate, over https; so does a card that has nothing else"),
 	CLI_OPT_FLAG("--announce", struct profile_args, announce,
 		     "Name the application to the BSF (header " UB_APP_HEADER ")"),
 	CLI_OPT_END,
@@ -34,7 +36,7 @@ static bool copy(char *out, size_t cap, const char *text)
 
 static enum gba_err fill(struct cli *cli, const struct profile_args *args, struct profile *_profile)
 {
-	struct profile profile = { .announce = args->announce };
+	struct profile profile = { .announce = args->announce, .certificate = args->certificate };
 
 	if (args->bsf == NULL)
 		return why_fail(&cli->why, GBA_E_SYNTAX, "--bsf FQDN is needed");

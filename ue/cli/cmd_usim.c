@@ -26,7 +26,7 @@ struct operator_args {
 struct create_args {
 	const char *imsi, *impi, *k, *op, *opc, *key_file, *algorithm, *sqn;
 	uint32_t mnc_digits, res_len, iterations, ind_bits;
-	bool gba_u;
+	bool gba_u, certificate_only;
 	struct operator_args provider;
 };
 
@@ -48,6 +48,8 @@ static const struct cli_opt create_opts[] = {
 	CLI_OPT_NUMBER("--ind-bits", "N", 0, 8, struct create_args, ind_bits, "Bits of IND in the SQN; 5 otherwise"),
 	CLI_OPT_TEXT("--sqn", "HEX", struct create_args, sqn,
 		     "Highest SQN already accepted, twelve digits; 0 otherwise"),
+	CLI_OPT_FLAG("--certificate-only", struct create_args, certificate_only,
+		     "No AKA: only --impi and what gba-ue certificate brings"),
 	CLI_OPT_FLAG("--gba-u", struct create_args, gba_u, "The card does GBA_U: Ks never leaves it"),
 	OPERATOR_OPTS(struct create_args),
 	CLI_OPT_END,
@@ -300,6 +302,20 @@ static enum gba_err set_operator(struct cli *cli, const struct operator_args *op
 	return err;
 }
 
+/* A secure element for a realm of certificates only (Y.OBF 10.1.3-2). */
+static enum gba_err create_without_aka(struct cli *cli, const struct create_args *args, struct soft_usim_data *data)
+{
+	struct usim_identity *identity = &data->active.identity;
+
+	if (args->impi == NULL || !impi_valid(bytes_of(args->impi)))
+		return why_fail(&cli->why, GBA_E_IMPI_SYNTAX, "--impi: user@realm is needed");
+	if (args->imsi != NULL || args->key_file != NULL || args->k != NULL || args->sqn != NULL || args->gba_u)
+		return why_fail(&cli->why, GBA_E_SYNTAX, "--certificate-only has no IMSI, keys, SQN or GBA_U");
+	snprintf(identity->impi, sizeof(identity->impi), "%s", args->impi);
+	data->certificate_only = identity->certificate_only = true;
+	return set_operator(cli, &args->provider, data);
+}
+
 static enum gba_err create(struct cli *cli, const struct create_args *args, struct soft_usim_data *data)
 {
 	struct secret *owner = secret_new(cli->ctx, sizeof(struct key_text));
@@ -334,38 +350,55 @@ static void put_hex(struct cli *cli, const char *name, const uint8_t *octets, si
 	SECRET_WIPE(hex);
 }
 
-static void put_usim(struct cli *cli, const char *name, const struct soft_usim_data *data)
+static void put_aka(struct cli *cli, const struct soft_usim_data *data)
 {
+	const struct soft_usim_slot *slot = &data->active;
 	uint8_t sqn[AKA_SQN_LEN];
 
-	cli_put(cli, "usim", json_string(name));
-	cli_put(cli, "imsi", json_string(data->active.identity.imsi));
-	cli_put(cli, "impi", json_string(data->active.identity.impi));
-	cli_put(cli, "algorithm", json_string(data->active.key.alg == AKA_TUAK ? "tuak" : "milenage"));
-	cli_put(cli, "k-bits", json_integer((json_int_t)data->active.key.k_len * 8));
-	cli_put(cli, "res-len", json_integer((json_int_t)data->active.key.res_len));
-	cli_put(cli, "ind-bits", json_integer((json_int_t)data->active.sqn.ind_bits));
-	sqn_to_octets(sqn_array_highest(&data->active.sqn), sqn);
+	cli_put(cli, "imsi", json_string(slot->identity.imsi));
+	cli_put(cli, "algorithm", json_string(slot->key.alg == AKA_TUAK ? "tuak" : "milenage"));
+	cli_put(cli, "k-bits", json_integer((json_int_t)slot->key.k_len * 8));
+	cli_put(cli, "res-len", json_integer((json_int_t)slot->key.res_len));
+	cli_put(cli, "ind-bits", json_integer((json_int_t)slot->sqn.ind_bits));
+	sqn_to_octets(sqn_array_highest(&slot->sqn), sqn);
 	put_hex(cli, "sqn-ms", sqn, sizeof(sqn));
-	cli_put(cli, "gba-u", json_boolean(data->active.identity.gba_u));
-	if (data->active.operator[0] != '\0') {
-		cli_put(cli, "operator", json_string(data->active.operator));
-		cli_put(cli, "counter", json_integer((json_int_t)data->active.counter));
-	}
+	cli_put(cli, "gba-u", json_boolean(slot->identity.gba_u));
+}
+
+static void put_change(struct cli *cli, const struct soft_usim_data *data)
+{
 	if (data->has_pending) {
 		cli_put(cli, "pending-operator", json_string(data->pending.operator));
 		cli_put(cli, "pending-impi", json_string(data->pending.identity.impi));
 	}
+	if (data->has_previous) {
+		cli_put(cli, "previous-operator", json_string(data->previous.operator));
+		cli_put(cli, "previous-impi", json_string(data->previous.impi));
+	}
+}
+
+static void put_usim(struct cli *cli, const char *name, const struct soft_usim_data *data)
+{
+	cli_put(cli, "usim", json_string(name));
+	cli_put(cli, "impi", json_string(data->active.identity.impi));
+	if (data->certificate_only)
+		cli_put(cli, "certificate-only", json_boolean(true));
+	else
+		put_aka(cli, data);
+	if (data->active.operator[0] != '\0') {
+		cli_put(cli, "operator", json_string(data->active.operator));
+		cli_put(cli, "counter", json_integer((json_int_t)data->active.counter));
+	}
+	put_change(cli, data);
 	if (data->has_anchor)
 		put_hex(cli, "anchor", data->anchor, sizeof(data->anchor));
-	if (data->cert_n > 0)
-		cli_put(cli, "certificate", json_boolean(true));
+	if (data->pkey_n > 0)
+		cli_put(cli, "certificate", json_boolean(data->cert_n > 0));
 	if (data->btid[0] != '\0') {
 		cli_put(cli, "btid", json_string(data->btid));
 		cli_put(cli, "expires", cli_time(data->expires));
 	}
 }
-
 static enum gba_err cmd_create(struct cli *cli, void *args)
 {
 	struct soft_usim_data *data = soft_usim_data_new(cli->ctx, NULL);
@@ -374,7 +407,7 @@ static enum gba_err cmd_create(struct cli *cli, void *args)
 
 	if (data == NULL)
 		return GBA_E_NOMEM;
-	err = create(cli, args, data);
+	err = ((struct create_args *)args)->certificate_only ? create_without_aka(cli, args, data) : create(cli, args, data);
 	if (err == GBA_OK)
 		err = cli_state(cli, true, &state);
 	if (err != GBA_OK)
@@ -410,7 +443,7 @@ static enum gba_err cmd_show(struct cli *cli, void *args)
 	if (err != GBA_OK)
 		return err;
 	put_usim(cli, usim_name(cli), data);
-	if (show->reveal) {
+	if (show->reveal && !data->certificate_only) {
 		put_hex(cli, "k", data->active.key.k, data->active.key.k_len);
 		put_hex(cli, "opc", data->active.key.opc, data->active.key.alg == AKA_TUAK ? 32 : 16);
 	}
@@ -438,6 +471,8 @@ static enum gba_err edit_usim(struct soft_usim_data *data, void *arg)
 		snprintf(data->active.identity.impi, sizeof(data->active.identity.impi), "%s", args->impi);
 	if (set_operator(cli, &args->provider, data) != GBA_OK)
 		return GBA_E_SYNTAX;
+	if ((args->sqn != NULL || args->gba_u != NULL) && data->certificate_only)
+		return why_fail(&cli->why, GBA_E_UNSUPPORTED, "this card has no AKA");
 	return args->sqn != NULL ? set_sqn(cli, &data->active.sqn, args->sqn, args->ind) : GBA_OK;
 }
 

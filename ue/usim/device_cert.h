@@ -10,7 +10,14 @@
  * @retval GBA_E_TOO_LONG  for the card */
 enum gba_err device_cert_read(const char *certificate, const char *private_key, struct soft_usim_data *data,
 			      struct why *why);
-/** Put them into an SSL_CTX. @retval GBA_E_UNSUPPORTED  the card has none */
-enum gba_err device_cert_use(const struct soft_usim_data *data, void *ssl_ctx);
+/** A key pair of P-256 in the place of what was there; the certificate before goes. */
+enum gba_err device_key_make(struct soft_usim_data *data);
+/** A request for a certificate (PKCS #10, PEM) of the card's key, below mem_ctx. @retval GBA_E_UNSUPPORTED  it has no key */
+enum gba_err device_csr(TALLOC_CTX *mem_ctx, const struct soft_usim_data *data, char **_pem);
+/** Take a certificate, PEM or DER, of the card's key. @retval GBA_E_UNSUPPORTED  it has no key
+ * @retval GBA_E_SYNTAX  @retval GBA_E_CERTIFICATE  of another key  @retval GBA_E_TOO_LONG */
+enum gba_err device_cert_install(struct soft_usim_data *data, struct bytes text);
+/** Put the certificate for this identity, and the key, into an SSL_CTX. @retval GBA_E_UNSUPPORTED  the card has none */
+enum gba_err device_cert_use(const struct soft_usim_data *data, struct bytes impi, void *ssl_ctx);
 
 #endif

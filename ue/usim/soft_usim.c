@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/trace.h"
+#include "ue/usim/device_cert.h"
 
 #define LOCK_WAIT_MS 5000
 
@@ -75,11 +76,12 @@ enum gba_err soft_usim_create(struct state *state, const char *name, const struc
 	enum gba_err err;
 	int lock;
 
-	if (!state_name_valid(bytes_of(name)) || !imsi_valid(bytes_of(data->active.identity.imsi)))
+	if (!state_name_valid(bytes_of(name)) ||
+	    (!data->certificate_only && !imsi_valid(bytes_of(data->active.identity.imsi))))
 		return GBA_E_RANGE;
 	if (!impi_valid(bytes_of(data->active.identity.impi)))
 		return GBA_E_IMPI_SYNTAX;
-	err = aka_key_check(&data->active.key);
+	err = data->certificate_only ? GBA_OK : aka_key_check(&data->active.key);
 	if (err != GBA_OK)
 		return err;
 	file_name(name, file);
@@ -202,7 +204,7 @@ static enum gba_err edit_authenticate(struct soft_usim_data *data, void *arg)
 	struct authenticate *auth = arg;
 	enum gba_err err;
 
-	if (auth->context == USIM_GBA && !data->active.identity.gba_u)
+	if (data->certificate_only || (auth->context == USIM_GBA && !data->active.identity.gba_u))
 		return GBA_E_UNSUPPORTED;
 	err = check_slots(data, auth);
 	if (err != GBA_OK || auth->context != USIM_GBA)
@@ -317,14 +319,78 @@ static enum gba_err card_pending(void *card, struct usim_pending *_pending)
 	if (data == NULL)
 		return GBA_E_NOMEM;
 	err = load(usim->state, usim->name, data);
-	if (err == GBA_OK && !data->has_pending)
+	if (err == GBA_OK && !data->has_pending && !data->has_previous)
 		err = GBA_E_NOT_FOUND;
 	if (err == GBA_OK) {
-		memcpy(_pending->impi, data->pending.identity.impi, sizeof(_pending->impi));
+		const struct soft_usim_slot *slot = data->has_pending ? &data->pending : &data->active;
+
+		memcpy(_pending->impi, slot->identity.impi, sizeof(_pending->impi));
 		memcpy(_pending->bsf, data->pending_bsf, sizeof(_pending->bsf));
+		_pending->asymmetric = data->has_previous;
+		memcpy(_pending->old_impi, data->has_previous ? data->previous.impi : data->active.identity.impi,
+		       sizeof(_pending->old_impi));
 	}
 	talloc_free(owner);
 	return err;
+}
+
+static enum gba_err card_tls_client(void *card, struct bytes impi, void *ssl_ctx)
+{
+	struct soft_usim *usim = card;
+	struct soft_usim_data *data;
+	struct secret *owner;
+	enum gba_err err;
+
+	data = soft_usim_data_new(NULL, &owner);
+	if (data == NULL)
+		return GBA_E_NOMEM;
+	err = load(usim->state, usim->name, data);
+	if (err == GBA_OK)
+		err = device_cert_use(data, impi, ssl_ctx);
+	talloc_free(owner);
+	return err;
+}
+
+static enum gba_err edit_certificate(struct soft_usim_data *data, void *arg)
+{
+	if (data->has_previous && data->previous.cert_n == 0) { /* the old realm knows that one */
+		memcpy(data->previous.cert, data->cert, data->cert_n);
+		data->previous.cert_n = data->cert_n;
+	}
+	return device_cert_install(data, *(const struct bytes *)arg);
+}
+
+static enum gba_err card_certificate_set(void *card, struct bytes der)
+{
+	struct soft_usim *usim = card;
+
+	return soft_usim_edit(usim->state, usim->name, edit_certificate, &der);
+}
+
+/* 10.6.2-3: the operator before is forgotten, or it is the one again; the counter stays used either way. */
+static enum gba_err edit_change_end(struct soft_usim_data *data, void *arg)
+{
+	if (!data->has_previous)
+		return GBA_OK;
+	if (!*(const bool *)arg) {
+		memcpy(data->active.operator, data->previous.operator, sizeof(data->active.operator));
+		memcpy(data->active.identity.impi, data->previous.impi, sizeof(data->active.identity.impi));
+		memcpy(data->anchor, data->previous.anchor, sizeof(data->anchor));
+		if (data->previous.cert_n > 0)
+			memcpy(data->cert, data->previous.cert, data->previous.cert_n);
+		data->cert_n = data->previous.cert_n > 0 ? data->previous.cert_n : data->cert_n;
+	}
+	data->has_previous = false;
+	memset(&data->previous, 0, sizeof(data->previous));
+	memset(data->pending_bsf, 0, sizeof(data->pending_bsf));
+	return GBA_OK;
+}
+
+static enum gba_err card_change_end(void *card, bool changed)
+{
+	struct soft_usim *usim = card;
+
+	return soft_usim_edit(usim->state, usim->name, edit_change_end, &changed);
 }
 
 static const struct usim_ops soft_usim_ops = {
@@ -333,6 +399,9 @@ static const struct usim_ops soft_usim_ops = {
 	.gba_bind = card_gba_bind,
 	.gba_naf = card_gba_naf,
 	.pending = card_pending,
+	.tls_client = card_tls_client,
+	.certificate_set = card_certificate_set,
+	.change_end = card_change_end,
 };
 
 enum gba_err soft_usim_open(TALLOC_CTX *mem_ctx, struct state *state, const char *name, struct usim *_usim)

@@ -30,6 +30,15 @@ struct soft_usim_data {
 	bool has_pending; /* keys of the new operator, until the change is final */
 	struct soft_usim_slot pending;
 	char pending_bsf[FQDN_MAX + 1];
+	bool certificate_only; /* active has an identity and an operator, no AKA key */
+	/* Asymmetric change (10.6.2-3): what was before, until the change is final. pending_bsf is the new realm's. */
+	bool has_previous;
+	struct {
+		char operator[OPERATOR_MAX + 1], impi[IMPI_MAX + 1];
+		uint8_t anchor[OP_SIGN_LEN];
+		size_t cert_n; /* [octets] 0: the same as now */
+		uint8_t cert[SOFT_USIM_CERT_MAX];
+	} previous;
 	/* Asymmetric bootstrapping (Y.3056 10.4-5) */
 	bool has_anchor;
 	uint8_t anchor[OP_SIGN_LEN]; /* the operator's key: what signs updates */

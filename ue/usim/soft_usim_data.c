@@ -5,6 +5,10 @@
 #define MAGIC  0x47555349U /* "GUSI" */
 #define FORMAT_PLAIN  1
 #define FORMAT_CHANGE 2
+#define FORMAT_FLAGS  3 /* as 2, with flags before everything else */
+
+#define FLAG_CERTIFICATE_ONLY 1U
+#define FLAG_PREVIOUS	      2U
 
 struct soft_usim_data *soft_usim_data_new(TALLOC_CTX *mem_ctx, struct secret **_owner)
 {
@@ -66,6 +70,18 @@ static void put_change(struct record_out *out, const struct soft_usim_data *data
 	record_put_field(out, BYTES(data->anchor, data->has_anchor ? OP_SIGN_LEN : 0));
 	record_put_field(out, BYTES(data->cert, data->cert_n));
 	record_put_field(out, BYTES(data->pkey, data->pkey_n));
+	if (data->has_previous) {
+		record_put_field(out, bytes_of(data->previous.operator));
+		record_put_field(out, bytes_of(data->previous.impi));
+		record_put_field(out, BYTES(data->previous.anchor, OP_SIGN_LEN));
+		record_put_field(out, BYTES(data->previous.cert, data->previous.cert_n));
+		record_put_field(out, bytes_of(data->pending_bsf));
+	}
+}
+
+static unsigned int flags_of(const struct soft_usim_data *data)
+{
+	return (data->certificate_only ? FLAG_CERTIFICATE_ONLY : 0) | (data->has_previous ? FLAG_PREVIOUS : 0);
 }
 
 /* A card that takes no part in changes of operator is written as it always was. */
@@ -78,12 +94,17 @@ static bool is_plain(const struct soft_usim_data *data)
 size_t soft_usim_encode(const struct soft_usim_data *data, uint8_t *out, size_t cap)
 {
 	struct record_out rec = { .p = out, .cap = cap };
-	bool plain = is_plain(data);
+	unsigned int flags = flags_of(data);
+	bool plain = is_plain(data) && flags == 0;
 
 	record_put(&rec, MAGIC, 4);
-	record_put(&rec, plain ? FORMAT_PLAIN : FORMAT_CHANGE, 1);
-	put_key(&rec, &data->active.key);
-	put_sqn(&rec, &data->active.sqn);
+	record_put(&rec, plain ? FORMAT_PLAIN : flags == 0 ? FORMAT_CHANGE : FORMAT_FLAGS, 1);
+	if (flags != 0)
+		record_put(&rec, flags, 1);
+	if (!data->certificate_only) {
+		put_key(&rec, &data->active.key);
+		put_sqn(&rec, &data->active.sqn);
+	}
 	put_identity(&rec, &data->active.identity);
 	record_put(&rec, data->has_ks, 1);
 	if (data->has_ks) {
@@ -163,7 +184,10 @@ static void get_identity(struct record_in *in, struct usim_identity *identity)
 	record_get_text(in, identity->imsi, sizeof(identity->imsi));
 	record_get_text(in, identity->impi, sizeof(identity->impi));
 	identity->gba_u = get_flag(in) == 1;
-	if (!in->bad && (!imsi_valid(bytes_of(identity->imsi)) || !impi_valid(bytes_of(identity->impi))))
+	if (!in->bad && !identity->certificate_only && !imsi_valid(bytes_of(identity->imsi)))
+		in->bad = true;
+	if (!in->bad && (!impi_valid(bytes_of(identity->impi)) ||
+			 (identity->certificate_only && (identity->gba_u || identity->imsi[0] != '\0'))))
 		in->bad = true;
 }
 
@@ -202,6 +226,18 @@ static size_t get_der(struct record_in *in, uint8_t *out, size_t max)
 	return field.n;
 }
 
+static void get_previous(struct record_in *in, struct soft_usim_data *data)
+{
+	record_get_text(in, data->previous.operator, sizeof(data->previous.operator));
+	record_get_text(in, data->previous.impi, sizeof(data->previous.impi));
+	record_get_octets(in, data->previous.anchor, OP_SIGN_LEN);
+	data->previous.cert_n = get_der(in, data->previous.cert, sizeof(data->previous.cert));
+	record_get_text(in, data->pending_bsf, sizeof(data->pending_bsf));
+	if (!in->bad && (data->has_pending || !data->has_anchor || !fqdn_valid(bytes_of(data->previous.operator)) ||
+			 !impi_valid(bytes_of(data->previous.impi)) || !fqdn_valid(bytes_of(data->pending_bsf))))
+		in->bad = true;
+}
+
 static void get_change(struct record_in *in, struct soft_usim_data *data)
 {
 	struct bytes anchor;
@@ -216,7 +252,20 @@ static void get_change(struct record_in *in, struct soft_usim_data *data)
 		memcpy(data->anchor, anchor.p, OP_SIGN_LEN);
 	data->cert_n = get_der(in, data->cert, sizeof(data->cert));
 	data->pkey_n = get_der(in, data->pkey, sizeof(data->pkey));
-	if ((anchor.n != 0 && !data->has_anchor) || is_plain(data))
+	if (data->has_previous)
+		get_previous(in, data);
+	if ((anchor.n != 0 && !data->has_anchor) || (is_plain(data) && flags_of(data) == 0))
+		in->bad = true;
+}
+
+static void get_flags(struct record_in *in, struct soft_usim_data *data)
+{
+	uint64_t flags = record_get(in, 1);
+
+	data->certificate_only = (flags & FLAG_CERTIFICATE_ONLY) != 0;
+	data->active.identity.certificate_only = data->certificate_only;
+	data->has_previous = (flags & FLAG_PREVIOUS) != 0;
+	if (flags == 0 || flags > (FLAG_CERTIFICATE_ONLY | FLAG_PREVIOUS))
 		in->bad = true;
 }
 
@@ -229,15 +278,21 @@ enum gba_err soft_usim_decode(struct bytes plain, struct soft_usim_data *data)
 	if (record_get(&in, 4) != MAGIC)
 		return GBA_E_CORRUPT;
 	format = record_get(&in, 1);
-	if (format != FORMAT_PLAIN && format != FORMAT_CHANGE)
+	if (format < FORMAT_PLAIN || format > FORMAT_FLAGS)
 		return GBA_E_CORRUPT;
-	get_key(&in, &data->active.key);
-	get_sqn(&in, &data->active.sqn);
+	if (format == FORMAT_FLAGS)
+		get_flags(&in, data);
+	if (!data->certificate_only) {
+		get_key(&in, &data->active.key);
+		get_sqn(&in, &data->active.sqn);
+	}
 	get_identity(&in, &data->active.identity);
 	data->has_ks = get_flag(&in) == 1;
 	if (data->has_ks)
 		get_ks(&in, data);
-	if (format == FORMAT_CHANGE && !in.bad)
+	if (data->has_ks && data->certificate_only)
+		in.bad = true;
+	if (format != FORMAT_PLAIN && !in.bad)
 		get_change(&in, data);
 	return in.bad || in.rest.n != 0 ? GBA_E_CORRUPT : GBA_OK;
 }

@@ -19,6 +19,10 @@ static enum gba_err check_head(const struct soft_usim_data *data, const struct k
 {
 	const struct soft_usim_slot *slot = &data->active;
 
+	if (data->has_previous && head->counter <= slot->counter &&
+	    bytes_eq_nocase(head->device, bytes_of(data->previous.impi)) &&
+	    bytes_eq_nocase(head->old_operator, bytes_of(data->previous.operator)))
+		return GBA_E_REPLAY; /* the one that is being carried out, or an older one */
 	if (!bytes_eq_nocase(head->device, bytes_of(slot->identity.impi)) ||
 	    !bytes_eq_nocase(head->old_operator, bytes_of(slot->operator)))
 		return GBA_E_REALM;
@@ -37,7 +41,7 @@ static enum gba_err take_symmetric(struct soft_usim_data *data, struct taking *t
 	struct soft_usim_slot *slot = &data->pending;
 	enum gba_err err;
 
-	if (!data->active.has_transfer_key)
+	if (!data->active.has_transfer_key || data->certificate_only || data->has_previous)
 		return GBA_E_UNSUPPORTED;
 	err = key_update_open(&taking->update, data->active.transfer_key, &taking->content);
 	if (err == GBA_OK)
@@ -66,13 +70,21 @@ static enum gba_err take_asymmetric(struct soft_usim_data *data, const struct ke
 {
 	enum gba_err err;
 
-	if (!data->has_anchor)
+	if (!data->has_anchor || data->has_pending)
 		return GBA_E_UNSUPPORTED;
 	err = key_update_verify(update, data->anchor);
 	if (err == GBA_OK)
 		err = check_counter(data, &update->head);
+	if (err == GBA_OK && data->has_previous) /* one change at a time: the one under way ends with a bootstrapping */
+		err = GBA_E_STATE;
 	if (err != GBA_OK)
 		return err;
+	memset(&data->previous, 0, sizeof(data->previous));
+	memcpy(data->previous.operator, data->active.operator, sizeof(data->previous.operator));
+	memcpy(data->previous.impi, data->active.identity.impi, sizeof(data->previous.impi));
+	memcpy(data->previous.anchor, data->anchor, sizeof(data->previous.anchor));
+	data->has_previous = true;
+	to_text(data->pending_bsf, sizeof(data->pending_bsf), update->bsf);
 	memcpy(data->anchor, update->new_key, OP_SIGN_LEN);
 	to_text(data->active.operator, sizeof(data->active.operator), update->head.new_operator);
 	to_text(data->active.identity.impi, sizeof(data->active.identity.impi), update->impi);

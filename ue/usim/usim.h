@@ -16,6 +16,7 @@ struct usim_identity {
 	char imsi[IMSI_MAX + 1]; /* EF_IMSI */
 	char impi[IMPI_MAX + 1]; /* EF_IMPI of the ISIM, or derived from the IMSI */
 	bool gba_u;              /* service 68: AUTHENTICATE in GBA context, Ks stays inside */
+	bool certificate_only;   /* no AKA: no IMSI, authenticate() is GBA_E_UNSUPPORTED */
 };
 
 /** Answer of AUTHENTICATE; the caller wipes it. */
@@ -34,6 +35,8 @@ enum usim_context {
 /** A change of operator under way: the new operator's keys are in the card beside the old ones. */
 struct usim_pending {
 	char impi[IMPI_MAX + 1], bsf[FQDN_MAX + 1]; /* in the new realm */
+	bool asymmetric; /* identity() is the new one already */
+	char old_impi[IMPI_MAX + 1];
 };
 
 struct usim_ops {
@@ -55,6 +58,14 @@ struct usim_ops {
 	/** @retval GBA_E_NOT_FOUND  no change under way, or it is final: identity() is the new one then. NULL: a card
 	 * that knows one operator */
 	enum gba_err (*pending)(void *card, struct usim_pending *_pending);
+	/** Bootstrapping by certificate (Y.3056 10.4-5): let a TLS client prove that it is this device.
+	 * @param impi     in whose realm: while its operator changes, a card has one for each
+	 * @param ssl_ctx  OpenSSL's  @retval GBA_E_UNSUPPORTED  no certificate  NULL: a card without */
+	enum gba_err (*tls_client)(void *card, struct bytes impi, void *ssl_ctx);
+	/** A certificate of the same key in the place of the one before, DER. @retval GBA_E_CERTIFICATE  of another key */
+	enum gba_err (*certificate_set)(void *card, struct bytes der);
+	/** The asymmetric change of operator is final, or given up. */
+	enum gba_err (*change_end)(void *card, bool changed);
 };
 
 /** Copied by value; `card` belongs to whoever made it. Calls may come from any thread. */

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A provider with certificates only (Y.OBF 10.1.3-2): no USIM, no mobile core; the realm's CA, its nodes, a device whose key is made
+in it and stays there. REQ: Y3056-10.4-5, OBF-10.1.3-2"""
+import base64
+import json
+import os
+import subprocess
+
+import pytest
+
+from conftest import TREE
+from lab.operators import Traveller
+from lab.process import wait_until
+from lab.realm import AGENT, NAF
+from peers.device_pki import ask
+from peers.keys import btid_of, ks_naf
+from test_private import Names, Provider
+
+UA_13 = bytes.fromhex("0100000007")
+numbers = iter(range(50, 90))
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory):
+    with Provider(str(tmp_path_factory.mktemp("certificates"))) as realm:
+        realm.start_hss()
+        realm.start_bsf(peers=[(AGENT, None)])
+        realm.start_agent()
+        realm.start_application()
+        realm.start_proxy()
+        realm.wait_connected(("bsf",))
+        wait_until(lambda: realm.ready("agent"), 30, "agent is ready")
+        yield realm
+
+
+@pytest.fixture
+def device(provider):
+    meter = Traveller(provider, next(numbers))
+    meter.impi = "meter-%d@%s" % (meter.index, Names.impi_realm)
+    return meter.enrol()
+
+
+def test_a_device_without_usim_opens_an_application(provider, device):
+    """REQ: Y3056-10.4-4e, OBF-10-1, Y3056-7.4-1"""
+    run = device.bootstrap()
+    assert run["btid"].endswith("@" + Names.bsf) and run["fresh"]
+    answer = device.ue("get", "https://%s/hello" % NAF, "--connect", provider.address("proxy") + ":443", "--psk")
+    assert answer["status"] == 200 and answer["server-proved"]
+    card = device.usim()
+    assert card["certificate-only"] and card["certificate"] and "imsi" not in card and "k" not in card
+    stored = open(os.path.join(device.state, "usim-default"), "rb").read()
+    assert b"PRIVATE" not in stored and not [f for f in os.listdir(device.state) if f.endswith((".pem", ".key"))]
+
+
+def test_the_keys_are_those_of_the_connection(provider, device):
+    """An independent client with a key of its own: what openssl exports is what the node hands to the application's agent."""
+    key, csr = provider.path("own.key"), provider.path("own.csr")
+    subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", csr,
+                    "-subj", "/CN=x"], check=True, capture_output=True)
+    issued = json.loads(provider.ctl("--json", "ca", "issue", "own", "--ca-dir", provider.ca_dir, "--csr", csr, "--for", "device:" + device.impi))
+    cert = provider._write("own.pem", issued["certificate"])
+    got = ask((provider.address("bsf"), 443), (cert, key), device.impi)
+    assert got.status == 200 and got.element("btid") == btid_of(got.rand, Names.bsf)
+    psk = ks_naf(got.ks, got.rand, device.impi, NAF.encode() + UA_13)
+    done = subprocess.run(["openssl", "s_client", "-connect", provider.address("proxy") + ":443", "-tls1_3", "-ign_eof", "-psk", psk.hex(),
+                           "-psk_identity", "3GPP-bootstrapping;" + got.element("btid")], capture_output=True, timeout=60,
+                          input=("GET /hello HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % NAF).encode())
+    assert b"200 OK" in done.stdout, done.stdout
+    device.ue("bootstrap", "--force", want=4)  # the certificate it had is not this user's any more
+
+
+def test_a_revoked_certificate_ends_at_once(provider, device):
+    """Its tokens are dropped, and it gets none any more."""
+    btid = device.bootstrap()["btid"]
+    provider.ctl("ca", "revoke", device.serial, "--ca-dir", provider.ca_dir)
+    wait_until(lambda: "1 contexts dropped" in open(provider.path("bsf.log"), encoding="utf-8").read(), 30, btid)
+    device.ue("bootstrap", "--force", want=4)
+    provider.ctl("change", "certificate", device.impi, "--file", provider._write("again.pem", open(os.path.join(
+        provider.ca_dir, "issued", device.serial + ".pem"), encoding="ascii").read()))
+    device.ue("bootstrap", "--force", want=4)  # the list still says so
+
+
+def test_a_barred_subscriber(provider, device):
+    device.bootstrap()
+    provider.ctl("subscriber", "set", device.impi, "--state", "barred")
+    device.ue("bootstrap", "--force", want=4)
+    provider.ctl("subscriber", "set", device.impi, "--state", "active")
+    assert device.bootstrap()["fresh"]
+
+
+def test_the_device_believes_its_own_bsf_only(provider, device):
+    """Another server in its place, or another CA: nothing is sent."""
+    device.ue("profile", "add", "wrong-ca", "--bsf", Names.bsf, "--connect", provider.address("bsf") + ":443", "--ca-file",
+              os.path.join(provider.ca_dir, "ca.pem"))
+    device.ue("profile", "add", "wrong-name", "--bsf", "other.iot.example", "--connect", provider.address("bsf") + ":443", "--ca-file",
+              provider.authority.ca)
+    for profile in ("wrong-ca", "wrong-name"):
+        device.ue("profile", "use", profile)
+        done = provider.run("gba-ue", "--state", device.state, "bootstrap")
+        assert done.returncode != 0 and "certificate" in done.stderr, done.stderr
+
+
+def test_only_its_own_certificate_goes_into_a_card(provider, device):
+    other = Traveller(provider, next(numbers))
+    other.impi = "meter-%d@%s" % (other.index, Names.impi_realm)
+    other.enrol()
+    pem = open(os.path.join(provider.ca_dir, "issued", other.serial + ".pem"), encoding="ascii").read()
+    device.ue("certificate", "install", "-", stdin=pem, want=6)
+    device.ue("certificate", "install", "-", stdin="nonsense", want=2)
+    fresh = Traveller(provider, next(numbers))
+    fresh.ue("usim", "create", "--certificate-only", "--impi", "a@" + Names.impi_realm)
+    fresh.ue("profile", "add", "old", "--bsf", Names.bsf, *provider.by_certificate())
+    assert "no certificate" in provider.run("gba-ue", "--state", fresh.state, "bootstrap").stderr
+    assert base64.b64decode(provider.change("certificate", device.impi)).startswith(b"\x30")
+    assert device.bootstrap()["fresh"]
