@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry-fn/conf.h"
 
+#include "core/ident.h"
 #include "core/log.h"
 #include "http/server.h"
-#include "registry-fn/id/regid.h"
+#include "registry-fn/id/regdevid.h"
 
 const char *const registry_type_names[] = { "primary", "sectoral", "geographical", NULL };
+
+/* Namespace identifier (RFC 8141 2): letters, digits, '-', not at its ends. */
+static bool nid_valid(struct bytes text)
+{
+	return fqdn_valid(text) && memchr(text.p, '.', text.n) == NULL && memchr(text.p, '_', text.n) == NULL && text.p[0] != '-' &&
+	       text.p[text.n - 1] != '-';
+}
 
 const struct conf_item registry_conf_items[] = {
 	CONF_COMMON(struct registry_conf, common),
@@ -16,6 +24,12 @@ const struct conf_item registry_conf_items[] = {
 		  "What it is in its hierarchy: devices register at primary ones only"),
 	CONF_STR("parent", "", 0, REGID_MAX, NULL, struct registry_conf, parent,
 		 "RegID of the registry above; empty: none, the root of a hierarchy"),
+	CONF_ENUM("regdevid-form", "prefix", regdevid_form_words, struct registry_conf, regdevid_form,
+		  "Does the RegID stand before or behind the device's identity?"),
+	CONF_BOOL("hide-identity", false, struct registry_conf, hide_identity,
+		  "RegDevIDs hold a keyed digest of the device's identity, not the identity"),
+	CONF_STR("urn-namespace", REGDEVID_NID, 2, 32, nid_valid, struct registry_conf, urn_namespace,
+		 "Namespace of the URN form of RegDevIDs"),
 	CONF_STR("database", REGISTRY_DATABASE, 1, 1000, NULL, struct registry_conf, database,
 		 "SQLite file of records, made when absent; or PostgreSQL: postgresql://... or postgres:service=..."),
 	CONF_STR("kek-file", REGISTRY_KEK_FILE, 1, 255, NULL, struct registry_conf, kek_file,

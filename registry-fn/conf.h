@@ -18,6 +18,9 @@ struct registry_conf {
 	struct conf_common common;
 	const char *reg_id, *name, *parent; /* parent: RegID, "": a root */
 	uint32_t reg_type;		    /* enum registry_type */
+	uint32_t regdevid_form;		    /* enum regdevid_form */
+	bool hide_identity;
+	const char *urn_namespace;
 	const char *database, *kek_file, *key_file, *metrics_listen;
 	uint32_t log_head_interval; /* [s] */
 };

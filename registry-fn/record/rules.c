@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tables cannot say: canonical forms, RegDevIDs, whose a device may be, how it changes hands and ends. */
+#include "registry-fn/record/rules.h"
+
+#include "core/secret.h"
+#include "registry-fn/id/regdevid.h"
+
+static const struct registry *registry_of(struct records *r)
+{
+	return records_role(r);
+}
+
+static enum gba_err keep_text(struct record *now, int place, const char *text)
+{
+	return records_keep(now, bytes_of(text), &now->v[place].t);
+}
+
+enum gba_err reg_custodian_before(struct records *r, struct record_call *call, const struct record *old, struct record *now)
+{
+	(void)r;
+	if (now == NULL)
+		return GBA_OK;
+	if (now->v[CUSTODIAN_STATE].n == CUSTODIAN_VERIFIED && now->v[CUSTODIAN_VERIFIER].t.p == NULL)
+		return record_refuse(call, GBA_E_SYNTAX, "verifier", "who verified this custodian?");
+	if (old == NULL || old->v[CUSTODIAN_STATE].n != now->v[CUSTODIAN_STATE].n)
+		now->v[CUSTODIAN_CHECKED].n = call->now;
+	return GBA_OK;
+}
+
+enum gba_err reg_model_before(struct records *r, struct record_call *call, const struct record *old, struct record *now)
+{
+	struct bytes tacs = now != NULL ? now->v[MODEL_TACS].t : BYTES_NONE;
+	size_t i;
+
+	(void)r, (void)old;
+	for (i = 0; i < tacs.n; i++) {
+		if (tacs.p[i] != '\n' && (tacs.p[i] < '0' || tacs.p[i] > '9'))
+			return record_refuse(call, GBA_E_SYNTAX, "tacs", "a type allocation code has eight digits");
+	}
+	return GBA_OK;
+}
+
+/* Scheme and text of a record into the canonical form. */
+static enum gba_err canonical(struct record_call *call, struct record *now, int place, const struct scheme *scheme)
+{
+	char out[IDENTIFIER_MAX + 1];
+	const char *why = "";
+	enum gba_err err = scheme_canonical(scheme, now->v[place].t, out, &why);
+
+	if (err != GBA_OK)
+		return record_refuse(call, err, now->kind->fields[place].name, "%s", why);
+	return keep_text(now, place, out);
+}
+
+enum gba_err reg_application_before(struct records *r, struct record_call *call, const struct record *old, struct record *now)
+{
+	const struct scheme *scheme = now != NULL ? &schemes[now->v[APPLICATION_SCHEME].n] : NULL;
+
+	(void)r, (void)old;
+	if (scheme == NULL)
+		return GBA_OK;
+	if (scheme->names != NAMES_APPLICATION || scheme->personal)
+		return record_refuse(call, GBA_E_RANGE, "scheme", "app-uri, app-url or package");
+	return canonical(call, now, APPLICATION_VALUE, scheme);
+}
+
+enum gba_err reg_device_identity_before(struct records *r, struct record_call *call, const struct record *old, struct record *now)
+{
+	const struct scheme *scheme = now != NULL ? &schemes[now->v[DEVICE_IDENTITY_SCHEME].n] : NULL;
+
+	(void)r, (void)old;
+	if (scheme == NULL)
+		return GBA_OK;
+	if (scheme->personal && (FOR_PRIVACY & 1U << call->actor->role) == 0)
+		return record_refuse(call, GBA_E_DENIED, "scheme", "identifiers of persons are entered by the privacy role");
+	now->v[DEVICE_IDENTITY_TYPE].n = scheme->is;
+	now->v[DEVICE_IDENTITY_NAMES].n = scheme->names;
+	now->v[DEVICE_IDENTITY_PERSONAL].n = scheme->personal;
+	return canonical(call, now, DEVICE_IDENTITY_VALUE, scheme);
+}
+
+/* Y.3059 9.2-i: the RegID joined with what the device is. */
+static enum gba_err name_device(struct records *r, struct record_call *call, struct record *now)
+{
+	const struct registry_conf *conf = registry_of(r)->conf;
+	struct regdevid id = { .form = (enum regdevid_form)conf->regdevid_form };
+	char text[REGDEVID_MAX + 1];
+	const char *why = "";
+	enum gba_err err;
+
+	err = scheme_inherent(&schemes[now->v[DEVICE_SCHEME].n], now->v[DEVICE_IDENTITY].t, &id.scheme, id.identity, &why);
+	if (err == GBA_E_UNSUPPORTED)
+		return record_refuse(call, GBA_E_RANGE, "scheme", "%s", why);
+	if (err != GBA_OK)
+		return record_refuse(call, err, "identity", "%s", why);
+	snprintf(id.reg_id, sizeof(id.reg_id), "%s", conf->reg_id);
+	if (conf->hide_identity) {
+		id.kind = REGDEVID_HIDDEN;
+		regdevid_digest(secret_bytes(records_secret(r, REG_SECRET_IDENTITY)), id.reg_id, id.scheme, id.identity, id.token);
+	}
+	regdevid_format(&id, text);
+	now->v[DEVICE_SCHEME].n = id.scheme - schemes;
+	err = keep_text(now, DEVICE_IDENTITY, id.identity);
+	return err == GBA_OK ? keep_text(now, DEVICE_REGDEVID, text) : err;
+}
+
+/* Y.3059 9.2-i-d: nobody becomes custodian who has not been checked. */
+static enum gba_err custodian_check(struct records *r, struct record_call *call, struct record *now)
+{
+	struct record *custodian = NULL;
+	enum gba_err err = record_load(r, now, REG_CUSTODIAN, now->v[DEVICE_CUSTODIAN].n, &custodian);
+
+	if (err != GBA_OK)
+		return err;
+	if (custodian->v[CUSTODIAN_STATE].n != CUSTODIAN_VERIFIED)
+		return record_refuse(call, GBA_E_KYC, "custodian", "this custodian is not verified");
+	return GBA_OK;
+}
+
+enum gba_err reg_device_before(struct records *r, struct record_call *call, const struct record *old, struct record *now)
+{
+	enum gba_err err = GBA_OK;
+
+	if (now == NULL)
+		return GBA_OK;
+	if (old == NULL && registry_of(r)->conf->reg_type != REGISTRY_PRIMARY)
+		return record_refuse(call, GBA_E_STATE, NULL, "devices register at primary registries only");
+	if (old == NULL)
+		err = name_device(r, call, now);
+	if (err == GBA_OK && now->v[DEVICE_CUSTODIAN].n != 0 &&
+	    (old == NULL || old->v[DEVICE_CUSTODIAN].n != now->v[DEVICE_CUSTODIAN].n))
+		err = custodian_check(r, call, now);
+	return err;
+}
+
+static enum gba_err device_retire(struct records *r, struct record_call *call, const struct record *old, json_t *arguments)
+{
+	struct record *now = record_copy(call->mem_ctx, old);
+
+	(void)arguments;
+	if (now == NULL)
+		return GBA_E_NOMEM;
+	if (old->v[DEVICE_STATE].n == DEVICE_RETIRED)
+		return record_refuse(call, GBA_E_STATE, NULL, "this device is retired already");
+	now->v[DEVICE_STATE].n = DEVICE_RETIRED;
+	now->v[DEVICE_REPORT_DUE].n = now->v[DEVICE_OVERDUE].n = 0;
+	return record_set_by_rules(r, call, old, now, "retire");
+}
+
+/* A custodian says who is the next, and no more of it than its account is told. */
+static enum gba_err device_transfer(struct records *r, struct record_call *call, const struct record *old, json_t *arguments)
+{
+	const char *account = json_string_value(json_object_get(arguments, "account"));
+	struct record *now = record_copy(call->mem_ctx, old);
+	struct db_stmt *stmt = NULL;
+	int64_t id = 0;
+	enum gba_err err;
+
+	if (now == NULL)
+		return GBA_E_NOMEM;
+	if (account == NULL)
+		return record_refuse(call, GBA_E_SYNTAX, "account", "the new custodian's account is needed");
+	err = records_stmt(r, "SELECT id FROM custodian WHERE account = ?1 AND state = ?2", &stmt);
+	if (err != GBA_OK)
+		return err;
+	db_bind_text(stmt, 1, bytes_of(account));
+	db_bind_int(stmt, 2, CUSTODIAN_VERIFIED);
+	err = records_int(stmt, &id);
+	if (err == GBA_E_NOT_FOUND)
+		return record_refuse(call, GBA_E_KYC, "account", "no verified custodian has this account");
+	if (err != GBA_OK)
+		return err;
+	now->v[DEVICE_CUSTODIAN].n = id;
+	return record_update(r, call, old, now, "transfer"); /* not by rules: who gives it away need not see who gets it */
+}
+
+static const char *const transfer_arguments[] = { "account", NULL };
+static const char *const no_arguments[] = { NULL };
+
+const struct record_verb reg_device_verbs[] = {
+	{ "retire", FOR_ADMIN | FOR_AGENCY | FOR_CUSTODIAN, no_arguments, device_retire, "End its registration; its records stay" },
+	{ "transfer", FOR_ADMIN | FOR_AGENCY | FOR_CUSTODIAN, transfer_arguments, device_transfer,
+	  "Make another verified custodian its custodian" },
+	{ NULL, 0, NULL, NULL, NULL }
+};
