@@ -6,6 +6,7 @@
 
 #define ROW_VALUES CLI_OPT_TEXT("--values", "FILE", struct rec_args, values, "Members as a JSON object, - for standard input")
 #define ROW_DRY_RUN CLI_OPT_LETTER('n', "--dry-run", struct rec_args, dry_run, "Say what would change, change nothing")
+#define ROW_ROLE CLI_OPT_TEXT("--role", "WORD", struct rec_args, role, "Role to act in")
 #define ROW_REV CLI_OPT_TEXT("--rev", "N", struct rec_args, rev, "Only if this is still its revision")
 
 static const struct cli_opt add_rows[] = { ROW_VALUES, ROW_DRY_RUN, CLI_OPT_END };
@@ -21,6 +22,12 @@ static const struct cli_opt list_rows[] = {
 	CLI_OPT_TEXT("--limit", "N", struct rec_args, limit, "Stop after N records"),
 	CLI_OPT_END,
 };
+static const struct cli_opt history_rows[] = {
+	CLI_OPT_TEXT("--after", "ID", struct rec_args, after, "Start behind this line of history"),
+	CLI_OPT_TEXT("--limit", "N", struct rec_args, limit, "Stop after N lines"),
+	CLI_OPT_END,
+};
+static const struct cli_opt role_row = ROW_ROLE;
 static const struct cli_opt import_rows[] = {
 	CLI_OPT_TEXT("--from", "KIND", struct rec_args, from, "csv (a heading, then rows) or json (an object per line)"),
 	CLI_OPT_FLAG("--atomic", struct rec_args, atomic, "All rows or, when one is bad, none; else bad rows alone are left out"),
@@ -55,30 +62,30 @@ const struct rec_command *rec_command_of(const struct cli_cmd *cmd)
 	return &known[cmd - rows];
 }
 
-static bool has_act(const struct record_kind *kind, enum rec_act act)
+static bool has_act(const struct rec_family *family, const struct record_kind *kind, enum rec_act act)
 {
-	unsigned int admin = 1U << ACTOR_ADMIN;
-
+	if (family->without != NULL && family->without(kind, act))
+		return false;
 	switch (act) {
 	case REC_ADD:
-	case REC_IMPORT: return (kind->add & admin) != 0;
-	case REC_SET: return (kind->change & admin) != 0 && kind->id != KIND_NOTICE;
-	case REC_REMOVE: return (kind->remove & admin) != 0;
+	case REC_IMPORT: return (kind->add & family->roles) != 0;
+	case REC_SET: return (kind->change & family->roles) != 0;
+	case REC_REMOVE: return (kind->remove & family->roles) != 0;
 	default: return true;
 	}
 }
 
 static bool is_member(const struct rec_command *command, const struct field *field)
 {
-	unsigned int admin = 1U << ACTOR_ADMIN;
+	unsigned int roles = command->family->roles;
 	size_t i;
 
 	if ((field->flags & FIELD_HIDDEN) != 0)
 		return false;
 	switch (command->act) {
 	case REC_LIST: return (field->flags & FIELD_FILTER) != 0;
-	case REC_ADD: return (field->add & admin) != 0;
-	case REC_SET: return (field->change & admin) != 0;
+	case REC_ADD: return (field->add & roles) != 0;
+	case REC_SET: return (field->change & roles) != 0;
 	case REC_VERB:
 		for (i = 0; command->verb->arguments[i] != NULL; i++) {
 			if (strcmp(command->verb->arguments[i], field->name) == 0)
@@ -132,6 +139,20 @@ static void option_of(TALLOC_CTX *ctx, const struct field *field, size_t i, stru
 						 : field->help };
 }
 
+static void role_option(TALLOC_CTX *ctx, const struct rec_family *family, struct cli_opt *opt)
+{
+	const char *const *roles = family->set->roles;
+	char *text = talloc_strdup(ctx, "");
+	int role;
+
+	for (role = 0; roles[role] != NULL; role++) {
+		if ((family->roles & (1U << role)) != 0)
+			text = talloc_asprintf_append(text, "%s%s", text[0] != '\0' ? ", " : "", roles[role]);
+	}
+	*opt = role_row;
+	opt->help = talloc_asprintf(ctx, "Role to act in: %s (default %s)", text, roles[family->role]);
+}
+
 static const struct cli_opt *options_of(TALLOC_CTX *ctx, const struct rec_command *command, const struct cli_opt *common)
 {
 	struct cli_opt *opts;
@@ -139,12 +160,19 @@ static const struct cli_opt *options_of(TALLOC_CTX *ctx, const struct rec_comman
 
 	while (common != NULL && common[n].name != NULL)
 		n++;
-	opts = talloc_zero_array(ctx, struct cli_opt, command->members + n + 1);
+	opts = talloc_zero_array(ctx, struct cli_opt, command->members + n + 2);
 	for (i = 0; opts != NULL && i < command->members; i++)
 		option_of(ctx, command->member[i], i, &opts[i]);
 	if (opts != NULL && n > 0)
 		memcpy(opts + i, common, n * sizeof(*opts));
+	if (opts != NULL && (command->family->roles & (command->family->roles - 1)) != 0)
+		role_option(ctx, command->family, &opts[i + n]);
 	return opts;
+}
+
+const char *rec_noun(TALLOC_CTX *ctx, const struct rec_family *family, const struct record_kind *kind)
+{
+	return dashed(ctx, "", family->noun != NULL ? family->noun(kind) : kind->name);
 }
 
 static void row_add(TALLOC_CTX *ctx, const struct rec_command *command, const char *word, const struct cli_cmd *pattern)
@@ -152,20 +180,21 @@ static void row_add(TALLOC_CTX *ctx, const struct rec_command *command, const ch
 	struct cli_cmd *row = &rows[row_count];
 
 	known[row_count] = *command;
-	add_members(&known[row_count], command->kind);
-	if (command->act == REC_VERB && command->kind->id == KIND_REQUEST)
-		add_members(&known[row_count], &mapping_kinds[KIND_PERMISSION]); /* a grant's terms are the permission's */
+	if (command->kind != NULL)
+		add_members(&known[row_count], command->kind);
+	if (command->act == REC_VERB && command->family->terms != NULL)
+		add_members(&known[row_count], command->family->terms); /* a grant's terms are the permission's */
 	*row = *pattern;
-	row->words = talloc_asprintf(ctx, "%s %s",
-				     command->kind->id == KIND_APPLICATION ? REC_APP : dashed(ctx, "", command->kind->name), word);
+	row->words = talloc_asprintf(ctx, "%s%s %s", command->family->prefix,
+				     command->kind != NULL ? rec_noun(ctx, command->family, command->kind) : "history", word);
 	row->opts = options_of(ctx, &known[row_count], pattern->opts);
 	row->args_size = sizeof(struct rec_args);
 	row_count++;
 }
 
-static void kind_rows(TALLOC_CTX *ctx, const struct record_kind *kind)
+static void kind_rows(TALLOC_CTX *ctx, const struct rec_family *family, const struct record_kind *kind)
 {
-	struct rec_command command = { .kind = kind };
+	struct rec_command command = { .family = family, .kind = kind };
 	const struct record_verb *verb;
 	size_t i;
 
@@ -175,7 +204,7 @@ static void kind_rows(TALLOC_CTX *ctx, const struct record_kind *kind)
 						 .help = talloc_asprintf(ctx, "%s: %s", kind->help, acts[i].help) };
 
 		command.act = acts[i].act;
-		if (has_act(kind, acts[i].act))
+		if (has_act(family, kind, acts[i].act))
 			row_add(ctx, &command, acts[i].word, &pattern);
 	}
 	command.act = REC_VERB;
@@ -188,14 +217,30 @@ static void kind_rows(TALLOC_CTX *ctx, const struct record_kind *kind)
 	}
 }
 
+static void history_row(TALLOC_CTX *ctx, const struct rec_family *family)
+{
+	const struct rec_command command = { .family = family, .act = REC_HISTORY };
+	const struct cli_cmd pattern = { .operands = "[KIND [ID]]", .min = 0, .max = 2, .opts = history_rows,
+					 .run = cmd_rec_history,
+					 .help = "What was done to records, by whom, also after they are gone" };
+
+	row_add(ctx, &command, "list", &pattern);
+}
+
 const struct cli_cmd *rec_commands_new(TALLOC_CTX *ctx)
 {
-	size_t i, most = KIND_COUNT * (ACTS + 4) + 1;
+	static const struct rec_family *const families[] = { &rec_hss };
+	size_t f, i, most = 1;
 
+	for (f = 0; f < sizeof(families) / sizeof(families[0]); f++)
+		most += families[f]->set->count * (ACTS + 4) + 1;
 	rows = talloc_zero_array(ctx, struct cli_cmd, most);
 	known = talloc_zero_array(ctx, struct rec_command, most);
 	row_count = 0;
-	for (i = 0; rows != NULL && known != NULL && i < KIND_COUNT; i++)
-		kind_rows(ctx, &mapping_kinds[i]);
+	for (f = 0; rows != NULL && known != NULL && f < sizeof(families) / sizeof(families[0]); f++) {
+		history_row(ctx, families[f]);
+		for (i = 0; i < families[f]->set->count; i++)
+			kind_rows(ctx, families[f], &families[f]->set->kinds[i]);
+	}
 	return known != NULL ? rows : NULL;
 }

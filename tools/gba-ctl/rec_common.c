@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "hss-stub/hss.h"
-#include "store/db.h"
 #include "tools/gba-ctl/rec.h"
 
 enum gba_err rec_fail(struct rec *r, enum gba_err err, const char *what)
@@ -24,43 +21,37 @@ enum gba_err rec_fail(struct rec *r, enum gba_err err, const char *what)
 	return why_fail(&r->ctl->cli.why, err, "%s: %s%s", what, member, r->call.why);
 }
 
-static enum gba_err open_mapping(struct rec *r)
+static enum gba_err role_choose(struct rec *r, const char *word)
 {
-	struct ctl *ctl = r->ctl;
-	const char *error = "";
-	struct sub_store *store;
-	struct kek *kek = NULL;
-	enum gba_err err;
+	const char *const *roles = r->family->set->roles;
+	int role;
 
-	err = sub_store_open(ctl->cli.ctx, ctl->db, &store, &error);
-	if (err == GBA_OK) {
-		err = hss_kek_open(ctl->cli.ctx, store, ctl->kek, &kek, &error);
-		talloc_free(store);
+	r->actor.role = r->family->role;
+	for (role = 0; word != NULL && roles[role] != NULL; role++) {
+		if (strcmp(roles[role], word) == 0 && (r->family->roles & (1U << role)) != 0) {
+			r->actor.role = role;
+			return GBA_OK;
+		}
 	}
-	if (err == GBA_OK)
-		err = mapping_open(ctl->cli.ctx, ctl->db, kek, &r->m, &error);
-	if (err == GBA_OK)
-		return GBA_OK;
-	return why_fail(&ctl->cli.why, err == GBA_E_NOT_FOUND || err == GBA_E_IO ? GBA_E_UNREACHABLE : err, "%s",
-			error);
+	return word == NULL ? GBA_OK : why_fail(&r->ctl->cli.why, GBA_E_SYNTAX, "--role: '%s' is none to act in", word);
 }
 
 enum gba_err rec_open(struct rec *r, struct cli *cli, const struct rec_args *args, bool change)
 {
 	const struct passwd *user = getpwuid(getuid());
 	struct ctl *ctl = (struct ctl *)cli;
-	enum gba_err err = GBA_OK;
+	enum gba_err err;
 
-	*r = (struct rec){ .ctl = ctl, .args = args };
-	r->actor = (struct actor){ .role = ACTOR_ADMIN,
-				   .name = talloc_asprintf(cli->ctx, "admin:%s",
-							   user != NULL ? user->pw_name : "unknown") };
+	*r = (struct rec){ .ctl = ctl, .args = args, .command = rec_command_of(ctl->cmd) };
+	r->family = r->command->family;
+	r->kind = r->command->kind;
+	err = role_choose(r, args->role);
+	if (err != GBA_OK)
+		return err;
+	r->actor.name = talloc_asprintf(cli->ctx, "%s:%s", r->family->set->roles[r->actor.role],
+					user != NULL ? user->pw_name : "unknown");
 	r->call = (struct record_call){ .actor = &r->actor, .now = clock_now(), .mem_ctx = cli->ctx };
-	if (!change && !db_is_server(ctl->db) && access(ctl->db, F_OK) != 0)
-		return why_fail(&cli->why, GBA_E_UNREACHABLE, "%s: %s", ctl->db, strerror(errno));
-	if (change && !args->dry_run)
-		err = ctl_audit_begin(ctl);
-	return err == GBA_OK ? open_mapping(r) : err;
+	return r->family->open(r, change && !args->dry_run);
 }
 
 static bool all_digits(struct bytes text)
@@ -99,27 +90,6 @@ static enum gba_err find_by(struct rec *r, const struct record_kind *kind, const
 	return err;
 }
 
-/* An application by the host name of its NAF_Id. */
-static enum gba_err find_by_fqdn(struct rec *r, struct bytes text, struct record **_rec)
-{
-	char fqdn[256];
-	struct record_query query = {
-		.kind = KIND_APPLICATION, .limit = 1, .filters = 1, .filter = { { "naf_fqdn", fqdn } }
-	};
-	struct record_page *page = NULL;
-	enum gba_err err;
-
-	snprintf(fqdn, sizeof(fqdn), "%.*s", BYTES_FMT(text));
-	err = records_list(r->m, &r->call, &query, &page);
-	if (err == GBA_OK && page->count == 0) {
-		snprintf(r->call.why, sizeof(r->call.why), "no such application");
-		return GBA_E_NOT_FOUND;
-	}
-	if (err == GBA_OK)
-		*_rec = page->rec[0];
-	return err;
-}
-
 static enum gba_err find(struct rec *r, const struct record_kind *kind, struct bytes text, const char *second,
 			 struct record **_rec)
 {
@@ -127,14 +97,16 @@ static enum gba_err find(struct rec *r, const struct record_kind *kind, struct b
 	struct bytes part[2] = { text, bytes_of(second) };
 	size_t n = key_members(kind, member);
 	char id[24] = "";
+	enum gba_err err;
 
 	if (second == NULL && all_digits(text)) {
 		memcpy(id, text.p, text.n);
 		return records_get(r->m, &r->call, kind->id, strtoll(id, NULL, 10), _rec);
 	}
 	if (n == 2 && second == NULL && !bytes_split(text, ':', &part[0], &part[1])) {
-		if (kind->id == KIND_APPLICATION)
-			return find_by_fqdn(r, text, _rec);
+		err = r->family->find != NULL ? r->family->find(r, kind, text, _rec) : GBA_E_UNSUPPORTED;
+		if (err != GBA_E_UNSUPPORTED)
+			return err;
 		snprintf(r->call.why, sizeof(r->call.why), "an id, or %s:%s", member[0]->name, member[1]->name);
 		return GBA_E_SYNTAX;
 	}
@@ -160,7 +132,7 @@ enum gba_err rec_member(struct rec *r, const struct field *field, struct bytes t
 
 	if (field->type != FIELD_REF || text.n == 0 || all_digits(text))
 		return records_value(&r->call, &kind, field->name, text, object);
-	err = find(r, &mapping_kinds[field->ref], text, NULL, &rec);
+	err = find(r, &r->family->set->kinds[field->ref], text, NULL, &rec);
 	if (err == GBA_OK)
 		json_object_set_new(object, field->name, json_integer(rec->id));
 	else
@@ -227,7 +199,7 @@ void rec_write(struct rec *r, const struct record *rec)
 	for (i = 0; i < rec->kind->count; i++) {
 		const struct field *field = &rec->kind->fields[i];
 
-		if ((field->read & (1U << ACTOR_ADMIN)) != 0 && (field->flags & FIELD_HIDDEN) == 0)
+		if ((field->read & (1U << r->actor.role)) != 0 && (field->flags & FIELD_HIDDEN) == 0)
 			value_write(out, field, &rec->v[i]);
 	}
 	writer_time(out, "created", rec->created);

@@ -63,9 +63,9 @@ static bool row_fault(enum gba_err err)
 }
 
 /* Only members that differ from what stands; those that cannot be changed must not. */
-static json_t *difference(const struct record *old, json_t *values)
+static json_t *difference(const struct record *old, int role, json_t *values)
 {
-	json_t *stands = record_json(old, ACTOR_ADMIN), *differ = json_object(), *value;
+	json_t *stands = record_json(old, role), *differ = json_object(), *value;
 	const char *name;
 
 	json_object_foreach(values, name, value)
@@ -85,7 +85,7 @@ static enum gba_err change_row(struct importing *imp, json_t *values)
 
 	if (err != GBA_OK)
 		return err;
-	differ = difference(old, values);
+	differ = difference(old, imp->r.actor.role, values);
 	if (json_object_size(differ) == 0) {
 		imp->same++;
 	} else {
@@ -364,8 +364,6 @@ enum gba_err cmd_rec_import(struct cli *cli, void *args)
 
 	if (err != GBA_OK)
 		return err;
-	imp.r.command = rec_command_of(imp.r.ctl->cmd);
-	imp.r.kind = imp.r.command->kind;
 	json = imp.r.args->from != NULL && strcmp(imp.r.args->from, "json") == 0;
 	if (!json && (imp.r.args->from == NULL || strcmp(imp.r.args->from, "csv") != 0))
 		return why_fail(&cli->why, GBA_E_SYNTAX, "--from csv or json is needed");

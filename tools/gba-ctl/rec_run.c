@@ -9,11 +9,7 @@
 
 static enum gba_err start(struct rec *r, struct cli *cli, void *args, bool change)
 {
-	enum gba_err err = rec_open(r, cli, args, change);
-
-	r->command = rec_command_of(r->ctl->cmd);
-	r->kind = r->command->kind;
-	return err;
+	return rec_open(r, cli, args, change);
 }
 
 static enum gba_err number(struct rec *r, const char *name, const char *text, int64_t min, int64_t *_n)
@@ -216,11 +212,11 @@ enum gba_err cmd_rec_remove(struct cli *cli, void *args)
 	return GBA_OK;
 }
 
-static void history_write(struct writer *out, const struct history_row *row)
+static void history_write(struct writer *out, const struct record_set *set, const struct history_row *row)
 {
 	writer_int(out, "id", row->id);
 	writer_time(out, "time", row->at);
-	writer_text(out, "kind", bytes_of(mapping_kinds[row->kind].name));
+	writer_text(out, "kind", bytes_of(set->kinds[row->kind].name));
 	writer_int(out, "record", row->record);
 	writer_int(out, "rev", row->rev);
 	writer_text(out, "who", bytes_of(row->who));
@@ -231,25 +227,24 @@ static void history_write(struct writer *out, const struct history_row *row)
 
 static enum gba_err history_options(struct rec *r, struct cli *cli, struct history_query *query, int64_t *_left)
 {
-	char kind[32], *at;
+	const struct record_set *set = r->family->set;
+	size_t kind = 0;
 	enum gba_err err = number(r, "--after", r->args->after, 0, &query->after);
 
 	if (err == GBA_OK)
 		err = number(r, "--limit", r->args->limit, 1, _left);
 	if (err != GBA_OK || cli->operand_count == 0)
 		return err;
-	snprintf(kind, sizeof(kind), "%s", cli->operands[0]);
-	for (at = kind; *at != '\0'; at++)
-		*at = *at == '-' ? '_' : *at;
-	if (strcmp(kind, REC_APP) == 0)
-		snprintf(kind, sizeof(kind), "%s", mapping_kinds[KIND_APPLICATION].name);
-	if (record_kind_find(&mapping_set, kind) == NULL)
+	while (kind < set->count && strcmp(rec_noun(cli->ctx, r->family, &set->kinds[kind]), cli->operands[0]) != 0 &&
+	       strcmp(set->kinds[kind].path, cli->operands[0]) != 0)
+		kind++;
+	if (kind == set->count)
 		return why_fail(&cli->why, GBA_E_SYNTAX, "%s: no kind of record", cli->operands[0]);
-	query->kind = (int)record_kind_find(&mapping_set, kind)->id;
+	query->kind = (int)kind;
 	return number(r, "ID", cli->operands[1], 1, &query->record);
 }
 
-static enum gba_err cmd_history_list(struct cli *cli, void *args)
+enum gba_err cmd_rec_history(struct cli *cli, void *args)
 {
 	struct history_query query = { .kind = -1, .limit = PAGE };
 	struct history_row *rows = NULL;
@@ -265,21 +260,10 @@ static enum gba_err cmd_history_list(struct cli *cli, void *args)
 		query.limit = left < PAGE ? (size_t)left : PAGE;
 		err = rec_fail(&r, records_history(r.m, &r.call, &query, &rows, &n, &next), "history");
 		for (i = 0; err == GBA_OK && i < n; i++)
-			history_write(cli->out, &rows[i]);
+			history_write(cli->out, r.family->set, &rows[i]);
 		left -= (int64_t)n;
 		query.after = next;
 		TALLOC_FREE(rows);
 	}
 	return err;
 }
-
-static const struct cli_opt history_opts[] = {
-	CLI_OPT_TEXT("--after", "ID", struct rec_args, after, "Start behind this line of history"),
-	CLI_OPT_TEXT("--limit", "N", struct rec_args, limit, "Stop after N lines"),
-	CLI_OPT_END,
-};
-const struct cli_cmd ctl_history_commands[] = {
-	{"history list", "[KIND [ID]]", 0, 2, history_opts, sizeof(struct rec_args), NULL, cmd_history_list,
-         "What was done to records, by whom, also after they are gone"},
-	CLI_CMD_END,
-};
