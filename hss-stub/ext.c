@@ -59,7 +59,7 @@ static enum gba_err audit_start(const char **_why)
 
 static enum gba_err door_open(const char **_why)
 {
-	const struct api_node node = { ext.conf->database, ext.kek, ext.audit };
+	const struct api_node node = { ext.conf->database, fd_g_config->cnf_diamid, ext.kek, ext.audit };
 	enum gba_err err = api_start(ext.root, &ext.conf->api, &node, &ext.api, _why);
 
 	if (err == GBA_OK)

@@ -3,7 +3,7 @@
 
 #include "hss-stub/change/schema.h"
 #include "hss-stub/mapping/schema.h"
-#include "store/db.h"
+#include "store/db_duty.h"
 
 /* id is never reused (AUTOINCREMENT): a subscriber removed and added again is another one to whoever holds a lease. */
 static const struct db_migration migrations[] = {
@@ -17,6 +17,7 @@ static const struct db_migration migrations[] = {
 	{ mapping_schema_1 },
 	{ change_schema_1 },
 	{ change_schema_2 },
+	{ DB_DUTY_TABLE },
 };
 
 #define COLUMNS                                                                                                        \

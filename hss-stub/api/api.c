@@ -55,6 +55,7 @@ enum gba_err api_start(TALLOC_CTX *mem_ctx, const struct api_conf *conf, const s
 		return GBA_E_NOMEM;
 	api->conf = conf;
 	api->database = node->database;
+	api->identity = node->identity;
 	api->kek = node->kek;
 	metrics_get(api);
 	err = rest_start(mem_ctx, &conf->rest, &api_setup, api, node->audit, &api->rest, _error);

@@ -18,11 +18,13 @@ struct api_conf {
 	struct rest_conf rest;
 	struct notice_conf notice;
 	const char *connect_to;
+	uint32_t notice_lease; /* [s] */
 };
 
 /** What the API has from its node; all of it outlives the API. */
 struct api_node {
 	const char *database;
+	const char *identity; /* unlike that of other nodes with this database */
 	struct kek *kek;
 	struct audit *audit; /* NULL: none kept */
 };
@@ -32,6 +34,8 @@ struct api_node {
 	REST_CONF_ITEMS(st, m.rest),                                                                                             \
 	CONF_STR("naf-connect-to", "", 0, 255, NULL, st, m.connect_to,                                                           \
 		 "Address of the BSF for the agents of ASPs, put into their bundles; empty: by DNS"),                            \
+	CONF_U32("notice-lease", 30, 1, 3600, "s", st, m.notice_lease,                                                           \
+		 "Several nodes on one PostgreSQL: one sends notices; another one does when it has been silent for so long"),    \
 	NOTICE_CONF_ITEMS(st, m.notice)
 
 /** Open database handles, start threads, listen. @param conf  outlives the API

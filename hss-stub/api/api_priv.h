@@ -11,7 +11,7 @@ struct notifier;
 
 struct api {
 	const struct api_conf *conf;
-	const char *database;
+	const char *database, *identity;
 	struct kek *kek;
 	struct rest *rest;
 	struct notifier *notifier;

@@ -12,7 +12,9 @@
 #include "core/secret.h"
 #include "core/trace.h"
 #include "hss-stub/api/api_priv.h"
+#include "hss-stub/sub_store.h"
 #include "rest/notice.h"
+#include "store/db_duty.h"
 
 #define LOOK_MS     250
 #define PAGE        100
@@ -39,6 +41,7 @@ struct told {
 struct notifier {
 	struct api *api;
 	struct records *m;
+	struct db_duty *duty; /* NULL: nobody else has this database */
 	struct webhook *webhook;
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -50,6 +53,8 @@ struct notifier {
 	uint64_t full_ms; /* when all are looked at again */
 	int64_t failed[32]; /* owners whose webhook failed in this round: they do not hold up the others */
 	size_t n_failed;
+	bool sends; /* not another node */
+	bool lost;  /* in this round: what was read in it may be told by another node by now */
 };
 
 void notify_key(struct records *m, bool asp, int64_t owner, char *key)
@@ -99,6 +104,20 @@ static bool stopping(struct notifier *n)
 	stop = n->stop;
 	pthread_mutex_unlock(&n->lock);
 	return stop;
+}
+
+/* One node sends, so that nobody is told everything twice. One that takes over looks at all there is. */
+static bool on_duty(struct notifier *n)
+{
+	bool mine = n->duty == NULL || db_duty_mine(n->duty, clock_mono_ms());
+
+	if (mine && !n->sends) {
+		n->full_ms = 0;
+		n->n_waiting = 0;
+	}
+	n->sends = mine;
+	n->lost |= !mine;
+	return mine;
 }
 
 static void log_notice(const struct told *told, enum log_level level, const char *event, enum gba_err err,
@@ -227,7 +246,7 @@ static void one(struct notifier *n, struct record_call *rc, const struct record 
 	struct told told = { 0 };
 	enum gba_err err;
 
-	if (w != NULL && w->due_ms > clock_mono_ms())
+	if ((w != NULL && w->due_ms > clock_mono_ms()) || n->lost || !on_duty(n))
 		return;
 	if (!notice_fill(n, rc, rec, &told)) {
 		waiting_drop(n, rec->id);
@@ -306,6 +325,9 @@ static void round_of(struct notifier *n)
 	enum gba_err err;
 
 	n->n_failed = 0;
+	n->lost = false;
+	if (!on_duty(n))
+		return;
 	if (clock_mono_ms() >= n->full_ms) {
 		n->seen = 0;
 		n->full_ms = clock_mono_ms() + FULL_MS;
@@ -335,6 +357,8 @@ static void *run(void *arg)
 			pthread_cond_timedwait(&n->wake, &n->lock, &when);
 	}
 	pthread_mutex_unlock(&n->lock);
+	if (n->duty != NULL)
+		db_duty_leave(n->duty);
 	return NULL;
 }
 
@@ -348,6 +372,9 @@ enum gba_err notifier_start(TALLOC_CTX *mem_ctx, struct api *api, const char *da
 		return GBA_E_NOMEM;
 	n->api = api;
 	err = mapping_open(NULL, database, api->kek, &n->m, _error); /* a root of its own: its thread's */
+	if (err == GBA_OK && db_is_server(database))
+		err = db_duty_new(n->m, sub_store_db(mapping_subscribers(n->m)), "notices", api->identity,
+				  api->conf->notice_lease * 1000, &n->duty);
 	if (err == GBA_OK)
 		err = webhook_new(&api->conf->notice, &n->webhook);
 	if (err != GBA_OK) {

@@ -13,10 +13,12 @@
 #include "core/mask.h"
 #include "store/db.h"
 #include "store/db_dialect.h"
+#include "store/db_duty.h"
 
 static const struct db_migration steps[] = {
 	{ "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT UNIQUE, body BLOB) STRICT" },
 	{ "ALTER TABLE t ADD COLUMN extra INTEGER; CREATE INDEX t_extra ON t (extra)" },
+	{ DB_DUTY_TABLE },
 };
 static char folder[] = "/tmp/check_store.XXXXXX", path[400]; /* path: a file, or the connection string of a schema */
 
@@ -592,8 +594,56 @@ START_TEST(quiet_commits_are_not_told)
 }
 END_TEST
 
+static struct db_duty *duty_of(struct db *db, const char *holder)
+{
+	struct db_duty *duty = NULL;
+
+	ck_assert_err(db_duty_new(db, db, "bell", holder, 6000, &duty), GBA_OK);
+	return duty;
+}
+
+START_TEST(duty_is_one_s_at_a_time)
+{
+	struct db *db = open_steps(3), *other = open_steps(3);
+	struct db_duty *a = duty_of(db, "a"), *b = duty_of(other, "b"), *again;
+
+	ck_assert(db_duty_mine(a, 1000));
+	ck_assert(!db_duty_mine(b, 500000)); /* its clock is another one; the lease runs from its first look */
+	ck_assert(db_duty_mine(a, 1999));
+	ck_assert(!db_duty_mine(b, 505999));
+	ck_assert(db_duty_mine(a, 2000)); /* renews: a sixth of the lease is over */
+	ck_assert(!db_duty_mine(b, 506000));
+	ck_assert(!db_duty_mine(b, 511999));
+	ck_assert(db_duty_mine(b, 512000)); /* a has been silent for a lease */
+	ck_assert(!db_duty_mine(a, 3000));
+	ck_assert(db_duty_mine(b, 512001));
+	again = duty_of(other, "b"); /* restarted */
+	ck_assert(db_duty_mine(again, 7));
+	talloc_free(db);
+	talloc_free(other);
+}
+END_TEST
+
+START_TEST(duty_that_is_left_is_taken_at_once)
+{
+	struct db *db = open_steps(3), *other = open_steps(3);
+	struct db_duty *a = duty_of(db, "a"), *b = duty_of(other, "b");
+
+	ck_assert(db_duty_mine(a, 1000));
+	db_duty_leave(b); /* is not its own */
+	ck_assert(!db_duty_mine(b, 1000));
+	db_duty_leave(a);
+	ck_assert(db_duty_mine(b, 1001));
+	ck_assert(!db_duty_mine(a, 1002));
+	talloc_free(db);
+	talloc_free(other);
+}
+END_TEST
+
 static void both_add(TCase *tc)
 {
+	tcase_add_test(tc, duty_is_one_s_at_a_time);
+	tcase_add_test(tc, duty_that_is_left_is_taken_at_once);
 	tcase_add_test(tc, values_come_back);
 	tcase_add_test(tc, unique_is_told_apart_from_other_errors);
 	tcase_add_test(tc, migrates_once_and_keeps_rows);

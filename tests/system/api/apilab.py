@@ -161,8 +161,8 @@ class Caller:
 class Api:
     """hss_stub.fdx with the REST API on a free port, its CA, and its first administrator."""
 
-    def __init__(self, folder, conf="", ca=True, postgres=None, name="api"):
-        """postgres: the records are there, in a schema of this name, and not in a file."""
+    def __init__(self, folder, conf="", ca=True, postgres=None, name="api", identity=zhlab.HSS, data=None):
+        """postgres: the records are there, in a schema of this name, and not in a file. data: folder of the key file."""
         self.folder, self.postgres = str(folder), postgres
         os.makedirs(self.folder, exist_ok=True)
         self.server_pem, self.server_key = os.path.join(self.folder, "api.pem"), os.path.join(self.folder, "api.key")
@@ -175,7 +175,7 @@ class Api:
         text = ('api-listen = "127.0.0.1:0";\napi-cert = "%s";\napi-key = "%s";\nmail-drop = "%s";\nlog-file = "%s";\n%s%s'
                 % (self.server_pem, self.server_key, self.drop, os.path.join(self.folder, "hss.log"),
                    'ca-dir = "%s";\n' % self.ca if ca else "", conf))
-        self.node = zhlab.Node(folder, conf=text, start=False, db=postgres.url(name) if postgres else None)
+        self.node = zhlab.Node(folder, conf=text, start=False, identity=identity, data=data, db=postgres.url(name) if postgres else None)
         if ca:
             self.ctl("ca", "init")
         self.port = None
