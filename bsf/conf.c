@@ -105,6 +105,8 @@ static const struct conf_item naf_items[] = {
 	CONF_BOOL("single", false, struct bsf_naf, single, "A B-TID it has a key of serves no other application (Y.3056 9.6.1)"),
 	CONF_BOOL("declarations", false, struct bsf_naf, declarations, "Take what its applications declare of themselves, where it narrows what stands here (Y.3056 9.6.1)"),
 	CONF_U32("key-lifetime", 0, 0, 31536000, "s", struct bsf_naf, key_lifetime, "Longest lifetime of its keys; 0: that of the Ks"),
+	CONF_U32("rate", 0, 0, 1000000, "/s", struct bsf_naf, rate, "Requests it may send in the long run; more get DIAMETER_TOO_BUSY; 0: no limit"),
+	CONF_U32("burst", 0, 0, 1000000, "", struct bsf_naf, burst, "Requests at once within the rate; 0: those of a second"),
 	CONF_BOOL("allow-2g", true, struct bsf_naf, allow_2g, "Give keys that rest on 2G GBA"),
 	CONF_END
 };

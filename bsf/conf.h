@@ -34,6 +34,7 @@ struct bsf_naf {
 	struct conf_strlist gsids;	    /* GSIDs it may ask for; "*": any */
 	bool impi_allowed, uss_required, allow_2g, permission_required, single, declarations;
 	uint32_t key_lifetime; /* [s] 0: as long as the Ks */
+	uint32_t rate, burst;  /* [1/s], requests; 0: no limit, a second's */
 };
 
 struct bsf_conf {

@@ -2,16 +2,30 @@
 /* Zn server (TS 29.109 5.2): one Bootstrapping-Info-Request, one decision, one answer. */
 #include "dia/zn.h"
 
+#include <pthread.h>
+
 #include "bsf/glue.h"
 #include "bsf/release.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/metrics.h"
+#include "core/pace.h"
 #include "core/secret.h"
 #include "core/trace.h"
 
+#define LIMITED_S 10 /* [s] between two lines about the same NAF */
+
+/** One NAF's rate, as conf->nafs. */
+struct limited {
+	struct pace pace;
+	pthread_mutex_t lock; /* of lines */
+	struct log_limit lines;
+	struct metric *count;
+};
+
 struct bsf_zn {
 	struct grant_parts parts;
+	struct limited *limited;
 	struct audit *audit;
 	struct dia_service *service;
 	struct metric *m_seconds, *m_results[GBA_ERR_COUNT];
@@ -167,6 +181,28 @@ static void on_claimed(void *arg, enum gba_err err)
 	answer(call, err);
 }
 
+/* Before anything is looked at: whoever asks too much costs as little as can be, and nobody else anything. */
+static bool limit(struct bsf_zn *zn, struct bytes naf)
+{
+	const struct bsf_naf *rows = zn->parts.conf->nafs.v, *row = bsf_conf_naf(zn->parts.conf, naf);
+	struct log_about about = { .iface = "Zn", .peer = naf, .clause = "TS 29.109 5.2", .result = GBA_E_BUSY };
+	struct limited *limited;
+	bool line;
+
+	if (row == NULL || row->rate == 0)
+		return false;
+	limited = &zn->limited[row - rows];
+	if (pace_allow(&limited->pace, row->rate, row->burst, clock_mono_us()))
+		return false;
+	metric_add(limited->count, 1);
+	pthread_mutex_lock(&limited->lock);
+	line = log_limit_pass(&limited->lines, LIMITED_S);
+	pthread_mutex_unlock(&limited->lock);
+	if (line)
+		log_event(LOG_L_WARNING, "zn.limited", &about, "more than its %u requests a second", row->rate);
+	return true;
+}
+
 static void on_bir(struct msg *msg, void *arg)
 {
 	struct zn_call *call = talloc_zero(NULL, struct zn_call);
@@ -174,9 +210,11 @@ static void on_bir(struct msg *msg, void *arg)
 	struct ctx_store *store = zn->parts.store;
 	enum gba_err err;
 
-	if (call == NULL) {
-		dia_answer_send(&msg, GBA_E_NOMEM, NULL, NULL, NULL);
-		metric_add(zn->m_results[GBA_E_NOMEM], 1);
+	err = call == NULL ? GBA_E_NOMEM : limit(zn, dia_origin_host(msg)) ? GBA_E_BUSY : GBA_OK;
+	if (err != GBA_OK) {
+		dia_answer_send(&msg, err, NULL, NULL, NULL);
+		metric_add(zn->m_results[err], 1);
+		talloc_free(call);
 		return;
 	}
 	call->zn = zn;
@@ -208,6 +246,25 @@ static void metrics_make(struct bsf_zn *zn)
 	zn->m_seconds = metric_get("gba_bsf_zn_seconds", "From a request on Zn to its answer", METRIC_HISTOGRAM, "");
 }
 
+static bool limits_make(struct bsf_zn *zn)
+{
+	const struct conf_groups *nafs = &zn->parts.conf->nafs;
+	size_t i;
+
+	zn->limited = talloc_zero_array(zn, struct limited, nafs->n);
+	for (i = 0; zn->limited != NULL && i < nafs->n; i++) {
+		const struct bsf_naf *naf = (const struct bsf_naf *)nafs->v + i;
+		char labels[FQDN_MAX + 16] = "";
+
+		pthread_mutex_init(&zn->limited[i].lock, NULL);
+		if (naf->rate == 0)
+			continue;
+		metric_label(labels, sizeof(labels), "naf", naf->identity);
+		zn->limited[i].count = metric_get("gba_bsf_zn_limited_total", "Requests of a NAF beyond its rate", METRIC_COUNTER, labels);
+	}
+	return zn->limited != NULL;
+}
+
 enum gba_err bsf_zn_start(TALLOC_CTX *mem_ctx, const struct grant_parts *parts, struct audit *audit, struct bsf_zn **_zn)
 {
 	struct bsf_zn *zn = talloc_zero(mem_ctx, struct bsf_zn);
@@ -218,6 +275,10 @@ enum gba_err bsf_zn_start(TALLOC_CTX *mem_ctx, const struct grant_parts *parts, 
 	zn->parts = *parts;
 	zn->audit = audit;
 	metrics_make(zn);
+	if (!limits_make(zn)) {
+		talloc_free(zn);
+		return GBA_E_NOMEM;
+	}
 	err = dia_serve(zn, &zn_bir_cmd, on_bir, zn, &zn->service);
 	if (err != GBA_OK) {
 		talloc_free(zn);

@@ -7,6 +7,7 @@
 #include "core/codec.h"
 #include "core/ident.h"
 #include "core/metrics.h"
+#include "core/pace.h"
 #include "core/secret.h"
 
 /* RFC 4648 section 10, then what a strict decoder refuses. */
@@ -216,6 +217,33 @@ END_TEST
 
 #define ROWS(table) (int)(sizeof(table) / sizeof((table)[0]))
 
+/* ---- pace ---- */
+
+static const struct {
+	const char *name;
+	uint64_t at_ms;
+	bool may;
+} pace_rows[] = { /* two a second, three at once */
+	{ "the first", 1000, true },   { "at once", 1000, true },	{ "at once", 1000, true },   { "one too many", 1000, false },
+	{ "too early", 1499, false },  { "one has been earned", 1500, true }, { "spent", 1501, false }, { "late", 2600, true },
+	{ "earned meanwhile", 2600, true }, { "spent again", 2600, false }, { "after a pause", 9000, true }, { "the burst", 9000, true },
+	{ "no more than it", 9000, true }, { "whatever the pause", 9000, false },
+};
+
+START_TEST(pace_lets_pass_what_it_may)
+{
+	struct pace pace = { 0 }, none = { 0 };
+	size_t i;
+
+	for (i = 0; i < sizeof(pace_rows) / sizeof(pace_rows[0]); i++) {
+		ck_assert_msg(pace_allow(&pace, 2, 3, pace_rows[i].at_ms * 1000) == pace_rows[i].may, "%zu: %s", i, pace_rows[i].name);
+		ck_assert(pace_allow(&none, 0, 0, 1000));
+	}
+	for (i = 0; i < 7; i++)
+		ck_assert_int_eq(pace_allow(&none, 5, 0, 1000), i < 5); /* burst 0: a second's */
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("core");
@@ -230,6 +258,7 @@ int main(void)
 	tcase_add_loop_test(tc, every_error_has_a_full_row, 0, GBA_ERR_COUNT);
 	tcase_add_test(tc, metrics_print_as_prometheus_text);
 	tcase_add_test(tc, secrets_compare_and_copy);
+	tcase_add_test(tc, pace_lets_pass_what_it_may);
 	suite_add_tcase(suite, tc);
 	return fixture_run(suite);
 }

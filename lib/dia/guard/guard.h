@@ -20,6 +20,7 @@
 struct guard_peer_conf {
 	const char *identity;
 	struct conf_strlist origin_hosts, applications, commands;
+	uint32_t rate, burst; /* [1/s], requests; 0: no limit, a second's */
 };
 
 struct guard_conf {
@@ -77,6 +78,7 @@ enum gba_err guard_peers_start(const struct guard_conf *conf);
 /** NULL before guard_peer_connected and when memory is exhausted. */
 struct guard_peer *guard_peer_of(struct peer_hdr *hdr);
 bool guard_peer_may(const struct guard_peer *peer, struct bytes origin_host, uint32_t app, uint32_t command);
+bool guard_peer_in_pace(struct guard_peer *peer);
 bool guard_peer_busy(const struct guard_peer *peer);
 void guard_peer_counted(struct guard_peer *peer, bool request, bool sent);
 /** Count, and one line of log. */

@@ -200,12 +200,14 @@ static struct guard_refusal judge_routing(const struct msg_hdr *hdr, const struc
 	REFUSE(0, NULL);
 }
 
-static struct guard_refusal judge_peer(const struct msg_hdr *hdr, const struct routing *r, const struct guard_peer *peer)
+static struct guard_refusal judge_peer(const struct msg_hdr *hdr, const struct routing *r, struct guard_peer *peer)
 {
 	if (peer == NULL)
 		REFUSE(TOO_BUSY, "out of memory");
 	if (!guard_peer_may(peer, r->origin_host, hdr->msg_appl, hdr->msg_code))
 		REFUSE(AUTHORIZATION_REJECTED, "not allowed for this peer");
+	if (!guard_peer_in_pace(peer))
+		REFUSE(TOO_BUSY, "more than its rate");
 	if (guard_peer_busy(peer))
 		REFUSE(TOO_BUSY, "too busy");
 	REFUSE(0, NULL);

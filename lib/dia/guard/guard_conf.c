@@ -19,6 +19,9 @@ static const struct conf_item peer_items[] = {
 		     "\"Zh\", \"Zn\", \"Zpn\" or numbers; empty: all that we serve"),
 	CONF_STRLIST("commands", "", 1, 32, NULL, struct guard_peer_conf, commands,
 		     "\"MAR\", \"BIR\", \"GPR\" or numbers; empty: all of its applications"),
+	CONF_U32("rate", 0, 0, 1000000, "/s", struct guard_peer_conf, rate,
+		 "Requests it may send in the long run; more get DIAMETER_TOO_BUSY; 0: no limit"),
+	CONF_U32("burst", 0, 0, 1000000, "", struct guard_peer_conf, burst, "Requests at once within the rate; 0: those of a second"),
 	CONF_END
 };
 

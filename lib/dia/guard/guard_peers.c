@@ -6,7 +6,9 @@
 #include <stdlib.h>
 
 #include "core/ident.h"
+#include "core/clock.h"
 #include "core/log.h"
+#include "core/pace.h"
 #include "dia/guard/guard.h"
 
 #define PEERS_MAX  4096
@@ -23,6 +25,7 @@ struct guard_peer {
 	struct guard_socket socket; /* peers.lock */
 	unsigned int slow_samples;  /* the watch thread's */
 	struct guard_bucket lines;
+	struct pace pace;
 	struct metric *requests_in, *answers_in, *requests_out, *answers_out, *refused, *bad_answers, *slow, *psm, *to_send,
 		*awaited, *open;
 };
@@ -278,6 +281,11 @@ bool guard_peer_may(const struct guard_peer *peer, struct bytes origin_host, uin
 		return false;
 	return may_speak_for(peer, origin_host) && is_listed(peer->apps, peer->n_apps, app) &&
 	       is_listed(peer->commands, peer->n_commands, command);
+}
+
+bool guard_peer_in_pace(struct guard_peer *peer)
+{
+	return peer->conf == NULL || pace_allow(&peer->pace, peer->conf->rate, peer->conf->burst, clock_mono_us());
 }
 
 bool guard_peer_busy(const struct guard_peer *peer)

@@ -37,6 +37,17 @@ def test_nul_in_session_id_is_refused(daemon):
     assert one.alive()
 
 
+def test_rate_of_a_peer(daemon):
+    """More requests than its rate: DIAMETER_TOO_BUSY from the guard; counted, logged, and over when it slows down."""
+    guard = 'peers = ( { identity = "naf.lab.test"; applications = [ "Zn" ]; rate = 1; burst = 4; } );\n'
+    one = daemon(STACK, guard=guard)
+    with one.client() as peer:
+        got = [peer.request(bir(peer)).result()[1] for _ in range(30)]
+        assert 3004 not in got[:4] and 22 <= got.count(3004) <= 26, got
+        assert until(lambda: "more than its rate" in one.log())
+        assert until(lambda: peer.request(bir(peer)).result()[1] != 3004)
+
+
 # F2 --------------------------------------------------------------------------------------------------------------------
 def connect_beside(one, intruders):
     """A peer connects while so many connections have sent one octet and wait. How many of these were still open when it got its

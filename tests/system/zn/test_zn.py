@@ -241,6 +241,22 @@ def test_many_at_once(shared, tokens):
     assert keys == {shared.key_of(tokens["me"])}
 
 
+def test_rate_of_a_naf(own):
+    """Beyond its rate it gets 3004, whatever it asks; others are served. It is counted, and one line says so."""
+    node = own(nafs='{ identity = "%s"; fqdns = [ "%s" ]; gsids = [ "*" ]; rate = 1; burst = 5; }, { identity = "other.asp.example.com"; '
+               'fqdns = [ "other.asp.example.com" ]; }' % (AGENT, NAF), naf_peers=(AGENT, "other.asp.example.com"))
+    btid, _ = node.ue().bootstrap()
+    with node.naf() as naf:
+        got = [node.bir(naf, btid if n % 2 else btid.replace("A", "B")).result() for n in range(40)]
+        limited = got.count((0, 3004))
+        assert (0, 3004) not in got[:5] and 30 <= limited <= 35, got  # a busy machine gives it time to earn some more
+        with node.naf("other.asp.example.com") as other:
+            assert all(node.bir(other, btid, fqdn="other.asp.example.com").result() == (0, 2001) for _ in range(10))
+        assert until(lambda: node.metric('gba_bsf_zn_limited_total{naf="%s"}' % AGENT) == limited)
+        assert node.log().count("zn.limited") == 1 and "more than its 1 requests a second" in node.log()
+        assert until(lambda: node.bir(naf, btid).result() == (0, 2001))  # and again in its time
+
+
 def test_contexts_survive_restart(own):
     node = own()
     btid, expires = node.ue().bootstrap()
