@@ -260,7 +260,8 @@ static bool limits_make(struct bsf_zn *zn)
 		if (naf->rate == 0)
 			continue;
 		metric_label(labels, sizeof(labels), "naf", naf->identity);
-		zn->limited[i].count = metric_get("gba_bsf_zn_limited_total", "Requests of a NAF beyond its rate", METRIC_COUNTER, labels);
+		zn->limited[i].count = metric_get("gba_bsf_zn_limited_total", "Requests of a NAF beyond its rate", METRIC_COUNTER,
+						  labels);
 	}
 	return zn->limited != NULL;
 }
