@@ -108,10 +108,12 @@ enum gba_err http_req_export(const struct http_req *req, const char *label, uint
 	return gnutls_prf_rfc5705(session, strlen(label), label, 0, NULL, n, (char *)out) == 0 ? GBA_OK : GBA_E_INTERNAL;
 }
 
-static void on_started(struct http_server *server, struct MHD_Connection *mhd, void **_conn)
+static void on_started(struct http_loop *loop, struct MHD_Connection *mhd, void **_conn)
 {
+	const union MHD_ConnectionInfo *peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct http_conn *conn = calloc(1, sizeof(*conn));
+	struct http_server *server = loop->server;
 
 	*_conn = conn;
 	if (server->client_ca)
@@ -122,11 +124,17 @@ static void on_started(struct http_server *server, struct MHD_Connection *mhd, v
 	}
 	conn->mhd = mhd;
 	conn->server = server;
-	conn->fd = info->connect_fd;
+	conn->loop = loop;
 	conn->thread = pthread_self();
+	conn->fd = info->connect_fd;
 	http_conn_deadline(conn, server->head_timeout_ms);
 	pthread_mutex_lock(&server->lock);
 	LIST_INSERT_HEAD(&server->conns, conn, list);
+	conn->source = http_source_enter(server, peer->client_addr);
+	if (conn->source == NULL) { /* one too many of its address */
+		atomic_store(&conn->shut, true);
+		shutdown(conn->fd, SHUT_RDWR);
+	}
 	pthread_mutex_unlock(&server->lock);
 	metric_add(server->m_conns, 1);
 }
@@ -189,8 +197,10 @@ static void on_closed(struct http_conn *conn)
 	last_words(conn);
 	pthread_mutex_lock(&server->lock);
 	LIST_REMOVE(conn, list);
+	http_source_leave(server, conn->source);
 	pthread_mutex_unlock(&server->lock);
 	metric_add(server->m_conns, -1);
+	http_loop_again(conn->loop);
 	free(conn);
 }
 
@@ -202,10 +212,10 @@ void http_conn_failed(struct http_conn *conn)
 	conn->closing = true;
 }
 
-void http_on_connection(void *server, struct MHD_Connection *mhd, void **_conn, enum MHD_ConnectionNotificationCode code)
+void http_on_connection(void *loop, struct MHD_Connection *mhd, void **_conn, enum MHD_ConnectionNotificationCode code)
 {
 	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-		on_started(server, mhd, _conn);
+		on_started(loop, mhd, _conn);
 	else if (*_conn != NULL)
 		on_closed(*_conn);
 }

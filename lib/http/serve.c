@@ -61,8 +61,12 @@ void http_refusal_tell(struct http_server *server, struct MHD_Connection *mhd, e
 
 void http_server_unref(struct http_server *server)
 {
+	unsigned int i;
+
 	if (atomic_fetch_sub(&server->refs, 1) > 1)
 		return;
+	for (i = 0; i < server->loop_n; i++) /* whoever answered last may have woken one */
+		http_loop_free(&server->loops[i]);
 	pthread_mutex_destroy(&server->lock);
 	talloc_free(server);
 }
@@ -230,7 +234,7 @@ static enum MHD_Result handle(struct http_server *server, struct http_req *req, 
 	}
 	MHD_suspend_connection(mhd);
 	if (!suspend(server, req))
-		MHD_resume_connection(mhd);
+		http_loop_resume(req->conn->loop, mhd);
 	atomic_fetch_sub(&server->handling, 1);
 	return MHD_YES;
 }
@@ -278,6 +282,7 @@ void http_on_completed(void *arg, struct MHD_Connection *mhd, void **_req, enum 
 
 unsigned int http_answer_suspended(struct http_server *server)
 {
+	struct http_loop *loop = NULL;
 	struct MHD_Connection *mhd;
 	struct http_req *req;
 	unsigned int count = 0;
@@ -287,13 +292,14 @@ unsigned int http_answer_suspended(struct http_server *server)
 		req = LIST_FIRST(&server->suspended);
 		mhd = req != NULL ? req->conn->mhd : NULL;
 		if (req != NULL) {
+			loop = req->conn->loop;
 			LIST_REMOVE(req, list);
 			atomic_store_explicit(&req->stage, STAGE_STOPPED, memory_order_release);
 		}
 		pthread_mutex_unlock(&server->lock);
 		if (mhd == NULL)
 			return count;
-		MHD_resume_connection(mhd);
+		http_loop_resume(loop, mhd);
 		count++;
 	}
 }
@@ -320,12 +326,14 @@ void http_reply(struct http_req *req, unsigned int status, const struct http_hea
 	struct http_server *server = req->server;
 	struct MHD_Response *response = response_new(server, headers, body);
 	struct MHD_Connection *mhd = NULL;
+	struct http_loop *loop = NULL;
 
 	pthread_mutex_lock(&server->lock);
 	switch (atomic_load_explicit(&req->stage, memory_order_relaxed)) {
 	case STAGE_SUSPENDED:
 		LIST_REMOVE(req, list);
 		mhd = req->conn->mhd;
+		loop = req->conn->loop;
 		/* fall through */
 	case STAGE_HANDLING:
 		req->response = response;
@@ -339,7 +347,7 @@ void http_reply(struct http_req *req, unsigned int status, const struct http_hea
 	if (response != NULL)
 		MHD_destroy_response(response);
 	if (mhd != NULL)
-		MHD_resume_connection(mhd);
+		http_loop_resume(loop, mhd);
 	req_unref(req);
 }
 

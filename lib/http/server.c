@@ -2,6 +2,7 @@
 #include "http/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,26 +95,32 @@ static size_t keep_raw(void *arg, struct MHD_Connection *mhd, char *text)
 	return strlen(text); /* handlers get the target as sent */
 }
 
-static struct MHD_Daemon *daemon_start(struct http_server *server, const struct http_conf *conf, const struct pems *pems, int fd,
+/* One thread's part of what all have together; the first ones have one more. */
+static unsigned int share(unsigned int all, unsigned int parts, unsigned int i)
+{
+	return all / parts + (i < all % parts ? 1 : 0);
+}
+
+/* @param fd  the daemon's from now on: closed when it does not start */
+static struct MHD_Daemon *daemon_start(struct http_loop *loop, const struct http_conf *conf, const struct pems *pems, int fd,
 				       bool ipv6)
 {
 	struct MHD_OptionItem options[OPTIONS_MAX] = { { MHD_OPTION_END, 0, NULL } };
-	size_t pool = conf->max_head + POOL_MORE;
-	/* Without suspend and resume it stalls a second whenever a multiple of 128 sockets is ready at once. Turbo leaves the
-	 * socket open in both directions until its last callback (conn.c); TLS needs its closing alert instead. */
-	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+	unsigned int i = (unsigned int)(loop - loop->server->loops);
+	struct http_server *server = loop->server;
+	/* Turbo leaves the socket open in both directions until its last callback (conn.c); TLS needs its closing alert
+	 * instead. */
+	unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
 			     (pems->cert != NULL ? MHD_USE_TLS : MHD_USE_TURBO) | (ipv6 ? MHD_USE_IPv6 : 0);
 
-	option(options, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)pool, NULL);
-	option(options, MHD_OPTION_CONNECTION_LIMIT, (intptr_t)conf->max_connections, NULL);
-	option(options, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)conf->max_per_source, NULL);
+	option(options, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)(conf->max_head + POOL_MORE), NULL);
+	option(options, MHD_OPTION_CONNECTION_LIMIT, (intptr_t)share(conf->max_connections, conf->threads, i), NULL);
 	option(options, MHD_OPTION_LISTEN_SOCKET, fd, NULL);
+	option(options, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL);
 	option(options, MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_on_target, server);
 	option(options, MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_raw, NULL);
-	option(options, MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)http_on_connection, server);
+	option(options, MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)http_on_connection, loop);
 	option(options, MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_on_completed, server);
-	if (conf->threads > 1)
-		option(options, MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)conf->threads, NULL);
 	if (pems->cert != NULL) {
 		option(options, MHD_OPTION_HTTPS_MEM_CERT, 0, pems->cert);
 		option(options, MHD_OPTION_HTTPS_MEM_KEY, 0, pems->key);
@@ -154,6 +161,9 @@ static struct http_server *server_new(const struct http_conf *conf, http_handler
 	server->handler = handler;
 	server->handler_arg = arg;
 	server->refused = conf->refused;
+	server->round = conf->round;
+	server->max_per_source = conf->max_per_source;
+	server->listener = -1;
 	server->head_timeout_ms = conf->head_timeout_ms;
 	server->idle_timeout_ms = conf->idle_timeout_ms;
 	server->max_head = conf->max_head;
@@ -171,21 +181,53 @@ static struct http_server *server_new(const struct http_conf *conf, http_handler
 	return server;
 }
 
+static void loops_stop(struct http_server *server)
+{
+	unsigned int i;
+
+	for (i = 0; i < server->loop_n; i++)
+		http_loop_stop(&server->loops[i]);
+	if (server->listener >= 0)
+		close(server->listener);
+	server->listener = -1;
+}
+
+/* A daemon and its thread; both end with the server's other loops if one of them does not start. */
+static bool loop_start(struct http_server *server, const struct http_conf *conf, const struct pems *pems, bool ipv6)
+{
+	struct http_loop *loop = &server->loops[server->loop_n++];
+	int fd = fcntl(server->listener, F_DUPFD_CLOEXEC, 0);
+
+	loop->server = server;
+	loop->wake = -1;
+	if (fd < 0)
+		return false;
+	loop->daemon = daemon_start(loop, conf, pems, fd, ipv6);
+	loop->listener = loop->daemon != NULL ? fd : -1;
+	return loop->daemon != NULL && http_loop_start(loop);
+}
+
 static void server_discard(struct http_server *server)
 {
 	http_timer_stop(server);
+	loops_stop(server);
 	http_refusals_free(server);
 	http_server_unref(server);
 }
 
-/* Whatever happens to fd and pems afterwards is the caller's business. */
+/* The listener is the server's from now on. */
 static bool server_run(struct http_server *server, const struct http_conf *conf, const struct pems *pems, int fd, bool ipv6)
 {
-	if (!http_refusals_new(server) || !http_timer_start(server))
+	server->listener = fd;
+	server->loops = talloc_zero_array(server, struct http_loop, conf->threads);
+	if (server->loops == NULL || !http_refusals_new(server) || !http_timer_start(server))
 		return false;
 	errno = 0;
-	server->daemon = daemon_start(server, conf, pems, fd, ipv6);
-	return server->daemon != NULL;
+	while (server->loop_n < conf->threads) {
+		if (!loop_start(server, conf, pems, ipv6))
+			return false;
+	}
+	return true;
 }
 
 static enum gba_err check_conf(TALLOC_CTX *mem_ctx, const struct http_conf *conf, const char **_error)
@@ -216,11 +258,9 @@ enum gba_err http_server_start(TALLOC_CTX *mem_ctx, const struct http_conf *conf
 		*_server = server;
 		return GBA_OK;
 	}
-	if (fd >= 0) {
+	if (fd >= 0)
 		*_error = talloc_asprintf(mem_ctx, "%s: HTTP server does not start: %s", conf->listen,
 					  errno != 0 ? strerror(errno) : "certificate, key or memory");
-		close(fd);
-	}
 	if (server == NULL)
 		return GBA_E_NOMEM;
 	server_discard(server);
@@ -240,21 +280,17 @@ static void answer_rest(struct http_server *server)
 void http_server_stop(struct http_server *server, unsigned int timeout_ms)
 {
 	uint64_t end = clock_mono_ms() + timeout_ms;
-	MHD_socket fd;
+	unsigned int i;
 
 	if (server == NULL)
 		return;
-	fd = MHD_quiesce_daemon(server->daemon);
-	if (fd != MHD_INVALID_SOCKET)
-		shutdown(fd, SHUT_RDWR); /* refuses from now on; closed when no thread can still have it in its epoll set */
+	shutdown(server->listener, SHUT_RDWR); /* refuses from now on; closed when no thread can still have it in its epoll set */
+	for (i = 0; i < server->loop_n; i++)
+		http_loop_quiet(&server->loops[i]);
 	atomic_store(&server->stopping, true);
 	while (atomic_load(&server->work) > 0 && clock_mono_ms() < end)
 		usleep(STOP_STEP);
 	answer_rest(server);
-	http_timer_stop(server);
-	MHD_stop_daemon(server->daemon);
-	if (fd != MHD_INVALID_SOCKET)
-		close(fd);
 	server_discard(server);
 }
 

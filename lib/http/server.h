@@ -17,6 +17,9 @@
 struct http_server;
 struct http_req;
 
+/** A worker thread has found requests that are ready, and hands them over one after the other; it has handed over all. */
+enum http_round { HTTP_ROUND_BEGINS, HTTP_ROUND_ENDS };
+
 struct http_conf {
 	const char *listen;	/* "127.0.0.1:8080", "[::1]:8080"; port 0: the kernel chooses, see http_server_port */
 	const char *cert, *key; /* PEM files: HTTPS; both NULL: HTTP */
@@ -34,6 +37,9 @@ struct http_conf {
 	/** [octets] largest body of this request, at most max_body; called with its head complete, before its body is read.
 	 * arg is the handler's. NULL: max_body */
 	size_t (*body_limit)(const struct http_req *req, void *arg);
+	/** NULL, or told of rounds, with the handler's arg, in the worker thread: what the requests of a round have in common
+	 * can be done at its end, once. Rounds may be empty. */
+	void (*round)(void *arg, enum http_round round);
 };
 #define HTTP_CONF_DEFAULTS                                                                                             \
 	{ .threads = 1, .max_connections = 4096, .max_per_source = 1024, .head_timeout_ms = 10000,                     \

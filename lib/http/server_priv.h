@@ -36,13 +36,28 @@ void http_refusal_tell(struct http_server *server, struct MHD_Connection *mhd, e
 #define NO_DEADLINE	UINT64_MAX
 #define HTTP_SOURCE_MAX (INET6_ADDRSTRLEN + 10)
 
+/* A thread and the connections it serves; see loop.c. Lives as long as the server. */
+struct http_loop {
+	struct http_server *server;
+	struct MHD_Daemon *daemon;
+	int listener, epoll, wake; /* own copy; the library's set; written to when the thread sleeps and shall look */
+	pthread_t thread;
+	bool runs, quiesced;
+	_Atomic bool asleep, woken; /* woken: something has come since the thread last looked */
+	_Atomic bool quiet, stop;   /* take no further connections; end */
+};
+
+struct http_source; /* an address and its number of connections */
+
 struct http_conn {
 	LIST_ENTRY(http_conn) list;	   /* server->conns, under server->lock */
 	struct MHD_Connection *mhd;
 	struct http_server *server;
+	struct http_loop *loop;
+	struct http_source *source; /* NULL: had too many connections */
 	_Atomic uint64_t deadline_ms;	   /* [ms] monotonic; then both directions are shut */
 	_Atomic bool shut;		   /* by us: deadline, or after an answer of our own */
-	pthread_t thread;		   /* MHD's, that serves it */
+	pthread_t thread; /* that serves it */
 	int fd;
 	bool head_pending;		   /* request line read, head not yet checked */
 	bool started;			   /* one request line was read */
@@ -72,12 +87,15 @@ struct http_req {
 };
 
 struct http_server {
-	struct MHD_Daemon *daemon;
+	struct http_loop *loops;
+	unsigned int loop_n;
+	int listener; /* the loops' daemons have copies of it */
 	http_handler handler;
 	void *handler_arg;
 	void (*refused)(void *arg, const char *source, unsigned int status, const char *reason);
+	void (*round)(void *arg, enum http_round round);
 	char *token; /* Server: header */
-	unsigned int head_timeout_ms, idle_timeout_ms, port;
+	unsigned int head_timeout_ms, idle_timeout_ms, port, max_per_source;
 	size_t max_head, max_body;
 	bool tls, client_ca, client_optional, problems;
 	size_t (*body_limit)(const struct http_req *req, void *arg);
@@ -91,6 +109,7 @@ struct http_server {
 
 	pthread_mutex_t lock;
 	LIST_HEAD(, http_conn) conns;
+	void *sources; /* tree of http_source */
 	LIST_HEAD(, http_req) suspended;
 
 	pthread_t timer;
@@ -119,11 +138,25 @@ void http_refusals_free(struct http_server *server);
 void http_server_unref(struct http_server *server);
 
 /* conn.c */
-void http_on_connection(void *server, struct MHD_Connection *mhd, void **_conn, enum MHD_ConnectionNotificationCode code);
+void http_on_connection(void *loop, struct MHD_Connection *mhd, void **_conn, enum MHD_ConnectionNotificationCode code);
 void http_on_log(void *server, const char *fmt, va_list args);
 void http_conn_failed(struct http_conn *conn);
 struct http_conn *http_conn_of(struct MHD_Connection *mhd);
 void http_conn_deadline(struct http_conn *conn, unsigned int timeout_ms);
+
+/* loop.c */
+bool http_loop_start(struct http_loop *loop);
+/* Let the thread go on with a suspended connection; from any thread. */
+void http_loop_resume(struct http_loop *loop, struct MHD_Connection *mhd);
+/** From the thread itself: run once more before sleeping. */
+void http_loop_again(struct http_loop *loop);
+void http_loop_quiet(struct http_loop *loop);
+void http_loop_stop(struct http_loop *loop);
+void http_loop_free(struct http_loop *loop);
+
+/* sources.c; server->lock is held. One connection more or less. @return NULL: the address has as many as it may, or no memory */
+struct http_source *http_source_enter(struct http_server *server, const struct sockaddr *peer);
+void http_source_leave(struct http_server *server, struct http_source *source);
 
 /* deadline.c */
 bool http_timer_start(struct http_server *server);

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bare libmicrohttpd server with the flags and threads that the BSF uses. It answers what a BSF answers, octet for octet as
- * long, but knows nothing: on each connection a challenge and a BootstrappingInfo take turns, at once and whatever was asked.
+/* A bare libmicrohttpd server with the flags and threads that the BSF uses, and as there the threads wait by themselves: the
+ * library's own stall (lib/http/loop.c). It answers what a BSF answers, octet for octet as long, but knows nothing: on each
+ * connection a challenge and a BootstrappingInfo take turns, at once and whatever was asked.
  *   http_floor [threads]      prints its port, serves until standard input ends */
 #include <arpa/inet.h>
 #include <microhttpd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define NAME "bsf.mnc001.mcc001.pub.3gppnetwork.org"
@@ -66,22 +71,49 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 	return rc;
 }
 
+static void *serve(void *arg)
+{
+	struct MHD_Daemon *daemon = arg;
+	struct pollfd epoll = { .fd = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, .events = POLLIN };
+	MHD_UNSIGNED_LONG_LONG ms;
+
+	for (;;) {
+		if (MHD_get_timeout(daemon, &ms) != MHD_YES || ms > 0)
+			poll(&epoll, 1, -1);
+		MHD_run(daemon);
+	}
+	return NULL;
+}
+
+static bool thread_start(int listener)
+{
+	struct MHD_Daemon *daemon;
+	pthread_t thread;
+
+	daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO, 0, NULL, NULL, on_request, NULL,
+				  MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
+				  MHD_OPTION_CONNECTION_LIMIT, 4096U, MHD_OPTION_END);
+	return daemon != NULL && pthread_create(&thread, NULL, serve, daemon) == 0;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int threads = argc > 1 ? (unsigned int)strtoul(argv[1], NULL, 10) : 1;
 	struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct MHD_Daemon *daemon;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(here);
 	char end;
 
-	daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO, 0, NULL, NULL, on_request,
-				  NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_SOCK_ADDR, &here, MHD_OPTION_CONNECTION_LIMIT, 4096U,
-				  threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads, MHD_OPTION_END);
-	if (daemon == NULL)
+	if (listener < 0 || bind(listener, (struct sockaddr *)&here, size) != 0 || listen(listener, SOMAXCONN) != 0 ||
+	    getsockname(listener, (struct sockaddr *)&here, &size) != 0)
 		return EXIT_FAILURE;
-	printf("%u\n", (unsigned int)MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
+	while (threads-- > 0) {
+		if (!thread_start(listener))
+			return EXIT_FAILURE;
+	}
+	printf("%u\n", ntohs(here.sin_port));
 	fflush(stdout);
 	while (read(STDIN_FILENO, &end, 1) > 0)
 		;
-	MHD_stop_daemon(daemon);
-	return EXIT_SUCCESS;
+	return EXIT_SUCCESS; /* the threads end with the process */
 }

@@ -80,6 +80,10 @@ static void on_request(struct http_req *req, void *arg)
 	} else if (bytes_eq_str(path, "/never")) {
 		never[never_count++ % 1024] = req;
 		taken();
+	} else if (bytes_eq_str(path, "/hold")) { /* the thread itself is busy for so long */
+		taken();
+		usleep((unsigned int)strtoul((const char *)query.p, NULL, 10) * 1000);
+		echo(req);
 	} else if (bytes_eq_str(path, "/busy")) {
 		http_reply_error(req, GBA_E_BUSY);
 	} else if (bytes_eq_str(path, "/bad-header")) {

@@ -296,3 +296,45 @@ def test_pages(name, target, method, missing, status, body):
     with Server(metrics="127.0.0.1:0", **({"missing": missing} if missing else {})) as server:
         answer = page(server, target, method).list[0]
         assert (answer.status, answer.body) == (status, body)
+
+
+def read_until(sock, octets):
+    sock.settimeout(PATIENCE)
+    data = b""
+    while octets not in data:
+        got = sock.recv(65536)
+        assert got, data
+        data += got
+
+
+def test_any_number_of_clients_may_send_at_the_same_moment():
+    """libmicrohttpd takes 128 events at a time; at exactly so many its own threads wait for one more, for ever, with these in
+    hand. The thread is held until all have sent, so that it finds them together."""
+    with Server(threads=1, announce=1, connections=1000, head_ms=120000, idle_ms=120000) as server:
+        for clients in (126, 127, 128, 129, 255, 256, 257):
+            socks, holder = [server.connect() for _ in range(clients)], server.connect()
+            for sock in socks:
+                sock.sendall(GOOD)
+                read_until(sock, b"[/good]")
+            holder.sendall(b"GET /hold?200 HTTP/1.1\r\nHost: h\r\n\r\n")
+            server.taken()
+            for sock in socks:
+                sock.sendall(b"GET /all HTTP/1.1\r\nHost: h\r\n\r\n")
+            for sock in socks:
+                read_until(sock, b"[/all]")
+            for sock in socks + [holder]:
+                sock.close()
+
+
+def test_who_waits_for_a_place_gets_the_next_one():
+    """One thread with two places: the third is accepted when the first goes, with nothing else to wake the thread."""
+    with Server(threads=1, connections=2, head_ms=120000, idle_ms=120000) as server:
+        first, second = server.connect(), server.connect()
+        for sock in (first, second):
+            sock.sendall(GOOD)
+            read_until(sock, b"[/good]")
+        with server.connect() as third:
+            third.sendall(GOOD)
+            first.close()
+            read_until(third, b"[/good]")
+        second.close()
