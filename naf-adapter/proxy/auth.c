@@ -20,7 +20,7 @@ static void policy_of(const struct exchange *ex, struct ua_policy *policy)
 
 	*policy = (struct ua_policy){
 		.fqdn = bytes_of(ex->site->fqdn), .keys = site->keys, .md5 = site->md5, .sha256 = site->sha256,
-		.qop_auth = site->qop_auth, .qop_auth_int = site->qop_auth_int,
+		.qop_auth = site->qop_auth, .qop_auth_int = site->qop_auth_int && ex->asks == ASKS_NOT, /* no body is seen */
 		.challenge_all = site->challenge == CHALLENGE_ALL, .nonces = ex->conn->worker->proxy->nonces,
 	};
 }
@@ -51,7 +51,7 @@ static enum run challenge(struct exchange *ex, bool stale, const char *why)
 /* What libnaf's refusal means for the device: facts of the device, or a fault of ours that must not look like one. */
 static enum run no_key(struct exchange *ex, enum gba_naf_error error)
 {
-	struct log_about about = { .iface = "Ua", .corr = ex->corr, .peer = bytes_of(ex->conn->address),
+	struct log_about about = { .iface = "Ua", .corr = ex->corr, .peer = bytes_of(ex->address),
 				   .id = ex->claim.auth.username };
 
 	metric_add(ex->conn->worker->proxy->stats.key_failed, 1);
@@ -64,6 +64,19 @@ static enum run no_key(struct exchange *ex, enum gba_naf_error error)
 
 /* ---- the identity is known ---- */
 
+/* To the web server that asked: who it is, and our proof for the device. */
+static enum run allow(struct exchange *ex)
+{
+	const char *info = auth_info(ex, false);
+	struct buf lines = { 0 };
+	enum run run = RUN_CLOSE;
+
+	if (fields_put_asserted(&lines, &ex->who) && (info == NULL || buf_printf(&lines, "Authentication-Info: %s\r\n", info)))
+		run = exchange_allow(ex, &lines);
+	buf_free(&lines);
+	return run;
+}
+
 /* X-3GPP-Intended-Identity, TS 24.109 7: one that is not the user's does not reach the application. */
 static enum run go_on(struct exchange *ex)
 {
@@ -71,7 +84,7 @@ static enum run go_on(struct exchange *ex)
 
 	if (intended.p != NULL && ex->site->conf->intended == INTENDED_REFUSE && !identity_among(intended, ex->who.list))
 		return exchange_refuse(ex, 403, "intended identity is not the user's", NULL);
-	return relay_start(ex);
+	return ex->asks != ASKS_NOT ? allow(ex) : relay_start(ex);
 }
 
 static void corr_set(struct exchange *ex, struct bytes btid)
@@ -116,7 +129,7 @@ static enum run verify(struct exchange *ex)
 {
 	struct nonces *nonces = ex->conn->worker->proxy->nonces;
 	const struct digest_auth *auth = &ex->claim.auth;
-	struct log_about about = { .iface = "Ua", .corr = ex->corr, .peer = bytes_of(ex->conn->address), .id = auth->username,
+	struct log_about about = { .iface = "Ua", .corr = ex->corr, .peer = bytes_of(ex->address), .id = auth->username,
 				   .clause = "TS 24.109 5.2", .result = GBA_E_DIGEST_MISMATCH };
 
 	ex->key = proving_key(ex);
@@ -207,7 +220,7 @@ static enum run key_ask(struct exchange *ex)
 	query.gsid_count = ex->site->gsid_count;
 	query.timeout_ms = conn->worker->proxy->conf->agent_timeout;
 	query.flags = ex->claim.uicc ? GBA_NAF_NEED_INT_KEY : ex->claim.joined ? GBA_NAF_GBA_U_AWARE : 0;
-	query.source = conn->address;
+	query.source = ex->address;
 	if (!conn_wait_for_key(conn, true))
 		return no_key(ex, GBA_NAF_E_BUSY);
 	error = gba_naf_ask(conn->worker->naf, &query, on_key, ex, &ex->asked);
@@ -219,6 +232,24 @@ static enum run key_ask(struct exchange *ex)
 	ex->state = EX_KEY;
 	conn_deadline(conn, 0);
 	return RUN_AGAIN;
+}
+
+/* Of the connection, or of the web server's that asks. */
+static bool ua_id_set(struct exchange *ex)
+{
+	uint16_t suite;
+
+	if (ex->asks == ASKS_NOT) {
+		handshake_ua_id(ex->conn, ex->ua_id);
+		return true;
+	}
+	gba_naf_ua_id_http_digest(ex->ua_id);
+	if (ex->conn->listener->conf->asks_tls != ASKS_TLS_SUITE)
+		return true;
+	if (!handshake_suite(ex->described.suite, &suite))
+		return false;
+	gba_naf_ua_id_tls12(suite, ex->ua_id);
+	return true;
 }
 
 static enum run digest_start(struct exchange *ex)
@@ -236,7 +267,8 @@ static enum run digest_start(struct exchange *ex)
 	}
 	ex->digest = true;
 	corr_set(ex, ex->claim.auth.username);
-	handshake_ua_id(conn, ex->ua_id);
+	if (!ua_id_set(ex))
+		return exchange_refuse(ex, 500, "unknown TLS suite", NULL);
 	known = keys_find(conn->worker->keys, ex->claim.auth.username, ex->site->fqdn, ex->ua_id, clock_now());
 	if (known == NULL || (ex->claim.uicc && gba_naf_result_int_key(known) == NULL))
 		return key_ask(ex);
@@ -248,10 +280,13 @@ static enum run digest_start(struct exchange *ex)
 enum run auth_start(struct exchange *ex)
 {
 	const struct site_conf *site = ex->site->conf;
+	bool tls = ex->asks == ASKS_NOT ? conn_is_tls(ex->conn) : ex->conn->listener->conf->asks_tls != ASKS_TLS_NONE;
 
 	if (ex->conn->result != NULL)
 		return psk_start(ex);
-	if (conn_is_tls(ex->conn) ? !site->tls_digest : !site->http_digest)
+	if (ex->asks != ASKS_NOT && !site->qop_auth)
+		return exchange_refuse(ex, 403, "site takes qop auth-int only, which no web server can ask about", NULL);
+	if (tls ? !site->tls_digest : !site->http_digest)
 		return exchange_refuse(ex, 403, "this site takes no Digest here", NULL);
 	return digest_start(ex);
 }

@@ -8,6 +8,7 @@
 #include "core/ident.h"
 #include "core/log.h"
 #include "naf-adapter/libnaf/gba-naf.h"
+#include "naf-adapter/proxy/described.h"
 #include "naf-adapter/proxy/ua_digest.h"
 
 static const char *const mode_names[] = { "http", "stream", NULL };
@@ -69,6 +70,9 @@ static bool gsid_valid(struct bytes text)
 	return strtoull(copy, &end, 10) <= UINT32_MAX && *end == '\0';
 }
 
+static const char *const asks_names[] = { "off", "original", "forwarded", "itself", NULL };
+static const char *const asks_tls_names[] = { "off", "digest", "suite", NULL };
+
 static const struct conf_item listener_items[] = {
 	CONF_STR("address", NULL, 3, 255, address_valid, struct listener_conf, address,
 		 "Where devices connect: \"0.0.0.0:443\", \"[::]:443\""),
@@ -77,6 +81,10 @@ static const struct conf_item listener_items[] = {
 		 "A load balancer in front sends PROXY protocol v2; nobody else may connect"),
 	CONF_STR("default-site", "", 0, 253, optional_fqdn, struct listener_conf, default_site,
 		 "Site for handshakes without server name; empty: refused"),
+	CONF_ENUM("authorization", "off", asks_names, struct listener_conf, asks,
+		 "A web server asks here about requests: by X-Original-*, X-Forwarded-*, or the request itself; needs tls = false"),
+	CONF_ENUM("authorization-tls", "off", asks_tls_names, struct listener_conf, asks_tls,
+		 "TLS of that web server; digest: Ua identifier of HTTP Digest all the same; suite: told in X-GBA-TLS-Suite"),
 	CONF_END
 };
 
@@ -84,8 +92,8 @@ static const struct conf_item listener_items[] = {
 static const struct conf_item site_items[] = {
 	CONF_STR("fqdn", NULL, 1, 253, fqdn_valid, SITE, fqdn,
 		 "Name devices address: FQDN of the NAF_Id, realm, server name"),
-	CONF_STR("upstream", NULL, 3, 255, address_valid, SITE, upstream,
-		 "The application: \"127.0.0.1:8080\" or \"unix:/run/app.sock\""),
+	CONF_STR("upstream", "", 0, 255, optional_address, SITE, upstream,
+		 "The application: \"127.0.0.1:8080\" or \"unix:/run/app.sock\"; empty: only asked about, by a web server"),
 	CONF_ENUM("mode", "http", mode_names, SITE, mode,
 		 "Reverse proxy for HTTP/1.1, or octets of any TCP application"),
 	CONF_BOOL("psk", true, SITE, psk, "PSK-TLS, TS 33.222 5.4"),
@@ -177,17 +185,48 @@ static enum gba_err wrong(struct conf_error *_error, const char *fmt, const char
 	return GBA_E_CONF;
 }
 
+static bool loopback(const char *address)
+{
+	return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0;
+}
+
+static enum gba_err listener_check(const struct listener_conf *listener, struct conf_error *_error)
+{
+	if (strncmp(listener->address, "unix:", 5) == 0)
+		return wrong(_error, "listeners: %s: devices connect over TCP", listener->address);
+	if (listener->asks != ASKS_NOT && (listener->tls || !loopback(listener->address)))
+		return wrong(_error, "listeners: %s: authorization is for a web server of this host: loopback, tls = false",
+			     listener->address);
+	if (listener->asks == ASKS_NOT && listener->asks_tls != ASKS_TLS_NONE)
+		return wrong(_error, "listeners: %s: authorization-tls needs authorization", listener->address);
+	return GBA_OK;
+}
+
+static bool asks_anybody(const struct proxy_conf *conf)
+{
+	const struct listener_conf *listeners = conf->listeners.v;
+	size_t i;
+
+	for (i = 0; i < conf->listeners.n; i++) {
+		if (listeners[i].asks != ASKS_NOT)
+			return true;
+	}
+	return false;
+}
+
 static enum gba_err site_check(const struct site_conf *site, struct conf_error *_error)
 {
 	bool certificate = site->certificate[0] != '\0';
 
 	if (certificate != (site->private_key[0] != '\0'))
 		return wrong(_error, "sites: %s: certificate and private-key go together", site->fqdn);
+	if (site->mode == SITE_STREAM && site->upstream[0] == '\0')
+		return wrong(_error, "sites: %s: stream mode needs upstream", site->fqdn);
 	if (site->mode == SITE_STREAM && !site->psk)
 		return wrong(_error, "sites: %s: stream mode needs psk", site->fqdn);
 	if (site->mode == SITE_STREAM && (certificate || site->http_digest))
 		return wrong(_error, "sites: %s: stream mode has no Digest: leave certificate and http-digest out", site->fqdn);
-	if (!site->psk && !(site->tls_digest && certificate) && !site->http_digest)
+	if (!site->psk && !(site->tls_digest && (certificate || site->upstream[0] == '\0')) && !site->http_digest)
 		return wrong(_error, "sites: %s: no way in: set psk, certificate or http-digest", site->fqdn);
 	if (site->uicc_psk && !site->psk)
 		return wrong(_error, "sites: %s: psk-uicc needs psk", site->fqdn);
@@ -226,14 +265,17 @@ enum gba_err proxy_conf_check(const void *conf_, struct conf_error *_error)
 		err = site_check(&sites[i], _error);
 		if (err != GBA_OK)
 			return err;
+		if (sites[i].upstream[0] == '\0' && !asks_anybody(conf))
+			return wrong(_error, "sites: %s: upstream is missing", sites[i].fqdn);
 		if (site_named(conf, sites[i].fqdn, i) != NULL)
 			return wrong(_error, "sites: %s: occurs twice", sites[i].fqdn);
 	}
 	for (i = 0; i < conf->listeners.n; i++) {
 		if (listeners[i].default_site[0] != '\0' && site_named(conf, listeners[i].default_site, conf->sites.n) == NULL)
 			return wrong(_error, "listeners: default-site: %s is not among the sites", listeners[i].default_site);
-		if (strncmp(listeners[i].address, "unix:", 5) == 0)
-			return wrong(_error, "listeners: %s: devices connect over TCP", listeners[i].address);
+		err = listener_check(&listeners[i], _error);
+		if (err != GBA_OK)
+			return err;
 	}
 	return GBA_OK;
 }

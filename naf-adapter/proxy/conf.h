@@ -32,6 +32,7 @@ struct listener_conf {
 	const char *address;
 	bool tls, proxy_protocol;
 	const char *default_site;
+	uint32_t asks, asks_tls; /* enum asks, asks_tls of described.h */
 };
 
 struct proxy_conf {

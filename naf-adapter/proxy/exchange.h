@@ -6,6 +6,7 @@
 
 #include "naf-adapter/proxy/body.h"
 #include "naf-adapter/proxy/conn.h"
+#include "naf-adapter/proxy/described.h"
 #include "naf-adapter/proxy/ua_digest.h"
 
 enum ex_state {
@@ -27,6 +28,10 @@ struct exchange {
 	struct body request;
 	bool request_cut;	/* our answer is complete before the request is */
 	bool may_continue;	/* the device waits for 100 Continue */
+	bool to_head;		/* it sent HEAD: no answer has a body */
+	enum asks asks;		/* not ASKS_NOT: a web server asks about it, head is of the request described */
+	struct described described;
+	const char *address;	/* of the device */
 	/* auth.c */
 	bool digest;
 	struct ua_claim claim;
@@ -56,6 +61,8 @@ struct exchange {
 enum run exchange_refuse(struct exchange *ex, unsigned int status, const char *why, const struct buf *extra);
 /** The same, and nothing more is read: the peer's framing cannot be trusted. */
 enum run exchange_refuse_close(struct exchange *ex, unsigned int status, const char *why);
+/** The same for a web server that asks: 200 with these lines. */
+enum run exchange_allow(struct exchange *ex, const struct buf *lines);
 /** 100 Continue, when the device waits for it. @return false: out of memory */
 bool exchange_continue(struct exchange *ex);
 /** The answer is queued as a whole: log it, and make place for the next request. */

@@ -77,6 +77,12 @@ static bool request_field_dropped(const struct h1_head *head, struct bytes name,
 	       h1_hop_by_hop(head, name);
 }
 
+bool fields_put_asserted(struct buf *out, const struct asserted *who)
+{
+	return put_field(out, "X-3GPP-Asserted-Identity", who->list) && put_field(out, "X-3GPP-Authorization-Flags", who->flags) &&
+	       put_field(out, "X-Forwarded-User", who->user);
+}
+
 static bool put_framing(struct buf *out, const struct h1_head *head)
 {
 	bool has_length = h1_field_find(head, "content-length").p != NULL;
@@ -115,9 +121,8 @@ bool fields_put_request(struct buf *out, const struct h1_head *head, const struc
 		if (!request_field_dropped(head, head->field[i].name, drop_intended))
 			good = copy_field(out, &head->field[i]);
 	}
-	return good && put_framing(out, head) && put_field(out, "X-3GPP-Asserted-Identity", who->list) &&
-	       put_field(out, "X-3GPP-Authorization-Flags", who->flags) && put_field(out, "X-Forwarded-User", who->user) &&
-	       put_from(out, head, from) && put_upgrade(out, head->upgrade) && buf_put(out, bytes_of("\r\n"));
+	return good && put_framing(out, head) && fields_put_asserted(out, who) && put_from(out, head, from) &&
+	       put_upgrade(out, head->upgrade) && buf_put(out, bytes_of("\r\n"));
 }
 
 static bool response_field_dropped(const struct h1_head *head, struct bytes name, const struct response_plan *plan)

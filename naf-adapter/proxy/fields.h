@@ -43,6 +43,10 @@ struct response_plan {
 /** @return false: out of memory */
 bool fields_put_response(struct buf *out, const struct h1_head *head, const struct response_plan *plan);
 
+/** Append the lines that tell who asks: X-3GPP-Asserted-Identity, X-3GPP-Authorization-Flags, X-Forwarded-User.
+ * @return false: out of memory */
+bool fields_put_asserted(struct buf *out, const struct asserted *who);
+
 /** Append one identity in quotes, after ", " when it is not the first. An identity that would need escaping is left out:
  * readers differ in how they unescape. @return false: left out, or out of memory */
 bool identity_put(struct buf *list, struct bytes identity);

@@ -93,6 +93,35 @@ void handshake_ua_id(const struct conn *conn, uint8_t ua_id[GBA_NAF_UA_ID_LEN])
 	gba_naf_ua_id_tls12(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl)), ua_id);
 }
 
+/* All suites OpenSSL has; made once. */
+static SSL_CTX *all_suites;
+
+static void all_suites_make(void)
+{
+	all_suites = SSL_CTX_new(TLS_method());
+	if (all_suites != NULL)
+		SSL_CTX_set_cipher_list(all_suites, "ALL:@SECLEVEL=0");
+}
+
+bool handshake_suite(struct bytes name, uint16_t *_number)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	const STACK_OF(SSL_CIPHER) *suites;
+	const SSL_CIPHER *suite;
+	int i;
+
+	pthread_once(&once, all_suites_make);
+	suites = all_suites != NULL ? SSL_CTX_get_ciphers(all_suites) : NULL;
+	for (i = 0; i < sk_SSL_CIPHER_num(suites); i++) {
+		suite = sk_SSL_CIPHER_value(suites, i);
+		if (bytes_eq_str(name, SSL_CIPHER_get_name(suite)) || bytes_eq_str(name, SSL_CIPHER_standard_name(suite))) {
+			*_number = SSL_CIPHER_get_protocol_id(suite);
+			return true;
+		}
+	}
+	return false;
+}
+
 static void count_done(const struct conn *conn)
 {
 	const struct stats *stats = &conn->worker->proxy->stats;

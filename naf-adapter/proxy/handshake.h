@@ -13,5 +13,7 @@ enum run handshake_timeout(struct conn *conn);
 void handshake_abort(struct conn *conn);
 /** Ua security protocol identifier for Digest in this connection (TS 33.220 H.3). */
 void handshake_ua_id(const struct conn *conn, uint8_t ua_id[GBA_NAF_UA_ID_LEN]);
+/** Number of a cipher suite by its name of OpenSSL ("ECDHE-RSA-AES128-GCM-SHA256") or IANA. */
+bool handshake_suite(struct bytes name, uint16_t *_number);
 
 #endif

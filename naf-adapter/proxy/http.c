@@ -39,6 +39,8 @@ static bool exchange_new(struct conn *conn)
 	talloc_set_name_const(ex, "exchange");
 	talloc_set_destructor(ex, exchange_destroy);
 	ex->conn = conn;
+	ex->address = conn->address;
+	ex->asks = conn->listener->conf->asks;
 	ex->started_us = clock_mono_us();
 	ex->trace_at = trace_on() ? trace_now() : 0;
 	conn->ex = ex;
@@ -82,7 +84,7 @@ static void log_request(const struct exchange *ex)
 {
 	struct bytes path = logged_path(ex), method = ex->head.octets > 0 ? ex->head.method : bytes_of("-");
 	struct log_about about = { .iface = "Ua", .corr = ex->corr[0] != '\0' ? ex->corr : NULL,
-				   .peer = bytes_of(ex->conn->address), .id = ex->who.user };
+				   .peer = bytes_of(ex->address), .id = ex->who.user };
 
 	if (path.n > 256)
 		path.n = 256;
@@ -135,7 +137,6 @@ static bool put_answer(struct exchange *ex, unsigned int status, const struct bu
 {
 	struct buf *out = &ex->conn->chan.out;
 	const char *reason = h1_reason(status);
-	bool to_head = ex->head.octets > 0 && bytes_eq_str(ex->head.method, "HEAD");
 
 	return buf_printf(out, "HTTP/1.1 %u %s\r\n", status, reason) &&
 	       (extra == NULL || buf_put(out, buf_bytes(extra))) &&
@@ -144,7 +145,7 @@ static bool put_answer(struct exchange *ex, unsigned int status, const struct bu
 	       buf_printf(out, "Content-Type: text/plain\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n%s\r\n",
 			  strlen(reason) + 1,
 			  ex->close ? "Connection: close\r\n" : ex->head.minor == 0 ? "Connection: keep-alive\r\n" : "") &&
-	       (to_head || buf_printf(out, "%s\n", reason));
+	       (ex->to_head || buf_printf(out, "%s\n", reason));
 }
 
 enum run exchange_refuse(struct exchange *ex, unsigned int status, const char *why, const struct buf *extra)
@@ -158,6 +159,11 @@ enum run exchange_refuse(struct exchange *ex, unsigned int status, const char *w
 	ex->state = EX_REFUSED;
 	conn_deadline(ex->conn, conf_of(ex)->body_timeout);
 	return RUN_AGAIN;
+}
+
+enum run exchange_allow(struct exchange *ex, const struct buf *lines)
+{
+	return exchange_refuse(ex, 200, NULL, lines);
 }
 
 enum run exchange_refuse_close(struct exchange *ex, unsigned int status, const char *why)
@@ -293,6 +299,8 @@ static struct site *site_of(const struct exchange *ex)
 {
 	struct conn *conn = ex->conn;
 
+	if (ex->asks != ASKS_NOT)
+		return worker_site(conn->worker, ex->head.host);
 	if (!conn_is_tls(conn))
 		return ex->head.host.p != NULL ? worker_site(conn->worker, ex->head.host) : conn->listener->default_site;
 	if (ex->head.host.p != NULL && !bytes_eq_nocase(ex->head.host, bytes_of(conn->site->fqdn)))
@@ -307,6 +315,22 @@ static bool may_upgrade(const struct exchange *ex)
 	       bytes_eq_nocase(ex->head.upgrade, bytes_of("websocket"));
 }
 
+/* What a web server on this host says of a device's request. A mistake in it is the operator's. */
+static bool description_read(struct exchange *ex)
+{
+	const struct listener_conf *listener = ex->conn->listener->conf;
+	struct log_about about = { .iface = "Ua", .peer = bytes_of(ex->conn->address), .result = GBA_E_CONF };
+	const char *why = described_read(ex, ex->asks, listener->asks_tls, &ex->head, &ex->described), *address;
+
+	if (why == NULL && ex->described.address.p != NULL) {
+		address = talloc_asprintf(ex, "%.*s", BYTES_FMT(ex->described.address));
+		ex->address = address != NULL ? address : ex->address;
+	}
+	if (why != NULL)
+		log_event_limited(1, LOG_L_ERROR, "ua.asked", &about, "%s", why);
+	return why == NULL;
+}
+
 static enum run request_start(struct exchange *ex)
 {
 	const struct site_conf *site;
@@ -315,12 +339,15 @@ static enum run request_start(struct exchange *ex)
 	body_start(&ex->request, &ex->head);
 	ex->may_continue = ex->head.expect_continue;
 	ex->close = !ex->head.keep_alive || ex->conn->worker->draining;
+	ex->to_head = bytes_eq_str(ex->head.method, "HEAD");
+	if (ex->asks != ASKS_NOT && !description_read(ex))
+		return exchange_refuse(ex, 500, "asked without what it takes", NULL);
 	ex->site = site_of(ex);
 	if (ex->site == NULL)
 		return exchange_refuse_close(ex, 421, "host is not this site");
 	site = ex->site->conf;
-	if (site->mode != SITE_HTTP)
-		return exchange_refuse_close(ex, 421, "site is not for HTTP");
+	if (site->mode != SITE_HTTP || (ex->asks == ASKS_NOT && site->upstream[0] == '\0'))
+		return exchange_refuse_close(ex, 421, "site is not for HTTP, or not here");
 	max = (uint64_t)site->max_body_mib << 20;
 	if (max != 0 && ex->head.framing == H1_BODY_LENGTH && ex->head.length > max)
 		return exchange_refuse(ex, 413, "body too large", NULL);

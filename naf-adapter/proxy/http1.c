@@ -566,7 +566,7 @@ enum h1_result h1_response_parse(struct bytes in, size_t *_scanned, size_t max, 
 const char *h1_reason(unsigned int status)
 {
 	static const struct { unsigned int status; const char *reason; } reasons[] = {
-		{ 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" }, { 404, "Not Found" },
+		{ 200, "OK" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" }, { 404, "Not Found" },
 		{ 405, "Method Not Allowed" }, { 408, "Request Timeout" }, { 413, "Content Too Large" },
 		{ 414, "URI Too Long" }, { 417, "Expectation Failed" }, { 421, "Misdirected Request" },
 		{ 431, "Request Header Fields Too Large" }, { 500, "Internal Server Error" }, { 501, "Not Implemented" },

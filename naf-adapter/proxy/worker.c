@@ -202,7 +202,7 @@ static enum gba_err site_set_up(struct worker *worker, struct site *site, const 
 					     .idle_ms = all->upstream_idle_timeout, .idle_max = all->upstream_idle };
 	TAILQ_INIT(&site->pool.list);
 	*_error = talloc_asprintf(worker, "site %s: upstream %s cannot be resolved", conf->fqdn, conf->upstream);
-	return upstream_resolve(&site->pool, conf->upstream);
+	return conf->upstream[0] != '\0' ? upstream_resolve(&site->pool, conf->upstream) : GBA_OK;
 }
 
 static enum gba_err sites_set_up(struct worker *worker, const char **_error)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "naf-adapter/proxy/body.h"
+#include "naf-adapter/proxy/described.h"
 #include "naf-adapter/proxy/fields.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -42,6 +43,30 @@ static void check_forwarded(const struct h1_head *head)
 	buf_free(&out);
 }
 
+/* What a web server describes is read as a request is: one line, nothing that could be two. */
+static void check_described(const struct h1_head *head)
+{
+	static struct h1_head described;
+	struct described what;
+	unsigned int how;
+	size_t i;
+
+	for (how = ASKS_ORIGINAL; how <= ASKS_ITSELF; how++) {
+		TALLOC_CTX *ctx = talloc_new(NULL);
+
+		described = *head;
+		if (described_read(ctx, (enum asks)how, how == ASKS_ITSELF ? ASKS_TLS_SUITE : ASKS_TLS_NONE, &described, &what) == NULL) {
+			if (described.host.p == NULL || described.method.n == 0 || described.target.n == 0)
+				abort();
+			for (i = 0; i < described.target.n; i++) {
+				if (described.target.p[i] <= ' ')
+					abort();
+			}
+		}
+		talloc_free(ctx);
+	}
+}
+
 static void check_head(struct bytes in, bool request)
 {
 	struct h1_head whole, cut;
@@ -56,8 +81,10 @@ static void check_head(struct bytes in, bool request)
 		abort();
 	if (at_once == H1_DONE && whole.octets != cut.octets)
 		abort();
-	if (at_once == H1_DONE && request)
+	if (at_once == H1_DONE && request) {
 		check_forwarded(&whole);
+		check_described(&whole);
+	}
 }
 
 static enum h1_result unchunk(struct bytes in, size_t step, struct buf *out, size_t *_used)

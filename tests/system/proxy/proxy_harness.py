@@ -285,6 +285,7 @@ class Proxy:
         self.folder, self.http, self.tls = str(folder), free_port(), free_port()
         self.conf = os.path.join(self.folder, "proxy.conf")
         self.listener_extra = items.pop("listener_extra", "")
+        self.listeners = items.pop("listeners", None)  # {port: items}, in place of one for TLS and one for HTTP
         self.items = dict({"agent_socket": q(agent_socket), "workers": 2, "log_level": q("debug")}, **items)
         self.sites = sites
         self.write()
@@ -294,14 +295,17 @@ class Proxy:
     def write(self):
         sites = ",\n".join("  { %s }" % " ".join("%s = %s;" % item for item in site.items()) for site in self.sites)
         with open(self.conf, "w", encoding="utf-8") as out:
-            out.write('listeners = ( { address = "%s:%d"; tls = true; %s }, { address = "%s:%d"; tls = false; %s } );\n'
-                      % (HOST, self.tls, self.listener_extra, HOST, self.http, self.listener_extra.replace("default-site", "default-site")))
+            out.write("listeners = ( %s );\n" % ", ".join('{ address = "%s:%d"; %s }' % (HOST, port, extra)
+                                                            for port, extra in self.ports().items()))
             out.write("sites = (\n%s );\n" % sites)
             out.write("".join("%s = %s;\n" % (k.replace("_", "-"), v) for k, v in self.items.items()))
 
+    def ports(self):
+        return self.listeners or {self.tls: "tls = true; " + self.listener_extra, self.http: "tls = false; " + self.listener_extra}
+
     def start(self):
         self.process.start()
-        assert until(lambda: not self.process.alive() or (port_open(HOST, self.tls) and port_open(HOST, self.http)), 2 * PATIENCE)
+        assert until(lambda: not self.process.alive() or all(port_open(HOST, port) for port in self.ports()), 2 * PATIENCE)
         assert self.process.alive(), self.process.log_text()
         return self
 
