@@ -6,6 +6,7 @@
 #include "core/secret.h"
 #include "pki/trust.h"
 
+#define PATIENCE_S 1 /* [s] the HSS may be asking another operator (Y.3056 10.6.2-4) */
 #define ASK_ROUNDS 4 /* a notice that comes meanwhile may be about this user: ask again */
 
 struct ub_cert {
@@ -100,7 +101,7 @@ static void on_said(void *arg, enum gba_err err, const struct hss_answer *answer
 		err = outcome_make(question, answer, &outcome);
 	question_end(question);
 	if (err != GBA_OK) {
-		ub_reply_refuse(op, err, 0);
+		ub_reply_refuse(op, err, err == GBA_E_BUSY ? PATIENCE_S : 0);
 		return;
 	}
 	ub_proved(op, &outcome); /* the operation, and what is below it, may be gone */

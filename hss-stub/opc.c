@@ -14,7 +14,8 @@
 static const char *const step_names[] = { [OPC_KEYS] = "change.keys",
 					  [OPC_DONE] = "change.done",
 					  [OPC_CANCEL] = "change.cancel",
-					  [OPC_TOKEN] = "change.token" };
+					  [OPC_TOKEN] = "change.token",
+					  [OPC_RELEASE] = "change.release" };
 
 void opc_note(const char *what, struct bytes peer, struct bytes id, enum gba_err err, const char *text)
 {
@@ -50,21 +51,32 @@ bool opc_pause(struct hss_opc *opc, unsigned int ms)
 	return !stopping;
 }
 
+static const char *clause_of(const struct opc_ocr *ocr)
+{
+	bool symmetric = ocr->kind == KEY_UPDATE_SYMMETRIC;
+
+	if (ocr->step == OPC_DONE)
+		return symmetric ? "Y.3056 10.6.1-5" : "Y.3056 10.6.2-5";
+	if (ocr->step == OPC_RELEASE)
+		return "Y.3056 10.6.2-4";
+	return symmetric ? "Y.3056 10.6.1-3" : "Y.3056 10.6.2-3";
+}
+
 /* What the old operator's node shows of a message it has served. */
 static void trace_served(uint64_t at, const struct opc_ocr *ocr, enum gba_err err)
 {
-	bool done = ocr->step == OPC_DONE, symmetric = ocr->kind == KEY_UPDATE_SYMMETRIC;
-	const char *clause = symmetric ? (done ? "Y.3056 10.6.1-5" : "Y.3056 10.6.1-3")
-				       : (done ? "Y.3056 10.6.2-5" : "Y.3056 10.6.2-3");
-	const char *asked = done ? "OCR first token generated" : ocr->step == OPC_CANCEL ? "OCR cancel" : "OCR keys";
-	const char *answered = err != GBA_OK	       ? gba_err_diameter(err)
-			       : done		       ? "OCA old keys erased"
-			       : ocr->step == OPC_CANCEL ? "OCA"
-			       : symmetric	       ? "OCA wrapped key"
-						       : "OCA signed update";
+	static const struct {
+		const char *asked, *answered[2];
+	} texts[] = { /* answered: symmetric, asymmetric */
+		[OPC_KEYS] = { "OCR keys", { "OCA wrapped key", "OCA signed update" } },
+		[OPC_DONE] = { "OCR first token generated", { "OCA old keys erased", "OCA account closed" } },
+		[OPC_CANCEL] = { "OCR cancel", { "OCA", "OCA" } },
+		[OPC_RELEASE] = { "OCR the device has shown its certificate", { "OCA", "OCA device certificate" } },
+	};
+	const char *answered = texts[ocr->step].answered[ocr->kind == KEY_UPDATE_ASYMMETRIC];
 
-	opc_trace(at, "hss-new", "hss-old", "OPC", clause, asked, ocr->user_name);
-	opc_trace(0, "hss-old", "hss-new", "OPC", clause, answered, ocr->user_name);
+	opc_trace(at, "hss-new", "hss-old", "OPC", clause_of(ocr), texts[ocr->step].asked, ocr->user_name);
+	opc_trace(0, "hss-old", "hss-new", "OPC", clause_of(ocr), err != GBA_OK ? gba_err_diameter(err) : answered, ocr->user_name);
 }
 
 /* Before the answer leaves: to whom and why something was released (never the key). */
@@ -72,7 +84,7 @@ static enum gba_err audit_served(struct hss_opc *opc, const struct opc_ocr *ocr,
 {
 	struct audit_entry entry = { .act = step_names[ocr->step], .role = "hss", .who = peer, .object = ocr->user_name };
 
-	entry.why = bytes_of(ocr->step == OPC_KEYS ? "Y.3056 10.6.1-3" : "Y.3056 10.6.1-5");
+	entry.why = bytes_of(clause_of(ocr));
 	entry.result = err;
 	entry.durable = true;
 	return audit_note(opc->audit, &entry);
@@ -104,6 +116,7 @@ static enum gba_err serve_operator(struct hss_opc *opc, TALLOC_CTX *ctx, const s
 	in.operator_key = ocr->operator_key;
 	in.new_impi = ocr->new_impi;
 	in.bsf = ocr->bsf;
+	in.digest = ocr->digest;
 	in.signature = ocr->signature;
 	err = change_serve(opc->serving, ctx, &in, clock_now(), &answer);
 	if (err == GBA_OK)
@@ -114,7 +127,8 @@ static enum gba_err serve_operator(struct hss_opc *opc, TALLOC_CTX *ctx, const s
 /* 10.6.1-4: one of our BSFs has given a changing device its first token. */
 static enum gba_err serve_token(struct hss_opc *opc, const struct opc_ocr *ocr, struct bytes host, uint64_t at)
 {
-	char id[CHANGE_ID_TEXT + 1], impi[IMPI_MAX + 1];
+	enum key_update_kind kind = KEY_UPDATE_SYMMETRIC;
+	char impi[IMPI_MAX + 1];
 	unsigned int ind;
 	enum gba_err err;
 
@@ -122,9 +136,10 @@ static enum gba_err serve_token(struct hss_opc *opc, const struct opc_ocr *ocr, 
 	if (err == GBA_OK)
 		err = subscriber_impi(ocr->user_name, impi);
 	if (err == GBA_OK)
-		err = change_first_token(opc->serving, bytes_of(impi), clock_now(), id);
+		err = change_first_token(opc->serving, bytes_of(impi), clock_now(), &kind);
 	if (err == GBA_OK)
-		opc_trace(at, "bsf", "hss-new", "OPC", "Y.3056 10.6.1-4", "OCR first token", ocr->user_name);
+		opc_trace(at, "bsf", "hss-new", "OPC", kind == KEY_UPDATE_SYMMETRIC ? "Y.3056 10.6.1-4" : "Y.3056 10.6.2-4n",
+			  "OCR first token", ocr->user_name);
 	return err;
 }
 
@@ -137,7 +152,7 @@ static void serve(void *arg, struct msg *msg, uint64_t seen_at)
 	struct dia_failed failed = { NULL, NULL, NULL };
 	struct opc_ocr ocr = { .step = 0 };
 	enum gba_err err = ctx != NULL ? dia_decode(ctx, msg, opc_ocr_fields, &ocr, &failed) : GBA_E_NOMEM;
-	bool known = err == GBA_OK && ocr.step >= OPC_KEYS && ocr.step <= OPC_TOKEN;
+	bool known = err == GBA_OK && ocr.step >= OPC_KEYS && ocr.step <= OPC_RELEASE;
 
 	if (err == GBA_OK && !known)
 		err = GBA_E_AVP_VALUE;
@@ -195,6 +210,8 @@ enum gba_err hss_opc_start(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, str
 		return err;
 	}
 	err = change_conf_read(opc, conf, fd_g_config->cnf_diamrlm, &opc->change, _error);
+	if (err == GBA_OK && conf->api.rest.ca_dir[0] != '\0')
+		err = ca_open(opc, conf->api.rest.ca_dir, &opc->ca, _error);
 	if (err == GBA_OK)
 		err = changes_open(opc, conf->database, kek, opc->change, &opc->asking, _error);
 	if (err == GBA_OK)

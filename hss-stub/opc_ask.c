@@ -9,6 +9,7 @@
 #define ASK_TIMEOUT_MS 5000
 #define RETRY_MS       1000
 #define BATCH	       64
+#define DEVICE_DAYS    365 /* of a certificate issued to a device that comes */
 
 /* One question; the callback copies the answer, since it must not touch the database. */
 struct asking {
@@ -17,6 +18,7 @@ struct asking {
 	enum gba_err err;
 	uint8_t wrapped[OPC_WRAPPED_MAX], counter[OPC_COUNTER_LEN], update[KEY_UPDATE_MAX], certificate[OPC_CERT_MAX];
 	struct change_answer answer;
+	char serial[2 * CA_SERIAL_LEN + 1]; /* of the certificate we have issued; "": none */
 };
 
 static struct bytes copy(uint8_t *out, size_t cap, struct bytes from)
@@ -86,6 +88,8 @@ static enum gba_err send_message(struct hss_opc *opc, const struct change *chang
 		ocr.new_impi = bytes_of(change->new_impi);
 		ocr.bsf = bytes_of(opc->change->bsf);
 	}
+	if (message->step == OPC_RELEASE)
+		ocr.digest = BYTES(message->digest, OPC_DIGEST_LEN);
 	err = dia_request_new(&opc_ocr_cmd, bytes_of(message->peer->realm), bytes_of(message->peer->host), &msg);
 	if (err != GBA_OK)
 		return err;
@@ -123,8 +127,10 @@ static void trace_after(const struct change *change, enum change_state state)
 	bool symmetric = change->kind == KEY_UPDATE_SYMMETRIC;
 	struct bytes id = bytes_of(change->new_impi);
 
-	if (state == CHANGE_OFFERED)
+	if (state == CHANGE_OFFERED && change->state == CHANGE_VERIFIED)
 		opc_trace(0, "hss-new", "ue", "update", symmetric ? "Y.3056 10.6.1-4" : "Y.3056 10.6.2-3", "key update made", id);
+	if (state == CHANGE_RELEASED)
+		opc_trace(0, "hss-new", "hss-new", "OPC", "Y.3056 10.6.2-4", "the device's public key is known here", id);
 	if (state == CHANGE_DONE)
 		opc_trace(0, "hss-new", "user", "people", symmetric ? "Y.3056 10.6.1-6" : "Y.3056 10.6.2-6", "operator changed",
 			  id);
@@ -132,7 +138,26 @@ static void trace_after(const struct change *change, enum change_state state)
 
 static const char *what_of(enum change_state state)
 {
+	if (state == CHANGE_SHOWN)
+		return "change.release";
 	return state == CHANGE_VERIFIED ? "change.ask" : state == CHANGE_CONFIRMED ? "change.notice" : "change.undo";
+}
+
+/* A certificate of our own CA for the key the old operator vouches for: the device leaves that operator's. */
+static enum gba_err issue(struct hss_opc *opc, const struct change *change, struct asking *asking)
+{
+	const struct ca_order order = { .cn = change->id, .like = asking->answer.certificate, .days = DEVICE_DAYS };
+	struct ca_issued *issued;
+	enum gba_err err;
+
+	if (change->state != CHANGE_SHOWN || opc->ca == NULL || asking->answer.certificate.n == 0)
+		return GBA_OK;
+	err = ca_issue(opc->ca, asking, &order, clock_now(), &issued);
+	if (err == GBA_OK)
+		memcpy(asking->serial, issued->serial, sizeof(asking->serial));
+	if (err == GBA_OK)
+		err = ca_certificate_read(asking, bytes_of(issued->certificate), &asking->answer.issued);
+	return err == GBA_E_SYNTAX || err == GBA_E_RANGE ? GBA_E_PEER : err; /* a key we would not take from anybody */
 }
 
 /* @return GBA_OK: it moved on */
@@ -151,9 +176,13 @@ static enum gba_err advance(struct hss_opc *opc, const struct change *change)
 	if (err == GBA_OK) {
 		trace_before(change);
 		err = send_message(opc, change, &message, asking);
+		if (err == GBA_OK)
+			err = issue(opc, change, asking);
 		snprintf(why.text, sizeof(why.text), "%s", gba_strerror(err));
 	}
 	err = change_answered(opc->asking, change, err, &asking->answer, clock_now(), &state);
+	if (asking->serial[0] != '\0' && (err != GBA_OK || state != CHANGE_RELEASED))
+		(void)ca_revoke(opc->ca, asking->serial, clock_now(), NULL);
 	opc_note(what_of(change->state), bytes_of(change->peer), bytes_of(change->new_impi), err,
 		 err != GBA_OK ? why.text : change_state_names[state]);
 	if (err == GBA_OK)
@@ -183,7 +212,8 @@ static bool all_in(struct hss_opc *opc, enum change_state state)
 		    change_expire(opc->asking, list[i], clock_now()) == GBA_OK)
 			opc_note("change.deadline", bytes_of(list[i]->peer), bytes_of(list[i]->new_impi), GBA_OK,
 				 list[i]->deadline == 0 ? "set" : "passed: given up");
-		else if (state == CHANGE_VERIFIED || state == CHANGE_CONFIRMED || state == CHANGE_CANCELLING)
+		else if (state == CHANGE_VERIFIED || state == CHANGE_SHOWN || state == CHANGE_CONFIRMED ||
+			 state == CHANGE_CANCELLING)
 			good = advance(opc, list[i]) == GBA_OK && good;
 	}
 	talloc_free(list);
@@ -192,8 +222,8 @@ static bool all_in(struct hss_opc *opc, enum change_state state)
 
 void *opc_ask_main(void *arg)
 {
-	static const enum change_state states[] = { CHANGE_CONFIRMED, CHANGE_CANCELLING, CHANGE_VERIFIED, CHANGE_OFFERED,
-						    CHANGE_REQUESTED };
+	static const enum change_state states[] = { CHANGE_CONFIRMED, CHANGE_CANCELLING, CHANGE_SHOWN,	   CHANGE_VERIFIED,
+						    CHANGE_OFFERED,   CHANGE_RELEASED,	 CHANGE_REQUESTED };
 	struct hss_opc *opc = arg;
 	bool good = true;
 	size_t i;

@@ -9,6 +9,7 @@
 #include "dia/opchange.h"
 #include "hss-stub/opc.h"
 #include "hss-stub/serial.h"
+#include "pki/ca.h"
 
 #define OPC_TICK_MS 200
 
@@ -16,6 +17,7 @@ struct hss_opc {
 	const struct hss_conf *conf;
 	struct change_conf *change;
 	struct audit *audit;
+	struct ca *ca; /* the realm's; NULL: devices keep the certificates they come with */
 	struct changes *asking, *serving; /* one per thread */
 	struct serial *serial; /* those that ask us */
 	pthread_t asker;

@@ -7,6 +7,7 @@
  *   new operator  REQUESTED - VERIFIED - OFFERED - CONFIRMED - DONE        device and user are ours
  *                      \          \         \- CANCELLING - CANCELLED      given up: nothing of it is left
  *                       \          \- REFUSED                              the old operator said no
+ *   asymmetric:                 OFFERED - SHOWN - RELEASED - CONFIRMED     the device's certificate is asked for
  *   old operator  HELD - LEFT                                              keys erased, subscriber gone
  *                   \--- RETURNED                                          the new operator gave up
  */
@@ -20,6 +21,7 @@
 
 #define CHANGE_ID_TEXT	(2 * CHANGE_ID_LEN) /* [characters] */
 #define CHANGE_CERT_MAX 4096		    /* [octets] DER */
+#define CHANGE_DIGEST_LEN 32		    /* [octets] SHA-256 */
 
 enum change_state {
 	CHANGE_REQUESTED,  /* 10.6.1-1: the user applied here; nothing has left the node */
@@ -33,6 +35,8 @@ enum change_state {
 	CHANGE_HELD,	 /* old operator: the key was released for this change */
 	CHANGE_LEFT,	 /* old operator: the subscriber is gone, its keys are erased */
 	CHANGE_RETURNED, /* old operator: as if nothing had been */
+	CHANGE_SHOWN,	 /* 10.6.2-3: the device trusts us: it has shown a certificate; the old operator is asked for it */
+	CHANGE_RELEASED, /* -4: the device's public key is ours to trust; its first token is awaited */
 	CHANGE_STATE_COUNT
 };
 extern const char *const change_state_names[], *const change_kind_names[]; /* by value; kind from 1 */
@@ -51,6 +55,7 @@ struct change {
 	const char *why;      /* why it ended as it did; "" */
 	uint64_t counter;
 	struct bytes update; /* the key update; absent: none yet */
+	struct bytes shown;  /* CHANGE_SHOWN: SHA-256 of the certificate */
 	time_t created, changed, deadline;
 };
 
@@ -145,10 +150,12 @@ struct change_message {
 	const struct change_peer *peer;
 	uint8_t change_id[CHANGE_ID_LEN];
 	uint8_t operator_key[OP_PUBLIC_LEN], signature[OP_SIG_LEN];
+	uint8_t digest[CHANGE_DIGEST_LEN]; /* RELEASE */
 };
 /** What comes back. */
 struct change_answer {
 	struct bytes wrapped, counter, update, certificate;
+	struct bytes issued; /* not in any message: by our own CA, for the key of certificate; absent: it stays the device's */
 };
 /** The message a change is waiting to send, checked once more. @retval GBA_E_STATE  none in its state
  * @retval GBA_E_KYC  the records it stood on are gone  @retval GBA_E_DENIED  no agreement with that operator */
@@ -160,15 +167,16 @@ enum gba_err change_answered(struct changes *changes, const struct change *chang
 			     const struct change_answer *answer, time_t now, enum change_state *_state);
 /** Give up what is past its deadline. */
 enum gba_err change_expire(struct changes *changes, const struct change *change, time_t now);
-/** 10.6.1-4: a device of ours has its first token. @retval GBA_E_NOT_FOUND  it is not changing (any more) */
-enum gba_err change_first_token(struct changes *changes, struct bytes impi, time_t now, char *id);
+/** 10.6.1-4, 10.6.2-4: a device of ours has its first token. @param _kind  of its change
+ * @retval GBA_E_NOT_FOUND  it is not changing (any more) */
+enum gba_err change_first_token(struct changes *changes, struct bytes impi, time_t now, enum key_update_kind *_kind);
 
 /* ---- the old operator's node */
 
 /** A message of the new one; origin: its realm, authenticated. Views. */
 struct change_request_in {
 	int32_t step, kind;
-	struct bytes origin, impi, change_id, operator_key, new_impi, bsf, signature;
+	struct bytes origin, impi, change_id, operator_key, new_impi, bsf, digest, signature;
 };
 /** 10.6.1-3, -5: serve it. @param _answer  below mem_ctx, written on GBA_OK
  * @retval GBA_E_DENIED      no agreement with this operator  @retval GBA_E_SIGNATURE  not its key
@@ -177,7 +185,7 @@ enum gba_err change_serve(struct changes *changes, TALLOC_CTX *mem_ctx, const st
 			  struct change_answer *_answer);
 
 /** The octets a request's signature is over: "Y.3056 change" step kind change-id, fields new operator, old operator,
- * device, new identity, BSF, operator key. @return octets; 0: too long */
+ * device, new identity, BSF, operator key, and in RELEASE the certificate's digest. @return octets; 0: too long */
 size_t change_signed_text(const struct change_request_in *in, struct bytes old_realm, uint8_t *out, size_t cap);
 #define CHANGE_SIGNED_MAX 2048
 /** What a wrapped key is bound to: "Y.3056 wrap", change id, fields old operator, new operator, device. */

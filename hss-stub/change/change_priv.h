@@ -9,7 +9,7 @@
 enum change_sql {
 	CHANGE_SQL_ADD, CHANGE_SQL_SET, CHANGE_SQL_GET, CHANGE_SQL_LIST, CHANGE_SQL_LIST_STATE, CHANGE_SQL_OF_NEW,
 	CHANGE_SQL_OF_OLD, CHANGE_SQL_KEY_GET, CHANGE_SQL_KEY_SET, CHANGE_SQL_CERT_SET, CHANGE_SQL_CERT_OF,
-	CHANGE_SQL_COUNT_UP, CHANGE_SQL_KEY_DROP,
+	CHANGE_SQL_COUNT_UP, CHANGE_SQL_COUNT_SET, CHANGE_SQL_KEY_DROP,
 	CHANGE_SQL_KYC, CHANGE_SQL_OUTBOX, CHANGE_SQL_NOTICE, CHANGE_SQL_ASPS, CHANGE_SQL_KEYS,
 	CHANGE_SQL_RESEAL, CHANGE_SQL_COUNT
 };
@@ -49,6 +49,8 @@ enum gba_err change_cert_get(struct changes *changes, TALLOC_CTX *mem_ctx, const
 enum gba_err change_cert_of(struct changes *changes, struct bytes der, char impi[IMPI_MAX + 1]);
 /** The next counter of this subscriber's transfer key. */
 enum gba_err change_count_up(struct changes *changes, const struct subscriber *sub, uint64_t *_counter);
+/** At least this one is used: a device's counter goes on with its new operator. */
+enum gba_err change_count_from(struct changes *changes, const struct subscriber *sub, uint64_t counter);
 enum gba_err change_key_drop(struct changes *changes, const struct subscriber *sub);
 
 /** Y.3056 10.6.1-2 on the mapping function's records of the device with this IMPI.
@@ -60,6 +62,8 @@ enum gba_err change_tell_bsfs(struct changes *changes, struct bytes impi, enum c
 /** User and ASPs: the token has changed (10.6.1-6, Y.OBF 12.3-5, 12.4-4, -5). */
 enum gba_err change_tell_people(struct changes *changes, const struct change *change, time_t now);
 
+/** Before the first token. */
+bool change_can_be_given_up(enum change_state state);
 /** Remove what was made here for the change, in the transaction; the caller writes the change. */
 enum gba_err change_give_up(struct changes *changes, struct change *change, const char *why);
 

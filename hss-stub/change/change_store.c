@@ -24,18 +24,19 @@ const char change_schema_2[] = "ALTER TABLE change_device ADD COLUMN former BLOB
 			       "ALTER TABLE operator_change ADD COLUMN shown BLOB";
 
 #define COLUMNS                                                                                                        \
-	"change_id, kind, state, impi, new_impi, imsi, peer, bsf, counter, message, who, why, created, changed, deadline"
+	"change_id, kind, state, impi, new_impi, imsi, peer, bsf, counter, message, who, why, created, changed, deadline,"      \
+	" shown"
 #define SELECT "SELECT " COLUMNS " FROM operator_change "
 
 static const char *const sql_text[] = {
 	[CHANGE_SQL_ADD] = "INSERT INTO operator_change (" COLUMNS ")"
-			   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14)",
+			   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15)",
 	[CHANGE_SQL_SET] = "UPDATE operator_change SET state = ?2, counter = ?3, message = ?4, why = ?5, changed = ?6,"
-			   " deadline = ?7 WHERE change_id = ?1",
+			   " deadline = ?7, shown = ?8 WHERE change_id = ?1",
 	[CHANGE_SQL_GET] = SELECT "WHERE change_id = ?1",
 	[CHANGE_SQL_LIST] = SELECT "ORDER BY created, change_id LIMIT ?1",
 	[CHANGE_SQL_LIST_STATE] = SELECT "WHERE state = ?2 ORDER BY created, change_id LIMIT ?1",
-	[CHANGE_SQL_OF_NEW] = SELECT "WHERE new_impi = ?1 AND state IN (0, 1, 2, 3, 5) ORDER BY created LIMIT 1",
+	[CHANGE_SQL_OF_NEW] = SELECT "WHERE new_impi = ?1 AND state IN (0, 1, 2, 3, 5, 11, 12) ORDER BY created LIMIT 1",
 	[CHANGE_SQL_OF_OLD] = SELECT "WHERE impi = ?1 AND state = 8 ORDER BY created LIMIT 1",
 	[CHANGE_SQL_KEY_GET] = "SELECT sealed, certificate, former FROM change_device WHERE id = ?1",
 	[CHANGE_SQL_KEY_SET] = "INSERT INTO change_device (id, counter, sealed) VALUES (?1, 0, ?2)"
@@ -45,6 +46,7 @@ static const char *const sql_text[] = {
 	[CHANGE_SQL_CERT_OF] = "SELECT s.impi FROM change_device c JOIN subscriber s ON s.id = c.id"
 			       " WHERE c.certificate = ?1 OR c.former = ?1 LIMIT 1",
 	[CHANGE_SQL_COUNT_UP] = "UPDATE change_device SET counter = counter + 1 WHERE id = ?1 RETURNING counter",
+	[CHANGE_SQL_COUNT_SET] = "UPDATE change_device SET counter = ?2 WHERE id = ?1 AND counter < ?2",
 	[CHANGE_SQL_KEY_DROP] = "DELETE FROM change_device WHERE id = ?1",
 	[CHANGE_SQL_KYC] = "SELECT u.id, u.level, u.verified, u.state, d.authenticated FROM device d"
 			   " JOIN users u ON u.id = d.custodian WHERE d.impi = ?1",
@@ -58,10 +60,11 @@ static const char *const sql_text[] = {
 	[CHANGE_SQL_RESEAL] = "UPDATE change_device SET sealed = ?2 WHERE id = ?1 AND sealed = ?3",
 };
 _Static_assert(sizeof(sql_text) / sizeof(sql_text[0]) == CHANGE_SQL_COUNT, "one text per statement");
-_Static_assert(CHANGE_CANCELLING == 5 && CHANGE_HELD == 8, "numbers in CHANGE_SQL_OF_NEW and _OLD");
+_Static_assert(CHANGE_CANCELLING == 5 && CHANGE_HELD == 8 && CHANGE_SHOWN == 11 && CHANGE_RELEASED == 12,
+	       "numbers in CHANGE_SQL_OF_NEW and _OLD");
 
-const char *const change_state_names[] = { "requested", "verified", "offered",	"confirmed", "done",	 "cancelling",
-					   "cancelled", "refused",  "held",	"left",	     "returned", NULL };
+const char *const change_state_names[] = { "requested", "verified", "offered",	"confirmed", "done",	 "cancelling", "cancelled",
+					   "refused",	"held",	    "left",	"returned",  "shown",	 "released",   NULL };
 const char *const change_kind_names[] = { "", "symmetric", "asymmetric", NULL };
 
 enum gba_err changes_open(TALLOC_CTX *mem_ctx, const char *database, struct kek *kek, const struct change_conf *conf,
@@ -122,6 +125,7 @@ enum gba_err change_store_add(struct changes *changes, const struct change *chan
 	db_bind_text(stmt, 12, bytes_of(change->why));
 	db_bind_int(stmt, 13, now);
 	db_bind_int(stmt, 14, change->deadline);
+	db_bind_blob(stmt, 15, change->shown);
 	return db_run(stmt, NULL);
 }
 
@@ -138,6 +142,7 @@ enum gba_err change_store_set(struct changes *changes, const struct change *chan
 	db_bind_text(stmt, 5, bytes_of(change->why));
 	db_bind_int(stmt, 6, now);
 	db_bind_int(stmt, 7, change->deadline);
+	db_bind_blob(stmt, 8, change->shown);
 	err = db_run(stmt, &changed);
 	return err == GBA_OK && changed == 0 ? GBA_E_NOT_FOUND : err;
 }
@@ -149,10 +154,17 @@ static const char *text_of(TALLOC_CTX *ctx, struct db_stmt *row, int column)
 	return talloc_strndup(ctx, text.p != NULL ? (const char *)text.p : "", text.n);
 }
 
+static struct bytes copy_blob(TALLOC_CTX *mem_ctx, struct db_stmt *row, int column)
+{
+	struct bytes blob = db_col_blob(row, column);
+
+	return blob.p != NULL ? BYTES(talloc_memdup(mem_ctx, blob.p, blob.n), blob.n) : blob;
+}
+
 static enum gba_err row_read(TALLOC_CTX *mem_ctx, struct db_stmt *row, struct change **_change)
 {
 	struct change *change = talloc_zero(mem_ctx, struct change);
-	struct bytes update = db_col_blob(row, 9), id = db_col_text(row, 0);
+	struct bytes id = db_col_text(row, 0);
 
 	if (change == NULL)
 		return GBA_E_NOMEM;
@@ -165,13 +177,13 @@ static enum gba_err row_read(TALLOC_CTX *mem_ctx, struct db_stmt *row, struct ch
 	change->peer = text_of(change, row, 6);
 	change->bsf = text_of(change, row, 7);
 	change->counter = (uint64_t)db_col_int(row, 8);
-	if (update.p != NULL)
-		change->update = BYTES(talloc_memdup(change, update.p, update.n), update.n);
+	change->update = copy_blob(change, row, 9);
 	change->who = text_of(change, row, 10);
 	change->why = text_of(change, row, 11);
 	change->created = (time_t)db_col_int(row, 12);
 	change->changed = (time_t)db_col_int(row, 13);
 	change->deadline = (time_t)db_col_int(row, 14);
+	change->shown = copy_blob(change, row, 15);
 	if ((unsigned int)change->state >= CHANGE_STATE_COUNT ||
 	    (change->kind != KEY_UPDATE_SYMMETRIC && change->kind != KEY_UPDATE_ASYMMETRIC)) {
 		talloc_free(change);
@@ -293,13 +305,6 @@ enum gba_err change_cert_set(struct changes *changes, const struct subscriber *s
 	return db_run(stmt, NULL);
 }
 
-static struct bytes copy_blob(TALLOC_CTX *mem_ctx, struct db_stmt *row, int column)
-{
-	struct bytes blob = db_col_blob(row, column);
-
-	return blob.p != NULL ? BYTES(talloc_memdup(mem_ctx, blob.p, blob.n), blob.n) : blob;
-}
-
 enum gba_err change_cert_get(struct changes *changes, TALLOC_CTX *mem_ctx, const struct subscriber *sub,
 			     struct change_certs *_certs)
 {
@@ -342,6 +347,15 @@ enum gba_err change_count_up(struct changes *changes, const struct subscriber *s
 		*_counter = (uint64_t)db_col_int(stmt, 0);
 	db_reset(stmt);
 	return err == GBA_OK && !row ? GBA_E_UNSUPPORTED : err;
+}
+
+enum gba_err change_count_from(struct changes *changes, const struct subscriber *sub, uint64_t counter)
+{
+	struct db_stmt *stmt = changes->stmt[CHANGE_SQL_COUNT_SET];
+
+	db_bind_int(stmt, 1, sub->id);
+	db_bind_int(stmt, 2, (int64_t)counter);
+	return db_run(stmt, NULL);
 }
 
 enum gba_err change_key_drop(struct changes *changes, const struct subscriber *sub)

@@ -2,10 +2,11 @@
 /* The new operator's side: what is asked of the old one, and what its answers and the device's first token lead to. */
 #include "core/clock.h"
 #include "core/codec.h"
+#include "crypto/hash.h"
 #include "hss-stub/change/change_priv.h"
 
 /* In order of enum opc_step; here without Diameter's header. */
-enum { STEP_KEYS = 1, STEP_DONE = 2, STEP_CANCEL = 3 };
+enum { STEP_KEYS = 1, STEP_DONE = 2, STEP_CANCEL = 3, STEP_RELEASE = 5 };
 
 const struct change_peer *change_peer_find(const struct change_conf *conf, struct bytes realm)
 {
@@ -57,6 +58,8 @@ static enum gba_err sign_message(struct changes *changes, const struct change *c
 		text.operator_key = BYTES(message->operator_key, OP_PUBLIC_LEN);
 		text.new_impi = bytes_of(change->new_impi);
 		text.bsf = bytes_of(changes->conf->bsf);
+	} else if (message->step == STEP_RELEASE) {
+		text.digest = BYTES(message->digest, CHANGE_DIGEST_LEN);
 	}
 	n = change_signed_text(&text, bytes_of(message->peer->realm), octets, sizeof(octets));
 	return n > 0 ? op_sign(changes->conf->key, BYTES(octets, n), message->signature) : GBA_E_TOO_LONG;
@@ -66,6 +69,7 @@ static enum gba_err step_of(enum change_state state, int32_t *_step)
 {
 	switch (state) {
 	case CHANGE_VERIFIED: *_step = STEP_KEYS; return GBA_OK;
+	case CHANGE_SHOWN: *_step = STEP_RELEASE; return GBA_OK;
 	case CHANGE_CONFIRMED: *_step = STEP_DONE; return GBA_OK;
 	case CHANGE_CANCELLING: *_step = STEP_CANCEL; return GBA_OK;
 	default: return GBA_E_STATE;
@@ -90,6 +94,8 @@ enum gba_err change_message(struct changes *changes, const struct change *change
 	}
 	err = hex_decode(bytes_of(change->id), message.change_id, CHANGE_ID_LEN);
 	op_key_public(changes->conf->key, message.operator_key);
+	if (message.step == STEP_RELEASE && change->shown.n == CHANGE_DIGEST_LEN)
+		memcpy(message.digest, change->shown.p, CHANGE_DIGEST_LEN);
 	if (err == GBA_OK)
 		err = sign_message(changes, change, &message);
 	if (err != GBA_OK)
@@ -222,22 +228,44 @@ static enum gba_err offer(struct changes *changes, TALLOC_CTX *tmp, struct chang
 	return sub_store_update(changes->subscribers, sub, now);
 }
 
-/* 10.6.1-5 is acknowledged: -6. */
-static enum gba_err finish(struct changes *changes, TALLOC_CTX *tmp, struct change *change, const struct change_answer *answer,
-			   time_t now)
+/* 10.6.2-4: the device's public key, as the old operator vouches for it. Ours to issue a certificate for. */
+static enum gba_err release(struct changes *changes, TALLOC_CTX *tmp, struct change *change, const struct change_answer *answer,
+			    time_t now)
 {
+	uint8_t digest[HASH_MAX];
 	struct subscriber *sub;
 	enum gba_err err;
 
+	if (answer->certificate.n == 0)
+		return GBA_E_PEER;
+	hash_pieces(HASH_SHA256, &answer->certificate, 1, digest);
+	if (!bytes_eq(change->shown, BYTES(digest, CHANGE_DIGEST_LEN)))
+		return GBA_E_PEER;
+	err = sub_store_find(changes->subscribers, tmp, bytes_of(change->new_impi), &sub);
+	if (err != GBA_OK)
+		return err;
+	change->state = CHANGE_RELEASED;
+	change->deadline = now + changes->conf->deadline_s;
+	if (answer->issued.n == 0)
+		err = change_cert_set(changes, sub, answer->certificate, BYTES_NONE);
+	else
+		err = change_cert_set(changes, sub, answer->issued, answer->certificate);
+	return err == GBA_OK ? change_count_from(changes, sub, change->counter) : err;
+}
+
+/* Whatever was shown, the old operator does not know it as this device's: wait for the device. */
+static enum gba_err not_released(struct change *change)
+{
+	change->state = CHANGE_OFFERED;
+	change->shown = BYTES_NONE;
+	return GBA_OK;
+}
+
+/* 10.6.1-5 is acknowledged: -6. */
+static enum gba_err finish(struct changes *changes, struct change *change, time_t now)
+{
 	change->state = CHANGE_DONE;
 	change->update = BYTES_NONE; /* it has served */
-	if (change->kind == KEY_UPDATE_ASYMMETRIC && answer->certificate.n > 0) {
-		err = sub_store_find(changes->subscribers, tmp, bytes_of(change->new_impi), &sub);
-		if (err == GBA_OK)
-			err = change_cert_set(changes, sub, answer->certificate, BYTES_NONE);
-		if (err != GBA_OK)
-			return err;
-	}
 	return change_tell_people(changes, change, now);
 }
 
@@ -263,7 +291,11 @@ static enum gba_err answered(struct changes *changes, TALLOC_CTX *tmp, struct ch
 		err = change_give_up(changes, change, gba_strerror(err));
 		change->state = CHANGE_REFUSED;
 		return err;
-	case CHANGE_CONFIRMED: return err == GBA_OK ? finish(changes, tmp, change, answer, now) : err;
+	case CHANGE_SHOWN:
+		if (err == GBA_OK)
+			err = release(changes, tmp, change, answer, now);
+		return err == GBA_E_PEER || is_refusal(err) ? not_released(change) : err;
+	case CHANGE_CONFIRMED: return err == GBA_OK ? finish(changes, change, now) : err;
 	case CHANGE_CANCELLING:
 		if (err == GBA_OK)
 			change->state = CHANGE_CANCELLED;
@@ -336,8 +368,7 @@ static enum gba_err act_expire(struct changes *changes, TALLOC_CTX *tmp, struct 
 		change->deadline = now + changes->conf->deadline_s;
 		return GBA_OK;
 	}
-	if (change->deadline == 0 || now < change->deadline ||
-	    (change->state != CHANGE_REQUESTED && change->state != CHANGE_VERIFIED && change->state != CHANGE_OFFERED))
+	if (change->deadline == 0 || now < change->deadline || !change_can_be_given_up(change->state))
 		return GBA_E_STATE;
 	return change_give_up(changes, change, "not done in time");
 }
@@ -363,7 +394,19 @@ static enum gba_err act_confirm(struct changes *changes, TALLOC_CTX *tmp, struct
 	return sub_store_update(changes->subscribers, sub, change->changed);
 }
 
-enum gba_err change_first_token(struct changes *changes, struct bytes impi, time_t now, char *id)
+bool change_can_be_given_up(enum change_state state)
+{
+	return state == CHANGE_REQUESTED || state == CHANGE_VERIFIED || state == CHANGE_OFFERED || state == CHANGE_SHOWN ||
+	       state == CHANGE_RELEASED;
+}
+
+/* Symmetric: the update alone lets it bootstrap; asymmetric: not before its public key is here. */
+static bool token_awaited(const struct change *change)
+{
+	return change->state == (change->kind == KEY_UPDATE_SYMMETRIC ? CHANGE_OFFERED : CHANGE_RELEASED);
+}
+
+enum gba_err change_first_token(struct changes *changes, struct bytes impi, time_t now, enum key_update_kind *_kind)
 {
 	TALLOC_CTX *tmp = talloc_new(NULL);
 	struct change *change;
@@ -373,8 +416,8 @@ enum gba_err change_first_token(struct changes *changes, struct bytes impi, time
 		return GBA_E_NOMEM;
 	err = change_store_of_new(changes, tmp, impi, &change);
 	if (err == GBA_OK) {
-		memcpy(id, change->id, sizeof(change->id));
-		if (change->state == CHANGE_OFFERED)
+		*_kind = change->kind;
+		if (token_awaited(change))
 			err = with_change(changes, change, act_confirm, NULL, now);
 		else if (change->state != CHANGE_CONFIRMED) /* said twice is said once */
 			err = GBA_E_NOT_FOUND;

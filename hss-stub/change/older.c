@@ -2,9 +2,10 @@
 /* The old operator's side: hands over what opens one device for one change, and lets go when the new operator has it. */
 #include "core/codec.h"
 #include "core/record.h"
+#include "crypto/hash.h"
 #include "hss-stub/change/change_priv.h"
 
-enum { STEP_KEYS = 1, STEP_DONE = 2, STEP_CANCEL = 3 };
+enum { STEP_KEYS = 1, STEP_DONE = 2, STEP_CANCEL = 3, STEP_RELEASE = 5 };
 
 size_t change_signed_text(const struct change_request_in *in, struct bytes old_realm, uint8_t *out, size_t cap)
 {
@@ -20,6 +21,8 @@ size_t change_signed_text(const struct change_request_in *in, struct bytes old_r
 	record_put_field(&rec, in->new_impi);
 	record_put_field(&rec, in->bsf);
 	record_put_field(&rec, in->operator_key);
+	if (in->step == STEP_RELEASE)
+		record_put_field(&rec, in->digest);
 	return rec.bad ? 0 : rec.n;
 }
 
@@ -207,6 +210,37 @@ static struct bytes copy_of(TALLOC_CTX *ctx, struct bytes octets)
 	return octets.p != NULL ? BYTES(talloc_memdup(ctx, octets.p, octets.n), octets.n) : BYTES_NONE;
 }
 
+static bool is_of(struct bytes certificate, struct bytes digest)
+{
+	uint8_t own[HASH_MAX];
+
+	if (certificate.p == NULL)
+		return false;
+	hash_pieces(HASH_SHA256, &certificate, 1, own);
+	return bytes_eq(digest, BYTES(own, CHANGE_DIGEST_LEN));
+}
+
+/* 10.6.2-4: the device has shown its certificate to the new operator, which it does when it trusts it; now it is given. */
+static enum gba_err serve_release(struct serving *s)
+{
+	struct change_certs certs;
+	struct subscriber *sub;
+	enum gba_err err;
+
+	if (s->change == NULL || s->change->state != CHANGE_HELD || s->change->kind != KEY_UPDATE_ASYMMETRIC)
+		return GBA_E_STATE;
+	err = sub_store_find(s->changes->subscribers, s->tmp, s->in->impi, &sub);
+	if (err == GBA_OK)
+		err = change_cert_get(s->changes, s->mem_ctx, sub, &certs);
+	if (err != GBA_OK)
+		return err;
+	if (is_of(certs.now, s->in->digest))
+		s->answer->certificate = certs.now;
+	else if (is_of(certs.former, s->in->digest))
+		s->answer->certificate = certs.former;
+	return s->answer->certificate.p != NULL ? GBA_OK : GBA_E_CERTIFICATE;
+}
+
 /* 10.6.1-5: the device is the other operator's; here nothing of it is left but this change's record. */
 static enum gba_err serve_done(struct serving *s)
 {
@@ -257,6 +291,7 @@ static enum gba_err serve(struct serving *s)
 	case STEP_KEYS: return serve_keys(s);
 	case STEP_DONE: return serve_done(s);
 	case STEP_CANCEL: return serve_cancel(s);
+	case STEP_RELEASE: return serve_release(s);
 	default: return GBA_E_AVP_VALUE;
 	}
 }

@@ -124,7 +124,7 @@ static enum gba_err check_ask(const struct change_ask *ask, char *new_impi, stru
 		return why_fail(why, GBA_E_IMPI_SYNTAX, "IMPI in the old realm: not user@realm");
 	if (subscriber_impi(ask->new_impi, new_impi) != GBA_OK)
 		return why_fail(why, GBA_E_IMPI_SYNTAX, "IMPI in the new realm: not user@realm");
-	if (!imsi_valid(ask->imsi))
+	if (!imsi_valid(ask->imsi) && (ask->kind == KEY_UPDATE_SYMMETRIC || ask->imsi.n > 0)) /* a certificate needs none */
 		return why_fail(why, GBA_E_SYNTAX, "IMSI: 6 to 15 digits");
 	if (!fqdn_valid(ask->peer))
 		return why_fail(why, GBA_E_SYNTAX, "old operator: not a realm");
@@ -151,7 +151,7 @@ static enum gba_err request_in(struct changes *changes, TALLOC_CTX *tmp, const s
 
 static char *text_of(TALLOC_CTX *ctx, struct bytes text)
 {
-	return talloc_strndup(ctx, (const char *)text.p, text.n);
+	return talloc_strndup(ctx, text.p != NULL ? (const char *)text.p : "", text.n);
 }
 
 enum gba_err change_request(struct changes *changes, const struct change_ask *ask, time_t now, char *id, struct why *why)
@@ -242,7 +242,7 @@ enum gba_err change_approve(struct changes *changes, const char *id, uint32_t mi
 static enum gba_err cancel(struct changes *changes, struct change *change, void *arg, struct why *why)
 {
 	(void)arg;
-	if (change->state != CHANGE_REQUESTED && change->state != CHANGE_VERIFIED && change->state != CHANGE_OFFERED)
+	if (!change_can_be_given_up(change->state))
 		return why_fail(why, GBA_E_STATE, "change %s is %s", change->id, change_state_names[change->state]);
 	return change_give_up(changes, change, "cancelled");
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates that devices show when they bootstrap (Y.3056 10.4-5). */
+#include "crypto/hash.h"
 #include "hss-stub/change/change_priv.h"
 
 static bool is(struct bytes known, struct bytes der)
@@ -27,12 +28,66 @@ static enum gba_err former_ends(struct changes *changes, const struct subscriber
 	return err;
 }
 
+/* A device that is coming to us shows the certificate of its old operator: that operator is asked for it. Until it has answered,
+ * come again: whoever it may be, and whatever it has shown, is nobody's business. */
+static enum gba_err newcomer(struct changes *changes, struct change *change, struct bytes der, time_t now)
+{
+	uint8_t digest[HASH_MAX];
+	enum gba_err err;
+
+	if (change->state != CHANGE_OFFERED)
+		return GBA_E_BUSY;
+	hash_pieces(HASH_SHA256, &der, 1, digest);
+	change->state = CHANGE_SHOWN;
+	change->shown = BYTES(digest, CHANGE_DIGEST_LEN);
+	err = change_store_set(changes, change, now);
+	return err == GBA_OK ? sub_store_commit(changes->subscribers) : err;
+}
+
+/* No certificate is known of this subscriber. @retval GBA_E_CERTIFICATE  and it is not changing to us either */
+static enum gba_err newcomer_judge(struct changes *changes, TALLOC_CTX *tmp, const struct subscriber *sub, struct bytes der,
+				   time_t now)
+{
+	struct change *change;
+	enum gba_err err = sub_store_begin(changes->subscribers);
+
+	if (err != GBA_OK)
+		return err;
+	err = change_store_of_new(changes, tmp, sub->impi, &change);
+	if (err == GBA_OK && change->kind == KEY_UPDATE_ASYMMETRIC &&
+	    (change->state == CHANGE_OFFERED || change->state == CHANGE_SHOWN)) {
+		bool first = change->state == CHANGE_OFFERED;
+
+		err = newcomer(changes, change, der, now);
+		if (err == GBA_OK && first)
+			return GBA_E_BUSY;
+	} else if (err == GBA_OK || err == GBA_E_NOT_FOUND) {
+		err = GBA_E_CERTIFICATE;
+	}
+	sub_store_rollback(changes->subscribers);
+	return err;
+}
+
+static enum gba_err awaited(struct changes *changes, TALLOC_CTX *tmp, const struct subscriber *sub, bool *_awaited)
+{
+	struct change *change;
+	enum gba_err err = change_store_of_new(changes, tmp, sub->impi, &change);
+
+	*_awaited = err == GBA_OK && change->state == CHANGE_RELEASED;
+	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
+}
+
 static enum gba_err judge(struct changes *changes, TALLOC_CTX *mem_ctx, const struct subscriber *sub, struct bytes der,
-			  struct change_shown *shown)
+			  time_t now, struct change_shown *shown)
 {
 	struct change_certs certs;
 	enum gba_err err = change_cert_get(changes, mem_ctx, sub, &certs);
 
+	if (err != GBA_OK)
+		return err;
+	if (certs.now.p == NULL)
+		return newcomer_judge(changes, mem_ctx, sub, der, now);
+	err = awaited(changes, mem_ctx, sub, &shown->token_awaited);
 	if (err != GBA_OK)
 		return err;
 	if (is(certs.now, der))
@@ -49,13 +104,12 @@ enum gba_err change_certificate_shown(struct changes *changes, TALLOC_CTX *mem_c
 	struct subscriber *sub;
 	enum gba_err err;
 
-	(void)now;
 	memset(_shown, 0, sizeof(*_shown));
 	err = sub_store_find(changes->subscribers, mem_ctx, impi, &sub);
 	if (err == GBA_OK && sub->state != SUBSCRIBER_ACTIVE)
 		err = GBA_E_IMPI_BARRED;
 	if (err == GBA_OK)
-		err = judge(changes, mem_ctx, sub, der, _shown);
+		err = judge(changes, mem_ctx, sub, der, now, _shown);
 	if (err != GBA_OK)
 		return err;
 	_shown->guss = sub->guss;

@@ -24,7 +24,7 @@ struct change_args {
 static const struct cli_opt request_opts[] = {
 	CLI_OPT_TEXT("--from", "REALM", struct change_args, from, "Operator the user leaves, by its Diameter realm (required)"),
 	CLI_OPT_TEXT("--new-impi", "IMPI", struct change_args, new_impi, "Private identity here (required)"),
-	CLI_OPT_TEXT("--imsi", "DIGITS", struct change_args, imsi, "IMSI here (required)"),
+	CLI_OPT_TEXT("--imsi", "DIGITS", struct change_args, imsi, "IMSI here (required, but not of a device with a certificate)"),
 	CLI_OPT_TEXT("--kind", "KIND", struct change_args, kind, "symmetric or asymmetric (default symmetric)"),
 	CLI_OPT_END,
 };
@@ -116,11 +116,11 @@ static enum gba_err show(struct cli *cli, struct changes *changes, const char *i
 
 static enum gba_err ask_of(struct cli *cli, const struct change_args *args, struct change_ask *ask)
 {
-	if (args->from == NULL || args->new_impi == NULL || args->imsi == NULL)
-		return why_fail(&cli->why, GBA_E_SYNTAX, "--from, --new-impi and --imsi are needed");
 	if (strcmp(args->kind, "symmetric") != 0 && strcmp(args->kind, "asymmetric") != 0)
 		return why_fail(&cli->why, GBA_E_SYNTAX, "--kind: symmetric or asymmetric");
 	ask->kind = args->kind[0] == 's' ? KEY_UPDATE_SYMMETRIC : KEY_UPDATE_ASYMMETRIC;
+	if (args->from == NULL || args->new_impi == NULL || (args->imsi == NULL && ask->kind == KEY_UPDATE_SYMMETRIC))
+		return why_fail(&cli->why, GBA_E_SYNTAX, "--from, --new-impi and --imsi are needed");
 	ask->impi = bytes_of(cli->operands[0]);
 	ask->new_impi = bytes_of(args->new_impi);
 	ask->imsi = bytes_of(args->imsi);
@@ -221,7 +221,7 @@ static enum gba_err cmd_update(struct cli *cli, void *args)
 	(void)args;
 	if (err == GBA_OK)
 		err = change_get(changes, cli->ctx, cli->operands[0], &change);
-	if (err == GBA_OK && change->state != CHANGE_OFFERED && change->state != CHANGE_CONFIRMED)
+	if (err == GBA_OK && change->update.p == NULL)
 		err = GBA_E_STATE;
 	if (err != GBA_OK)
 		return why_fail(&cli->why, err, "change %s: %s", cli->operands[0], gba_strerror(err));

@@ -9,8 +9,10 @@ import pytest
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 sys.path.insert(0, os.path.join(TOP, "tools"))
 sys.path.insert(0, os.path.join(TOP, "tests"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from lab.operators import Traveller, two_operators  # noqa: E402
+from changing import Asymmetric, Symmetric  # noqa: E402
+from lab.operators import two_operators  # noqa: E402
 from lab.realm import Tree  # noqa: E402
 
 TREE = Tree(os.environ.get("GBA_BUILD") or os.path.join(TOP, "build"))
@@ -31,6 +33,27 @@ def operators(tmp_path_factory):
 @pytest.fixture
 def traveller(operators):
     """A device of the old operator with a token there."""
-    device = Traveller(operators[0], next(INDEX)).provision()
+    device = Symmetric.device(operators[0], next(INDEX))
+    device.bootstrap()
+    return device
+
+
+@pytest.fixture
+def certified(operators):
+    """The same with a certificate instead of a USIM."""
+    device = Asymmetric.device(operators[0], next(INDEX))
+    device.bootstrap()
+    return device
+
+
+@pytest.fixture(params=[Symmetric, Asymmetric], ids=lambda how: how.kind)
+def how(request):
+    return request.param
+
+
+@pytest.fixture
+def mover(operators, how):
+    """A device of either kind."""
+    device = how.device(operators[0], next(INDEX))
     device.bootstrap()
     return device

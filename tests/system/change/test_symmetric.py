@@ -1,22 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Change of operator with symmetric keys (Y.3056 10.6.1) between two real operators."""
-import json
-
 import pytest
 
+from changing import Symmetric, finish, offer, steps_of, update_words
 from lab.operators import request_change
-
-
-def finish(operators, traveller, number):
-    """Everything after the request: verified, approved, updated."""
-    old, new = operators
-    change, impi = request_change(new, traveller, number)
-    new.verify(impi)
-    new.change("approve", change)
-    new.wait_state(change, "offered")
-    message = new.change("update", change)
-    done = traveller.ue("update", "-", "--profile", "new", "--connect", new.address("bsf") + ":80", "--wait", "30", stdin=message)
-    return change, impi, done
 
 
 def test_the_whole_change(operators, traveller):
@@ -25,7 +12,7 @@ def test_the_whole_change(operators, traveller):
     # REQ: Y3056-7.5-7
     old, new = operators
     before = old.transfer_keys()
-    change, impi, done = finish(operators, traveller, traveller.index)
+    change, impi, done = finish(operators, traveller, Symmetric)
     assert done["final"] and done["btid"].endswith(new.n.bsf) and traveller.active() == "new"
     new.wait_state(change, "done")
     old.wait_state(change, "left")
@@ -45,12 +32,9 @@ def test_the_whole_change(operators, traveller):
 def test_the_steps_are_in_the_trace(operators, traveller):
     """Every step is labelled with its clause, the notices come after the first token. REQ: Y3056-10.6.1-5, Y3056-10.6.1-6"""
     old, new = operators
-    change, impi, _ = finish(operators, traveller, traveller.index)
+    change, impi, _ = finish(operators, traveller, Symmetric)
     new.wait_state(change, "done")
-    steps = [json.loads(line) for operator in operators for line in open(operator.trace, encoding="utf-8")]
-    mine = sorted((s["at"], s["clause"]) for s in steps if s.get("iface") in ("OPC", "people", "update")
-                  and s.get("id") in (impi, traveller.impi))
-    clauses = [clause.split("10.6.1-")[1] for _, clause in mine]
+    clauses = [clause.split("10.6.1-")[1] for clause in steps_of(operators, impi, traveller.impi)]
     assert [clauses.index(step) for step in "123456"] == sorted(clauses.index(step) for step in "123456"), clauses
 
 
@@ -89,17 +73,13 @@ def test_records_removed_after_the_approval_end_it(operators, traveller):
 def test_cancelled_before_the_first_token(operators, traveller):
     """Both are as before: the old operator serves, the new one has nothing of it left."""
     old, new = operators
-    change, impi = request_change(new, traveller, traveller.index)
-    new.verify(impi)
-    new.change("approve", change)
-    new.wait_state(change, "offered")
+    change, impi, message = offer(operators, traveller, Symmetric)
     assert old.state_of(change) == "held"
-    message = new.change("update", change)
     new.change("cancel", change)
     new.wait_state(change, "cancelled")
     old.wait_state(change, "returned")
     assert not new.has_subscriber(impi)
-    done = traveller.ue("update", "-", "--profile", "new", "--connect", new.address("bsf") + ":80", "--wait", "0", stdin=message)
+    done = traveller.ue(*update_words(operators, Symmetric, "--wait", "0"), stdin=message)
     assert done["profile"] == "old" and traveller.active() == "old"
     assert traveller.usim()["k"] == traveller.k and traveller.bootstrap()["profile"] == "old"
 
@@ -107,12 +87,8 @@ def test_cancelled_before_the_first_token(operators, traveller):
 def test_given_up_after_a_token_nobody_heard_of(operators, traveller):
     """The device has a token of the new realm, the new operator gives up all the same: the device goes back."""
     old, new = operators
-    change, impi = request_change(new, traveller, traveller.index)
-    new.verify(impi)
-    new.change("approve", change)
-    new.wait_state(change, "offered")
-    message = new.change("update", change)
-    traveller.ue("update", "-", "--profile", "new", "--connect", new.address("bsf") + ":80", "--only-take", stdin=message)
+    change, impi, message = offer(operators, traveller, Symmetric)
+    traveller.ue(*update_words(operators, Symmetric, "--only-take"), stdin=message)
     new.change("cancel", change)
     old.wait_state(change, "returned")
     assert traveller.bootstrap()["profile"] == "old" and old.has_subscriber(traveller.impi) and not new.has_subscriber(impi)
@@ -120,7 +96,7 @@ def test_given_up_after_a_token_nobody_heard_of(operators, traveller):
 
 def test_what_is_final_cannot_be_cancelled(operators, traveller):
     old, new = operators
-    change, _, _ = finish(operators, traveller, traveller.index)
+    change, _, _ = finish(operators, traveller, Symmetric)
     new.wait_state(change, "done")
     new.change("cancel", change, want=1)
     assert new.state_of(change) == "done"
