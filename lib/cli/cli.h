@@ -94,7 +94,7 @@ struct cli {
 };
 
 struct cli_cmd {
-	const char *words;    /* one or two: "usim create" */
+	const char *words;    /* one to three: "usim create" */
 	const char *operands; /* "[NAME]" */
 	int min, max;	      /* operands */
 	const struct cli_opt *opts;

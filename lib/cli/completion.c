@@ -16,7 +16,7 @@ static void print_cases(const struct cli_program *program)
 
 	for (table = program->commands; *table != NULL; table++) {
 		for (cmd = *table; cmd->words != NULL; cmd++) {
-			printf("\t'%s'%s) options='", cmd->words, strchr(cmd->words, ' ') == NULL ? "*" : "");
+			printf("\t'%s '*) options='", cmd->words);
 			print_options(program->opts);
 			print_options(cmd->opts);
 			puts(" --help' ;;");
@@ -24,23 +24,27 @@ static void print_cases(const struct cli_program *program)
 	}
 }
 
-/* Length of the command's first word. */
-static size_t noun_length(const char *words)
+/* Length of the command's first n words; 0: it has not as many. */
+static size_t words_length(const char *words, int n)
 {
-	return strcspn(words, " ");
+	size_t at = strcspn(words, " ");
+
+	while (--n > 0 && words[at] == ' ')
+		at += 1 + strcspn(words + at + 1, " ");
+	return n == 0 ? at : 0;
 }
 
-/* Has a row before this one the same first word? Tables may share a noun. */
-static bool noun_before(const struct cli_program *program, const struct cli_cmd *until)
+/* Has a row before this one the same first n words? Tables may share a noun. */
+static bool words_before(const struct cli_program *program, const struct cli_cmd *until, int n)
 {
 	const struct cli_cmd *const *table, *cmd;
-	size_t n = noun_length(until->words);
+	size_t length = words_length(until->words, n);
 
 	for (table = program->commands; *table != NULL; table++) {
 		for (cmd = *table; cmd->words != NULL; cmd++) {
 			if (cmd == until)
 				return false;
-			if (noun_length(cmd->words) == n && strncmp(cmd->words, until->words, n) == 0)
+			if (words_length(cmd->words, n) == length && strncmp(cmd->words, until->words, length) == 0)
 				return true;
 		}
 	}
@@ -55,25 +59,26 @@ static void print_nouns(const struct cli_program *program)
 	printf("\tlocal nouns='");
 	for (table = program->commands; *table != NULL; table++) {
 		for (cmd = *table; cmd->words != NULL; cmd++) {
-			if (!noun_before(program, cmd))
-				printf(" %.*s", (int)noun_length(cmd->words), cmd->words);
+			if (!words_before(program, cmd, 1))
+				printf(" %.*s", (int)words_length(cmd->words, 1), cmd->words);
 		}
 	}
 	puts("' verbs=''");
 }
 
-/* The second words that go with the first one typed. */
-static void print_verbs(const struct cli_program *program)
+/* The words that go behind the n first typed. */
+static void print_verbs(const struct cli_program *program, int n)
 {
 	const struct cli_cmd *const *table, *cmd;
 
-	puts("\tcase \"${words[0]}\" in");
+	puts("\tcase \"${words[*]}\" in");
 	for (table = program->commands; *table != NULL; table++) {
 		for (cmd = *table; cmd->words != NULL; cmd++) {
-			size_t n = noun_length(cmd->words);
+			size_t first = words_length(cmd->words, n), all = words_length(cmd->words, n + 1);
 
-			if (cmd->words[n] == ' ')
-				printf("\t'%.*s') verbs+=' %s' ;;&\n", (int)n, cmd->words, cmd->words + n + 1);
+			if (all > 0 && !words_before(program, cmd, n + 1))
+				printf("\t'%.*s') verbs+='%.*s' ;;&\n", (int)first, cmd->words, (int)(all - first),
+				       cmd->words + first);
 		}
 	}
 	puts("\tesac");
@@ -96,13 +101,14 @@ enum gba_err cli_completion(struct cli *cli, void *args)
 	     "\t\t[[ $word == -* ]] || words+=(\"$word\")\n"
 	     "\tdone");
 	print_nouns(cli->program);
-	print_verbs(cli->program);
-	puts("\tcase \"${words[0]} ${words[1]}\" in");
+	print_verbs(cli->program, 1);
+	print_verbs(cli->program, 2);
+	puts("\tcase \"${words[*]} \" in");
 	print_cases(cli->program);
 	puts("\t*) options='' ;;\n\tesac\n"
 	     "\tif [[ $cur == -* ]]; then COMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
 	     "\telif ((${#words[@]} == 0)); then COMPREPLY=($(compgen -W \"$nouns\" -- \"$cur\"))\n"
-	     "\telif ((${#words[@]} == 1)) && [[ -n $verbs ]]; then COMPREPLY=($(compgen -W \"$verbs\" -- \"$cur\"))\n"
+	     "\telif [[ -n $verbs ]]; then COMPREPLY=($(compgen -W \"$verbs\" -- \"$cur\"))\n"
 	     "\telse COMPREPLY=($(compgen -f -- \"$cur\"))\n\tfi\n}");
 	fputs("complete -o filenames -F ", stdout);
 	print_function_name(cli->program->name);

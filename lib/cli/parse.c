@@ -5,7 +5,7 @@
 #include "cli/cli_priv.h"
 #include "core/secret.h"
 
-#define WORDS_MAX 2
+#define WORDS_MAX 3
 
 static const struct cli_cmd *command_named(const struct cli_program *program, const char *words)
 {
@@ -20,21 +20,25 @@ static const struct cli_cmd *command_named(const struct cli_program *program, co
 	return NULL;
 }
 
-/* The command of the first one or two words. @param _used  words taken */
+/* The command of as many of the first words as make one. @param _used  words taken */
 static const struct cli_cmd *find_command(const struct cli_program *program, char *const *words, int count, int *_used)
 {
-	const struct cli_cmd *cmd;
-	char two[64];
+	const struct cli_cmd *cmd = NULL;
+	char joined[96] = "";
+	size_t end[WORDS_MAX];
+	int i, n;
 
-	if (count >= 2) {
-		snprintf(two, sizeof(two), "%s %s", words[0], words[1]);
-		cmd = command_named(program, two);
-		*_used = 2;
-		if (cmd != NULL)
-			return cmd;
+	for (n = 0; n < count && n < WORDS_MAX; n++) {
+		snprintf(joined + strlen(joined), sizeof(joined) - strlen(joined), "%s%s", n > 0 ? " " : "", words[n]);
+		end[n] = strlen(joined);
 	}
 	*_used = 1;
-	return count >= 1 ? command_named(program, words[0]) : NULL;
+	for (i = n - 1; cmd == NULL && i >= 0; i--) {
+		joined[end[i]] = '\0';
+		*_used = i + 1;
+		cmd = command_named(program, joined);
+	}
+	return cmd;
 }
 
 /* "--name" of n characters, or "-l", its letter. */
@@ -146,7 +150,7 @@ static bool takes_next(const struct cli_program *program, const char *word)
 /* What the command's own option takes is known only with the command: find that first. */
 static const struct cli_cmd *command_of(const struct cli_program *program, char *const *argv, int argc)
 {
-	char *words[WORDS_MAX] = { NULL, NULL };
+	char *words[WORDS_MAX] = { NULL };
 	int i, n = 0, used;
 
 	for (i = 1; i < argc && n < WORDS_MAX && strcmp(argv[i], "--") != 0; i++) {

@@ -138,6 +138,7 @@ struct record_set {
 	/** Names of secrets of RECORD_SECRET_LEN octets each, made at the first time, kept sealed in secret_table; NULL: none. */
 	const char *const *secrets;
 	const char *secret_table;
+	bool jobs; /* its schema has RECORD_JOBS (job.h): bulk imports can be resumed */
 	/** In the outermost transaction, before it is committed; NULL: nothing. A failure rolls back. */
 	enum gba_err (*before_commit)(struct records *r);
 	/** The outermost transaction is over; NULL: nothing. */

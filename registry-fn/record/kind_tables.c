@@ -162,4 +162,5 @@ const struct record_set registry_set = {
 	.n_hangs = sizeof(hangs) / sizeof(hangs[0]),
 	.secrets = secrets,
 	.secret_table = "registry_secret",
+	.jobs = true,
 };

@@ -2,6 +2,7 @@
 /* One row per step; a room that keeps tables of its own has its text in its own schema file and its row here. */
 #include "registry-fn/record/schema.h"
 
+#include "record/job.h"
 #include "record/record.h"
 #include "registry-fn/log/schema.h"
 #include "registry-fn/log/entry_schema.h"
@@ -61,11 +62,15 @@ static const char device_schema_1[] =
 	" audience TEXT NOT NULL, issued INTEGER NOT NULL, expires INTEGER NOT NULL, used INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX virtual_id_expires ON virtual_id (expires)";
 
+/* Bulk imports under way. */
+static const char job_schema_1[] = RECORD_JOBS;
+
 const struct db_migration registry_schema[] = {
 	{ node_schema_1 },
 	{ event_schema_1 },
 	{ entry_schema_1 },
 	{ record_schema_1 },
 	{ device_schema_1 },
+	{ job_schema_1 },
 };
 const size_t registry_schema_steps = sizeof(registry_schema) / sizeof(registry_schema[0]);

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "tools/gba-ctl/csv.h"
+#include "record/csv.h"
 #include "tools/gba-ctl/import.h"
 
 #define LINE_OCTETS (2 * GUSS_XML_MAX)

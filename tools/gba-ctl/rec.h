@@ -37,7 +37,7 @@ struct rec_family {
 	/** Set r->m. @param change  note it in the audit log first */
 	enum gba_err (*open)(struct rec *r, bool change);
 };
-extern const struct rec_family rec_hss;
+extern const struct rec_family rec_hss, rec_registry;
 
 /** What a command line names beside its options. */
 struct rec_command {

@@ -229,7 +229,7 @@ static void history_row(TALLOC_CTX *ctx, const struct rec_family *family)
 
 const struct cli_cmd *rec_commands_new(TALLOC_CTX *ctx)
 {
-	static const struct rec_family *const families[] = { &rec_hss };
+	static const struct rec_family *const families[] = { &rec_hss, &rec_registry };
 	size_t f, i, most = 1;
 
 	for (f = 0; f < sizeof(families) / sizeof(families[0]); f++)

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Many records from CSV or JSON lines: each row added, or, when its key stands already, compared and changed. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/progress.h"
-#include "tools/gba-ctl/csv.h"
+#include "core/clock.h"
+#include "core/codec.h"
+#include "crypto/hash.h"
+#include "record/csv.h"
+#include "record/job.h"
 #include "tools/gba-ctl/rec.h"
 
 #define BATCH      2000 /* rows per commit */
@@ -19,6 +25,8 @@ struct importing {
 	const char *path;
 	struct progress progress;
 	uint64_t rows, fresh, same, changed, rejected, in_batch;
+	char job[RECORD_JOB_NAME]; /* "": none is kept */
+	uint64_t skip;		   /* rows done before an interruption */
 	TALLOC_CTX *row_ctx;
 	struct {
 		const struct field *field;
@@ -96,6 +104,14 @@ static enum gba_err change_row(struct importing *imp, json_t *values)
 	return err;
 }
 
+static enum gba_err job_note(struct importing *imp)
+{
+	const struct record_job job = { (int64_t)imp->rows,	(int64_t)imp->fresh, (int64_t)imp->changed, (int64_t)imp->same,
+					(int64_t)imp->rejected, clock_now(),	     false };
+
+	return imp->job[0] != '\0' ? record_job_write(imp->r.m, imp->job, &job) : GBA_OK;
+}
+
 static enum gba_err batch_end(struct importing *imp)
 {
 	enum gba_err err;
@@ -107,7 +123,11 @@ static enum gba_err batch_end(struct importing *imp)
 		records_rollback(imp->r.m);
 		return GBA_OK;
 	}
-	err = records_commit(imp->r.m);
+	err = job_note(imp);
+	if (err == GBA_OK)
+		err = records_commit(imp->r.m);
+	else
+		records_rollback(imp->r.m);
 	usleep(PAUSE_US);
 	return err;
 }
@@ -176,6 +196,15 @@ static enum gba_err member(struct importing *imp, const struct field *field, str
 						      : rec_member(&imp->r, field, text, object);
 }
 
+/* Done before the interruption? */
+static bool skipped(struct importing *imp)
+{
+	if (imp->skip == 0)
+		return false;
+	imp->skip--;
+	return true;
+}
+
 struct columns {
 	const struct field *field[CSV_COLUMNS_MAX]; /* NULL: id, rev, created, changed of an export */
 	size_t n;
@@ -208,7 +237,10 @@ static enum gba_err csv_row(struct importing *imp, struct csv *csv, const struct
 
 	if (csv->fields == 1 && csv->field[0].p == NULL)
 		return GBA_OK; /* empty line */
+	if (skipped(imp))
+		return GBA_OK;
 	if (csv->too_long || csv->fields != columns->n) {
+		imp->rows++;
 		reject(imp, line, "", csv->too_long ? "line is too long" : "number of fields differs from the heading");
 		return GBA_OK;
 	}
@@ -287,10 +319,11 @@ static enum gba_err json_row(struct importing *imp, const char *text, size_t n, 
 	json_t *values;
 	enum gba_err err;
 
-	if (n == 0 || strspn(text, " \t\r\n") == n)
+	if (n == 0 || strspn(text, " \t\r\n") == n || skipped(imp))
 		return GBA_OK;
 	values = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
 	if (!json_is_object(values)) {
+		imp->rows++;
 		reject(imp, line, "", values == NULL ? error.text : "not an object");
 		json_decref(values);
 		return GBA_OK;
@@ -339,6 +372,74 @@ static void summary(struct importing *imp, bool stored)
 	writer_end(out);
 }
 
+/* The file by what is in it: renamed it is the same, changed it is another. */
+static enum gba_err job_name(struct importing *imp)
+{
+	int fd = open(imp->path, O_RDONLY | O_CLOEXEC);
+	struct stat st = { 0 };
+	uint8_t digest[HASH_MAX];
+	char hex[2 * HASH_MAX + 1];
+	struct bytes whole;
+	void *map;
+
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
+		if (fd >= 0)
+			close(fd);
+		return fd < 0 ? unreadable(imp) : GBA_OK; /* a pipe cannot be read again */
+	}
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (map == MAP_FAILED)
+		return unreadable(imp);
+	whole = BYTES(map, (size_t)st.st_size);
+	hash_pieces(HASH_SHA256, &whole, 1, digest);
+	munmap(map, (size_t)st.st_size);
+	hex_encode(BYTES(digest, hash_len(HASH_SHA256)), hex);
+	snprintf(imp->job, sizeof(imp->job), "file:%s:%s", imp->r.kind->name, hex);
+	return GBA_OK;
+}
+
+/* Go on where an import of this file was interrupted. */
+static enum gba_err job_resume(struct importing *imp)
+{
+	struct record_job job = { 0 };
+	enum gba_err err;
+
+	if (!imp->r.family->set->jobs || imp->r.args->dry_run || imp->r.args->atomic)
+		return GBA_OK;
+	err = job_name(imp);
+	if (err != GBA_OK || imp->job[0] == '\0')
+		return err;
+	err = record_job_read(imp->r.m, imp->job, &job);
+	if (err != GBA_OK)
+		return err == GBA_E_NOT_FOUND ? GBA_OK : ctl_fail_err(imp->r.ctl, err, imp->path);
+	imp->skip = imp->rows = (uint64_t)job.rows;
+	imp->fresh = (uint64_t)job.added;
+	imp->changed = (uint64_t)job.changed;
+	imp->same = (uint64_t)job.kept;
+	imp->rejected = (uint64_t)job.rejected;
+	fprintf(stderr, "%s: %llu rows were done before an interruption: going on behind them\n", imp->path,
+		(unsigned long long)job.rows);
+	return GBA_OK;
+}
+
+/* All rows are done: the next time the file is looked at as a whole again. */
+static enum gba_err job_end(struct importing *imp)
+{
+	enum gba_err err;
+
+	if (imp->job[0] == '\0')
+		return GBA_OK;
+	err = records_begin(imp->r.m);
+	if (err != GBA_OK)
+		return err;
+	err = record_job_forget(imp->r.m, imp->job);
+	if (err == GBA_OK)
+		return records_commit(imp->r.m);
+	records_rollback(imp->r.m);
+	return err;
+}
+
 static enum gba_err end(struct importing *imp, enum gba_err err)
 {
 	bool stored = !imp->r.args->dry_run && !(imp->r.args->atomic && imp->rejected > 0);
@@ -348,6 +449,8 @@ static enum gba_err end(struct importing *imp, enum gba_err err)
 		err = rec_fail(&imp->r, batch_end(imp), imp->path);
 	else if (imp->in_batch > 0)
 		records_rollback(imp->r.m);
+	if (err == GBA_OK && stored)
+		err = rec_fail(&imp->r, job_end(imp), imp->path);
 	if (err != GBA_OK)
 		return err;
 	summary(imp, stored);
@@ -369,5 +472,8 @@ enum gba_err cmd_rec_import(struct cli *cli, void *args)
 		return why_fail(&cli->why, GBA_E_SYNTAX, "--from csv or json is needed");
 	imp.row_ctx = talloc_new(cli->ctx);
 	imp.r.call.mem_ctx = imp.row_ctx;
+	err = job_resume(&imp);
+	if (err != GBA_OK)
+		return err;
 	return end(&imp, json ? import_json_rows(&imp) : import_csv_rows(&imp));
 }

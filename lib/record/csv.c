@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/gba-ctl/csv.h"
+#include "record/csv.h"
 
 #include "core/secret.h"
 
@@ -69,6 +69,13 @@ bool csv_next(struct csv *csv)
 struct bytes csv_name(struct bytes name)
 {
 	return name.n >= 3 && memcmp(name.p, "\xef\xbb\xbf", 3) == 0 ? BYTES(name.p + 3, name.n - 3) : name;
+}
+
+bool csv_from(struct csv *csv, TALLOC_CTX *ctx, FILE *in, size_t octets)
+{
+	*csv = (struct csv){ .line = 1, .text_max = octets, .in = in };
+	csv->text = talloc_size(ctx, octets);
+	return csv->text != NULL;
 }
 
 bool csv_open(struct csv *csv, TALLOC_CTX *ctx, const char *path, size_t octets)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** Reading CSV (RFC 4180): separator comma or semicolon, found in the heading. */
-#ifndef GBA_CTL_CSV_H
-#define GBA_CTL_CSV_H
+#ifndef GBA_RECORD_CSV_H
+#define GBA_RECORD_CSV_H
 
 #include <stdio.h>
 #include <talloc.h>
@@ -23,6 +23,8 @@ struct csv {
 
 /** @param octets  longest record; text below ctx. False: errno says why. */
 bool csv_open(struct csv *csv, TALLOC_CTX *ctx, const char *path, size_t octets);
+/** The same over a stream, which then is csv's. */
+bool csv_from(struct csv *csv, TALLOC_CTX *ctx, FILE *in, size_t octets);
 /** False at the end of the file. Views until the next record. */
 bool csv_next(struct csv *csv);
 /** Closes and wipes. */
