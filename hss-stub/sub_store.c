@@ -18,6 +18,7 @@ static const struct db_migration migrations[] = {
 	{ change_schema_1 },
 	{ change_schema_2 },
 	{ DB_DUTY_TABLE },
+	{ mapping_schema_2 },
 };
 
 #define COLUMNS                                                                                                        \

@@ -3,6 +3,8 @@
  * come by a later step (tests/unit/check_mapping.c compares the outcome with mapping_kinds). */
 #include "hss-stub/mapping/schema.h"
 
+#include "rest/rest.h"
+
 #define HEAD " (id INTEGER PRIMARY KEY AUTOINCREMENT, rev INTEGER NOT NULL, created INTEGER NOT NULL, changed INTEGER NOT NULL, "
 
 const char mapping_schema_1[] =
@@ -81,3 +83,5 @@ const char mapping_schema_1[] =
 	" created INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE guss_base (id INTEGER PRIMARY KEY, guss BLOB) STRICT;"
 	"CREATE TABLE realm_secret (name TEXT PRIMARY KEY, sealed BLOB NOT NULL) STRICT";
+
+const char mapping_schema_2[] = REST_ANSWERS;

@@ -38,6 +38,11 @@ void *records_role(struct records *r)
 	return r->role;
 }
 
+struct kek *records_kek(struct records *r)
+{
+	return r->kek;
+}
+
 const struct record_set *records_set_of(struct records *r)
 {
 	return r->set;
@@ -85,14 +90,20 @@ static void over(struct records *r)
 		r->set->ended(r);
 }
 
+enum gba_err records_settle(struct records *r)
+{
+	if (r->broken != GBA_OK)
+		return r->broken;
+	return r->set->before_commit != NULL ? r->set->before_commit(r) : GBA_OK;
+}
+
 enum gba_err records_commit(struct records *r)
 {
-	enum gba_err err = r->broken;
+	enum gba_err err;
 
 	if (--r->depth > 0)
 		return GBA_OK;
-	if (err == GBA_OK && r->set->before_commit != NULL)
-		err = r->set->before_commit(r);
+	err = records_settle(r);
 	if (err == GBA_OK)
 		err = db_commit(r->db);
 	else

@@ -41,6 +41,8 @@ int64_t records_version(struct records *r);
  * operation is its own transaction. */
 enum gba_err records_begin(struct records *r);
 enum gba_err records_commit(struct records *r);
+/** In a transaction: what follows from its changes at the commit is done now, so that they read as they will stand. */
+enum gba_err records_settle(struct records *r);
 void records_rollback(struct records *r);
 
 /** Make a record of the members given; defaults for the others. _rec may be NULL.

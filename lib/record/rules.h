@@ -15,6 +15,8 @@
 #include "record/records.h"
 #include "store/db.h"
 
+/** The key-encryption key; NULL: nothing can be sealed. */
+struct kek *records_kek(struct records *r);
 /** The role's own state, as given to records_open. */
 void *records_role(struct records *r);
 const struct record_set *records_set_of(struct records *r);

@@ -90,6 +90,7 @@ struct rest_call {
 	enum { REST_NONE, REST_TOKEN, REST_CERTIFICATE } credential;
 	char hash[65]; /* SHA-256 of the credential, hex */
 	bool invited;  /* the credential is an invitation: good for REST_INVITED operations only, and they for it */
+	const char *once, *once_body; /* of Idempotency-Key: whose key for what, and the body, hashed; NULL: none */
 	struct rest_reply reply;
 };
 

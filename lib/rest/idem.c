@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers kept for a retry with the same Idempotency-Key: by caller, method, target and key; a day, or until newer ones
- * need the place. After a restart a retry is done again; the natural keys of records make that a 409, never a second
- * record. */
+ * need the place. Those of writes are in the database, too (answer.c); without that a retry after a restart is done again, and
+ * the natural keys of records make it a 409, never a second record. */
 #include "core/clock.h"
+#include "core/codec.h"
 #include "crypto/hash.h"
 #include "rest/rest_priv.h"
 
@@ -131,6 +132,15 @@ static enum idem_state again(struct slot *slot, const uint8_t body[HASH_MAX], st
 	return IDEM_SAME;
 }
 
+static char *hex_of(TALLOC_CTX *mem_ctx, const uint8_t hash[HASH_MAX])
+{
+	char *text = talloc_size(mem_ctx, 2 * HASH_MAX + 1);
+
+	if (text != NULL)
+		hex_encode(BYTES(hash, HASH_MAX), text);
+	return text;
+}
+
 enum idem_state idem_begin(struct idem *idem, struct rest_call *call, uint64_t now_ms)
 {
 	uint8_t id[HASH_MAX], body[HASH_MAX];
@@ -138,6 +148,10 @@ enum idem_state idem_begin(struct idem *idem, struct rest_call *call, uint64_t n
 	struct slot *slot;
 
 	names(call, id, body);
+	call->once = hex_of(call, id);
+	call->once_body = hex_of(call, body);
+	if (call->once == NULL || call->once_body == NULL)
+		return IDEM_FULL;
 	pthread_mutex_lock(&idem->lock);
 	slot = slot_find(idem, id, now_ms);
 	if (slot != NULL) {

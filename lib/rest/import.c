@@ -193,8 +193,6 @@ static void report(struct import *im, bool applied)
 				 (json_int_t)(applied ? im->updated : 0), "kept", (json_int_t)im->kept, "rejected",
 				 (json_int_t)bad, "complete", bad < BAD_ROWS_MAX, "rejections", im->bad);
 
-	if (applied)
-		metric_add(im->call->rest->metrics.imported, im->added + im->updated);
 	rest_json(im->call, 200, body);
 }
 
@@ -235,14 +233,16 @@ void rest_import(struct route_call *route)
 	if (err == GBA_OK)
 		err = rows_do(&im, call->body);
 	applied = err == GBA_OK && !(im.atomic && json_array_size(im.bad) > 0);
+	if (err == GBA_OK)
+		report(&im, applied); /* before the commit: it is kept with it */
 	if (err == GBA_OK && !applied)
 		records_rollback(call->r);
 	else
 		err = rest_write(call, err, "import", im.schema->kind, NULL);
-	if (err == GBA_OK)
-		report(&im, applied);
-	else
+	if (err != GBA_OK)
 		rest_fail(call, err);
+	else if (applied)
+		metric_add(call->rest->metrics.imported, im.added + im.updated);
 done:
 	json_decref(im.bad);
 }

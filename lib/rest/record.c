@@ -190,8 +190,11 @@ enum gba_err rest_note(struct rest_call *call, enum gba_err result, const char *
 enum gba_err rest_write(struct rest_call *call, enum gba_err err, const char *verb, const struct record_kind *kind,
 			const struct record *rec)
 {
-	enum gba_err noted = rest_note(call, err, verb, kind, rec);
+	enum gba_err noted;
 
+	if (err == GBA_OK)
+		err = answer_add(call);
+	noted = rest_note(call, err, verb, kind, rec);
 	if (noted != GBA_OK && err == GBA_OK)
 		err = noted; /* what cannot be noted does not happen */
 	if (err != GBA_OK) {
@@ -211,6 +214,16 @@ static void written_reply(struct rest_call *call, unsigned int status, const str
 	rest_record_reply(call, status, rec);
 }
 
+/* A record that stands under an Idempotency-Key: its answer goes with it. */
+static enum gba_err add_once(struct rest_call *call, const struct record *rec)
+{
+	enum gba_err err = records_settle(call->r);
+
+	if (err == GBA_OK)
+		written_reply(call, 201, rec);
+	return err;
+}
+
 void rest_add(struct route_call *route)
 {
 	struct rest_call *call = rest_call_of(route);
@@ -224,13 +237,15 @@ void rest_add(struct route_call *route)
 	err = records_begin(call->r);
 	if (err == GBA_OK) {
 		err = records_add(call->r, &call->rc, kind->id, values, &rec);
+		if (err == GBA_OK && call->once != NULL)
+			err = add_once(call, rec);
 		err = rest_write(call, err, "add", kind, rec);
 	}
 	json_decref(values);
-	if (err == GBA_OK)
-		written_reply(call, 201, rec);
-	else
+	if (err != GBA_OK)
 		rest_fail(call, err);
+	else if (call->once == NULL)
+		written_reply(call, 201, rec);
 }
 
 static void set_reply(struct rest_call *call, const struct record *old, json_t *values)

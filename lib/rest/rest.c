@@ -193,13 +193,28 @@ static bool body_fits(struct rest_call *call)
 	return good;
 }
 
+/* Done, unless it was: by this key here or at another node. Both of two nodes may have begun: the one whose commit came second
+ * was refused, and gives the first one's answer. */
+static enum idem_state run_new(struct rest_call *call)
+{
+	enum idem_state state = answer_find(call);
+
+	if (state != IDEM_NEW)
+		return state;
+	call->route.route->run(&call->route);
+	return call->reply.status == problem_status(PROBLEM_CONFLICT) ? answer_find(call) : IDEM_NEW;
+}
+
 static void run_once(struct rest_call *call)
 {
-	switch (idem_begin(call->rest->idem, call, clock_mono_ms())) {
+	enum idem_state state = idem_begin(call->rest->idem, call, clock_mono_ms());
+	bool first = state == IDEM_NEW;
+
+	if (first)
+		state = run_new(call);
+	switch (state) {
 	case IDEM_NEW:
-		call->route.route->run(&call->route);
-		idem_done(call->rest->idem, call);
-		break;
+	case IDEM_FAILED: break;
 	case IDEM_SAME: rest_header(call, "Idempotent-Replayed", "true"); break;
 	case IDEM_OTHER: rest_refuse(call, PROBLEM_CONFLICT, "this Idempotency-Key was used with another body"); break;
 	case IDEM_BUSY:
@@ -207,6 +222,8 @@ static void run_once(struct rest_call *call)
 		break;
 	case IDEM_FULL: rest_refuse(call, PROBLEM_UNAVAILABLE, "%s", ""); break;
 	}
+	if (first)
+		idem_done(call->rest->idem, call);
 }
 
 static void serve(struct rest_call *call, struct records *r)

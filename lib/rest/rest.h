@@ -43,6 +43,11 @@ struct rest_conf {
 		 "Of one address without a valid credential; ten times as many at once"),                                        \
 	CONF_U32("api-import-max", 16, 1, 256, "MiB", st, m.import_max, "Body of a bulk import; other bodies: 64 KiB")
 
+/** A migration: answers for Idempotency-Key. */
+#define REST_ANSWERS                                                                                                             \
+	"CREATE TABLE answer (n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL,"                 \
+	" at INTEGER NOT NULL, reply BLOB) STRICT; CREATE INDEX answer_at ON answer (at)"
+
 /** What a role gives. Constant, and outlives the API. */
 struct rest_setup {
 	const struct record_set *set;
@@ -50,6 +55,7 @@ struct rest_setup {
 	size_t n_rows;
 	const char *title;   /* of the OpenAPI document */
 	const char *metrics; /* beginning of their names: "gba_hss_api" */
+	bool answers;	     /* the database has REST_ANSWERS: retries are known after a restart, and to other nodes */
 	const char *const *headers; /* authenticate() looks at beside Authorization; NULL-terminated, at most 8; NULL: none */
 	unsigned int callers;	/* roles that callers may have: shown in the OpenAPI document */
 	unsigned int importers; /* roles whose imports may have large bodies */

@@ -56,12 +56,16 @@ bool rest_may_import(struct rest_call *call);
 struct limits *limits_new(TALLOC_CTX *mem_ctx, uint32_t capacity);
 bool limits_pass(struct limits *limits, const char *who, uint32_t rate, uint32_t burst, uint64_t now_ms, uint32_t *_wait);
 
-/* idem.c: answers kept for Idempotency-Key. */
-enum idem_state { IDEM_NEW, IDEM_SAME, IDEM_OTHER, IDEM_BUSY, IDEM_FULL };
+/* idem.c: answers kept for Idempotency-Key in memory, and what is under way. */
+enum idem_state { IDEM_NEW, IDEM_SAME, IDEM_OTHER, IDEM_BUSY, IDEM_FULL, IDEM_FAILED /* the problem is made */ };
 struct idem *idem_new(TALLOC_CTX *mem_ctx, uint32_t capacity);
-/* IDEM_NEW: idem_done() must follow. IDEM_SAME: the answer given before is in call->reply. */
+/* Fills call->once. IDEM_NEW: idem_done() must follow. IDEM_SAME: the answer given before is in call->reply. */
 enum idem_state idem_begin(struct idem *idem, struct rest_call *call, uint64_t now_ms);
 void idem_done(struct idem *idem, struct rest_call *call);
+/* answer.c: answers kept in the database. IDEM_NEW: there is none. */
+enum idem_state answer_find(struct rest_call *call);
+/* In the transaction of the write, whose answer is in call->reply. @retval GBA_E_EXISTS  another node was first */
+enum gba_err answer_add(struct rest_call *call);
 
 /* body.c: fields of a verb's arguments: those of the kind, or of terms, with that name */
 void rest_schema_verb(struct rest_schema *schema, const struct record_kind *terms);

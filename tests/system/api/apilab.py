@@ -163,7 +163,7 @@ class Api:
 
     def __init__(self, folder, conf="", ca=True, postgres=None, name="api", identity=zhlab.HSS, data=None):
         """postgres: the records are there, in a schema of this name, and not in a file. data: folder of the key file."""
-        self.folder, self.postgres = str(folder), postgres
+        self.folder, self.postgres, self.schema = str(folder), postgres, name
         os.makedirs(self.folder, exist_ok=True)
         self.server_pem, self.server_key = os.path.join(self.folder, "api.pem"), os.path.join(self.folder, "api.key")
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.server_key,
@@ -224,6 +224,10 @@ class Api:
             with open(path, "rb") as data:
                 found.append(data.read())
         return b"".join(found)
+
+    def rows(self, table):
+        """Of a table on PostgreSQL, bytes as they are."""
+        return self.postgres.sql("SET bytea_output = 'escape'; SELECT * FROM %s.%s" % (self.schema, table)).stdout.encode()
 
     def stop(self):
         return self.node.stop()

@@ -74,6 +74,23 @@ def test_a_retry_with_a_key_is_done_once(admin):
     admin.call("POST", "/v1/verifications", body, {"Idempotency-Key": "x" * 256}, want=400)
 
 
+def test_a_retry_after_a_restart_is_done_once(tmp_path):
+    one = apilab.Api(tmp_path, ca=False).start()
+    caller = one.admin()
+    rows, head = b'{"reference": "r-1", "name": "N", "verifier": "v"}\n', {"Idempotency-Key": "k", "Content-Type": "application/x-ndjson"}
+
+    def ask():
+        return caller.call("POST", "/v1/verifications/import", raw=rows, headers=head, want=200)
+
+    first = ask()
+    one.node.kill()
+    one.start()
+    caller = apilab.Caller(one, caller.token)
+    assert ask().body == first.body and first.json()["added"] == 1
+    assert ask().headers["idempotent-replayed"] == "true"
+    assert one.stop()
+
+
 def test_pages_have_a_stable_order(admin):
     names = ["page-%02d" % n for n in range(25)]
     for name in names:
