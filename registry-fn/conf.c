@@ -40,6 +40,7 @@ const struct conf_item registry_conf_items[] = {
 		 "Address and port of /metrics, /livez, /readyz; empty: off"),
 	CONF_U32("log-head-interval", 60, 1, 86400, "s", struct registry_conf, log_head_interval,
 		 "Between signed heads of the log of transactions"),
+	PEERING_CONF_ITEMS(struct registry_conf, peering),
 	CONF_END
 };
 
@@ -65,5 +66,5 @@ enum gba_err registry_conf_check(const void *conf, struct conf_error *_error)
 		snprintf(_error->text, sizeof(_error->text), "parent: %s is this registry itself", c->parent);
 		return GBA_E_CONF;
 	}
-	return GBA_OK;
+	return peering_conf_check(&c->peering, c->reg_id, c->reg_type, c->parent, _error);
 }

@@ -5,6 +5,7 @@
 
 #include "conf/conf.h"
 #include "conf/role.h"
+#include "registry-fn/peer/peer_conf.h"
 
 #define REGISTRY_DATABASE GBA_LOCALSTATEDIR "/registry.db"
 #define REGISTRY_KEK_FILE GBA_LOCALSTATEDIR "/registry.kek"
@@ -23,6 +24,7 @@ struct registry_conf {
 	const char *urn_namespace;
 	const char *database, *kek_file, *key_file, *metrics_listen;
 	uint32_t log_head_interval; /* [s] */
+	struct peering_conf peering;
 };
 
 extern const struct conf_item registry_conf_items[];

@@ -8,11 +8,14 @@
 #include "core/trace.h"
 #include "http/server.h"
 #include "registry-fn/log/keeper.h"
+#include "registry-fn/peer/peering.h"
 #include "registry-fn/registry.h"
 
 /* Started in this order, stopped in reverse. */
 static const struct registry_room *const rooms[] = {
 	&keeper_room,
+	&peering_room,
+	&s13_room,
 	NULL
 };
 

@@ -139,6 +139,10 @@ enum dia_peer { DIA_PEER_AWAY, DIA_PEER_PLAIN, DIA_PEER_ABLE }; /* not connected
 enum dia_peer dia_peer_of(struct bytes identity, uint32_t app);
 /** Realm of a connected peer, as it said in its CER; a copy below mem_ctx. Not connected or out of memory: *_realm stays. */
 void dia_peer_realm(struct bytes identity, TALLOC_CTX *mem_ctx, struct bytes *_realm);
+/** Is the connection to this open peer a TLS one? Then both sides have shown a certificate: freeDiameter asks for nothing less. */
+bool dia_peer_secured(struct bytes identity);
+/** Does freeDiameter's TLS_Prio leave out everything before TLS 1.2 (RFC 8996)? When its configuration has been read. */
+bool dia_tls_is_current(void);
 /** The application is one we ask where a peer has it and can do without: /readyz does not wait for it. */
 void dia_app_optional(uint32_t app);
 

@@ -161,3 +161,35 @@ void dia_peer_realm(struct bytes identity, TALLOC_CTX *mem_ctx, struct bytes *_r
 	if (copy != NULL)
 		*_realm = BYTES(copy, n);
 }
+
+bool dia_peer_secured(struct bytes identity)
+{
+	char info[128] = "";
+	struct peer_hdr *peer;
+	bool secured;
+
+	if (pthread_rwlock_rdlock(&fd_g_peers_rw) != 0)
+		return false;
+	peer = open_peer(identity);
+	/* Certificates are kept of connections that came in; of those we made the framework says "TCP,TLS,soc#7". */
+	secured = peer != NULL && ((peer->info.runtime.pir_cert_list != NULL && peer->info.runtime.pir_cert_list_size > 0) ||
+				   (fd_peer_cnx_proto_info(peer, info, sizeof(info)) == 0 && strstr(info, ",TLS,") != NULL));
+	pthread_rwlock_unlock(&fd_g_peers_rw);
+	return secured;
+}
+
+bool dia_tls_is_current(void)
+{
+	const unsigned int *versions = NULL;
+	int i, n;
+
+	if (fd_g_config->cnf_sec_data.prio_cache == NULL)
+		return false;
+	n = gnutls_priority_protocol_list(fd_g_config->cnf_sec_data.prio_cache, &versions);
+	for (i = 0; i < n; i++) {
+		if (versions[i] == GNUTLS_SSL3 || versions[i] == GNUTLS_TLS1_0 || versions[i] == GNUTLS_TLS1_1 ||
+		    versions[i] == GNUTLS_DTLS1_0)
+			return false;
+	}
+	return n > 0;
+}

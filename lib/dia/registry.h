@@ -10,7 +10,7 @@
 #define REG_CLASS_MAX	16    /* [octets] a class of events, as a word */
 #define REG_CLASSES_MAX 8     /* [values] */
 #define REG_HAVE_MAX	64    /* [octets] "RegID class number" */
-#define REG_HAVES_MAX	8192  /* [values]: registries times classes */
+#define REG_HAVES_MAX	4096  /* [values]: registries times classes */
 #define REG_EVENTS_MAX	256   /* [values] of one request */
 #define REG_EVENT_MAX	16384 /* [octets] of one event, signature and text */
 

@@ -138,7 +138,8 @@ struct event_view {
 	time_t status_at;
 };
 enum gba_err event_view_subject(struct event_log *log, const char *subject, struct event_view *_view);
-/** By an identity that device.registered has told, {"type": ..., "value": ...}. Several devices: the worst status. */
+/** By an identity that device.registered has told, {"type": ..., "value": ...}. Several devices: the worst status. An "imei" is
+ * found with its check digit or without, and by its "imeisv". */
 enum gba_err event_view_identity(struct event_log *log, const char *type, struct bytes value, struct event_view *_view);
 
 #endif

@@ -3,6 +3,16 @@
  * whatever order they arrive: all registries come to the same. */
 #include "registry-fn/log/event_priv.h"
 
+/* An IMEI is known by its TAC and SNR: the check digit may be missing, and the IMEISV has the software's version instead
+ * (TS 23.003 6.2). */
+static void identity_key(const char **type, struct bytes *value)
+{
+	if (strcmp(*type, "imei") != 0 && strcmp(*type, "imeisv") != 0)
+		return;
+	*type = "imei";
+	value->n = value->n > 14 ? 14 : value->n;
+}
+
 /* ---- writing ---- */
 
 static enum gba_err status_write(struct event_log *log, const struct event *event, const char *subject, enum trust_status status)
@@ -68,13 +78,16 @@ static enum gba_err identity_write(struct event_log *log, const struct event *ev
 {
 	static const char sql[] = "INSERT INTO event_identity (type, value, subject) VALUES (?1, ?2, ?3)"
 				  " ON CONFLICT (type, value, subject) DO NOTHING";
+	struct bytes value = bytes_of(json_string_value(json_object_get(identity, "value")));
+	const char *type = json_string_value(json_object_get(identity, "type"));
 	struct db_stmt *stmt;
 	enum gba_err err = event_stmt(log, sql, &stmt);
 
 	if (err != GBA_OK)
 		return err;
-	db_bind_text(stmt, 1, bytes_of(json_string_value(json_object_get(identity, "type"))));
-	db_bind_text(stmt, 2, bytes_of(json_string_value(json_object_get(identity, "value"))));
+	identity_key(&type, &value);
+	db_bind_text(stmt, 1, bytes_of(type));
+	db_bind_text(stmt, 2, value);
 	db_bind_text(stmt, 3, bytes_of(event->subject));
 	return db_run(stmt, NULL);
 }
@@ -158,6 +171,7 @@ enum gba_err event_view_identity(struct event_log *log, const char *type, struct
 	memset(_view, 0, sizeof(*_view));
 	if (err != GBA_OK)
 		return err;
+	identity_key(&type, &value);
 	db_bind_text(stmt, 1, bytes_of(type));
 	db_bind_text(stmt, 2, value);
 	while (err == GBA_OK) {

@@ -12,6 +12,8 @@ const char event_schema_1[] =
 	" rank INTEGER NOT NULL, PRIMARY KEY (reg_id, public_key)) STRICT;"
 	"CREATE TABLE event_introduced (reg_id TEXT NOT NULL, public_key TEXT NOT NULL, PRIMARY KEY (reg_id, public_key)) STRICT;"
 	"CREATE INDEX event_registry_parent ON event_registry (parent, reg_id);"
+	"CREATE TABLE peering (reg_id TEXT NOT NULL PRIMARY KEY, host TEXT NOT NULL, bond INTEGER NOT NULL, state TEXT NOT NULL,"
+	" heard INTEGER NOT NULL, behind INTEGER NOT NULL, error TEXT NOT NULL) STRICT;"
 	"CREATE TABLE event_subject (subject TEXT NOT NULL PRIMARY KEY, registry TEXT NOT NULL, registered INTEGER NOT NULL,"
 	" removed INTEGER NOT NULL, status INTEGER NOT NULL, lamport INTEGER NOT NULL, origin TEXT NOT NULL,"
 	" at INTEGER NOT NULL) STRICT;"

@@ -7,6 +7,8 @@
 
 #include "http/json.h"
 
+#define AVP_OCTETS 15 /* of its head and its padding */
+
 struct stream {
 	char origin[REGID_MAX + 1];
 	enum event_class class;
@@ -92,12 +94,14 @@ static bool have_read(struct bytes text, struct event_have *_have)
 enum gba_err sync_haves(struct event_log *log, TALLOC_CTX *mem_ctx, struct sync_list *_haves)
 {
 	struct event_have *haves = NULL;
-	size_t n = 0, i;
+	size_t n = 0, i, octets = 0;
 	enum gba_err err = event_haves(log, mem_ctx, &haves, &n);
 
 	*_haves = (struct sync_list){ NULL, 0 };
-	for (i = 0; i < n && err == GBA_OK; i++) {
-		if (!have_add(mem_ctx, _haves, haves[i].origin, haves[i].class, haves[i].number))
+	for (i = 0; i < n && err == GBA_OK && octets < SYNC_BATCH_OCTETS; i++) {
+		if (have_add(mem_ctx, _haves, haves[i].origin, haves[i].class, haves[i].number))
+			octets += AVP_OCTETS + _haves->v[i].n;
+		else
 			err = GBA_E_NOMEM;
 	}
 	return err;
@@ -253,10 +257,10 @@ static bool fill(struct sync_peer *peer, const struct event *events, size_t n, s
 
 	for (i = 0; i < n; i++) {
 		if (is_wanted(peer, &events[i], &stream)) {
-			if (batch->n == SYNC_BATCH_EVENTS || *octets + events[i].wire.n > SYNC_BATCH_OCTETS)
+			if (batch->n == SYNC_BATCH_EVENTS || *octets + events[i].wire.n + AVP_OCTETS > SYNC_BATCH_OCTETS)
 				return true;
 			stream->offered = events[i].number;
-			*octets += events[i].wire.n;
+			*octets += events[i].wire.n + AVP_OCTETS;
 			batch->v[batch->n++] = events[i].wire;
 		}
 		peer->read = events[i].seq;

@@ -11,7 +11,7 @@
 #include "registry-fn/log/event.h"
 
 #define SYNC_BATCH_EVENTS 128
-#define SYNC_BATCH_OCTETS 131072
+#define SYNC_BATCH_OCTETS 49152 /* [octets] events, or what a HELLO says: freeDiameter hangs up on messages above 65535 */
 #define SYNC_PARK_MS	  5000
 
 #define SYNC_HAVE_MAX 64 /* [octets] "RegID class number" */
@@ -27,7 +27,8 @@ struct sync_peer;
 /** @param send, accept  bits of classes; EVENT_REGISTRY is always among them */
 struct sync_peer *sync_peer_new(TALLOC_CTX *mem_ctx, const char *reg_id, unsigned int send, unsigned int accept);
 
-/** What we have, as texts for a HELLO or its answer. */
+/** What we have, as texts for a HELLO or its answer. More than a message can hold is left out: the neighbour then offers the
+ * first events of those streams, and learns from the answer how far they are. */
 enum gba_err sync_haves(struct event_log *log, TALLOC_CTX *mem_ctx, struct sync_list *_haves);
 /** Words of the classes in a set of bits. */
 enum gba_err sync_classes(TALLOC_CTX *mem_ctx, unsigned int classes, struct sync_list *_words);

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Registries of three layers and two branches over TLS: what one says all know, whatever ends in between; who may peer, and what a
+hostile neighbour gets. The other side of the wire is tests/peers/diameter.py with openssl's Ed25519."""
+import ssl
+import socket
+import time
+
+import pytest
+from peerlab import ACCEPTS, EVENTS, HAVE, HELLO, Key, Lab, Origin, REG_ID, RSR, host_of, rsr, texts
+
+from peers import diameter as d
+from peers.waiting import until
+
+WHITE, GREY, BLACK = 1, 0, 2
+
+
+class Stranger:
+    """A neighbour that is ours to play; nothing listens on its port."""
+
+    def __init__(self, folder, reg_id, kind):
+        self.reg_id, self.kind, self.port, self.key = reg_id, kind, 9, Key(folder, reg_id)
+        self.origin = Origin(reg_id, self.key)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    with Lab(tmp_path_factory.mktemp("peering")) as lab:
+        root, a, b = lab.registry("IN", "geographical"), lab.registry("INA", "sectoral", "IN"), lab.registry("INB", "sectoral", "IN")
+        a1, b1 = lab.registry("INA1", "primary", "INA"), lab.registry("INB1", "primary", "INB")
+        for above, below in ((root, a), (root, b), (a, a1), (b, b1)):
+            lab.bond(above, below)
+        lab.stranger = Stranger(lab.folder, "INA9", "primary")
+        lab.narrow = Stranger(lab.folder, "INA8", "primary")
+        a.neighbours += [(lab.stranger, "child", ""), (lab.narrow, "child", 'accept = [ "vulnerability" ]; send = [ "status" ];')]
+        a.others = [("nobody.registries.test", "")]
+        lab.start()
+        assert until(lambda: all(r.link(n) == "greeted" for r in lab.registries.values() for n, _, _ in r.neighbours
+                                 if n.port != 9), 60), {r.reg_id: r.out() for r in lab.registries.values()}
+        yield lab
+
+
+def same(lab, without=()):
+    states = [r.state() for r in lab.registries.values() if r.reg_id not in without]
+    return all(s == states[0] for s in states)
+
+
+# REQ: Y3059-6.1-16, Y3059-7-iv-d, Y3059-7-iv-f, Y3059-6.1-14
+def test_black_at_one_primary_is_seen_at_the_other(lab):
+    one, other = lab.registries["INA1"], lab.registries["INB1"]
+    lags = []
+    with one.tool() as tool:
+        for n in range(5):
+            subject = "INA1-lag-%d" % n
+            assert tool.say("device.registered", subject, {"make": "lab"}) == "ok"
+            assert tool.say("status.set", subject, {"status": "black", "cause": "test"}) == "ok"
+            begin = time.monotonic()
+            assert until(lambda: other.status(subject) == BLACK), other.out()
+            lags.append(time.monotonic() - begin)
+    print("lag [s] over four bonds:", " ".join("%.3f" % lag for lag in sorted(lags)))
+    assert until(lambda: same(lab))
+    root = lab.registries["IN"]
+    assert root.status("INA1-lag-0") == BLACK
+    assert root.rows("SELECT registry FROM event_subject WHERE subject = 'INA1-lag-0'") == [("INA1",)]
+
+
+# REQ: Y3059-7-0e
+def test_kills_and_restarts(lab):
+    """Both sectoral registries are killed while events flow; nothing is lost or doubled."""
+    one, middle, far = lab.registries["INA1"], lab.registries["INA"], lab.registries["INB"]
+    with one.tool() as tool, lab.registries["INB1"].tool() as other:
+        for n in range(60):
+            assert tool.say("status.set", "S%d" % (n % 7), {"status": ("white", "black", "grey")[n % 3]}) == "ok"
+            assert other.say("status.set", "S%d" % (n % 5), {"status": ("black", "grey", "white")[n % 3]}) == "ok"
+            if n in (10, 30):
+                middle.kill()
+            if n == 20:
+                far.kill()
+            if n in (25, 45):
+                middle.start()
+            if n == 50:
+                far.start()
+    assert until(lambda: same(lab), 60), [r.state()[1:] for r in lab.registries.values()]
+    assert one.rows("SELECT number FROM event_stream WHERE origin = 'INB1' AND class = 2")[0][0] >= 60
+
+
+def test_lists_are_exchanged(lab):
+    """REQ: Y3059-7-iv-d"""
+    with lab.registries["IN"].tool() as tool:
+        assert tool.say("list.published", "blacklist", {"status": "black", "subjects": ["INA1-list-1", "INB1-list-2"]}) == "ok"
+        assert until(lambda: lab.registries["INA1"].status("INB1-list-2") == BLACK)
+        assert tool.say("list.published", "whitelist", {"status": "white", "subjects": ["INB1-list-2"]}) == "ok"
+    assert until(lambda: lab.registries["INB1"].status("INB1-list-2") == WHITE)
+    assert until(lambda: same(lab))
+
+
+def test_a_newcomer_is_told_everything(lab):
+    """REQ: Y3059-3.2-1, Y3059-6.1-9"""
+    b = lab.registries["INB"]
+    new = lab.registry("INB2", "primary", "INB")
+    lab.bond(b, new)
+    b.kill()
+    b.start()
+    new.start()
+    assert until(lambda: same(lab), 60), new.out()
+    assert new.state()[0]
+
+
+# ---- TLS ----
+
+def handshake(lab, version, name="nobody.registries.test"):
+    one = lab.registries["INA"]
+    context = one.tls(name, version)
+    with socket.create_connection(("127.0.0.1", one.port), timeout=20) as plain:
+        with context.wrap_socket(plain, server_hostname=host_of("INA")) as tls:
+            return tls.version()
+
+
+# REQ: Y3059-9.1-v
+@pytest.mark.parametrize("version, shown", [(ssl.TLSVersion.TLSv1_2, "TLSv1.2"), (ssl.TLSVersion.TLSv1_3, "TLSv1.3")])
+def test_current_tls_is_accepted(lab, version, shown):
+    assert handshake(lab, version) == shown
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+def test_old_tls_is_refused(lab, version):
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        handshake(lab, version)
+
+
+def test_a_daemon_that_allows_old_tls_does_not_peer(tmp_path):
+    """Whatever TLS_Prio says: with TLS 1.1 in it, or without TLS, no registry is peered with."""
+    with Lab(tmp_path) as lab:
+        root, a = lab.registry("IN", "geographical"), lab.registry("INA", "sectoral", "IN")
+        lab.bond(root, a)
+        root.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.1"
+        lab.start()
+        assert until(lambda: root.link(a) == "insecure"), root.out()
+        assert "allows TLS before 1.2" in root.out()
+        assert until(lambda: "greeting of" in root.out() and "not authorized" in root.out())  # the other asks, and is refused
+        assert until(lambda: a.link(root) == "connected"), a.out()
+        assert root.rows("SELECT count(*) FROM event WHERE origin = 'INA'") == [(0,)]
+
+
+# ---- a neighbour of ours ----
+
+def ask(peer, *args, **kw):
+    return peer.request(rsr(peer, *args, **kw))
+
+
+def events(peer, reg_id, *wires):
+    return ask(peer, reg_id, EVENTS, events=list(wires))
+
+
+@pytest.fixture(scope="module")
+def stranger(lab):
+    with lab.registries["INA"].client(host_of("INA9")) as peer:
+        peer.origin = lab.stranger.origin
+        yield peer
+
+
+def test_an_independent_neighbour_is_understood(lab, stranger):
+    answer = ask(stranger, "INA9", HELLO, accepts=["status"])
+    assert answer.result() == (0, 2001) and texts(answer, REG_ID) == ["INA"]
+    assert set(texts(answer, ACCEPTS)) == {"registry", "device", "status", "vulnerability", "list"}
+    assert any(h.startswith("INA1 status ") for h in texts(answer, HAVE))
+    wire = stranger.origin.event("device.registered", "INA9-own", {"identities": [{"type": "imei", "value": "490154203237518"}]})
+    answer = events(stranger, "INA9", wire)
+    assert answer.result() == (0, 2001) and texts(answer, HAVE) == ["INA9 device 1"]
+    wire = stranger.origin.event("status.set", "INA9-own", {"status": "black"})
+    assert events(stranger, "INA9", wire).result() == (0, 2001)
+    assert until(lambda: lab.registries["INB1"].status("INA9-own") == BLACK)
+    assert texts(events(stranger, "INA9", wire), HAVE) == ["INA9 status 1"]  # again: known
+    assert lab.registries["INA"].rows("SELECT count(*) FROM event WHERE origin = 'INA9'") == [(2,)]
+
+
+def test_it_is_sent_what_it_lacks(lab):
+    """Only classes it accepts; in order; again after a loss; and no more once it has them."""
+    got, answers = [], []
+
+    def on_request(conn, message):
+        if message.code != RSR:
+            return None
+        wires = [a.value() for a in message.avps if a.vendor == d.Y3056 and a.code == 32]
+        got.extend(wires)
+        answers.append(len(wires))
+        return message.answer(conn.origin(), [d.u32(d.AUTH_SESSION_STATE, 1), d.result(2001)])
+
+    with lab.registries["INA"].client(host_of("INA8"), on_request=on_request) as peer:
+        assert ask(peer, "INA8", HELLO, haves=["INA1 status 3"], accepts=["status"]).result() == (0, 2001)
+        assert until(lambda: len(got) > 10)
+        kinds = {w[64:].split(b'"kind":"')[1].split(b".")[0] for w in got}
+        assert kinds <= {b"status", b"registry"}
+        mine = [int(w.split(b'"number":')[1].split(b",")[0]) for w in got if b'"origin":"INA1"' in w and b'"status.set"' in w]
+        assert mine[0] == 4 and mine[:5] == [4, 5, 6, 7, 8]
+
+
+HOSTILE = {
+    "wrong signature": (lambda o: bytes(64) + o.event("status.set", "X", {"status": "black"}, keep=False)[64:], (d.TGPP, 5402)),
+    "gap": (lambda o: o.event("status.set", "X", {"status": "black"}, keep=False, number=77), (0, 5012)),
+    "another history": (lambda o: o.event("status.set", "X", {"status": "black"}, keep=False, previous="ab" * 32), (0, 5012)),
+    "another event of a known number": (lambda o: o.event("status.set", "X", {"status": "white"}, keep=False, number=1,
+                                                          previous="0" * 64), (0, 5012)),
+    "origin forged": (lambda o: o.event("status.set", "X", {"status": "black"}, keep=False, origin="INA1"), (d.TGPP, 5402)),
+    "origin unknown": (lambda o: o.event("status.set", "X", {"status": "black"}, keep=False, origin="ZZ"), (d.TGPP, 5402)),
+    "from the future": (lambda o: o.event("status.set", "X", {"status": "black"}, keep=False,
+                                          lamport=int(time.time() * 1000) + 3600000), (0, 5004)),
+    "no such status": (lambda o: o.event("status.set", "X", {"status": "red"}, keep=False), (0, 5004)),
+    "personal data": (lambda o: o.event("device.registered", "X", {"email": "a@b"}, keep=False), (d.TGPP, 5402)),
+    "of a class not allowed": (lambda o: o.event("custodian.shared", "X", {"email": "a@b"}, keep=False), (d.TGPP, 5402)),
+    "a primary assigns": (lambda o: o.event("registry.assigned", "INA9X", {"type": "primary", "key": "00" * 32}, keep=False),
+                          (d.TGPP, 5402)),
+    "not canonical": (lambda o: (lambda w: o.key.sign(w[64:] + b" ") + w[64:] + b" ")(
+        o.event("status.set", "X", {"status": "black"}, keep=False)), (0, 5004)),
+    "a member more": (lambda o: o.event("status.set", "X", {"status": "black"}, keep=False, zebra=1), (0, 5004)),
+    "no JSON": (lambda o: o.key.sign(b"hello") + b"hello", (0, 5004)),
+    "empty": (lambda o: b"", (0, 5004)),
+    "too long": (lambda o: o.event("vulnerability.reported", "X", {"x": "y" * 20000}, keep=False), (0, 5014)),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_events(lab, stranger, case):
+    make, want = HOSTILE[case]
+    one = lab.registries["INA"]
+    assert until(lambda: same(lab))
+    before = one.state()
+    answer = events(stranger, "INA9", make(stranger.origin))
+    assert answer.result() == want
+    assert one.state() == before
+    assert until(lambda: "events refused" in one.out())
+
+
+def test_hostile_requests(lab, stranger):
+    one = lab.registries["INA"]
+    assert until(lambda: same(lab))
+    before = one.state()
+    assert ask(stranger, "INA1", HELLO).result() == (d.TGPP, 5402)  # another's RegID
+    assert ask(stranger, "INA9", 7).result() == (0, 5004)
+    assert ask(stranger, "INA9", HELLO, haves=["INA9 status x"]).result() == (0, 5004)
+    giant = stranger.origin.event("status.set", "X", {"status": "black"}, keep=False)
+    assert events(stranger, "INA9", *[b"x"] * 257).result() == (0, 5009)
+    with one.client("nobody.registries.test") as nobody:
+        assert ask(nobody, "INA9", HELLO).result() == (d.TGPP, 5402)
+        assert events(nobody, "INA9", giant).result() == (d.TGPP, 5402)
+    assert one.state() == before
+
+
+def test_a_bond_that_allows_little(lab):
+    """INA8 may send vulnerabilities alone."""
+    origin = lab.narrow.origin
+    with lab.registries["INA"].client(host_of("INA8")) as peer:
+        answer = events(peer, "INA8", origin.event("status.set", "X", {"status": "black"}, keep=False))
+        assert answer.result() == (d.TGPP, 5402)
+        good = origin.event("vulnerability.reported", "V1", {"cve": "CVE-2031-0001"})
+        bad = origin.event("status.set", "X", {"status": "black"}, keep=False)
+        answer = events(peer, "INA8", bad, good)  # what is good of it is taken
+        assert answer.result() == (0, 2001) and texts(answer, HAVE) == ["INA8 vulnerability 1"]
+    assert lab.registries["INA"].status("X") is None
