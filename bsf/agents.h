@@ -31,8 +31,11 @@ struct agents {
 	bool (*able)(struct agents *agents, struct bytes peer);
 	/** Send and forget: a push that is lost costs the agent one question (BIR). */
 	void (*push)(struct agents *agents, const struct push *push);
-	/** To every agent that may hold such keys; those that are away hear it when they come back, for an hour. */
+	/** To every agent that may hold such keys; those that are away hear it when they come back, as long as such keys may live,
+	 * and over a restart of the node. */
 	void (*revoke)(struct agents *agents, const struct revocation *revocation);
+	/** What was to be revoked survives loss of power. The one function that blocks. */
+	void (*settle)(struct agents *agents);
 	/** Try again what could not be said; call every second. */
 	void (*tick)(struct agents *agents);
 };

@@ -157,8 +157,11 @@ static void batch_run(struct revoker *revoker, struct batch *batch)
 
 		job->err = job->err != GBA_OK ? job->err : err;
 		tell_agents(revoker, job);
-		job_finish(revoker, job);
 	}
+	if (revoker->parts.agents != NULL) /* who hears that it is done says it to nobody again */
+		revoker->parts.agents->settle(revoker->parts.agents);
+	for (i = 0; i < batch->n; i++)
+		job_finish(revoker, batch->jobs[i]);
 }
 
 static bool is_in(const struct batch *batch, const struct job *job)

@@ -5,8 +5,10 @@
 #include <stdio.h>
 
 #include "bsf/glue.h"
+#include "bsf/journal.h"
 #include "bsf/release.h"
 #include "core/clock.h"
+#include "core/codec.h"
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/trace.h"
@@ -16,12 +18,12 @@
 #define GSID_TEXT	12
 
 #define UNSAID_MAX	1024	   /* notices that wait for one agent */
-#define UNSAID_MS	3600000	   /* for this long; the keys end by themselves */
 
 /** A notice with all it says. */
 struct unsaid {
 	struct unsaid *next;
-	uint64_t since_ms;
+	uint64_t id;  /* in the journal */
+	time_t until; /* then the last such key has ended by itself */
 	int32_t kind;
 	char application[FQDN_MAX + 1]; /* "": all */
 	size_t n;
@@ -38,6 +40,8 @@ struct rpa {
 	struct agents base;
 	pthread_mutex_t lock;
 	struct line *lines; /* as conf->nafs */
+	struct journal *journal;
+	bool unsettled; /* something has been written to it */
 	struct audit *audit;
 	const struct bsf_conf *conf;
 	struct metric *m_pushed, *m_push_failed, *m_revoked, *m_revoke_failed;
@@ -52,6 +56,7 @@ struct rpa_call {
 };
 
 static void keep_unsaid(struct rpa *rpa, size_t line, struct unsaid *unsaid);
+static void unsaid_free(struct rpa *rpa, struct unsaid *unsaid);
 
 static void on_answer(void *arg, enum gba_err err, struct msg *msg)
 {
@@ -75,7 +80,7 @@ static void on_answer(void *arg, enum gba_err err, struct msg *msg)
 	log_event(err == GBA_OK ? LOG_L_INFO : LOG_L_WARNING, is_push ? "rpa.push" : "rpa.revocation", &about, "%s",
 		  err == GBA_OK ? "taken" : "not taken");
 	if (!is_push && (err == GBA_OK || err == GBA_E_DENIED)) /* heard; it is not ours to say twice */
-		talloc_free(call->unsaid);
+		unsaid_free(rpa, call->unsaid);
 	else if (!is_push)
 		keep_unsaid(rpa, call->line, call->unsaid);
 	talloc_free(call);
@@ -148,20 +153,85 @@ static void rpa_push(struct agents *agents, const struct push *push)
 
 /* ---- Revocation-Notice: what an agent that is away has not heard waits for it ---- */
 
-static struct unsaid *unsaid_new(const struct revocation *revocation, size_t at)
+static void unsaid_free(struct rpa *rpa, struct unsaid *unsaid)
+{
+	if (unsaid == NULL)
+		return;
+	journal_done(rpa->journal, unsaid->id);
+	talloc_free(unsaid);
+}
+
+/* "until kind application agent digests", blanks between; "-": all applications. */
+static char *unsaid_text(const struct unsaid *unsaid, const char *agent)
+{
+	char *text = talloc_asprintf(NULL, "%lld %d %s %s ", (long long)unsaid->until, (int)unsaid->kind,
+				     unsaid->application[0] != '\0' ? unsaid->application : "-", agent);
+	size_t at = text != NULL ? strlen(text) : 0, i;
+	char *grown;
+
+	grown = text != NULL ? talloc_realloc(NULL, text, char, at + unsaid->n * HEX_LEN(Y3056_DIGEST_LEN) + 1) : NULL;
+	if (grown == NULL) {
+		talloc_free(text);
+		return NULL;
+	}
+	for (i = 0; i < unsaid->n; i++)
+		hex_encode(BYTES(unsaid->digests[i], Y3056_DIGEST_LEN), grown + at + i * HEX_LEN(Y3056_DIGEST_LEN));
+	return grown;
+}
+
+/* @return NULL: not such a text, or its time is over */
+static struct unsaid *unsaid_read(struct bytes text, char agent[FQDN_MAX + 1])
+{
+	char copy[JOURNAL_LINE_MAX + 1], application[FQDN_MAX + 1];
+	struct unsaid *unsaid;
+	int kind, hex = 0;
+	long long until;
+	size_t n, i;
+
+	snprintf(copy, sizeof(copy), "%.*s", BYTES_FMT(text));
+	if (sscanf(copy, "%lld %d %253s %253s %n", &until, &kind, application, agent, &hex) != 4 || hex == 0 || until <= clock_now())
+		return NULL;
+	n = strlen(copy + hex) / HEX_LEN(Y3056_DIGEST_LEN);
+	if (n == 0 || n > Y3056_DIGESTS_MAX || strlen(copy + hex) != n * HEX_LEN(Y3056_DIGEST_LEN))
+		return NULL;
+	unsaid = talloc_zero_size(NULL, sizeof(*unsaid) + n * Y3056_DIGEST_LEN);
+	if (unsaid == NULL)
+		return NULL;
+	unsaid->until = until;
+	unsaid->kind = kind;
+	if (strcmp(application, "-") != 0)
+		memcpy(unsaid->application, application, strlen(application) + 1);
+	for (i = 0; i < n; i++) {
+		struct bytes one = BYTES(copy + hex + i * HEX_LEN(Y3056_DIGEST_LEN), HEX_LEN(Y3056_DIGEST_LEN));
+
+		if (hex_decode(one, unsaid->digests[unsaid->n], Y3056_DIGEST_LEN) == GBA_OK)
+			unsaid->n++;
+	}
+	return unsaid;
+}
+
+static struct unsaid *unsaid_new(struct rpa *rpa, const struct revocation *revocation, size_t at, const char *agent)
 {
 	size_t n = revocation->digest_n - at < Y3056_DIGESTS_MAX ? revocation->digest_n - at : Y3056_DIGESTS_MAX, i;
 	struct unsaid *unsaid = talloc_zero_size(NULL, sizeof(*unsaid) + n * Y3056_DIGEST_LEN);
+	char *text;
 
 	if (unsaid == NULL)
 		return NULL;
-	unsaid->since_ms = clock_mono_ms();
+	unsaid->until = clock_now() + (time_t)rpa->conf->key_lifetime;
 	unsaid->kind = revocation->kind;
 	if (revocation->application.n > 0 && revocation->application.n <= FQDN_MAX)
 		memcpy(unsaid->application, revocation->application.p, revocation->application.n);
 	for (i = 0; i < n; i++)
 		memcpy(unsaid->digests[i], revocation->digests[at + i].p, Y3056_DIGEST_LEN);
 	unsaid->n = n;
+	text = unsaid_text(unsaid, agent);
+	unsaid->id = text != NULL ? journal_add(rpa->journal, bytes_of(text)) : 0;
+	talloc_free(text);
+	rpa->unsettled = true;
+	if (unsaid->id == 0)
+		log_event_limited(10, LOG_L_ERROR, "rpa.journal", &(struct log_about){ .peer = bytes_of(agent), .result = GBA_E_IO },
+				  "a revocation is kept in memory only");
 	return unsaid;
 }
 
@@ -182,7 +252,7 @@ static void keep_unsaid(struct rpa *rpa, size_t line, struct unsaid *unsaid)
 	l->last = unsaid;
 	l->n++;
 	pthread_mutex_unlock(&rpa->lock);
-	talloc_free(dropped);
+	unsaid_free(rpa, dropped);
 }
 
 /* Takes unsaid. */
@@ -216,7 +286,7 @@ static void rpa_revoke(struct agents *agents, const struct revocation *revocatio
 		enum dia_peer is = dia_peer_of(bytes_of(nafs[i].identity), rpa_rnr_cmd.app);
 
 		for (at = 0; is != DIA_PEER_PLAIN && at < revocation->digest_n; at += Y3056_DIGESTS_MAX) {
-			struct unsaid *unsaid = unsaid_new(revocation, at);
+			struct unsaid *unsaid = unsaid_new(rpa, revocation, at, nafs[i].identity);
 
 			if (unsaid != NULL && is == DIA_PEER_ABLE)
 				say(rpa, i, unsaid);
@@ -224,6 +294,18 @@ static void rpa_revoke(struct agents *agents, const struct revocation *revocatio
 				keep_unsaid(rpa, i, unsaid);
 		}
 	}
+}
+
+/* The revoker's thread, as revoke(). */
+static void rpa_settle(struct agents *agents)
+{
+	struct rpa *rpa = (struct rpa *)agents;
+	enum gba_err err = rpa->unsettled ? journal_sync(rpa->journal) : GBA_OK;
+
+	rpa->unsettled = false;
+	if (err != GBA_OK)
+		log_event_limited(10, LOG_L_ERROR, "rpa.journal", &(struct log_about){ .result = err },
+				  "revocations that wait for agents would not survive loss of power");
 }
 
 static struct unsaid *take_unsaid(struct rpa *rpa, struct line *line)
@@ -260,10 +342,10 @@ static void rpa_tick(struct agents *agents)
 			continue;
 		for (unsaid = take_unsaid(rpa, &rpa->lines[i]); unsaid != NULL; unsaid = next) {
 			next = unsaid->next;
-			if (clock_mono_ms() - unsaid->since_ms < UNSAID_MS)
+			if (clock_now() < unsaid->until)
 				say(rpa, i, unsaid);
 			else
-				talloc_free(unsaid);
+				unsaid_free(rpa, unsaid);
 		}
 	}
 }
@@ -283,6 +365,44 @@ static int rpa_destroy(struct rpa *rpa)
 	return 0;
 }
 
+/* What the last process of this node had not said. */
+static bool on_kept(void *arg, uint64_t id, struct bytes text)
+{
+	struct rpa *rpa = arg;
+	const struct bsf_naf *nafs = rpa->conf->nafs.v;
+	char agent[FQDN_MAX + 1];
+	struct unsaid *unsaid = unsaid_read(text, agent);
+	size_t i;
+
+	for (i = 0; unsaid != NULL && i < rpa->conf->nafs.n; i++) {
+		if (!bytes_eq_nocase(bytes_of(agent), bytes_of(nafs[i].identity)) || rpa->lines[i].n >= UNSAID_MAX)
+			continue;
+		unsaid->id = id;
+		keep_unsaid(rpa, i, unsaid);
+		return true;
+	}
+	talloc_free(unsaid);
+	return false;
+}
+
+/* A file that cannot be read is put aside: its keys end by themselves, the node has to serve. */
+static enum gba_err journal_start(struct rpa *rpa)
+{
+	char *path = talloc_asprintf(rpa, "%s/revocations", rpa->conf->store_dir), *aside = talloc_asprintf(rpa, "%s.bad", path);
+	enum gba_err err = GBA_E_NOMEM;
+
+	if (path == NULL || aside == NULL)
+		return err;
+	err = journal_open(rpa, path, on_kept, rpa, &rpa->journal);
+	if (err == GBA_E_CORRUPT && rename(path, aside) == 0) {
+		log_event(LOG_L_ERROR, "rpa.journal", &(struct log_about){ .result = err }, "%s cannot be read: put aside", path);
+		err = journal_open(rpa, path, on_kept, rpa, &rpa->journal);
+	}
+	if (err != GBA_OK)
+		log_event(LOG_L_ERROR, "rpa.journal", &(struct log_about){ .result = err }, "%s", path);
+	return err;
+}
+
 enum gba_err bsf_rpa_new(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct audit *audit, struct agents **_agents)
 {
 	static const char pushes[] = "gba_bsf_pushes_total", revocations[] = "gba_bsf_revocations_total";
@@ -298,7 +418,7 @@ enum gba_err bsf_rpa_new(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struc
 		return GBA_E_NOMEM;
 	dia_app_optional(rpa_tpr_cmd.app);
 	rpa->audit = audit;
-	rpa->base = (struct agents){ rpa_able, rpa_push, rpa_revoke, rpa_tick };
+	rpa->base = (struct agents){ rpa_able, rpa_push, rpa_revoke, rpa_settle, rpa_tick };
 	rpa->lines = talloc_zero_array(rpa, struct line, conf->nafs.n);
 	if (rpa->lines == NULL)
 		return GBA_E_NOMEM;
@@ -309,6 +429,8 @@ enum gba_err bsf_rpa_new(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struc
 	rpa->m_push_failed = metric_get(pushes, push_help, METRIC_COUNTER, "result=\"lost\"");
 	rpa->m_revoked = metric_get(revocations, revocation_help, METRIC_COUNTER, "result=\"taken\"");
 	rpa->m_revoke_failed = metric_get(revocations, revocation_help, METRIC_COUNTER, "result=\"lost\"");
-	*_agents = &rpa->base;
-	return GBA_OK;
+	err = journal_start(rpa);
+	if (err == GBA_OK)
+		*_agents = &rpa->base;
+	return err;
 }

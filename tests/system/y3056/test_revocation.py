@@ -2,14 +2,15 @@
 """What the hss says has changed: contexts end or get new settings, and the agents are told, while independent peers watch.
 REQ: Y3056-9.4.1-6"""
 import itertools
+import os
 import threading
 import time
 
 import pytest
-from conftest import guss
+from conftest import EXTRA, NAFS, Taker, guss
 from lab.realm import AGENT, BSF_DIAMETER, NAF, OPERATOR
 from peers import diameter as d, y3056 as y
-from peers.bsf_node import impi_of, until
+from peers.bsf_node import Node, impi_of, until
 
 numbers = itertools.count(9000)
 UNKNOWN = (d.TGPP, 5403)
@@ -125,3 +126,47 @@ def test_only_the_users_hss_is_heard(named):
     with named.naf() as naf:
         assert naf.request(y.notice(naf, impi, y.CLEARED, OPERATOR, dest_host=BSF_DIAMETER)).result()[1] in (3007, 5003, 5402)
         assert named.bir(naf, btid).result() == (0, 2001)
+
+
+def ended(node, impi):
+    """A token of this user, ended while its agent is away: the digest that the agent must hear."""
+    node.hss.permissions[impi, NAF] = dict(flag=1)
+    btid, _ = node.ue(impi, application=NAF).bootstrap()
+    assert tell(node, impi, y.CLEARED, application=NAF).result() == (0, 2001)
+    return y.digest(btid)
+
+
+def unsaid(journal, agent):
+    """Numbers of what is still to be said to this agent."""
+    with open(journal, encoding="ascii") as lines:
+        rows = [line.split() for line in lines]
+    return {row[0][1:] for row in rows if row[0][0] == "+" and row[4] == agent} - {row[0][1:] for row in rows if row[0][0] == "-"}
+
+
+def heard(taker):
+    return [a.value() for message in list(taker.revocations) for a in message.find_all(y.DIGEST, y.VENDOR)]
+
+
+def test_what_an_agent_has_not_heard_survives_the_bsf(tmp_path):
+    """The agent is away, the notice is answered, the BSF is killed: the agent hears it all the same, once; not what has ended by itself
+    meanwhile. REQ: Y3056-9.4.1-6"""
+    with Node(tmp_path / "killed", extra=EXTRA + "key-lifetime = 600;\n", nafs=NAFS, naf_peers=(AGENT,), y3056=True,
+              make_hss=y.PermittingHss) as node:
+        digests = [ended(node, impi_of(next(numbers))) for _ in range(3)]
+        node.kill()
+        node.start()
+        taker = Taker(node)
+        assert until(lambda: set(heard(taker)) == set(digests))
+        more = ended(node, impi_of(next(numbers)))
+        assert until(lambda: more in heard(taker))
+        assert len(heard(taker)) == 4
+        journal = os.path.join(node.realm.folder, "bsf", "revocations")
+        assert os.stat(journal).st_mode & 0o777 == 0o600
+        assert until(lambda: not unsaid(journal, AGENT))  # the others have not been seen
+        node.kill()
+        with open(journal, "a", encoding="ascii") as lines:  # what ended long ago, what no agent of ours is to hear, and half a line
+            lines.write("+1000 5 2 - %s %s\n+1001 4000000000 2 - nobody.test %s\n+1002 40000" % (AGENT, "00" * 32, "11" * 32))
+        node.start()
+        again = Taker(node)
+        last = ended(node, impi_of(next(numbers)))
+        assert until(lambda: heard(again)) == [last]
