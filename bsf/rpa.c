@@ -189,7 +189,8 @@ static struct unsaid *unsaid_read(struct bytes text, char agent[FQDN_MAX + 1])
 	size_t n, i;
 
 	snprintf(copy, sizeof(copy), "%.*s", BYTES_FMT(text));
-	if (sscanf(copy, "%lld %d %253s %253s %n", &until, &kind, application, agent, &hex) != 4 || hex == 0 || until <= clock_now())
+	if (sscanf(copy, "%lld %d %253s %253s %n", &until, &kind, application, agent, &hex) != 4 || hex == 0 ||
+	    until <= clock_now())
 		return NULL;
 	n = strlen(copy + hex) / HEX_LEN(Y3056_DIGEST_LEN);
 	if (n == 0 || n > Y3056_DIGESTS_MAX || strlen(copy + hex) != n * HEX_LEN(Y3056_DIGEST_LEN))
@@ -230,7 +231,8 @@ static struct unsaid *unsaid_new(struct rpa *rpa, const struct revocation *revoc
 	talloc_free(text);
 	rpa->unsettled = true;
 	if (unsaid->id == 0)
-		log_event_limited(10, LOG_L_ERROR, "rpa.journal", &(struct log_about){ .peer = bytes_of(agent), .result = GBA_E_IO },
+		log_event_limited(10, LOG_L_ERROR, "rpa.journal",
+				  (&(struct log_about){ .peer = bytes_of(agent), .result = GBA_E_IO }),
 				  "a revocation is kept in memory only");
 	return unsaid;
 }
