@@ -3,12 +3,18 @@
 #include "hss-stub/api/api.h"
 
 #include "hss-stub/api/api_priv.h"
+#include "hss-stub/sub_store.h"
+
+#define STORE_MS 10000 /* longer than any statement of ours takes; callers are told then, and the next ones at once */
 
 enum gba_err api_open(TALLOC_CTX *mem_ctx, void *own, struct records **_r, const char **_error)
 {
 	struct api *api = own;
+	enum gba_err err = mapping_open(mem_ctx, api->database, api->kek, _r, _error);
 
-	return mapping_open(mem_ctx, api->database, api->kek, _r, _error);
+	if (err == GBA_OK)
+		sub_store_patience(mapping_subscribers(*_r), STORE_MS);
+	return err;
 }
 
 static enum gba_err invitation_of(struct rest_call *call, int type)

@@ -371,7 +371,7 @@ enum gba_err notifier_start(TALLOC_CTX *mem_ctx, struct api *api, const char *da
 	if (n == NULL)
 		return GBA_E_NOMEM;
 	n->api = api;
-	err = mapping_open(NULL, database, api->kek, &n->m, _error); /* a root of its own: its thread's */
+	err = api_open(NULL, api, &n->m, _error); /* a root of its own: its thread's */
 	if (err == GBA_OK && db_is_server(database))
 		err = db_duty_new(n->m, sub_store_db(mapping_subscribers(n->m)), "notices", api->identity,
 				  api->conf->notice_lease * 1000, &n->duty);

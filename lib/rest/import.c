@@ -4,11 +4,12 @@
  */
 #include <stdio.h>
 
+#include "core/clock.h"
 #include "rest/rest_priv.h"
 #include "http/json.h"
 
-#define ATOMIC_MAX   5000  /* rows of one transaction, all or nothing */
 #define BATCH        4000  /* rows of one transaction, row by row */
+#define BATCH_MS     200   /* and not longer: less than who waits for a vector has patience */
 #define BAD_ROWS_MAX 10000 /* then the rest is not looked at */
 
 enum existing { EXISTING_REJECT, EXISTING_KEEP, EXISTING_UPDATE, EXISTING_BAD };
@@ -21,6 +22,7 @@ struct import {
 	json_t *bad; /* reports of rejected rows */
 	int64_t rows, added, updated, kept;
 	size_t in_batch;
+	uint64_t batch_at; /* [ms, monotonic] its beginning */
 };
 
 /* All members of a row's problem, with its number. */
@@ -152,18 +154,21 @@ static enum gba_err batch_turn(struct import *im)
 {
 	enum gba_err err;
 
-	if (im->atomic || ++im->in_batch < BATCH)
+	if (im->atomic || (++im->in_batch < BATCH && clock_mono_ms() - im->batch_at < BATCH_MS))
 		return GBA_OK;
 	im->in_batch = 0;
+	im->batch_at = clock_mono_ms();
 	err = records_commit(im->call->r);
 	return err == GBA_OK ? records_begin(im->call->r) : err;
 }
 
 static enum gba_err rows_do(struct import *im, struct bytes body)
 {
+	int64_t most = im->call->rest->conf->import_rows;
 	struct bytes line, rest;
 	enum gba_err err = GBA_OK;
 
+	im->batch_at = clock_mono_ms();
 	for (; err == GBA_OK && body.n > 0 && json_array_size(im->bad) < BAD_ROWS_MAX; body = rest) {
 		rest = BYTES_NONE;
 		line = body;
@@ -172,10 +177,10 @@ static enum gba_err rows_do(struct import *im, struct bytes body)
 			line.n--;
 		if (line.n == 0)
 			continue;
-		if (im->atomic && im->rows == ATOMIC_MAX) {
+		if (im->atomic && im->rows == most) {
 			im->call->rc.field[0] = '\0';
 			snprintf(im->call->rc.why, sizeof(im->call->rc.why),
-				 "all or nothing takes at most %d rows at a time", ATOMIC_MAX);
+				 "all or nothing takes at most %lld rows at a time", (long long)most);
 			return GBA_E_TOO_LONG;
 		}
 		err = line_do(im, line);

@@ -201,7 +201,10 @@ enum gba_err rest_write(struct rest_call *call, enum gba_err err, const char *ve
 		records_rollback(call->r);
 		return err;
 	}
-	return records_commit(call->r);
+	err = records_commit(call->r);
+	if (err != GBA_OK)
+		rest_note(call, err, verb, kind, rec); /* what was noted did not happen, or nobody knows whether */
+	return err;
 }
 
 /* The record as it stands after the commit: what follows from a change (is it in force?) is settled there. */

@@ -120,6 +120,9 @@ void rest_fail(struct rest_call *call, enum gba_err err)
 	} else if (kind == PROBLEM_CONFLICT || kind == PROBLEM_CHANGED) {
 		problem_detail(p, "%s", call->rc.why[0] != '\0' ? call->rc.why : gba_strerror(err));
 	}
+	if (err == GBA_E_UNCERTAIN)
+		problem_detail(p, "whether this was done is not known: read before you repeat it, or repeat it with its"
+				  " Idempotency-Key");
 	if (kind == PROBLEM_INTERNAL || kind == PROBLEM_UNAVAILABLE)
 		log_event_limited(1, LOG_L_ERROR, "api.store",
 				  &((struct log_about){ .iface = "REST", .corr = call->corr, .result = err }), "%s",

@@ -25,7 +25,7 @@ struct rest_call;
 
 struct rest_conf {
 	const char *listen, *cert, *key, *ca_dir;
-	uint32_t workers, queue, rate, burst, open_rate, import_max;
+	uint32_t workers, queue, rate, burst, open_rate, import_max, import_rows;
 };
 
 /** Rows of a role's configuration, for a struct with a member m of struct rest_conf. */
@@ -41,7 +41,9 @@ struct rest_conf {
 	CONF_U32("api-burst", 500, 1, 1000000, "requests", st, m.burst, "Of one caller, at once"),                               \
 	CONF_U32("api-open-rate", 5, 1, 100000, "requests/s", st, m.open_rate,                                                   \
 		 "Of one address without a valid credential; ten times as many at once"),                                        \
-	CONF_U32("api-import-max", 16, 1, 256, "MiB", st, m.import_max, "Body of a bulk import; other bodies: 64 KiB")
+	CONF_U32("api-import-max", 16, 1, 256, "MiB", st, m.import_max, "Body of a bulk import; other bodies: 64 KiB"),           \
+	CONF_U32("api-import-rows", 5000, 1, 1000000, "rows", st, m.import_rows,                                                 \
+		 "Of an import that is all or nothing: one transaction, which all other writers wait for, new leases of SQNs, too")
 
 /** A migration: answers for Idempotency-Key. */
 #define REST_ANSWERS                                                                                                             \

@@ -75,7 +75,7 @@ def test_a_retry_with_a_key_is_done_once(admin):
 
 
 def test_a_retry_after_a_restart_is_done_once(tmp_path):
-    one = apilab.Api(tmp_path, ca=False).start()
+    one = apilab.Api(tmp_path, conf="api-import-rows = 1;\n", ca=False).start()
     caller = one.admin()
     rows, head = b'{"reference": "r-1", "name": "N", "verifier": "v"}\n', {"Idempotency-Key": "k", "Content-Type": "application/x-ndjson"}
 
@@ -88,6 +88,7 @@ def test_a_retry_after_a_restart_is_done_once(tmp_path):
     caller = apilab.Caller(one, caller.token)
     assert ask().body == first.body and first.json()["added"] == 1
     assert ask().headers["idempotent-replayed"] == "true"
+    caller.call("POST", "/v1/verifications/import", raw=rows * 2, headers=dict(head, **{"Idempotency-Key": "two"}), want=422)
     assert one.stop()
 
 
