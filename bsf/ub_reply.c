@@ -170,7 +170,7 @@ void ub_reply_done(struct ub_op *op)
 		headers[1] = (struct http_header){ "Connection", "close" };
 	log_event(LOG_L_INFO, "ub.bootstrap", &what, "bootstrapped%s, expires %s", op->by_certificate ? " by certificate" : "",
 		  op->expires);
-	trace_both(op, "Y.3056 10.4-2c", "Y.3056 10.4-4b", "200 OK");
+	trace_both(op, asked_clause(op), "Y.3056 10.4-4b", "200 OK");
 	metric_add(op->ub->m_boots, 1);
 	count(op, 200);
 	http_reply(op->req, 200, headers, bytes_of(op->body));

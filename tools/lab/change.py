@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gba-lab --operators 2: two complete realms, and a device that changes from one to the other (Y.3056 10.6.1)."""
+"""gba-lab --operators 2: two complete realms, and devices that change from one to the other: with a USIM (Y.3056 10.6.1), with a
+certificate (10.6.2)."""
 import json
 import os
 import tempfile
@@ -10,9 +11,9 @@ from .scenarios import Scenarios
 
 
 class Change(Scenarios):
-    """A device changes its operator: the arrows of both realms."""
+    """Devices change their operator: the arrows of both realms."""
 
-    title = "Change of operator, symmetric keys (Y.3056 10.6.1)"
+    title = "Change of operator (Y.3056 10.6)"
     columns = ["user", "ue", "bsf-old", "hss-old", "hss-new", "bsf-new"]
     patience = 0.3  # notices follow by themselves
 
@@ -24,6 +25,9 @@ class Change(Scenarios):
 
     # ---- the chapters
     def run(self):
+        return self.with_keys() and self.with_certificate()
+
+    def with_keys(self):
         old, new = self.old, self.new
         device = Traveller(old, 1).provision()
         change, impi = {}, {}
@@ -63,6 +67,39 @@ class Change(Scenarios):
                     self.scenario("1-3. Verified: the new operator asks the old one", handed_over),
                     self.scenario("4-6. Key update, first token in the new realm, both notices", first_token),
                     self.scenario("The old keys are gone on both sides", nothing_left)])
+
+    def with_certificate(self):
+        old, new = self.old, self.new
+        device = Traveller(old, 2).enrol()
+        change, impi = {}, {}
+
+        def at_home():
+            return "B-TID %s; Ks is of the TLS connection" % device.bootstrap()["btid"]
+
+        def signed():
+            change["id"], impi["new"] = request_change(new, device, kind="asymmetric", number=901)
+            new.verify(impi["new"])
+            new.change("approve", change["id"])
+            new.wait_state(change["id"], "offered")
+            return "the old operator has signed that the device shall trust the new one"
+
+        def first_token():
+            message = new.change("update", change["id"])
+            done = device.ue("update", "-", "--profile", "new", *new.by_certificate(), "--wait", "30", stdin=message)
+            if not done["final"]:
+                raise RuntimeError("the change is not final: %s" % done)
+            new.wait_state(change["id"], "done")
+            return "B-TID %s; the device has a certificate of its new operator; old operator and user know" % done["btid"]
+
+        def nothing_left():
+            if old.has_subscriber(device.impi) or device.usim()["anchor"] != new.public_key[:64]:
+                raise RuntimeError("the old operator is still there")
+            return "the device trusts one operator: %s" % device.usim()["operator"]
+
+        return all([self.scenario("By certificate: the device bootstraps with its old operator", at_home),
+                    self.scenario("By certificate, 1-3: requested, verified, signed by the old operator", signed),
+                    self.scenario("By certificate, 3-6: public key released, first token in the new realm, both notices", first_token),
+                    self.scenario("By certificate: nothing of the old operator is left", nothing_left)])
 
 
 def perform(folder, options):

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Change of operator with symmetric keys (Y.3056 10.6.1) between two real operators."""
+import os
+
 import pytest
 
-from changing import Symmetric, finish, offer, steps_of, update_words
-from lab.operators import request_change
+from changing import Symmetric, finish, kill, offer, restart, steps_of, update_words
+from conftest import TREE
+from lab.operators import request_change, two_operators
 
 
 def test_the_whole_change(operators, traveller):
@@ -128,3 +131,41 @@ def test_requests_are_checked(operators, traveller):
     change, impi = request_change(new, traveller, traveller.index)
     new.change("request", traveller.impi, "--from", old.n.realm, "--new-impi", impi, "--imsi", "001010000000001", want=1)
     new.change("cancel", change)
+
+
+def key_file(path):
+    path.write_text(os.urandom(32).hex() + "\n")
+    path.chmod(0o600)
+    return str(path)
+
+
+@pytest.fixture
+def sharing(tmp_path):
+    """Two operators who have agreed on a key of their own for what they hand over: `wrap = "shared-key"`."""
+    pair = two_operators(str(tmp_path / "operators"), tree=TREE)
+    key = key_file(tmp_path / "shared.key")
+    with pair[0], pair[1]:
+        for one, other in (pair, pair[::-1]):
+            one.wrap[other.number] = key
+            one.start()
+        for one in pair:
+            one.wait_connected()
+        yield pair
+
+
+def test_under_a_key_both_have(sharing, tmp_path):
+    """The procedure between operators is what they agree on (10.6.1-3 note): AES key wrap under a shared key instead of X25519; with
+    different keys nothing is taken. REQ: Y3056-10.6.1-3n, Y3056-10.6.1-3"""
+    old, new = sharing
+    change, impi, done = finish(sharing, Symmetric.device(old, 1), Symmetric)
+    assert done["final"] and done["btid"].endswith(new.n.bsf)
+    old.wait_state(change, "left")
+    new.wrap[old.number] = key_file(tmp_path / "other.key")
+    kill((new, "hss"))
+    restart((new, "hss"))
+    device = Symmetric.device(old, 2)
+    change, impi = request_change(new, device, device.index)
+    new.verify(impi)
+    new.change("approve", change)
+    new.wait_state(change, "cancelled", "refused")
+    assert not new.has_subscriber(impi) and old.has_subscriber(device.impi) and device.bootstrap()["profile"] == "old"
