@@ -52,12 +52,12 @@ def test_forward_with_certificates(operators, certified):
     """The same, and at the steps that only this kind has. REQ: Y3056-10.6-1, Y3056-10.6.2-4, Y3056-10.6.2-5"""
     old, new = operators
     change, impi, message = offer(operators, certified, Asymmetric)
-    options = update_words(operators, Asymmetric, "--wait", "0")
     kill((new, "hss"), (new, "bsf"))  # offered
-    assert certified.ue(*options, stdin=message)["profile"] == "old", "the old realm serves while the new one is away"
+    certified.ue(*update_words(operators, Asymmetric, "--only-take"), stdin=message)
+    assert certified.bootstrap()["profile"] == "old", "the old realm serves while the new one is away"
     restart((new, "hss"), (new, "bsf"))
     kill((old, "hss"))  # the device has shown its certificate, and nobody to ask for it
-    certified.ue(*options, stdin=message, want=None)
+    certified.ue("bootstrap", "--force", "--timeout", "1", want=None)
     reached(new, change, SHOWN)
     kill((new, "hss"))
     restart((old, "hss"), (new, "hss"))
@@ -65,7 +65,7 @@ def test_forward_with_certificates(operators, certified):
     kill((new, "hss"))  # the certificate is here, no token yet
     restart((new, "hss"))
     kill((old, "hss"))  # nobody to tell of the first token
-    assert certified.ue(*options, stdin=message)["profile"] == "new"
+    assert certified.bootstrap()["profile"] == "new"
     new.wait_state(change, "confirmed")
     assert old.has_subscriber(certified.impi), "not erased before it is told"
     kill((new, "hss"))  # confirmed
