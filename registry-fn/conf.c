@@ -7,6 +7,7 @@
 #include "registry-fn/id/regdevid.h"
 
 const char *const registry_type_names[] = { "primary", "sectoral", "geographical", NULL };
+static const char *const root_policy_names[] = { "required", "grey", NULL };
 
 /* Namespace identifier (RFC 8141 2): letters, digits, '-', not at its ends. */
 static bool nid_valid(struct bytes text)
@@ -30,6 +31,24 @@ const struct conf_item registry_conf_items[] = {
 		  "RegDevIDs hold a keyed digest of the device's identity, not the identity"),
 	CONF_STR("urn-namespace", REGDEVID_NID, 2, 32, nid_valid, struct registry_conf, urn_namespace,
 		 "Namespace of the URN form of RegDevIDs"),
+	CONF_STR("device-socket", "", 0, 107, NULL, struct registry_conf, device_socket,
+		 "UNIX socket for gba-naf-proxy and gba-naf-coap, upstream of the devices' site; empty: no devices"),
+	CONF_STRLIST("device-users", "", 1, 64, NULL, struct registry_conf, device_users,
+		     "Users those run as, by name or number, besides the registry's own"),
+	CONF_STRLIST("primaries", "", 1, 255, NULL, struct registry_conf, primaries,
+		     "Sectoral, geographical: where devices register instead; told to those who come here"),
+	CONF_ENUM("root-of-trust", "required", root_policy_names, struct registry_conf, root_policy,
+		  "Devices without a root of trust: refused, or registered but never White"),
+	CONF_BOOL("custodian-required", false, struct registry_conf, custodian_required,
+		  "Refuse devices for which no verified custodian answers"),
+	CONF_U32("acknowledge-time", 600, 1, 604800, "s", struct registry_conf, acknowledge_time,
+		 "Time a device has to confirm its RegDevID by Set"),
+	CONF_U32("report-interval", 86400, 1, 31536000, "s", struct registry_conf, report_interval,
+		 "Devices report at least so often"),
+	CONF_U32("report-grace", 3600, 0, 31536000, "s", struct registry_conf, report_grace,
+		 "How much later before they are overdue"),
+	CONF_U32("report-check", 5, 1, 3600, "s", struct registry_conf, report_check,
+		 "How often it is looked for overdue devices"),
 	CONF_STR("database", REGISTRY_DATABASE, 1, 1000, NULL, struct registry_conf, database,
 		 "SQLite file of records, made when absent; or PostgreSQL: postgresql://... or postgres:service=..."),
 	CONF_STR("kek-file", REGISTRY_KEK_FILE, 1, 255, NULL, struct registry_conf, kek_file,

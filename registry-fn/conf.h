@@ -14,6 +14,8 @@
 /** What a registry is in its hierarchy (Y.3059 9.1): devices register at primary ones only. */
 enum registry_type { REGISTRY_PRIMARY, REGISTRY_SECTORAL, REGISTRY_GEOGRAPHICAL, REGISTRY_TYPES };
 extern const char *const registry_type_names[]; /* by value, NULL-terminated */
+/** What becomes of a device without a root of trust (Y.3059 7-iii). */
+enum root_policy { ROOT_POLICY_REQUIRED, ROOT_POLICY_GREY };
 
 struct registry_conf {
 	struct conf_common common;
@@ -22,6 +24,11 @@ struct registry_conf {
 	uint32_t regdevid_form;		    /* enum regdevid_form */
 	bool hide_identity;
 	const char *urn_namespace;
+	const char *device_socket; /* "": no door */
+	struct conf_strlist device_users, primaries;
+	uint32_t root_policy; /* enum root_policy */
+	bool custodian_required;
+	uint32_t acknowledge_time, report_interval, report_grace, report_check; /* [s] */
 	const char *database, *kek_file, *key_file, *metrics_listen;
 	uint32_t log_head_interval; /* [s] */
 	struct peering_conf peering;

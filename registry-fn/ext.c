@@ -7,6 +7,7 @@
 #include "core/secret.h"
 #include "core/trace.h"
 #include "http/server.h"
+#include "registry-fn/device/door.h"
 #include "registry-fn/log/keeper.h"
 #include "registry-fn/peer/peering.h"
 #include "registry-fn/registry.h"
@@ -16,6 +17,7 @@ static const struct registry_room *const rooms[] = {
 	&keeper_room,
 	&peering_room,
 	&s13_room,
+	&door_room,
 	NULL
 };
 

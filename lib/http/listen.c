@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <netdb.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "http/server_priv.h"
@@ -77,6 +79,41 @@ static unsigned int port_of(int fd)
 	return ntohs(((struct sockaddr_in *)&addr)->sin_port); /* the same place in both families */
 }
 
+/* What a killed server left behind is taken away; where one listens it is not. */
+static bool stale(const struct sockaddr_un *sun)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) != 0 && errno == ECONNREFUSED;
+
+	if (fd >= 0)
+		close(fd);
+	return refused && unlink(sun->sun_path) == 0;
+}
+
+/* The folder says who may reach the socket, the kernel who did: http_req_peer_uid(). */
+static int open_unix(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd, saved;
+
+	if (strlen(path) >= sizeof(sun.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if ((bind(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
+	     (errno == EADDRINUSE && stale(&sun) && bind(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)) &&
+	    chmod(path, 0666) == 0 && listen(fd, SOMAXCONN) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
 int http_listen(TALLOC_CTX *mem_ctx, const char *address, unsigned int *_port, bool *_ipv6, const char **_error)
 {
 	const struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
@@ -85,6 +122,14 @@ int http_listen(TALLOC_CTX *mem_ctx, const char *address, unsigned int *_port, b
 	const char *port;
 	int rc, fd;
 
+	if (strncmp(address, "unix:", 5) == 0) {
+		*_port = 0;
+		*_ipv6 = false;
+		fd = open_unix(address + 5);
+		if (fd < 0)
+			*_error = talloc_asprintf(mem_ctx, "%s: %s", address, strerror(errno));
+		return fd;
+	}
 	if (!split_address(address, host, &port)) {
 		*_error = talloc_asprintf(mem_ctx, "%s: not an address and port", address);
 		return -1;

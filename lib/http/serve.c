@@ -30,6 +30,10 @@ static void source_text(const struct sockaddr *peer, char out[HTTP_SOURCE_MAX])
 	const struct sockaddr_in *in = (const struct sockaddr_in *)peer;
 	char host[INET6_ADDRSTRLEN] = "";
 
+	if (peer->sa_family != AF_INET && peer->sa_family != AF_INET6) {
+		snprintf(out, HTTP_SOURCE_MAX, "unix");
+		return;
+	}
 	if (peer->sa_family == AF_INET)
 		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
 	else if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
@@ -104,8 +108,10 @@ static struct http_req *req_new(struct http_server *server, const char *target, 
 	atomic_init(&req->stage, STAGE_HEAD);
 	req->conn = http_conn_of(mhd);
 	peer = peer_of(mhd);
-	if (peer != NULL)
-		memcpy(&req->peer, peer, peer->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
+	if (peer != NULL && peer->sa_family == AF_INET6)
+		memcpy(&req->peer, peer, sizeof(struct sockaddr_in6));
+	else if (peer != NULL && peer->sa_family == AF_INET)
+		memcpy(&req->peer, peer, sizeof(struct sockaddr_in));
 	return req;
 }
 
@@ -459,6 +465,17 @@ struct bytes http_req_body(const struct http_req *req)
 bool http_req_is_tls(const struct http_req *req)
 {
 	return req->server->tls;
+}
+
+int64_t http_req_peer_uid(const struct http_req *req)
+{
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+
+	if (req->peer.sin6_family == AF_INET || req->peer.sin6_family == AF_INET6 ||
+	    getsockopt(req->conn->fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0)
+		return -1;
+	return peer.uid;
 }
 
 const char *http_req_source(const struct http_req *req)

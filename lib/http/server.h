@@ -21,7 +21,7 @@ struct http_req;
 enum http_round { HTTP_ROUND_BEGINS, HTTP_ROUND_ENDS };
 
 struct http_conf {
-	const char *listen;	/* "127.0.0.1:8080", "[::1]:8080"; port 0: the kernel chooses, see http_server_port */
+	const char *listen;	/* "127.0.0.1:8080", "[::1]:8080"; port 0: the kernel chooses, see http_server_port; "unix:/path" */
 	const char *cert, *key; /* PEM files: HTTPS; both NULL: HTTP */
 	const char *client_ca;	/* PEM: clients must show a certificate of this CA; NULL: none asked */
 	bool client_optional;	/* with client_ca: one may also come without, or with another's: see http_req_peer_cert */
@@ -86,7 +86,10 @@ size_t http_req_peer_chain(const struct http_req *req, struct bytes *chain, size
  * @retval GBA_E_UNSUPPORTED  no TLS, or TLS 1.2 without extended master secret: not bound to this connection (RFC 7627)
  * @retval GBA_E_STATE        given already */
 enum gba_err http_req_export(const struct http_req *req, const char *label, uint8_t *out, size_t n);
-/** "192.0.2.1:4711", valid while req lives. */
+/** The user at the other end of a UNIX socket, as the kernel knows it; -1: not a UNIX socket. Only from within the handler's
+ * call. */
+int64_t http_req_peer_uid(const struct http_req *req);
+/** "192.0.2.1:4711", or "unix"; valid while req lives. */
 const char *http_req_source(const struct http_req *req);
 
 struct http_header {

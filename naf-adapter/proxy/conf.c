@@ -13,7 +13,7 @@
 
 static const char *const mode_names[] = { "http", "stream", NULL };
 static const char *const challenge_names[] = { "all", "gba-clients", NULL };
-static const char *const identity_names[] = { "uids", "uids-impi", "uids-impi-btid", "btid", NULL };
+static const char *const identity_names[] = { "uids", "uids-impi", "uids-impi-btid", "btid", "impi", NULL };
 static const char *const intended_names[] = { "refuse", "drop", "pass", NULL };
 static const char *const tls_names[] = { "1.2", "1.3", NULL };
 static const char *const tls13_ua_id_names[] = { "suite", "http-digest", NULL };

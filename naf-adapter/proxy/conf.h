@@ -8,7 +8,7 @@
 enum site_mode { SITE_HTTP, SITE_STREAM };
 enum site_challenge { CHALLENGE_ALL, CHALLENGE_GBA };
 /* Which identities the application is told, in this order until one is there. */
-enum site_identity { IDENTITY_UIDS, IDENTITY_UIDS_IMPI, IDENTITY_UIDS_IMPI_BTID, IDENTITY_BTID };
+enum site_identity { IDENTITY_UIDS, IDENTITY_UIDS_IMPI, IDENTITY_UIDS_IMPI_BTID, IDENTITY_BTID, IDENTITY_IMPI };
 enum site_intended { INTENDED_REFUSE, INTENDED_DROP, INTENDED_PASS };
 enum site_tls { SITE_TLS_12, SITE_TLS_13 };
 /* Ua security protocol identifier for Digest inside certificate TLS 1.3. */

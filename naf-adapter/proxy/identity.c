@@ -41,9 +41,9 @@ static void put_by_policy(struct buf *list, uint32_t policy, const struct gba_na
 {
 	const char *impi = gba_naf_result_impi(result);
 
-	if (policy != IDENTITY_BTID)
+	if (policy != IDENTITY_BTID && policy != IDENTITY_IMPI)
 		put_uids(list, result);
-	if (list->n == 0 && impi != NULL && (policy == IDENTITY_UIDS_IMPI || policy == IDENTITY_UIDS_IMPI_BTID))
+	if (list->n == 0 && impi != NULL && policy != IDENTITY_UIDS && policy != IDENTITY_BTID)
 		identity_put(list, bytes_of(impi));
 	if (list->n == 0 && (policy == IDENTITY_UIDS_IMPI_BTID || policy == IDENTITY_BTID))
 		identity_put(list, bytes_of(gba_naf_result_btid(result)));

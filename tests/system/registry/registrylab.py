@@ -1,17 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """A realm with a trust registry: freeDiameterd with the agent and the registry, as an operator of a registry runs it."""
-from lab.realm import ASP, BSF, BSF_DIAMETER, OPERATOR, Realm, q
+import contextlib
+import http.client
+import json
+import re
+import socket
+import sqlite3
+
+from lab.realm import ASP, BSF, BSF_DIAMETER, IMPI_REALM, OPERATOR, Realm, q
+from peers.waiting import until
 
 REGISTRY = "registry." + ASP  # Diameter identity
 REGISTRY_NAF = "register." + ASP  # what devices address
+IMPI = "001010000000001@" + IMPI_REALM
 
 
 class RegistryRealm(Realm):
     def registry_conf(self, reg_id="IN1", reg_type="primary", parent="IN", extra=""):
         return self._write("registry.conf", self.common("registry") + 'reg-id = %s;\nreg-type = %s;\nparent = %s;\ndatabase = %s;\n'
-                           'kek-file = %s;\nkey-file = %s;\nmetrics-listen = %s;\n%s'
+                           'kek-file = %s;\nkey-file = %s;\nmetrics-listen = %s;\n'
+                           'device-socket = %s;\nreport-check = 1;\n%s'
                            % (q(reg_id), q(reg_type), q(parent), q(self.path("registry.db")), q(self.path("registry.kek")),
-                              q(self.path("registry.key")), q(self.address("registry") + ":9100"), extra))
+                              q(self.path("registry.key")), q(self.address("registry") + ":9100"), q(self.path("door.sock")), extra))
 
     def registry_agent_conf(self):
         return self._write("registry-naf.conf", self.common("registry") + 'audit-log = %s;\n' % q(self.path("registry-naf.audit.log")) + 'socket = %s;\n'
@@ -27,8 +37,53 @@ class RegistryRealm(Realm):
                                 [(BSF_DIAMETER, self.address("bsf"))])
 
     def start_registry(self, **conf):
-        return self.start_daemon("registry", self.registry_daemon(**conf), 9100)
+        process = self.start_daemon("registry", self.registry_daemon(**conf), 9100)
+        assert until(lambda: self.ready("registry")), process.log_text()
+        return process
+
+    def door(self):
+        return Door(self.path("door.sock"))
+
+    def rows(self, sql, *values):
+        """What the registry's database says."""
+        with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % self.path("registry.db"), uri=True, timeout=30)) as db:
+            return db.execute(sql, values).fetchall()
+
+    def told(self, kind="device.registered"):
+        """Subjects of the events of a kind."""
+        texts = [bytes(wire).decode(errors="replace") for wire, in self.rows("SELECT wire FROM event ORDER BY seq")]
+        return [re.search(r'"subject":"([^"]*)"', text).group(1) for text in texts if '"%s"' % kind in text]
+
+    def change(self, sql, *values):
+        """What an administrator's tool would have written."""
+        with contextlib.closing(sqlite3.connect(self.path("registry.db"), timeout=30)) as db:
+            db.execute(sql, values)
+            db.commit()
 
     def registry_log(self):
         with open(self.path("registry.log"), encoding="utf-8") as log:
             return log.read()
+
+
+class Door:
+    """The registry's socket, spoken to as the proxy in front of it does."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def ask(self, method, target, body=None, impi=IMPI, headers=()):
+        """(status, JSON) of one request."""
+        text = body if isinstance(body, str) else json.dumps(body) if body is not None else ""
+        head = ["%s %s HTTP/1.1" % (method, target), "Host: registry", "Connection: close"]
+        if impi:
+            head.append('X-3GPP-Asserted-Identity: "%s"' % impi)
+        if body is not None:
+            head += ["Content-Type: application/json", "Content-Length: %d" % len(text.encode())]
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(30)
+            sock.connect(self.path)
+            sock.sendall(("\r\n".join(head + list(headers)) + "\r\n\r\n" + text).encode())
+            answer = http.client.HTTPResponse(sock)
+            answer.begin()
+            octets = answer.read()
+        return answer.status, json.loads(octets) if octets else None

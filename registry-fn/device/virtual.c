@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A device asks for a stand-in (Y.3059 9.2-i-f). */
+#include "registry-fn/device/device.h"
+#include "registry-fn/id/virtual.h"
+
+static enum gba_err ask_of(struct device_call *call, json_t *body, struct virtual_ask *ask)
+{
+	const char *kind;
+	enum gba_err err = device_text(call, body, "kind", &kind);
+
+	if (err != GBA_OK)
+		return err;
+	if (strcmp(kind, "timed") != 0 && strcmp(kind, "single") != 0)
+		return record_refuse(&call->record, GBA_E_SYNTAX, "kind", "timed or single");
+	ask->single = strcmp(kind, "single") == 0;
+	ask->audience = json_string_value(json_object_get(body, "audience"));
+	ask->audience = ask->audience != NULL ? ask->audience : "";
+	err = device_number(call, body, "seconds", &ask->seconds);
+	if (err == GBA_OK && (ask->seconds == 0 || ask->seconds > VIRTUAL_SECONDS_MAX))
+		err = record_refuse(&call->record, GBA_E_RANGE, "seconds", "1 to %d", VIRTUAL_SECONDS_MAX);
+	return err;
+}
+
+static enum gba_err issue(struct device_call *call, json_t *body)
+{
+	struct virtual_ask ask = { 0 };
+	char text[REGDEVID_MAX + 1];
+	struct record *rec = NULL;
+	enum gba_err err;
+
+	err = ask_of(call, body, &ask);
+	if (err == GBA_OK)
+		err = device_own(call, body, &rec);
+	if (err == GBA_OK && rec->v[DEVICE_STATE].n != DEVICE_REGISTERED)
+		err = record_refuse(&call->record, GBA_E_STATE, NULL, "not registered: Register and Set go before");
+	if (err != GBA_OK)
+		return err;
+	ask.device = rec->id;
+	err = virtual_issue(call->desk->records, &ask, call->desk->registry->conf->reg_id, call->record.now, text);
+	if (err == GBA_E_TOO_LONG)
+		return record_refuse(&call->record, err, "audience", "at most %d octets", VIRTUAL_AUDIENCE_MAX);
+	if (err == GBA_OK)
+		err = device_note(call, "device.virtual", rec,
+				  json_pack("{s:s}", "kind", ask.single ? "single" : "timed"));
+	if (err != GBA_OK)
+		return err;
+	call->fresh = true;
+	call->answer =
+		json_pack("{s:s, s:I}", "regdevid", text, "expires", (json_int_t)(call->record.now + ask.seconds));
+	return call->answer != NULL ? GBA_OK : GBA_E_NOMEM;
+}
+
+enum gba_err device_virtual(struct device_call *call, json_t *body)
+{
+	enum gba_err err = records_begin(call->desk->records);
+
+	if (err != GBA_OK)
+		return err;
+	err = issue(call, body);
+	if (err == GBA_OK)
+		return records_commit(call->desk->records);
+	records_rollback(call->desk->records);
+	return err;
+}
