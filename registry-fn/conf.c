@@ -4,6 +4,7 @@
 #include "core/ident.h"
 #include "core/log.h"
 #include "http/server.h"
+#include "registry-fn/trust/policy.h"
 #include "registry-fn/id/regdevid.h"
 
 const char *const registry_type_names[] = { "primary", "sectoral", "geographical", NULL };
@@ -60,6 +61,15 @@ const struct conf_item registry_conf_items[] = {
 	CONF_U32("log-head-interval", 60, 1, 86400, "s", struct registry_conf, log_head_interval,
 		 "Between signed heads of the log of transactions"),
 	PEERING_CONF_ITEMS(struct registry_conf, peering),
+	CONF_GROUPS("trust-rules", "", 0, 64, trust_rule_items, struct trust_rule_conf, struct registry_conf, trust_rules,
+		    "What makes a device Grey or Black; empty: the rules of doc/registry.md"),
+	CONF_BOOL("four-eyes", false, struct registry_conf, four_eyes,
+		  "A status decided by hand comes into force when another administrator approves it"),
+	CONF_U32("fix-days-critical", 15, 1, 3650, "days", struct registry_conf, fix_days_critical,
+		 "Time for a maker to mend a vulnerability"),
+	CONF_U32("fix-days-high", 30, 1, 3650, "days", struct registry_conf, fix_days_high, "The same"),
+	CONF_U32("fix-days-medium", 90, 1, 3650, "days", struct registry_conf, fix_days_medium, "The same"),
+	CONF_U32("fix-days-low", 180, 1, 3650, "days", struct registry_conf, fix_days_low, "The same"),
 	CONF_END
 };
 
@@ -76,11 +86,18 @@ const struct role registry_role = {
 enum gba_err registry_conf_check(const void *conf, struct conf_error *_error)
 {
 	const struct registry_conf *c = conf;
+	struct trust_policy *policy = NULL;
+	const char *why = "";
 
 	if (c->parent[0] != '\0' && !regid_valid(bytes_of(c->parent))) {
 		snprintf(_error->text, sizeof(_error->text), "parent: %s is no RegID: A-Z and 0-9", c->parent);
 		return GBA_E_CONF;
 	}
+	if (trust_policy_new(NULL, &c->trust_rules, &policy, &why) != GBA_OK) {
+		snprintf(_error->text, sizeof(_error->text), "%s", why);
+		return GBA_E_CONF;
+	}
+	talloc_free(policy);
 	if (strcmp(c->parent, c->reg_id) == 0) {
 		snprintf(_error->text, sizeof(_error->text), "parent: %s is this registry itself", c->parent);
 		return GBA_E_CONF;

@@ -3,6 +3,7 @@
 
 #include "core/codec.h"
 #include "registry-fn/record/schema.h"
+#include "registry-fn/trust/policy.h"
 
 static const char *key_hint(enum gba_err err)
 {
@@ -102,6 +103,12 @@ enum gba_err registry_open(TALLOC_CTX *mem_ctx, const struct registry_conf *conf
 	if (registry == NULL)
 		return GBA_E_NOMEM;
 	registry->conf = conf;
+	err = trust_policy_new(registry, &conf->trust_rules, &registry->policy, _why);
+	if (err != GBA_OK) {
+		*_why = talloc_strdup(mem_ctx, *_why);
+		talloc_free(registry);
+		return err;
+	}
 	err = registry_store(mem_ctx, conf, &db, _why);
 	if (err == GBA_OK) {
 		*_why = "the database does not answer as it should";

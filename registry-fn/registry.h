@@ -8,11 +8,14 @@
 #include "registry-fn/conf.h"
 #include "store/db.h"
 
+struct trust_policy;
+
 /** Made before any room starts, freed after the last has stopped; what is not a room's does not change meanwhile. */
 struct registry {
 	const struct registry_conf *conf;
 	struct kek *kek;      /* seals personal data and the registry's own secrets */
 	struct sign_key *key; /* events, answers and tree heads of this registry */
+	struct trust_policy *policy;
 };
 
 /** Open keys and store. The database remembers whose it is: another RegID, type or key is refused.

@@ -8,6 +8,7 @@
 #include "registry-fn/id/composite.h"
 #include "registry-fn/id/regdevid.h"
 #include "registry-fn/record/rules.h"
+#include "registry-fn/trust/trust.h"
 
 const char *const reg_roles[] = { "admin", "privacy", "bulk", "agency", "maker", "custodian", "enquirer", "device", "registry", "system",
 				  NULL };
@@ -119,6 +120,8 @@ static const struct field application_fields[APPLICATION_COUNT] = {
 #define ALL_ROWS \
 	[REG_ROLE_ADMIN] = "", [REG_ROLE_PRIVACY] = "", [REG_ROLE_SYSTEM] = "", [REG_ROLE_BULK] = "", [REG_ROLE_AGENCY] = ""
 #define NOT_PERSONAL "personal = 0"
+#define CONCERNED    "((source = 1 AND reporter_id = @) OR (state >= 1 AND id IN (SELECT x.vulnerability FROM vulnerable AS x" \
+		     " JOIN device AS d ON d.id = x.device WHERE d.custodian = @)))"
 #define OWN_DEVICES  "device IN (SELECT id FROM device WHERE custodian = @)"
 
 static const struct record_kind kinds[REG_KIND_COUNT] = {
@@ -133,7 +136,7 @@ static const struct record_kind kinds[REG_KIND_COUNT] = {
 			A | G | M, A, reg_model_before, NULL, NULL, NULL },
 	[REG_DEVICE] = { REG_DEVICE, "device", "device", "devices", "Devices", device_fields, DEVICE_COUNT,
 			 { ALL_ROWS, [REG_ROLE_CUSTODIAN] = "custodian = @", [REG_ROLE_DEVICE] = "id = @" }, A | G | B, A | G, NO,
-			 reg_device_before, NULL, reg_device_verbs, NULL },
+			 reg_device_before, reg_device_after, reg_device_verbs, NULL },
 	[REG_DEVICE_IDENTITY] = { REG_DEVICE_IDENTITY, "device-identity", "device_identity", "device-identities",
 				  "Further identifiers of devices", device_identity_fields, DEVICE_IDENTITY_COUNT,
 				  { [REG_ROLE_ADMIN] = NOT_PERSONAL, [REG_ROLE_PRIVACY] = "", [REG_ROLE_SYSTEM] = "", [REG_ROLE_BULK] = NOT_PERSONAL,
@@ -142,6 +145,20 @@ static const struct record_kind kinds[REG_KIND_COUNT] = {
 	[REG_APPLICATION] = { REG_APPLICATION, "application", "application", "applications", "Applications", application_fields,
 			      APPLICATION_COUNT, { ALL_ROWS, [REG_ROLE_MAKER] = "maker = @", [REG_ROLE_CUSTODIAN] = "", [REG_ROLE_ENQUIRER] = "" },
 			      A | G | M | B, A | G | M, A, reg_application_before, NULL, NULL, NULL },
+	[REG_ENQUIRER] = { REG_ENQUIRER, "enquirer", "enquirer", "enquirers", "Those who may ask for the trust in devices", reg_enquirer_fields,
+			   ENQUIRER_COUNT, { [REG_ROLE_ADMIN] = "", [REG_ROLE_PRIVACY] = "", [REG_ROLE_SYSTEM] = "", [REG_ROLE_AGENCY] = "",
+			   [REG_ROLE_ENQUIRER] = "id = @" }, A | G, A | G | E, A, NULL, NULL, NULL, NULL },
+	[REG_CREDENTIAL] = { REG_CREDENTIAL, "credential", "credential", "credentials", "Certificates and tokens of callers", reg_credential_fields,
+			     REG_CREDENTIAL_COUNT, { [REG_ROLE_ADMIN] = "", [REG_ROLE_PRIVACY] = "", [REG_ROLE_SYSTEM] = "" }, A, A, A,
+			     reg_credential_before, NULL, NULL, NULL },
+	[REG_VULNERABILITY] = { REG_VULNERABILITY, "vulnerability", "vulnerability", "vulnerabilities", "Vulnerabilities of devices",
+				reg_vulnerability_fields, VULNERABILITY_COUNT,
+				{ [REG_ROLE_ADMIN] = "", [REG_ROLE_PRIVACY] = "", [REG_ROLE_SYSTEM] = "", [REG_ROLE_AGENCY] = "",
+				  [REG_ROLE_MAKER] = "((maker = @ AND state >= 2) OR (source = 5 AND reporter_id = @))", [REG_ROLE_CUSTODIAN] = CONCERNED, [REG_ROLE_ENQUIRER] = "disclosed <> 0" },
+				A | G | M | C, A | G | M, NO, reg_vulnerability_before, reg_vulnerability_after, NULL, NULL },
+	[REG_OVERRIDE] = { REG_OVERRIDE, "override", "trust_override", "overrides", "Trust status decided by hand", reg_override_fields, OVERRIDE_COUNT,
+			   { [REG_ROLE_ADMIN] = "", [REG_ROLE_PRIVACY] = "", [REG_ROLE_SYSTEM] = "", [REG_ROLE_AGENCY] = "" }, A | G, NO, NO,
+			   reg_override_before, reg_override_after, reg_override_verbs, NULL },
 };
 
 static const struct record_hang hangs[] = {
@@ -163,4 +180,5 @@ const struct record_set registry_set = {
 	.secrets = secrets,
 	.secret_table = "registry_secret",
 	.jobs = true,
+	.before_commit = registry_before_commit,
 };

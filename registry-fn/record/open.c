@@ -1,14 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "registry-fn/log/event.h"
 #include "registry-fn/record/rules.h"
+#include "registry-fn/trust/trust.h"
+
+/* What the hooks need besides: both logs over the same handle of the store. */
+static enum gba_err handle_new(TALLOC_CTX *mem_ctx, const struct registry *registry, struct db *db,
+			       struct registry_handle **_handle)
+{
+	const struct event_self self = { registry->conf->reg_id, (enum registry_type)registry->conf->reg_type,
+					 registry->key };
+	struct registry_handle *handle = talloc_zero(mem_ctx, struct registry_handle);
+	enum gba_err err;
+
+	if (handle == NULL)
+		return GBA_E_NOMEM;
+	handle->registry = *registry;
+	err = entry_log_open(handle, db, registry->conf->reg_id, registry->key, &handle->entries);
+	if (err == GBA_OK)
+		err = event_log_open(handle, db, &self, &handle->events);
+	if (err != GBA_OK)
+		talloc_free(handle);
+	else
+		*_handle = handle;
+	return err;
+}
 
 enum gba_err registry_records(TALLOC_CTX *mem_ctx, const struct registry *registry, struct records **_r, const char **_why)
 {
+	struct registry_handle *handle = NULL;
 	struct db *db = NULL;
 	enum gba_err err = registry_store(mem_ctx, registry->conf, &db, _why);
 
 	if (err != GBA_OK)
 		return err;
-	err = records_open(mem_ctx, &registry_set, db, registry->kek, (void *)(uintptr_t)registry, _r, _why);
+	*_why = "log of transactions or events";
+	err = handle_new(db, registry, db, &handle);
+	if (err == GBA_OK)
+		err = records_open(mem_ctx, &registry_set, db, registry->kek, handle, _r, _why);
 	if (err != GBA_OK)
 		talloc_free(db);
 	else

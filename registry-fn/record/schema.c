@@ -64,6 +64,45 @@ static const char device_schema_1[] =
 
 /* Bulk imports under way. */
 static const char job_schema_1[] = RECORD_JOBS;
+/* trust_tables.c. status: each change, never altered; vulnerable: which vulnerability is about which device now;
+ * device_fact: what else counts in the rules of trust; session, challenge: how an enquirer proved its key. */
+static const char trust_schema_1[] =
+	"CREATE TABLE enquirer" RECORD_HEAD
+	" name TEXT NOT NULL UNIQUE, organisation TEXT, contact BLOB, use_case TEXT, public_key TEXT UNIQUE, rights TEXT,"
+	" state INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX enquirer_state ON enquirer (state);"
+	"CREATE TABLE credential" RECORD_HEAD
+	" owner_type INTEGER NOT NULL, owner INTEGER NOT NULL, name TEXT NOT NULL, type INTEGER NOT NULL, hash TEXT NOT NULL,"
+	" expires INTEGER NOT NULL, revoked INTEGER NOT NULL, UNIQUE (hash, type)) STRICT;"
+	"CREATE INDEX credential_owner_type ON credential (owner_type, owner);"
+	"CREATE INDEX credential_owner ON credential (owner);"
+	"CREATE TABLE vulnerability" RECORD_HEAD
+	" reference TEXT NOT NULL UNIQUE, source INTEGER NOT NULL, reporter TEXT,"
+	" reporter_id INTEGER NOT NULL, reported INTEGER NOT NULL, cve TEXT, cert_id TEXT,"
+	" cvss TEXT, score INTEGER NOT NULL, severity INTEGER NOT NULL, title TEXT NOT NULL, description TEXT, device_type TEXT,"
+	" make TEXT NOT NULL, model TEXT NOT NULL, versions TEXT, fixed_in TEXT, maker INTEGER NOT NULL, state INTEGER NOT NULL,"
+	" reply TEXT, due INTEGER NOT NULL, overdue INTEGER NOT NULL, disclosed INTEGER NOT NULL, devices INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX vulnerability_make ON vulnerability (make, model);"
+	"CREATE INDEX vulnerability_maker ON vulnerability (maker);"
+	"CREATE INDEX vulnerability_state ON vulnerability (state);"
+	"CREATE INDEX vulnerability_severity ON vulnerability (severity);"
+	"CREATE INDEX vulnerability_overdue ON vulnerability (overdue) WHERE overdue <> 0;"
+	"CREATE INDEX vulnerability_due ON vulnerability (due) WHERE overdue = 0 AND due > 0;"
+	"CREATE TABLE trust_override" RECORD_HEAD
+	" device INTEGER NOT NULL, status INTEGER NOT NULL, reason TEXT NOT NULL, until INTEGER NOT NULL, state INTEGER NOT NULL,"
+	" asked_by TEXT, decided_by TEXT) STRICT;"
+	"CREATE INDEX trust_override_device ON trust_override (device);"
+	"CREATE INDEX trust_override_state ON trust_override (state);"
+	"CREATE TABLE status (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, subject INTEGER NOT NULL,"
+	" status INTEGER NOT NULL, cause TEXT NOT NULL, evidence TEXT, author TEXT NOT NULL, at INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX status_subject ON status (kind, subject, at, id);"
+	"CREATE TABLE vulnerable (device INTEGER NOT NULL, vulnerability INTEGER NOT NULL, since INTEGER NOT NULL,"
+	" PRIMARY KEY (device, vulnerability)) STRICT;"
+	"CREATE INDEX vulnerable_vulnerability ON vulnerable (vulnerability);"
+	"CREATE TABLE device_fact (device INTEGER NOT NULL, fact INTEGER NOT NULL, value INTEGER NOT NULL, evidence TEXT,"
+	" at INTEGER NOT NULL, PRIMARY KEY (device, fact)) STRICT;"
+	"CREATE TABLE challenge (hash TEXT PRIMARY KEY, public_key TEXT NOT NULL, expires INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE session (hash TEXT PRIMARY KEY, enquirer INTEGER NOT NULL, expires INTEGER NOT NULL) STRICT";
 
 const struct db_migration registry_schema[] = {
 	{ node_schema_1 },
@@ -72,5 +111,6 @@ const struct db_migration registry_schema[] = {
 	{ record_schema_1 },
 	{ device_schema_1 },
 	{ job_schema_1 },
+	{ trust_schema_1 },
 };
 const size_t registry_schema_steps = sizeof(registry_schema) / sizeof(registry_schema[0]);

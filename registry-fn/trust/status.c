@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Statuses as they were and are; how one comes about. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "registry-fn/trust/trust.h"
+
+struct registry_handle *registry_handle_of(struct records *r)
+{
+	return records_role(r);
+}
+
+enum gba_err registry_before_commit(struct records *r)
+{
+	return entry_append_changes(registry_handle_of(r)->entries, clock_now());
+}
+
+static const char *text_of(TALLOC_CTX *ctx, struct bytes view)
+{
+	return view.p != NULL ? talloc_strndup(ctx, (const char *)view.p, view.n) : NULL;
+}
+
+#define COLUMNS "SELECT id, status, cause, evidence, author, at FROM status WHERE kind = ?1 AND subject = ?2"
+
+static void change_of(TALLOC_CTX *ctx, struct db_stmt *stmt, struct trust_change *_change)
+{
+	*_change = (struct trust_change){ db_col_int(stmt, 0), (enum trust_status)db_col_int(stmt, 1),
+					  text_of(ctx, db_col_text(stmt, 2)), text_of(ctx, db_col_text(stmt, 3)),
+					  text_of(ctx, db_col_text(stmt, 4)), (time_t)db_col_int(stmt, 5) };
+}
+
+enum gba_err trust_at(struct records *r, TALLOC_CTX *mem_ctx, enum trust_kind kind, int64_t subject, time_t at,
+		      struct trust_change *_change)
+{
+	struct db_stmt *stmt;
+	enum gba_err err = records_stmt(r, COLUMNS " AND at <= ?3 ORDER BY at DESC, id DESC LIMIT 1", &stmt);
+	bool row = false;
+
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, kind);
+	db_bind_int(stmt, 2, subject);
+	db_bind_int(stmt, 3, at);
+	err = db_step(stmt, &row);
+	if (err == GBA_OK && row)
+		change_of(mem_ctx, stmt, _change);
+	else
+		*_change = (struct trust_change){ .status = TRUST_GREY, .cause = "nothing is known", .author = "" };
+	db_reset(stmt);
+	return err == GBA_OK && (_change->cause == NULL || _change->author == NULL) ? GBA_E_NOMEM : err;
+}
+
+enum gba_err trust_history(struct records *r, TALLOC_CTX *mem_ctx, enum trust_kind kind, int64_t subject, size_t limit,
+			   struct trust_change **_changes, size_t *_count)
+{
+	struct trust_change *changes = talloc_zero_array(mem_ctx, struct trust_change, limit + 1);
+	struct db_stmt *stmt;
+	enum gba_err err = records_stmt(r, COLUMNS " ORDER BY at, id LIMIT ?3", &stmt);
+	bool row = true;
+	size_t n = 0;
+
+	if (err != GBA_OK || changes == NULL)
+		return err != GBA_OK ? err : GBA_E_NOMEM;
+	db_bind_int(stmt, 1, kind);
+	db_bind_int(stmt, 2, subject);
+	db_bind_int(stmt, 3, (int64_t)limit);
+	while (n < limit && (err = db_step(stmt, &row)) == GBA_OK && row)
+		change_of(changes, stmt, &changes[n++]);
+	db_reset(stmt);
+	*_changes = changes;
+	*_count = n;
+	return err;
+}
+
+/* ---- writing ---- */
+
+static const struct {
+	const char *select, *update, *update_in_hook;
+} subjects[] = {
+	[TRUST_DEVICE] = { "SELECT regdevid, status FROM device WHERE id = ?1",
+			   "UPDATE device SET status = ?1, rev = rev + 1, changed = ?3 WHERE id = ?2",
+			   "UPDATE device SET status = ?1, changed = ?3 WHERE id = ?2" },
+	[TRUST_APPLICATION] = { "SELECT value, status FROM application WHERE id = ?1",
+				"UPDATE application SET status = ?1, rev = rev + 1, changed = ?3 WHERE id = ?2", NULL },
+};
+
+/* A decision about to be written. */
+struct decision {
+	enum trust_kind kind;
+	int64_t subject;
+	enum trust_status status;
+	const char *cause, *evidence;
+	bool hook;
+};
+
+static enum gba_err row_write(struct records *r, struct record_call *call, const struct decision *d)
+{
+	struct db_stmt *stmt;
+	enum gba_err err;
+
+	err = records_stmt(r, "INSERT INTO status (kind, subject, status, cause, evidence, author, at)"
+			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", &stmt);
+	if (err != GBA_OK)
+		return err;
+	records_written(r);
+	db_bind_int(stmt, 1, d->kind);
+	db_bind_int(stmt, 2, d->subject);
+	db_bind_int(stmt, 3, d->status);
+	db_bind_text(stmt, 4, bytes_of(d->cause));
+	db_bind_text(stmt, 5, bytes_of(d->evidence));
+	db_bind_text(stmt, 6, bytes_of(call->actor->name));
+	db_bind_int(stmt, 7, call->now);
+	err = db_run(stmt, NULL);
+	if (err == GBA_OK)
+		err = records_stmt(r, d->hook ? subjects[d->kind].update_in_hook : subjects[d->kind].update, &stmt);
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, d->status);
+	db_bind_int(stmt, 2, d->subject);
+	db_bind_int(stmt, 3, call->now);
+	return db_run(stmt, NULL);
+}
+
+/* To the other registries, and into the log of transactions. Evidence stays here: it may name persons. */
+static enum gba_err tell(struct records *r, struct record_call *call, const struct decision *d, const char *name)
+{
+	struct registry_handle *handle = registry_handle_of(r);
+	json_t *body = json_pack("{s:s, s:s}", "cause", d->cause, "status", trust_status_names[d->status]);
+	struct entry entry = { .act = "status.set", .by = call->actor->name, .subject = name, .result = GBA_OK, .detail = body,
+			       .evidence = bytes_of(d->evidence) };
+	enum gba_err err = GBA_E_NOMEM;
+
+	if (body != NULL)
+		err = entry_append(handle->entries, &entry, call->now, NULL);
+	if (err == GBA_OK)
+		err = event_append(handle->events, "status.set", name, body, call->now, NULL);
+	json_decref(body);
+	return err;
+}
+
+/* Name and present status of a subject; name below mem_ctx. @retval GBA_E_NOT_FOUND */
+static enum gba_err subject_read(struct records *r, TALLOC_CTX *ctx, const struct decision *d, const char **_name,
+				 enum trust_status *_status)
+{
+	struct db_stmt *stmt;
+	enum gba_err err = records_stmt(r, subjects[d->kind].select, &stmt);
+	bool row = false;
+
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, d->subject);
+	err = db_step(stmt, &row);
+	if (err == GBA_OK && row) {
+		*_name = text_of(ctx, db_col_text(stmt, 0));
+		*_status = (enum trust_status)db_col_int(stmt, 1);
+	}
+	db_reset(stmt);
+	if (err == GBA_OK && row && *_name == NULL)
+		return GBA_E_NOMEM;
+	return err == GBA_OK && !row ? GBA_E_NOT_FOUND : err;
+}
+
+/* The same status for another cause is a change of its own, but none that others are told; what nothing is known of
+ * stays so. */
+static enum gba_err decide(struct records *r, struct record_call *call, const struct decision *d)
+{
+	enum trust_status before = TRUST_GREY;
+	struct trust_change last = { 0 };
+	const char *name = NULL;
+	enum gba_err err;
+
+	err = subject_read(r, call->mem_ctx, d, &name, &before);
+	if (err == GBA_OK && before == d->status)
+		err = trust_at(r, call->mem_ctx, d->kind, d->subject, INT64_MAX, &last);
+	if (err != GBA_OK || (before == d->status && (last.id == 0 || strcmp(last.cause, d->cause) == 0)))
+		return err;
+	err = row_write(r, call, d);
+	return err == GBA_OK && before != d->status ? tell(r, call, d, name) : err;
+}
+
+/* ---- judging ---- */
+
+/* What was decided by hand and is in force; *_cause NULL: nothing. */
+static enum gba_err override_read(struct records *r, struct record_call *call, int64_t device, struct decision *d, bool *_any)
+{
+	struct db_stmt *stmt;
+	enum gba_err err;
+
+	err = records_stmt(r, "SELECT status, reason FROM trust_override WHERE device = ?1 AND state = ?2"
+			      " AND (until = 0 OR until > ?3) ORDER BY id DESC LIMIT 1", &stmt);
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, device);
+	db_bind_int(stmt, 2, OVERRIDE_IN_FORCE);
+	db_bind_int(stmt, 3, call->now);
+	err = db_step(stmt, _any);
+	if (err == GBA_OK && *_any) {
+		d->status = (enum trust_status)db_col_int(stmt, 0);
+		d->cause = "decided by hand";
+		d->evidence = text_of(call->mem_ctx, db_col_text(stmt, 1));
+	}
+	db_reset(stmt);
+	return err;
+}
+
+static enum gba_err facts_read(struct records *r, int64_t device, struct trust_facts *facts)
+{
+	struct db_stmt *stmt;
+	enum gba_err err = records_stmt(r, "SELECT state, root_of_trust FROM device WHERE id = ?1", &stmt);
+	bool row = false;
+
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, device);
+	err = db_step(stmt, &row);
+	if (err == GBA_OK && row) {
+		facts->registered = db_col_int(stmt, 0) == DEVICE_REGISTERED;
+		facts->root = db_col_int(stmt, 1) != ROOT_NONE;
+	}
+	db_reset(stmt);
+	if (err == GBA_OK)
+		err = records_stmt(r, "SELECT fact, value FROM device_fact WHERE device = ?1", &stmt);
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, device);
+	while ((err = db_step(stmt, &row)) == GBA_OK && row) {
+		if (db_col_int(stmt, 0) >= 0 && db_col_int(stmt, 0) < FACT_COUNT)
+			facts->fact[db_col_int(stmt, 0)] = db_col_int(stmt, 1);
+	}
+	db_reset(stmt);
+	return err;
+}
+
+enum gba_err trust_judge(struct records *r, struct record_call *call, int64_t device, bool hook)
+{
+	struct decision d = { .kind = TRUST_DEVICE, .subject = device, .hook = hook };
+	struct trust_facts facts = { 0 };
+	char cause[POLICY_CAUSE_MAX + 1];
+	bool by_hand = false;
+	enum gba_err err;
+
+	err = override_read(r, call, device, &d, &by_hand);
+	if (err == GBA_OK && !by_hand)
+		err = facts_read(r, device, &facts);
+	if (err == GBA_OK && !by_hand)
+		err = vuln_facts(r, device, call->now, &facts);
+	if (err != GBA_OK)
+		return err;
+	if (!by_hand) {
+		d.status = trust_policy_judge(registry_handle_of(r)->registry.policy, &facts, cause);
+		d.cause = cause;
+	}
+	return decide(r, call, &d);
+}
+
+enum gba_err trust_tell(struct records *r, struct record_call *call, int64_t device, enum trust_fact fact, int64_t value,
+			const char *evidence)
+{
+	struct db_stmt *stmt;
+	enum gba_err err;
+
+	if (fact != FACT_CERTIFICATE && fact != FACT_MISSED_REPORTS && fact != FACT_ANOMALIES)
+		return GBA_E_RANGE;
+	if (value < 0 || (fact == FACT_CERTIFICATE && value > CERTIFICATE_REVOKED))
+		return GBA_E_RANGE;
+	err = records_stmt(r, "INSERT INTO device_fact (device, fact, value, evidence, at) VALUES (?1, ?2, ?3, ?4, ?5)"
+			      " ON CONFLICT (device, fact) DO UPDATE SET value = excluded.value, evidence = excluded.evidence,"
+			      " at = excluded.at", &stmt);
+	if (err != GBA_OK)
+		return err;
+	records_written(r);
+	db_bind_int(stmt, 1, device);
+	db_bind_int(stmt, 2, fact);
+	db_bind_int(stmt, 3, value);
+	db_bind_text(stmt, 4, bytes_of(evidence));
+	db_bind_int(stmt, 5, call->now);
+	err = db_run(stmt, NULL);
+	return err == GBA_OK ? trust_judge(r, call, device, false) : err;
+}
+
+enum gba_err trust_set_application(struct records *r, struct record_call *call, int64_t application, enum trust_status status,
+				   const char *reason)
+{
+	const struct decision d = { .kind = TRUST_APPLICATION, .subject = application, .status = status,
+				    .cause = "decided by hand", .evidence = reason };
+
+	return decide(r, call, &d);
+}
+
+/* A device came, or is another than before. */
+enum gba_err reg_device_after(struct records *r, struct record_call *call, const struct record *old, const struct record *now)
+{
+	static const int counts[] = { DEVICE_MAKE, DEVICE_MODEL, DEVICE_FIRMWARE, DEVICE_STATE, DEVICE_ROOT };
+	const struct field *fields = registry_set.kinds[REG_DEVICE].fields;
+	bool same = old != NULL && now != NULL;
+	enum gba_err err;
+	size_t i;
+
+	if (now == NULL)
+		return GBA_OK;
+	for (i = 0; same && i < sizeof(counts) / sizeof(counts[0]); i++) {
+		const struct value *a = &old->v[counts[i]], *b = &now->v[counts[i]];
+
+		same = fields[counts[i]].type == FIELD_TEXT ? bytes_eq(a->t, b->t) : a->n == b->n;
+	}
+	if (same)
+		return GBA_OK;
+	err = vuln_match_device(r, call, now);
+	return err == GBA_OK ? trust_judge(r, call, now->id, true) : err;
+}
+
+enum gba_err reg_credential_before(struct records *r, struct record_call *call, const struct record *old, struct record *now)
+{
+	(void)r, (void)old;
+	if (now == NULL)
+		return GBA_OK;
+	if (now->v[REG_CREDENTIAL_OWNER_TYPE].n == REG_ROLE_SYSTEM || now->v[REG_CREDENTIAL_OWNER_TYPE].n == REG_ROLE_DEVICE)
+		return record_refuse(call, GBA_E_RANGE, "owner_type", "devices and the node itself have no credentials here");
+	return GBA_OK;
+}
+
+/* ---- decisions by hand ---- */
+
+enum gba_err reg_override_before(struct records *r, struct record_call *call, const struct record *old, struct record *now)
+{
+	bool two = registry_handle_of(r)->registry.conf->four_eyes;
+
+	if (old != NULL || now == NULL)
+		return GBA_OK;
+	if (now->v[OVERRIDE_UNTIL].n != 0 && now->v[OVERRIDE_UNTIL].n <= call->now)
+		return record_refuse(call, GBA_E_RANGE, "until", "this time has passed");
+	now->v[OVERRIDE_STATE].n = two ? OVERRIDE_REQUESTED : OVERRIDE_IN_FORCE;
+	return records_keep(now, bytes_of(call->actor->name), &now->v[OVERRIDE_ASKED_BY].t);
+}
+
+enum gba_err reg_override_after(struct records *r, struct record_call *call, const struct record *old, const struct record *now)
+{
+	if (now == NULL || now->v[OVERRIDE_STATE].n == OVERRIDE_REQUESTED || now->v[OVERRIDE_STATE].n == OVERRIDE_REFUSED)
+		return GBA_OK;
+	(void)old;
+	return trust_judge(r, call, now->v[OVERRIDE_DEVICE].n, false);
+}
+
+static enum gba_err override_move(struct records *r, struct record_call *call, const struct record *old, int from, int to,
+				  const char *act)
+{
+	struct record *now = record_copy(call->mem_ctx, old);
+	enum gba_err err;
+
+	if (now == NULL)
+		return GBA_E_NOMEM;
+	if (old->v[OVERRIDE_STATE].n != from)
+		return record_refuse(call, GBA_E_STATE, NULL, "it is %s", reg_override_words[old->v[OVERRIDE_STATE].n]);
+	now->v[OVERRIDE_STATE].n = to;
+	err = records_keep(now, bytes_of(call->actor->name), &now->v[OVERRIDE_DECIDED_BY].t);
+	return err == GBA_OK ? record_set_by_rules(r, call, old, now, act) : err;
+}
+
+/* Four eyes: whoever asked for it may take it back, but not approve it. */
+static enum gba_err override_approve(struct records *r, struct record_call *call, const struct record *old, json_t *arguments)
+{
+	(void)arguments;
+	if (bytes_eq_str(old->v[OVERRIDE_ASKED_BY].t, call->actor->name))
+		return record_refuse(call, GBA_E_DENIED, NULL, "another than who asked for it has to approve it");
+	return override_move(r, call, old, OVERRIDE_REQUESTED, OVERRIDE_IN_FORCE, "approve");
+}
+
+static enum gba_err override_refuse(struct records *r, struct record_call *call, const struct record *old, json_t *arguments)
+{
+	(void)arguments;
+	return override_move(r, call, old, OVERRIDE_REQUESTED, OVERRIDE_REFUSED, "refuse");
+}
+
+static enum gba_err override_lift(struct records *r, struct record_call *call, const struct record *old, json_t *arguments)
+{
+	(void)arguments;
+	return override_move(r, call, old, OVERRIDE_IN_FORCE, OVERRIDE_LIFTED, "lift");
+}
+
+static const char *const no_arguments[] = { NULL };
+const struct record_verb reg_override_verbs[] = {
+	{ "approve", FOR_ADMIN | FOR_AGENCY, no_arguments, override_approve, "Put it in force; not by who asked for it" },
+	{ "refuse", FOR_ADMIN | FOR_AGENCY, no_arguments, override_refuse, "Do not put it in force" },
+	{ "lift", FOR_ADMIN | FOR_AGENCY, no_arguments, override_lift, "End it: the rules decide again" },
+	{ NULL, 0, NULL, NULL, NULL }
+};
+
+/* Ids of a column, for acting on after the statement is done; 0 ends them. */
+static int64_t *ids_of(TALLOC_CTX *ctx, struct db_stmt *stmt)
+{
+	int64_t *ids = talloc_zero_array(ctx, int64_t, 1001);
+	bool row = true;
+	size_t n = 0;
+
+	while (ids != NULL && n < 1000 && db_step(stmt, &row) == GBA_OK && row)
+		ids[n++] = db_col_int(stmt, 0);
+	db_reset(stmt);
+	return ids;
+}
+
+enum gba_err trust_sweep(struct records *r, TALLOC_CTX *mem_ctx, time_t now)
+{
+	const struct actor node = { REG_ROLE_SYSTEM, 0, "system" };
+	struct record_call call = { .actor = &node, .now = now, .mem_ctx = mem_ctx };
+	struct db_stmt *stmt;
+	enum gba_err err;
+	int64_t *ids;
+
+	err = vuln_sweep(r, mem_ctx, now);
+	if (err == GBA_OK)
+		err = records_stmt(r, "SELECT id FROM trust_override WHERE state = ?1 AND until > 0 AND until <= ?2", &stmt);
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, OVERRIDE_IN_FORCE);
+	db_bind_int(stmt, 2, now);
+	ids = ids_of(mem_ctx, stmt);
+	for (; err == GBA_OK && ids != NULL && *ids != 0; ids++) {
+		const struct record old = { .kind = &registry_set.kinds[REG_OVERRIDE], .id = *ids };
+
+		err = records_do(r, &call, &old, "lift", NULL, NULL);
+	}
+	return err;
+}
