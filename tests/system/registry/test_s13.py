@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""S13: the core network asks a registry for an equipment (TS 29.272 6.2.1). The MME is tests/peers/diameter.py."""
+import pytest
+from peerlab import ECR, Lab, S13, app_avps
+
+from peers import diameter as d
+from peers.waiting import until
+
+MME, LENIENT_MME = "mme.registries.test", "mme2.registries.test"
+TERMINAL, IMEI, SVN, STATUS, MEID = 1401, 1402, 1403, 1445, 1471
+WHITELISTED, BLACKLISTED, GREYLISTED = 0, 1, 2
+UNKNOWN = (d.TGPP, 5422)
+# 490154203237518 is the example of TS 23.003 Annex B (check digit 8)
+DEVICES = {"W": ("490154203237518", "white"), "G": ("356938035643809", None), "B": ("352099001761481", "black")}
+
+
+def ecr(peer, imei=None, svn=None, more=(), group=True, user="001010000000001"):
+    inner = ([d.tgpp(IMEI, imei.encode())] if imei is not None else []) + ([d.tgpp(SVN, svn.encode())] if svn is not None else [])
+    avps = app_avps(peer, S13, d.TGPP) + ([d.tgpp(TERMINAL, inner + list(more))] if group else [])
+    return d.Message(ECR, S13, avps + ([d.text(d.USER_NAME, user)] if user else []))
+
+
+def status_of(answer):
+    """Equipment-Status, or the result."""
+    found = [a.u32() for a in answer.avps if (a.vendor, a.code) == (d.TGPP, STATUS)]
+    if answer.result() != (0, 2001):
+        assert not found
+        return answer.result()
+    return found[0]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    with Lab(tmp_path_factory.mktemp("s13")) as lab:
+        one = lab.registry("INA1", "primary", "INA")
+        one.extra = 's13-peers = [ "%s" ];\n' % MME
+        one.others = [(MME, ""), (LENIENT_MME, "")]
+        other = lab.registry("FRA1", "primary", "FRA")
+        other.extra = ('s13-peers = [ "%s" ];\ns13-grey = "whitelisted";\ns13-unknown = "greylisted";\ns13-black = "unknown";\n' % MME)
+        other.others = [(MME, "")]
+        lab.start()
+        for registry in (one, other):
+            with registry.tool() as tool:
+                for name, (imei, status) in DEVICES.items():
+                    body = {"identities": [{"type": "imei", "value": imei}]}
+                    assert tool.say("device.registered", registry.reg_id + name, body) == "ok"
+                    if status:
+                        assert tool.say("status.set", registry.reg_id + name, {"status": status}) == "ok"
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def mme(lab):
+    with lab.registries["INA1"].client(MME, apps=(S13,)) as peer:
+        yield peer
+
+
+@pytest.mark.parametrize("imei, svn, want", [
+    ("490154203237518", None, WHITELISTED), ("490154203237510", None, WHITELISTED), ("49015420323751", None, WHITELISTED),
+    ("49015420323751", "07", WHITELISTED), ("4901542032375107", None, WHITELISTED),  # an IMEISV in the place of the IMEI
+    ("352099001761481", "01", BLACKLISTED), ("35209900176148", None, BLACKLISTED), ("356938035643809", None, GREYLISTED),
+    ("990000862471854", None, UNKNOWN), ("00000000000000", None, UNKNOWN)])
+def test_status_of_an_equipment(mme, imei, svn, want):
+    for _ in range(2):  # from the database, from the cache
+        assert status_of(mme.request(ecr(mme, imei, svn))) == want
+
+
+def test_policy_is_configured(lab):
+    with lab.registries["FRA1"].client(MME, apps=(S13,)) as peer:
+        assert [status_of(peer.request(ecr(peer, imei))) for imei in ("490154203237518", "356938035643809", "990000862471854",
+                                                                      "352099001761481")] == \
+            [WHITELISTED, WHITELISTED, GREYLISTED, UNKNOWN]
+
+
+def test_a_change_is_seen(lab, mme):
+    one = lab.registries["INA1"]
+    with one.tool() as tool:
+        for status, want in (("black", BLACKLISTED), ("white", WHITELISTED), ("grey", GREYLISTED)):
+            assert tool.say("status.set", "INA1G", {"status": status}) == "ok"
+            assert until(lambda: status_of(mme.request(ecr(mme, "356938035643809"))) == want)
+        assert tool.say("device.registered", "INA1N", {"identities": [{"type": "imeisv", "value": "8600000000000100"}]}) == "ok"
+        assert until(lambda: status_of(mme.request(ecr(mme, "860000000000017"))) == GREYLISTED)
+        assert tool.say("device.removed", "INA1N") == "ok"
+        assert until(lambda: status_of(mme.request(ecr(mme, "860000000000017"))) == UNKNOWN)
+
+
+def failed(answer):
+    found = next((a for a in answer.avps if a.code == 279), None)
+    return [(a.vendor, a.code) for a in found.group()] if found is not None else None
+
+
+BAD = {
+    "no terminal": (dict(group=False), (0, 5005)),
+    "letters": (dict(imei="49015420323751X"), (0, 5004)),
+    "too short": (dict(imei="4901542032375"), (0, 5004)),
+    "too long": (dict(imei="49015420323751078"), (0, 5014)),
+    "empty": (dict(imei=""), (0, 5004)),
+    "SVN too long": (dict(imei="49015420323751", svn="123"), (0, 5014)),
+    "two IMEIs": (dict(imei="49015420323751", more=[d.tgpp(IMEI, b"49015420323751")]), (0, 5009)),
+    "no IMEI": (dict(more=[d.tgpp(MEID, b"\xa1\0\0\0\0\1\2")]), UNKNOWN),
+    "no user": (dict(imei="49015420323751", user=None), WHITELISTED),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_and_odd_requests(mme, case):
+    message, want = BAD[case]
+    answer = mme.request(ecr(mme, **message))
+    assert status_of(answer) == want
+    if want[0] == 0 if isinstance(want, tuple) else False:
+        assert failed(answer), case
+
+
+def test_who_is_not_named_gets_nothing(lab):
+    with lab.registries["INA1"].client(LENIENT_MME, apps=(S13,)) as peer:
+        answers = [peer.request(ecr(peer, imei)) for imei in ("490154203237518", "990000862471854", "352099001761481")]
+        assert [a.result() for a in answers] == [(d.TGPP, 5402)] * 3
+
+
+def test_without_vendor_specific_application_id(mme):
+    """TS 29.272 7.2.19 leaves it out where the sender likes."""
+    message = ecr(mme, "490154203237518")
+    message.avps = [a for a in message.avps if a.code != 260]
+    assert status_of(mme.request(message)) == WHITELISTED
