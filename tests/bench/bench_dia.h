@@ -2,9 +2,10 @@
 /** bench_dia.fdx: both ends of a Diameter measurement, on freeDiameter's own functions only. Set up by the text behind
  * LoadExtension, "key=value" words:
  *   role=serve port=N                          answer the stand-in command, on 127.0.0.1
- *   role=ask what=floor|mar|bir peer=IDENTITY realm=REALM window=W seconds=S out=FILE
+ *   role=ask what=floor|mar|bir|ecr peer=IDENTITY realm=REALM window=W seconds=S out=FILE
  *     what=floor: request=N answer=N           [octets] size of the messages
  *     what=mar:   impi=FORMAT users=N          %u stands for ten digits, 0 .. N-1
+ *     what=ecr:   users=N                      IMEIs 3500, then ten digits, 0 .. N-1
  *     what=bir:   btids=FILE naf=HEX           the first word of each line is a B-TID */
 #ifndef GBA_BENCH_DIA_H
 #define GBA_BENCH_DIA_H
@@ -34,7 +35,7 @@ struct bench_kind {
 	int (*prepare)(const struct bench_conf *conf); /* once; 0 or errno */
 	int (*fill)(struct msg *msg, uint64_t i);
 };
-extern const struct bench_kind bench_floor, bench_mar, bench_bir;
+extern const struct bench_kind bench_floor, bench_mar, bench_bir, bench_ecr;
 
 int bench_dict_load(void);
 int bench_serve_start(const struct bench_conf *conf);

@@ -13,7 +13,7 @@
 #define WARM_UP	  1000000 /* [us] */
 #define TIMEOUT_S 10
 
-static const struct bench_kind *const kinds[] = { &bench_floor, &bench_mar, &bench_bir };
+static const struct bench_kind *const kinds[] = { &bench_floor, &bench_mar, &bench_bir, &bench_ecr };
 
 struct slot {
 	uint64_t sent_at;

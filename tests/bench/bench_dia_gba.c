@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MAR and BIR as a BSF and a NAF send them, with the AVPs of dict_gba.fdx. */
+/* MAR, BIR and ECR as a BSF, a NAF and an MME send them, with the AVPs of dict_gba.fdx. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,5 +71,31 @@ static int bir_fill(struct msg *msg, uint64_t i)
 	return rc != 0 ? rc : bench_add(msg, naf_id_avp, naf_id, naf_id_len);
 }
 
+static struct dict_object *terminal_information, *imei_avp;
+
+static int ecr_prepare(const struct bench_conf *c)
+{
+	conf = c;
+	terminal_information = bench_model("Terminal-Information");
+	imei_avp = bench_model("IMEI");
+	return terminal_information != NULL && imei_avp != NULL ? 0 : EINVAL;
+}
+
+static int ecr_fill(struct msg *msg, uint64_t i)
+{
+	union avp_value value;
+	struct avp *group, *inner;
+	char imei[24];
+	int rc = fd_msg_avp_new(terminal_information, 0, &group);
+
+	value.os.len = (size_t)snprintf(imei, sizeof(imei), "3500%010u", (unsigned int)(i * 7919 % conf->users));
+	value.os.data = (uint8_t *)imei;
+	rc = rc != 0 ? rc : fd_msg_avp_new(imei_avp, 0, &inner);
+	rc = rc != 0 ? rc : fd_msg_avp_setvalue(inner, &value);
+	rc = rc != 0 ? rc : fd_msg_avp_add(group, MSG_BRW_LAST_CHILD, inner);
+	return rc != 0 ? rc : fd_msg_avp_add(msg, MSG_BRW_LAST_CHILD, group);
+}
+
+const struct bench_kind bench_ecr = { "ecr", 16777252, 10415, "ME-Identity-Check-Request", ecr_prepare, ecr_fill };
 const struct bench_kind bench_mar = { "mar", 16777221, 10415, "3GPP-Multimedia-Auth-Request", mar_prepare, mar_fill };
 const struct bench_kind bench_bir = { "bir", 16777220, 10415, "Bootstrapping-Info-Request", bir_prepare, bir_fill };
