@@ -16,9 +16,10 @@
 #define BEGIN "BEGIN; " LOCK
 #define TELL  "UPDATE gba_db SET data_version = data_version + 1 RETURNING data_version; "
 
-/* Each transaction leaves its number in the row of its handle: who asks what became of an interrupted COMMIT, and waits for
- * the lock first, sees it there or not, whatever crash or failover lies between. pg_xact_status() cannot be asked: a server
- * that crashes before anything of a transaction is in its log gives the same id to another one, which may commit. */
+/* Each transaction whose outcome may be asked for leaves its number in the row of its handle: who asks what became of an
+ * interrupted COMMIT, and waits for the lock first, sees it there or not, whatever crash or failover lies between.
+ * pg_xact_status() cannot be asked: a server that crashes before anything of a transaction is in its log gives the same id to
+ * another one, which may commit. */
 #define MARKS "CREATE TABLE IF NOT EXISTS gba_tx (handle TEXT PRIMARY KEY, number BIGINT NOT NULL, at TIMESTAMPTZ NOT NULL)" \
 	      " WITH (fillfactor = 20)"
 #define MARK                                                                                                      \
@@ -122,8 +123,12 @@ enum gba_err pg_tx_commit(struct pg_db *db, bool tell)
 		db->tx = PG_TX_NONE;
 		return GBA_E_UNREACHABLE;
 	}
-	snprintf(sql, sizeof(sql), MARK "%s" "COMMIT", db->handle, db->number, tell ? TELL : "");
-	err = pg_exec(db, sql, &rows);
+	if (PQtransactionStatus(db->conn) == PQTRANS_INERROR) { /* it would answer COMMIT by rolling back, without an error */
+		pg_tx_rollback(db);
+		return GBA_E_INTERNAL;
+	}
+	snprintf(sql, sizeof(sql), MARK TELL "COMMIT", db->handle, db->number);
+	err = pg_exec(db, tell ? sql : "COMMIT", &rows);
 	db->tx = PG_TX_NONE;
 	if (err != GBA_OK && pg_link_lost(db))
 		return tell ? resolve(db) : GBA_E_UNCERTAIN;

@@ -61,7 +61,7 @@ END_TEST
 START_TEST(who_comes_newly_takes_the_place_of_one_that_is_full_again)
 {
 	struct limits *limits = limits_new(test_ctx, 1); /* one row */
-	char name[16];
+	char name[32];
 	uint32_t wait;
 	int i;
 
