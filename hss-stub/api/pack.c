@@ -7,6 +7,7 @@
 
 #include "core/ident.h"
 #include "core/secret.h"
+#include "hss-stub/api/pack_ua.h"
 
 #define ARCHIVE_MAX 131072 /* [octets] */
 #define FILES_MAX   8
@@ -20,6 +21,7 @@ struct pack {
 	TALLOC_CTX *ctx;
 	const struct pack_order *order;
 	const char *btid_domain;
+	struct pack_ua ua;
 	struct file files[FILES_MAX];
 	size_t n;
 };
@@ -49,31 +51,36 @@ static char *daemon_conf(struct pack *p)
 		"Identity = \"%s\";\nRealm = \"%s\";\nPort = 3868;\nSecPort = 5868;\nNo_SCTP;\nNoRelay;\n"
 		"AppServThreads = 2;\nThreadsPerServer = 200;\nTcTimer = 5;\nTwTimer = 6;\n"
 		"TLS_Cred = \"agent.pem\", \"agent.key\";\nTLS_CA = \"ca.pem\";\nTLS_Prio = \"NORMAL:-VERS-TLS1.3\";\n"
-		"LoadExtension = \"%s/dict_gba.fdx\";\nLoadExtension = \"%s/gba_guard.fdx\" : \"guard.conf\";\n"
+		"LoadExtension = \"%s/dict_gba.fdx\";\nLoadExtension = \"%s/dict_y3056.fdx\";\n"
+		"LoadExtension = \"%s/gba_guard.fdx\" : \"guard.conf\";\n"
 		"LoadExtension = \"%s/naf.fdx\" : \"naf.conf\";\n"
 		"ConnectPeer = \"%s\" { %s%s%sPort = 5868; No_SCTP; };\n",
-		p->order->identity, p->order->agent_realm, GBA_PKGLIBDIR, GBA_PKGLIBDIR, GBA_PKGLIBDIR, bsf,
+		p->order->identity, p->order->agent_realm, GBA_PKGLIBDIR, GBA_PKGLIBDIR, GBA_PKGLIBDIR, GBA_PKGLIBDIR, bsf,
 		address[0] != '\0' ? "ConnectTo = \"" : "", address, address[0] != '\0' ? "\"; " : "");
 }
 
 static char *agent_conf(struct pack *p)
 {
-	return talloc_asprintf(
+	char *declaration = pack_declaration(p->ctx, p->order->app, &p->ua);
+
+	return declaration == NULL ? NULL : talloc_asprintf(
 		p->ctx,
 		"# naf.conf: whose devices are served, and which local user may ask for the application's keys.\n"
 		"audit-log = \"audit.log\";\n"
 		"realms = ( { domain = \"%s\"; realm = \"%s\"; host = \"%s\"; } );\n"
-		"clients = ( { name = \"application\"; user = \"%s\"; fqdns = [ \"%s\" ]; } );\n",
+		"clients = ( { name = \"application\"; user = \"%s\"; fqdns = [ \"%s\" ]; } );\n"
+		"%skey-lifetime-max = %lld;\n",
 		p->btid_domain, record_text(p->order->realm, REALM_REALM),
 		record_text(p->order->realm, REALM_BSF_IDENTITY), p->order->user,
-		record_text(p->order->app, APPLICATION_NAF_FQDN));
+		record_text(p->order->app, APPLICATION_NAF_FQDN), declaration,
+		pack_lifetime(p->order->app, p->order->realm));
 }
 
 static char *guard_conf(struct pack *p)
 {
 	return talloc_asprintf(p->ctx,
 			       "# guard.conf: nobody but the operator's BSF is talked to.\n"
-			       "peers = ( { identity = \"%s\"; applications = [ \"zn\" ]; } );\n",
+			       "peers = ( { identity = \"%s\"; applications = [ \"zn\", \"rpa\" ]; } );\n",
 			       record_text(p->order->realm, REALM_BSF_IDENTITY));
 }
 
@@ -85,7 +92,7 @@ static char *readme(struct pack *p)
 		"1. Install gba-suite and freediameterd on the host of the application.\n"
 		"2. %s\n"
 		"3. In this folder: gba-naf-agent --check-config naf.conf && gba-naf-agent -c freeDiameter.conf\n"
-		"4. Put gba-naf-proxy in front of the application, or link it with libgba-naf: see asp-guide.md.\n\n"
+		"4. Put gba-naf-proxy in front of the application (proxy.conf), or link it with libgba-naf: see asp-guide.md.\n\n"
 		"The operator has to let the Diameter identity %s ask for the keys of %s (nafs in bsf.conf).\n"
 		"Service identifier (GSID) of the application: %lld. The certificate is good for %s.\n",
 		record_text(p->order->app, APPLICATION_NAME), record_text(p->order->realm, REALM_NAME),
@@ -159,15 +166,18 @@ enum gba_err pack_make(TALLOC_CTX *mem_ctx, const struct pack_order *order, time
 	if (out == NULL)
 		return GBA_E_NOMEM;
 	secret_guard_chunk(out);
+	if (!pack_ua_read(mem_ctx, order->app, order->realm, &p.ua))
+		return GBA_E_NOMEM;
 	p.btid_domain = url_host(mem_ctx, record_text(order->realm, REALM_BSF_URL));
 	add(&p, "README", 0644, readme(&p));
 	add(&p, "freeDiameter.conf", 0644, daemon_conf(&p));
 	add(&p, "guard.conf", 0644, guard_conf(&p));
 	add(&p, "naf.conf", 0644, agent_conf(&p));
+	add(&p, "proxy.conf", 0644, pack_proxy(mem_ctx, order->app, order->realm, &p.ua));
 	add(&p, "agent.pem", 0644, order->certificate);
 	add(&p, "agent.key", 0600, order->private_key);
 	add(&p, "ca.pem", 0644, order->ca);
-	if (p.n < (order->private_key != NULL ? 7U : 6U) || !archive_make(&p, now, out, &used))
+	if (p.n < (order->private_key != NULL ? 8U : 7U) || !archive_make(&p, now, out, &used))
 		return GBA_E_NOMEM;
 	*_archive = BYTES(out, used);
 	return GBA_OK;

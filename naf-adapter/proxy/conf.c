@@ -7,6 +7,7 @@
 
 #include "core/ident.h"
 #include "core/log.h"
+#include "ident/idrule.h"
 #include "naf-adapter/libnaf/gba-naf.h"
 #include "naf-adapter/proxy/described.h"
 #include "naf-adapter/proxy/ua_digest.h"
@@ -88,10 +89,28 @@ static const struct conf_item listener_items[] = {
 	CONF_END
 };
 
+/* "gs1:09506000134352": a kind, a colon, an identity that its kind's rule takes (Y.3056 7.6). */
+static bool application_id_valid(struct bytes text)
+{
+	const char *why;
+	size_t i;
+
+	for (i = 0; application_identity_words[i] != NULL; i++) {
+		size_t n = strlen(application_identity_words[i]);
+
+		if (text.n > n && memcmp(text.p, application_identity_words[i], n) == 0 && text.p[n] == ':')
+			return id_rule_application((int64_t)i)(BYTES(text.p + n + 1, text.n - n - 1), &why) == GBA_OK;
+	}
+	return text.n == 0;
+}
+
 #define SITE struct site_conf
 static const struct conf_item site_items[] = {
 	CONF_STR("fqdn", NULL, 1, 253, fqdn_valid, SITE, fqdn,
 		 "Name devices address: FQDN of the NAF_Id, realm, server name"),
+	CONF_STR("application-id", "", 0, 320, application_id_valid, SITE, application_id,
+		 "The application's public identity, of which fqdn is the alias: \"ip:\", \"url:\", \"gs1:\" or \"onem2m:\" and the "
+		 "identity; empty: fqdn is it"),
 	CONF_STR("upstream", "", 0, 255, optional_address, SITE, upstream,
 		 "The application: \"127.0.0.1:8080\" or \"unix:/run/app.sock\"; empty: only asked about, by a web server"),
 	CONF_ENUM("mode", "http", mode_names, SITE, mode,
@@ -218,6 +237,8 @@ static enum gba_err site_check(const struct site_conf *site, struct conf_error *
 {
 	bool certificate = site->certificate[0] != '\0';
 
+	if (strncmp(site->application_id, "fqdn:", 5) == 0 && strcasecmp(site->application_id + 5, site->fqdn) != 0)
+		return wrong(_error, "sites: %s: application-id is another host name", site->fqdn);
 	if (certificate != (site->private_key[0] != '\0'))
 		return wrong(_error, "sites: %s: certificate and private-key go together", site->fqdn);
 	if (site->mode == SITE_STREAM && site->upstream[0] == '\0')

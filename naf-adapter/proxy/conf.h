@@ -17,6 +17,7 @@ enum site_tls13_ua_id { UA_ID_SUITE, UA_ID_HTTP };
 /** A name devices address (NAF FQDN), and the application behind it. */
 struct site_conf {
 	const char *fqdn, *upstream;
+	const char *application_id; /* "gs1:..."; "": fqdn is the application's identity itself */
 	uint32_t mode;
 	bool psk, uicc_psk, tls_digest, http_digest;
 	const char *certificate, *private_key;

@@ -233,6 +233,14 @@ static void block_signals(sigset_t *signals)
 	pthread_sigmask(SIG_BLOCK, signals, NULL);
 }
 
+static void log_site(const struct site_conf *site)
+{
+	struct log_about about = { .iface = "Ua", .id = bytes_of(site->fqdn), .clause = "Y.3056 7.6" };
+
+	log_event(LOG_L_INFO, "proxy.site", &about, "application %s%s", site->application_id[0] != '\0' ? "" : "fqdn:",
+		  site->application_id[0] != '\0' ? site->application_id : site->fqdn);
+}
+
 static int run(struct daemon *daemon, const sigset_t *signals)
 {
 	pthread_t joins;
@@ -246,6 +254,8 @@ static int run(struct daemon *daemon, const sigset_t *signals)
 		return complain("cannot start a thread");
 	log_event(LOG_L_INFO, "proxy.start", NULL, "version %s, %u workers, %zu sites", PACKAGE_VERSION, daemon->workers,
 		  daemon->conf.sites.n);
+	for (i = 0; i < daemon->conf.sites.n; i++)
+		log_site((const struct site_conf *)daemon->conf.sites.v + i);
 	serve(daemon, signals);
 	pthread_join(joins, NULL);
 	return EXIT_SUCCESS;

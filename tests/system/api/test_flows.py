@@ -133,7 +133,7 @@ def test_a_bundle_is_ready_to_run(api, admin, meters, tmp_path):
     got = caller.post(where, {"identity": "naf.meters.example", "user": "root"}, want=200)
     assert got.headers["content-type"] == "application/gzip" and got.headers["cache-control"] == "no-store"
     folder, modes = unpack(got.body, str(tmp_path))
-    assert set(modes) == {"README", "freeDiameter.conf", "guard.conf", "naf.conf", "agent.pem", "agent.key", "ca.pem"}
+    assert set(modes) == {"README", "freeDiameter.conf", "guard.conf", "naf.conf", "proxy.conf", "agent.pem", "agent.key", "ca.pem"}
     assert modes["agent.key"] == 0o600
     assert admin.get("/v1/applications/%d" % app["id"]).json()["push_peer"] == "naf.meters.example"
     apilab.openssl("verify", "-x509_strict", "-CAfile", folder + "/ca.pem", folder + "/agent.pem")
@@ -151,7 +151,7 @@ def test_a_bundle_is_ready_to_run(api, admin, meters, tmp_path):
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     with open(folder + "/freeDiameter.conf", encoding="ascii") as text:
         conf = text.read()
-    for name, path in (("dict_gba", "dict"), ("gba_guard", "lib/dia/guard"), ("naf", "naf-adapter/agent")):
+    for name, path in (("dict_gba", "dict"), ("dict_y3056", "dict"), ("gba_guard", "lib/dia/guard"), ("naf", "naf-adapter/agent")):
         conf = re.sub(r'"[^"]*/%s.fdx"' % name, '"%s/%s/.libs/%s.fdx"' % (apilab.BUILD, path, name), conf)
     conf = conf.replace("\nPort = 3868;\nSecPort = 5868;", "\nPort = %d;\nSecPort = 0;" % apilab.zhlab.free_port())
     assert 'ConnectTo = "127.0.0.1"; Port = 5868;' in conf
@@ -175,6 +175,105 @@ def test_a_bundle_is_ready_to_run(api, admin, meters, tmp_path):
         server.kill()
         process.wait(60)
         server.wait(30)
+
+
+PROXY = os.path.join(apilab.BUILD, "naf-adapter/proxy/gba-naf-proxy")
+KINDS = [("fqdn", "kinds.example"), ("ip", "192.0.2.77"), ("url", "https://www.kinds.example/shop"), ("gs1", "09506000134352"),
+         ("onem2m", "Nkinds.example")]
+
+
+def items(folder, name="proxy.conf"):
+    """Items of the site in a bundle's proxy.conf."""
+    with open(os.path.join(folder, name), encoding="utf-8") as text:
+        return dict(re.findall(r"([a-z0-9-]+) = (\[[^]]*\]|\"[^\"]*\"|[a-z0-9]+);", text.read()))
+
+
+@pytest.mark.parametrize("kind,identity", KINDS)
+def test_the_application_is_configured_with_its_identity(meters, tmp_path, kind, identity):
+    """Of each agreed kind, from the record into the configuration of what stands before the application, which starts with it, and
+    not without a name. REQ: Y3056-7.6-1"""
+    owner, caller, _ = meters
+    app = caller.post("/v1/applications", {"asp": owner["id"], "type": kind, "identity": identity, "name": "Kind " + kind}).json()
+    where = "/v1/applications/%d/bundle" % app["id"]
+    folder, _ = unpack(caller.post(where, {"identity": "naf." + app["naf_fqdn"]}, want=200).body, str(tmp_path))
+    site = items(folder)
+    assert site["application-id"] == '"%s:%s"' % (kind, identity) and site["fqdn"] == '"%s"' % app["naf_fqdn"]
+    with open(folder + "/proxy.conf", encoding="utf-8") as text:
+        conf = text.read().replace("0.0.0.0:443", "127.0.0.1:%d" % apilab.zhlab.free_port()).replace(
+            "0.0.0.0:80", "127.0.0.1:%d" % apilab.zhlab.free_port())
+
+    def check(text):
+        with open(folder + "/own.conf", "w", encoding="utf-8") as out:
+            out.write(text)
+        return subprocess.run([PROXY, "--check-config", folder + "/own.conf"], capture_output=True, text=True, timeout=60, check=False)
+    assert check(conf).returncode == 0, check(conf).stderr
+    with open(folder + "/log", "wb") as log:
+        process = subprocess.Popen([PROXY, "-c", folder + "/own.conf"], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    try:
+        apilab.wait_until(lambda: "application %s:%s" % (kind, identity) in open(folder + "/log", encoding="utf-8").read(), "it starts")
+    finally:
+        process.terminate()
+        process.wait(60)
+    nameless = check(conf.replace('fqdn = "%s"; ' % app["naf_fqdn"], ""))
+    assert nameless.returncode != 0 and "fqdn: missing" in nameless.stderr + nameless.stdout
+    for bad in ("gs1:09506000134353", "ip:300.1.1.1", "url:nowhere", "onem2m:x", "fqdn:elsewhere.example", "imei:1", "09506000134352"):
+        assert check(conf.replace("%s:%s" % (kind, identity), bad)).returncode != 0, bad
+
+
+PROFILES = [  # the realm's Ua protocols, and the site's items that follow from them
+    (["0100000007"], {"psk": "true", "tls-digest": "false", "http-digest": "false", "tls-min": '"1.3"', "tls-max": '"1.3"'}, ["1.3"]),
+    (["01000100a8"], {"psk": "true", "tls-digest": "false", "http-digest": "false", "tls-min": '"1.2"', "tls-max": '"1.2"'}, ["1.2"]),
+    (["0100000002"], {"psk": "false", "tls-digest": "false", "http-digest": "true"}, []),
+    (["010001c02f", "0100000002", "0100000007"], {"psk": "true", "tls-digest": "true", "http-digest": "true", "tls-min": '"1.2"'}, ["1.2", "1.3"]),
+]
+
+
+def test_protocols_follow_the_realms_profile(tmp_path_factory):
+    """What is offered to devices changes with what the operator publishes; the token's life, too. REQ: Y3056-7.6-2, Y3056-8.3-2"""
+    folder = tmp_path_factory.mktemp("profile")
+    one = apilab.Api(folder)
+    one.start()
+    try:
+        root = one.admin()
+        realm = root.post("/v1/realm", apilab.REALM).json()
+        owner, caller = apilab.asp(root, one)
+        app = caller.post("/v1/applications", {"asp": owner["id"], "type": "fqdn", "identity": "site.example", "name": "S",
+                                               "ua_ids": ["010001c02f", "0100000002", "0100000007", "01000100a8"]}).json()
+        for n, (ua_ids, want, versions) in enumerate(PROFILES):
+            realm = root.patch("/v1/realm/%d" % realm["id"], {"ua_ids": ua_ids, "token_lifetime": 600 + n}, '"%d"' % realm["rev"]).json()
+            public = apilab.Caller(one).get("/.well-known/gba-realm").json()
+            assert ua_ids == public["ua_ids"]
+            got = caller.post("/v1/applications/%d/bundle" % app["id"], {"identity": "naf.site.example"}, want=200)
+            where, _ = unpack(got.body, str(folder / str(n)))
+            site = items(where)
+            assert {name: site.get(name) for name in want} == want, ua_ids
+            agent = items(where, "naf.conf")
+            assert agent["key-lifetime-max"] == str(600 + n) and re.findall(r"[0-9a-f]{10}", agent["ua-protocols"]) == ua_ids
+            offered(where, versions, "http-digest" in want and want["http-digest"] == "true")
+    finally:
+        assert one.stop()
+
+
+def offered(folder, versions, http):
+    """Start the bundle's proxy as it is, and see which versions of TLS and whether plain HTTP it takes."""
+    ports = [apilab.zhlab.free_port() for _ in range(2)]
+    with open(folder + "/proxy.conf", encoding="utf-8") as text:
+        conf = text.read().replace("0.0.0.0:443", "127.0.0.1:%d" % ports[0]).replace("0.0.0.0:80", "127.0.0.1:%d" % ports[1])
+    with open(folder + "/own.conf", "w", encoding="utf-8") as out:
+        out.write(conf)
+    with open(folder + "/log", "wb") as log:
+        process = subprocess.Popen([PROXY, "-c", folder + "/own.conf"], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    try:
+        apilab.wait_until(lambda: apilab.listens(ports[0] if versions else ports[1]), "the proxy listens")
+        assert apilab.listens(ports[0]) == bool(versions) and apilab.listens(ports[1]) == http
+        for version in ("1.2", "1.3") if versions else ():
+            done = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % ports[0], "-servername", "site.example",
+                                   "-tls" + version.replace(".", "_")], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+            alert = b"protocol version" in done.stderr or b"unsupported protocol" in done.stderr  # else: no key of ours (40)
+            assert alert == (version not in versions) and b"alert number" in done.stderr, (version, versions, done.stderr)
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
 def test_a_bundle_for_a_key_of_their_own(meters, tmp_path):
@@ -332,7 +431,7 @@ def test_gba_ctl_does_it_too(api, admin, tmp_path):
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     with open(path, "rb") as archive:
         folder, modes = unpack(archive.read(), str(tmp_path))
-    assert len(modes) == 7
+    assert len(modes) == 8
     apilab.openssl("verify", "-CAfile", folder + "/ca.pem", folder + "/agent.pem")
     assert caller.get("/v1/applications/%d" % app["id"]).json()["push_peer"] == "ctl.example"
     with pytest.raises(AssertionError, match="a name of the operator|not the application"):
