@@ -125,16 +125,19 @@ static char *quoted(TALLOC_CTX *mem_ctx, const char *text)
 static char *listeners(TALLOC_CTX *mem_ctx, const char *fqdn, const struct pack_ua *ua)
 {
 	bool tls = ua->tls12 || ua->tls13;
-	const char *first = tls ? talloc_asprintf(mem_ctx, "\t{ address = \"0.0.0.0:443\"; tls = true; default-site = \"%s\"; }", fqdn) : "";
+	const char *first = "", *second = ua->http_digest ? "\t{ address = \"0.0.0.0:80\"; tls = false; }" : "";
 
-	return first == NULL ? NULL :
-			       talloc_asprintf(mem_ctx, "listeners = (\n%s%s%s );\n", first, tls && ua->http_digest ? ",\n" : "",
-					       ua->http_digest ? "\t{ address = \"0.0.0.0:80\"; tls = false; }" : "");
+	if (tls)
+		first = talloc_asprintf(mem_ctx, "\t{ address = \"0.0.0.0:443\"; tls = true; default-site = \"%s\"; }", fqdn);
+	if (first == NULL)
+		return NULL;
+	return talloc_asprintf(mem_ctx, "listeners = (\n%s%s%s );\n", first, tls && ua->http_digest ? ",\n" : "", second);
 }
 
 char *pack_proxy(TALLOC_CTX *mem_ctx, const struct record *app, const struct record *realm, const struct pack_ua *ua)
 {
 	const char *fqdn = record_text(app, APPLICATION_NAF_FQDN), *kind = application_identity_words[app->v[APPLICATION_TYPE].n];
+	const char *files = ua->tls_digest ? ", and for devices that speak HTTP Digest in TLS, certificate and private-key" : "";
 	char *identity = quoted(mem_ctx, record_text(app, APPLICATION_IDENTITY)), *listen = listeners(mem_ctx, fqdn, ua);
 
 	if (identity == NULL || listen == NULL)
@@ -148,8 +151,7 @@ char *pack_proxy(TALLOC_CTX *mem_ctx, const struct record *app, const struct rec
 		"%s"
 		"sites = ( { fqdn = \"%s\"; application-id = \"%s:%s\"; upstream = \"127.0.0.1:8080\";\n"
 		"\tpsk = %s; tls-digest = %s; http-digest = %s; tls-min = \"%s\"; tls-max = \"%s\"; gsids = [ \"%lld\" ]; } );\n",
-		record_text(realm, REALM_NAME), ua->tls_digest ? ", and for devices that speak HTTP Digest in TLS, certificate and private-key" : "",
-		listen, fqdn, kind, identity, truth(ua->psk12 || ua->psk13), truth(ua->tls_digest), truth(ua->http_digest),
+		record_text(realm, REALM_NAME), files, listen, fqdn, kind, identity, truth(ua->psk12 || ua->psk13), truth(ua->tls_digest), truth(ua->http_digest),
 		ua->tls12 || !ua->tls13 ? "1.2" : "1.3", ua->tls13 || !ua->tls12 ? "1.3" : "1.2",
 		(long long)app->v[APPLICATION_GSID].n);
 }

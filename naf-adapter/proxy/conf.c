@@ -109,8 +109,8 @@ static const struct conf_item site_items[] = {
 	CONF_STR("fqdn", NULL, 1, 253, fqdn_valid, SITE, fqdn,
 		 "Name devices address: FQDN of the NAF_Id, realm, server name"),
 	CONF_STR("application-id", "", 0, 320, application_id_valid, SITE, application_id,
-		 "The application's public identity, of which fqdn is the alias: \"ip:\", \"url:\", \"gs1:\" or \"onem2m:\" and the "
-		 "identity; empty: fqdn is it"),
+		 "The application's public identity, of which fqdn is the alias: \"ip:\", \"url:\", \"gs1:\" or \"onem2m:\" "
+		 "and the identity; empty: fqdn is it"),
 	CONF_STR("upstream", "", 0, 255, optional_address, SITE, upstream,
 		 "The application: \"127.0.0.1:8080\" or \"unix:/run/app.sock\"; empty: only asked about, by a web server"),
 	CONF_ENUM("mode", "http", mode_names, SITE, mode,
