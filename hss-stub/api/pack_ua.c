@@ -151,7 +151,7 @@ char *pack_proxy(TALLOC_CTX *mem_ctx, const struct record *app, const struct rec
 		"%s"
 		"sites = ( { fqdn = \"%s\"; application-id = \"%s:%s\"; upstream = \"127.0.0.1:8080\";\n"
 		"\tpsk = %s; tls-digest = %s; http-digest = %s; tls-min = \"%s\"; tls-max = \"%s\"; gsids = [ \"%lld\" ]; } );\n",
-		record_text(realm, REALM_NAME), files, listen, fqdn, kind, identity, truth(ua->psk12 || ua->psk13), truth(ua->tls_digest), truth(ua->http_digest),
-		ua->tls12 || !ua->tls13 ? "1.2" : "1.3", ua->tls13 || !ua->tls12 ? "1.3" : "1.2",
-		(long long)app->v[APPLICATION_GSID].n);
+		record_text(realm, REALM_NAME), files, listen, fqdn, kind, identity, truth(ua->psk12 || ua->psk13),
+		truth(ua->tls_digest), truth(ua->http_digest), ua->tls12 || !ua->tls13 ? "1.2" : "1.3",
+		ua->tls13 || !ua->tls12 ? "1.3" : "1.2", (long long)app->v[APPLICATION_GSID].n);
 }
