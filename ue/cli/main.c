@@ -13,7 +13,8 @@ static const struct cli_cmd other_commands[] = {
 	CLI_CMD_END,
 };
 static const struct cli_cmd *const commands[] = { cmd_session_commands, cmd_usim_commands, cmd_cert_commands, cmd_profile_commands,
-						  cmd_token_commands, cmd_update_commands, other_commands, NULL };
+						  cmd_token_commands, cmd_update_commands, cmd_register_commands,
+						  other_commands, NULL };
 
 static const struct cli_opt common_opts[] = {
 	CLI_OPT_TEXT("--state", "DIR", struct ue_cli, state_dir, "State folder (USIMs, profiles, tokens)"),

@@ -16,7 +16,7 @@ struct ue_cli {
 
 /** Commands, a table per file of commands. */
 extern const struct cli_cmd cmd_session_commands[], cmd_usim_commands[], cmd_cert_commands[], cmd_profile_commands[],
-	cmd_token_commands[], cmd_update_commands[];
+	cmd_token_commands[], cmd_update_commands[], cmd_register_commands[];
 
 /** Open the state folder. */
 enum gba_err cli_state(struct cli *cli, bool create, struct state **_state);

@@ -7,8 +7,9 @@ import re
 import socket
 import sqlite3
 
-from lab.realm import ASP, BSF, BSF_DIAMETER, IMPI_REALM, OPERATOR, Realm, q
-from peers.waiting import until
+from lab.realm import ASP, BSF, BSF_DIAMETER, HSS, IMPI_REALM, OPERATOR, Realm, q
+from lab.devices import Device
+from peers.waiting import page, until
 
 REGISTRY = "registry." + ASP  # Diameter identity
 REGISTRY_NAF = "register." + ASP  # what devices address
@@ -87,3 +88,40 @@ class Door:
             answer.begin()
             octets = answer.read()
         return answer.status, json.loads(octets) if octets else None
+
+
+class WholeRealm(RegistryRealm):
+    """The operator's nodes, the registry and gba-naf-proxy in front of it."""
+
+    def start_bsf(self, peers=None, **conf):
+        nafs = '{ identity = %s; fqdns = [ %s ]; impi-allowed = true; }' % (q(REGISTRY), q(REGISTRY_NAF))
+        guard = self.guard_conf("bsf", [(HSS, ["zh", "rpb"]), (REGISTRY, ["zn", "rpa"])])
+        daemon = self.daemon_conf("bsf", BSF_DIAMETER, OPERATOR, [("dict_gba", ""), ("dict_y3056", ""), ("gba_guard", guard),
+                                                                 ("bsf", self.bsf_conf(nafs=nafs, **conf))],
+                                  [(HSS, self.address("hss")), (REGISTRY, None)])
+        return self.start_daemon("bsf", daemon, 80)
+
+    def proxy_conf(self, extra=""):
+        return self._write("proxy.conf", self.common("proxy") + 'listeners = ( { address = %s; tls = true; } );\n'
+                           'sites = ( { fqdn = %s; upstream = %s; identity = "impi"; } );\nagent-socket = %s;\nmetrics = %s;\n%s'
+                           % (q(self.address("proxy") + ":443"), q(REGISTRY_NAF), q("unix:" + self.path("door.sock")),
+                              q(self.path("registry-naf.sock")), q(self.address("proxy") + ":9100"), extra))
+
+    def start(self):
+        self.start_hss()
+        self.start_bsf()
+        self.start_registry(extra="report-interval = 60;\n")
+        self.start_proxy()
+        self.wait_connected(("bsf",))
+        assert until(lambda: page("http://%s:9101/readyz" % self.address("registry"))[0] == 200)
+
+    def device(self, name, imsi):
+        device = Device(self, name, imsi)
+        device.provision()
+        device.personalise()
+        return device
+
+    def register_words(self, identity, *more):
+        """A command line for gba-ue."""
+        return ["register", "https://" + REGISTRY_NAF, "--connect", self.address("proxy") + ":443", "--scheme", identity[0], "--identity",
+                identity[1], "--make", "Acme", "--model", "One", *more]
