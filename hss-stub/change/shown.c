@@ -28,44 +28,40 @@ static enum gba_err former_ends(struct changes *changes, const struct subscriber
 	return err;
 }
 
-/* A device that is coming to us shows the certificate of its old operator: that operator is asked for it. Until it has answered,
- * come again: whoever it may be, and whatever it has shown, is nobody's business. */
-static enum gba_err newcomer(struct changes *changes, struct change *change, struct bytes der, time_t now)
+static enum gba_err note_shown(struct changes *changes, struct change *change, struct bytes der, time_t now)
 {
 	uint8_t digest[HASH_MAX];
-	enum gba_err err;
 
-	if (change->state != CHANGE_OFFERED)
-		return GBA_E_BUSY;
 	hash_pieces(HASH_SHA256, &der, 1, digest);
 	change->state = CHANGE_SHOWN;
 	change->shown = BYTES(digest, CHANGE_DIGEST_LEN);
-	err = change_store_set(changes, change, now);
-	return err == GBA_OK ? sub_store_commit(changes->subscribers) : err;
+	return change_store_set(changes, change, now);
 }
 
-/* No certificate is known of this subscriber. @retval GBA_E_CERTIFICATE  and it is not changing to us either */
-static enum gba_err newcomer_judge(struct changes *changes, TALLOC_CTX *tmp, const struct subscriber *sub, struct bytes der,
-				   time_t now)
+/* No certificate is known of this subscriber. One that is coming to us shows that of its old operator: that operator is asked for
+ * it. Until it has answered, come again: whoever it may be, and whatever it has shown, is nobody's business.
+ * @retval GBA_E_CERTIFICATE  it is not coming  @retval GBA_E_BUSY */
+static enum gba_err newcomer(struct changes *changes, TALLOC_CTX *tmp, const struct subscriber *sub, struct bytes der,
+			     time_t now)
 {
 	struct change *change;
+	bool coming;
 	enum gba_err err = sub_store_begin(changes->subscribers);
 
 	if (err != GBA_OK)
 		return err;
 	err = change_store_of_new(changes, tmp, sub->impi, &change);
-	if (err == GBA_OK && change->kind == KEY_UPDATE_ASYMMETRIC &&
-	    (change->state == CHANGE_OFFERED || change->state == CHANGE_SHOWN)) {
-		bool first = change->state == CHANGE_OFFERED;
-
-		err = newcomer(changes, change, der, now);
-		if (err == GBA_OK && first)
-			return GBA_E_BUSY;
-	} else if (err == GBA_OK || err == GBA_E_NOT_FOUND) {
-		err = GBA_E_CERTIFICATE;
-	}
-	sub_store_rollback(changes->subscribers);
-	return err;
+	coming = err == GBA_OK && change->kind == KEY_UPDATE_ASYMMETRIC &&
+		 (change->state == CHANGE_OFFERED || change->state == CHANGE_SHOWN);
+	if (coming && change->state == CHANGE_OFFERED)
+		err = note_shown(changes, change, der, now);
+	if (coming && err == GBA_OK)
+		err = sub_store_commit(changes->subscribers);
+	else
+		sub_store_rollback(changes->subscribers);
+	if (err != GBA_OK && err != GBA_E_NOT_FOUND)
+		return err;
+	return coming ? GBA_E_BUSY : GBA_E_CERTIFICATE;
 }
 
 static enum gba_err awaited(struct changes *changes, TALLOC_CTX *tmp, const struct subscriber *sub, bool *_awaited)
@@ -86,7 +82,7 @@ static enum gba_err judge(struct changes *changes, TALLOC_CTX *mem_ctx, const st
 	if (err != GBA_OK)
 		return err;
 	if (certs.now.p == NULL)
-		return newcomer_judge(changes, mem_ctx, sub, der, now);
+		return newcomer(changes, mem_ctx, sub, der, now);
 	err = awaited(changes, mem_ctx, sub, &shown->token_awaited);
 	if (err != GBA_OK)
 		return err;

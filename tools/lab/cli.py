@@ -18,8 +18,8 @@ EXIT_DONE, EXIT_NEGATIVE, EXIT_INTERRUPTED = 0, 1, 130
 
 
 def start(realm, lab):
-    for title, action in (("hss-stub", lambda: realm.start_hss(extra=lab.hss_conf())), ("bsf", realm.start_bsf), ("naf agent", realm.start_agent),
-                          ("application", realm.start_application), ("naf proxy", realm.start_proxy)):
+    for title, action in (("hss-stub", lambda: realm.start_hss(extra=lab.hss_conf())), ("bsf", lambda: realm.start_bsf(extra=lab.bsf_conf())),
+                          ("naf agent", realm.start_agent), ("application", realm.start_application), ("naf proxy", realm.start_proxy)):
         action()
         lab.say("started %-12s pid %d" % (title, realm.nodes[list(realm.nodes)[-1]].pid))
     realm.wait_connected()

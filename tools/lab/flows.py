@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The flows of Y.3056 clause 10 on running nodes, from an empty realm to the application's answer: gba-lab --flows."""
+import json
 import urllib.request
 
 from . import rest
 from .lab import Lab
 from .devices import Device
 from .process import wait_until
-from .realm import AGENT, BSF, BSF_DIAMETER, HSS, NAF, OPERATOR
+from .realm import AGENT, BSF, BSF_DIAMETER, HSS, NAF, OPERATOR, q
 
 COMPANY = {"type": "cin", "identity": "L17110MH1973PLC019786", "name": "Fabrics", "contact": "it@fabrics.example"}
 
@@ -91,6 +92,21 @@ class Flows(Lab):
         run = self.device.bootstrap("--force", "--naf", NAF)
         return "B-TID %s for %s" % (run["btid"], NAF)
 
+    def by_certificate(self):
+        """The same device with a certificate of the realm's CA: its key is made in it and stays there."""
+        device, realm = self.device, self.realm
+        device.must("certificate", "request", "-o", realm.path("device.csr"))
+        issued = json.loads(realm.ctl("--json", "ca", "issue", "meter", "--ca-dir", realm.path("ca"), "--csr", realm.path("device.csr"),
+                                      "--for", "device:" + device.impi))
+        device.must("certificate", "install", "-", stdin=issued["certificate"])
+        device.must("profile", "add", "certificate", "--bsf", BSF, "--connect", realm.address("bsf") + ":443", "--ca-file",
+                    realm.authority.ca, "--certificate", "--announce")
+        device.must("profile", "use", "certificate")
+        run = device.bootstrap("--force", "--naf", NAF)
+        seen = self.open(device, "https", "--psk", "--tls1.3")()
+        device.must("profile", "use", "operator")
+        return "B-TID %s, Ks of the TLS connection; %s" % (run["btid"], seen)
+
     def no_permission(self):
         """The same device, once the ASP has taken the flag back."""
         self.permission = self.asp.patch(self.permission, "permissions", {"flag": "cleared"})
@@ -109,8 +125,15 @@ class Flows(Lab):
         self.scenario("10.4 Token generation: permission first, token pushed", self.token)
         self.scenario("10.5 Service interaction over PSK-TLS", self.open(self.device, "https", "--psk", "--tls1.3"),
                       lambda seen: seen.startswith("200"))
+        self.scenario("10.4-5 The same by certificate, over mutual TLS", self.by_certificate, lambda seen: "; 200 by" in seen)
         self.scenario("10.4-3c No token without the permission", self.no_permission, lambda seen: "status 4" in seen)
         return self.good()
 
     def hss_conf(self):
         return rest.conf(self.realm)
+
+    def bsf_conf(self):
+        cert, key = self.realm.authority.issue(BSF)
+        return ("asymmetric = ( { listen = %s; tls-cert = %s; tls-key = %s; device-ca = %s; device-crl = %s; } );\n"
+                % tuple(q(x) for x in (self.realm.address("bsf") + ":443", cert, key, self.realm.path("ca", "ca.pem"),
+                                       self.realm.path("ca", "crl.pem"))))

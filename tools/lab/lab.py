@@ -21,6 +21,10 @@ class Lab(Scenarios):
         """More items of hss.conf."""
         return ""
 
+    def bsf_conf(self):
+        """More items of bsf.conf."""
+        return ""
+
     # ---- what the scenarios are made of
     def bootstrap(self, device):
         def action():

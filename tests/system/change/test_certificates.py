@@ -88,6 +88,15 @@ def test_a_barred_subscriber(provider, device):
     assert device.bootstrap()["fresh"]
 
 
+def test_not_for_an_application_nobody_has_permitted(provider, device):
+    """The application is named with the certificate; the realm knows of no permission: no token. REQ: Y3056-10.4-3c"""
+    device.ue("profile", "add", "named", "--bsf", Names.bsf, *provider.by_certificate(), "--announce")
+    device.ue("profile", "use", "named")
+    device.ue("bootstrap", "--naf", NAF, want=4)
+    assert "@" + Names.bsf not in json.dumps(device.ue("token", "list")), "no B-TID"
+    assert device.bootstrap()["fresh"], "for no application in particular it may"
+
+
 def test_the_device_believes_its_own_bsf_only(provider, device):
     """Another server in its place, or another CA: nothing is sent."""
     device.ue("profile", "add", "wrong-ca", "--bsf", Names.bsf, "--connect", provider.address("bsf") + ":443", "--ca-file",

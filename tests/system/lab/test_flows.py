@@ -5,7 +5,7 @@ REQ: Y3056-10.1-1, Y3056-10.1-2, Y3056-10.1-3a, Y3056-10.1-3b, Y3056-10.1-4, Y30
 Y3056-10.2-2a, Y3056-10.2-2b, Y3056-10.2-2c, Y3056-10.3-1, Y3056-10.3-2, Y3056-10.3-3, Y3056-10.3-4, Y3056-10.3-5,
 Y3056-10.3-6, Y3056-10.4-1a, Y3056-10.4-1b, Y3056-10.4-1c, Y3056-10.4-2a, Y3056-10.4-2b, Y3056-10.4-2c, Y3056-10.4-3c,
 Y3056-10.4-3a, Y3056-10.4-3b, Y3056-10.4-4d, Y3056-10.5-1b, Y3056-10.5-1c, Y3056-10.5-1d,
-Y3056-10.5-2b, Y3056-10.5-2c, Y3056-10.5-3"""
+Y3056-10.5-2b, Y3056-10.5-2c, Y3056-10.5-3, Y3056-10.4-5"""
 import json
 import os
 import re
@@ -18,7 +18,8 @@ STEPS = {
     "10.1": ["10.1-2", "10.1-3a", "10.1-4"],
     "10.2": ["10.2-1a", "10.2-1b", "10.2-1c", "10.2-2a", "10.2-2b", "10.2-2c"],
     "10.3": ["10.3-1", "10.3-2", "10.3-3", "10.3-4", "10.3-5", "10.3-6"],
-    "10.4 ": ["10.4-1a", "10.4-1b", "10.4-3a", "10.4-1c", "10.4-3b", "10.4-2a", "10.4-2b", "10.4-2c", "10.4-3c", "10.4-4b", "10.4-4d", "10.4-4e", "10.4-4a"],
+    "10.4 ": ["10.4-1a", "10.4-1b", "10.4-3a", "10.4-1c", "10.4-3b", "10.4-2a", "10.4-2b", "10.4-2c", "10.4-3c", "10.4-4b", "10.4-4d", "10.4-4e"],
+    "10.4-5": ["10.4-1a", "10.4-1b", "10.4-3a", "10.4-1c", "10.4-3b", "10.4-3c", "10.4-4b", "10.4-4d", "10.4-4e"],
     "10.4-3c": ["10.4-1a", "10.4-2c", "10.4-3c"],
     "10.5": ["10.5-1b", "10.5-1c", "10.5-1d", "10.5-2b", "10.5-2c", "10.5-3"],
     "1-3. ": ["10.6.1-1", "10.6.1-2", "10.6.1-3", "10.6.1-4"],
@@ -65,3 +66,18 @@ def test_steps_come_in_order(shown, flow):
     for step in STEPS[flow]:
         assert step in chapters[title][at:], (title, step, chapters[title])
         at = chapters[title].index(step, at)
+
+
+@pytest.mark.parametrize("flow", ["10.4 ", "10.4-5", "By certificate: "])
+def test_the_device_has_the_token_too(shown, flow):
+    """Whether before or after the application's element is a matter of chance. REQ: Y3056-10.4-4a"""
+    _, chapters = shown
+    title = next(title for title in chapters if title.startswith(flow))
+    assert "10.4-4a" in chapters[title]
+
+
+def test_by_certificate_the_application_notices_nothing(shown):
+    """REQ: Y3056-10.4-5, Y3056-10.4-4e"""
+    rows, _ = shown
+    flow = next(row for row in rows if row.get("scenario", "").startswith("10.4-5"))
+    assert flow["good"] and "; 200 by" in flow["seen"] and "Y.3056 10.5-3" in flow["clauses"]
