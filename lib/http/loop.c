@@ -47,6 +47,7 @@ static void *loop_main(void *arg)
 	sigemptyset(&pipes);
 	sigaddset(&pipes, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &pipes, NULL);
+	pthread_setname_np(pthread_self(), "gba-http");
 	while (!atomic_load(&loop->stop)) {
 		loop_wait(loop);
 		atomic_store(&loop->woken, false);
