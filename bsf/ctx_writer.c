@@ -13,8 +13,8 @@
 #define BATCH_MAX   512	  /* jobs in one commit */
 #define PURGE_TIGHT 64	  /* the same where pages are scarce: each may need two copied before any is free */
 #define LOAD_US	    10000 /* how fast jobs come is looked at so often */
-#define LOAD_PER_MS 8	  /* jobs: from here on they are gathered. Below, each is committed at once: its request need not wait */
-#define GATHER_US   2000  /* so long is waited for more: a commit of many costs little more than one of one */
+#define LOAD_PER_MS 2	  /* jobs: from here on they are gathered. Below, each is committed at once: its request need not wait */
+#define GATHER_US   1000  /* so long is waited for more: a commit of many costs little more than one of one */
 #define GATHER_JOBS 64	  /* or until so many have come */
 #define SPARE_PAGES 256	  /* kept free so that expired contexts can be removed from a full store */
 

@@ -22,6 +22,7 @@ struct audit {
 	pthread_mutex_t lock; /* all below; the file's lock is taken inside it */
 	pthread_cond_t stop;
 	int fd, head_fd;
+	dev_t device; /* of fd */
 	ino_t inode;
 	off_t size;
 	struct audit_end end;
@@ -83,7 +84,6 @@ static enum gba_err read_end(struct audit *audit, size_t *_torn)
 	if (err == GBA_OK) {
 		audit->end = (struct audit_end){ 0 };
 		audit->size = st.st_size - (off_t)*_torn;
-		audit->inode = st.st_ino;
 		if (line.p != NULL && audit_line_read(line, &audit->end, &body) != GBA_OK)
 			err = GBA_E_CORRUPT;
 	}
@@ -214,12 +214,19 @@ static enum gba_err sign_end(struct audit *audit, const struct audit_end *end)
 static enum gba_err open_file(struct audit *audit)
 {
 	int fd = open(audit->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	struct stat st;
 
 	if (fd < 0)
 		return gba_err_from_errno(errno);
+	if (fstat(fd, &st) != 0) {
+		close(fd);
+		return GBA_E_IO;
+	}
 	if (audit->fd >= 0)
 		close(audit->fd);
 	audit->fd = fd;
+	audit->device = st.st_dev;
+	audit->inode = st.st_ino;
 	audit->size = -1; /* unknown */
 	return GBA_OK;
 }
@@ -227,7 +234,7 @@ static enum gba_err open_file(struct audit *audit)
 /* Lock the file that has the name now: another process may have put a new one in its place. */
 static enum gba_err lock_file(struct audit *audit)
 {
-	struct stat by_name, ours;
+	struct stat now;
 	enum gba_err err;
 
 	for (;;) {
@@ -235,16 +242,14 @@ static enum gba_err lock_file(struct audit *audit)
 			if (errno != EINTR)
 				return gba_err_from_errno(errno);
 		}
-		if (fstat(audit->fd, &ours) != 0)
-			return gba_err_from_errno(errno);
-		if (stat(audit->path, &by_name) == 0 && by_name.st_ino == ours.st_ino && by_name.st_dev == ours.st_dev)
+		if (stat(audit->path, &now) == 0 && now.st_ino == audit->inode && now.st_dev == audit->device)
 			break;
 		flock(audit->fd, LOCK_UN);
 		err = open_file(audit);
 		if (err != GBA_OK)
 			return err;
 	}
-	if (ours.st_size == audit->size && ours.st_ino == audit->inode)
+	if (now.st_size == audit->size)
 		return GBA_OK;
 	err = catch_up(audit);
 	if (err != GBA_OK)

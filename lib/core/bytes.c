@@ -2,19 +2,12 @@
 #include "core/bytes.h"
 #include "core/codec.h"
 
-uint8_t octet_lower(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
-}
-
-bool bytes_eq_nocase(struct bytes a, struct bytes b)
+bool octets_eq_nocase(const uint8_t *a, const uint8_t *b, size_t n)
 {
 	size_t i;
 
-	if (a.n != b.n)
-		return false;
-	for (i = 0; i < a.n; i++) {
-		if (octet_lower(a.p[i]) != octet_lower(b.p[i]))
+	for (i = 0; i < n; i++) {
+		if (a[i] != b[i] && octet_lower(a[i]) != octet_lower(b[i]))
 			return false;
 	}
 	return true;

@@ -34,9 +34,16 @@ static inline bool bytes_eq_str(struct bytes a, const char *text)
 }
 
 /** ASCII case-insensitive: host names, realms, Digest tokens. */
-bool bytes_eq_nocase(struct bytes a, struct bytes b);
+bool octets_eq_nocase(const uint8_t *a, const uint8_t *b, size_t n);
+static inline bool bytes_eq_nocase(struct bytes a, struct bytes b)
+{
+	return a.n == b.n && octets_eq_nocase(a.p, b.p, a.n); /* most differ in length */
+}
 /** An ASCII letter in lower case, whatever the locale says; other octets as they are. */
-uint8_t octet_lower(uint8_t c);
+static inline uint8_t octet_lower(uint8_t c)
+{
+	return (uint8_t)(c - 'A') < 26 ? (uint8_t)(c | 0x20) : c;
+}
 /** Equal without telling by time where they differ; lengths are not secret. */
 bool bytes_eq_secret(struct bytes a, struct bytes b);
 /** Split at the first `at`: head before it, tail after it. False, nothing written, when `at` does not occur. */

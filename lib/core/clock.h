@@ -14,6 +14,8 @@
 time_t clock_now(void);
 /** [ms] never steps back: deadlines inside the node. */
 uint64_t clock_mono_ms(void);
+/** As clock_mono_ms(), up to 10 ms behind it and ten times cheaper: for deadlines of seconds. */
+uint64_t clock_mono_ms_coarse(void);
 /** [us] never steps back: durations for metrics. */
 uint64_t clock_mono_us(void);
 

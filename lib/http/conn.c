@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connections from accept to close, and two answers that libmicrohttpd 0.9.75 does not get right by itself. */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -23,7 +25,7 @@ struct http_conn *http_conn_of(struct MHD_Connection *mhd)
 /* timeout 0: none, while a handler works on it */
 void http_conn_deadline(struct http_conn *conn, unsigned int timeout_ms)
 {
-	atomic_store_explicit(&conn->deadline_ms, timeout_ms > 0 ? clock_mono_ms() + timeout_ms : NO_DEADLINE,
+	atomic_store_explicit(&conn->deadline_ms, timeout_ms > 0 ? clock_mono_ms_coarse() + timeout_ms : NO_DEADLINE,
 			      memory_order_relaxed);
 }
 
@@ -108,6 +110,26 @@ enum gba_err http_req_export(const struct http_req *req, const char *label, uint
 	return gnutls_prf_rfc5705(session, strlen(label), label, 0, NULL, n, (char *)out) == 0 ? GBA_OK : GBA_E_INTERNAL;
 }
 
+/* "192.0.2.1:4711", "[2001:db8::1]:4711"; port and address stand where they do in IPv4 and IPv6. */
+void http_source_text(const struct sockaddr *peer, char *out)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)peer;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)peer;
+	char host[INET6_ADDRSTRLEN] = "";
+
+	if (peer->sa_family != AF_INET && peer->sa_family != AF_INET6) {
+		snprintf(out, HTTP_SOURCE_MAX, "unix");
+		return;
+	}
+	if (peer->sa_family == AF_INET)
+		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+	else if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, sizeof(host));
+	else
+		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+	snprintf(out, HTTP_SOURCE_MAX, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, ntohs(in->sin_port));
+}
+
 static void on_started(struct http_loop *loop, struct MHD_Connection *mhd, void **_conn)
 {
 	const union MHD_ConnectionInfo *peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -125,13 +147,16 @@ static void on_started(struct http_loop *loop, struct MHD_Connection *mhd, void 
 	conn->mhd = mhd;
 	conn->server = server;
 	conn->loop = loop;
+	conn->local = peer->client_addr->sa_family != AF_INET && peer->client_addr->sa_family != AF_INET6;
+	http_source_text(peer->client_addr, conn->name);
 	conn->thread = pthread_self();
 	conn->fd = info->connect_fd;
 	http_conn_deadline(conn, server->head_timeout_ms);
 	pthread_mutex_lock(&server->lock);
 	LIST_INSERT_HEAD(&server->conns, conn, list);
-	conn->source = http_source_enter(server, peer->client_addr);
-	if (conn->source == NULL) { /* one too many of its address */
+	if (!conn->local)
+		conn->source = http_source_enter(server, peer->client_addr);
+	if (!conn->local && conn->source == NULL) { /* one too many of its address */
 		atomic_store(&conn->shut, true);
 		shutdown(conn->fd, SHUT_RDWR);
 	}

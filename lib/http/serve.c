@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One request: made when its line is read, checked when its head is, handed over when its body is; then answered at once, or
  * suspended until http_reply() comes from wherever. An answer from within the handler never suspends. */
-#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "core/clock.h"
@@ -23,26 +22,6 @@ unsigned int http_refusal_status(enum http_refusal refusal)
 	return refusal_rows[refusal].status;
 }
 
-/* "192.0.2.1:4711", "[2001:db8::1]:4711"; port and address stand where they do in IPv4 and IPv6. */
-static void source_text(const struct sockaddr *peer, char out[HTTP_SOURCE_MAX])
-{
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)peer;
-	const struct sockaddr_in *in = (const struct sockaddr_in *)peer;
-	char host[INET6_ADDRSTRLEN] = "";
-
-	if (peer->sa_family != AF_INET && peer->sa_family != AF_INET6) {
-		snprintf(out, HTTP_SOURCE_MAX, "unix");
-		return;
-	}
-	if (peer->sa_family == AF_INET)
-		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-	else if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, sizeof(host));
-	else
-		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-	snprintf(out, HTTP_SOURCE_MAX, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, ntohs(in->sin_port));
-}
-
 static const struct sockaddr *peer_of(struct MHD_Connection *mhd)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -58,7 +37,7 @@ void http_refusal_tell(struct http_server *server, struct MHD_Connection *mhd, e
 	if (server->refused == NULL)
 		return;
 	if (peer != NULL)
-		source_text(peer, source);
+		http_source_text(peer, source);
 	server->refused(server->handler_arg, peer != NULL ? source : NULL,
 			status != 0 ? status : http_refusal_status(refusal), refusal_rows[refusal].text);
 }
@@ -93,7 +72,6 @@ static struct http_req *req_new(struct http_server *server, const char *target, 
 	size_t n = strlen(target);
 	struct http_req *req = talloc_pooled_object(NULL, struct http_req, 12, REQ_POOL);
 	char *copy = req != NULL ? talloc_strndup(req, target, n) : NULL;
-	const struct sockaddr *peer;
 
 	if (copy == NULL) {
 		talloc_free(req);
@@ -107,11 +85,8 @@ static struct http_req *req_new(struct http_server *server, const char *target, 
 	atomic_init(&req->refs, 1);
 	atomic_init(&req->stage, STAGE_HEAD);
 	req->conn = http_conn_of(mhd);
-	peer = peer_of(mhd);
-	if (peer != NULL && peer->sa_family == AF_INET6)
-		memcpy(&req->peer, peer, sizeof(struct sockaddr_in6));
-	else if (peer != NULL && peer->sa_family == AF_INET)
-		memcpy(&req->peer, peer, sizeof(struct sockaddr_in));
+	if (req->conn != NULL)
+		memcpy(req->source, req->conn->name, sizeof(req->source));
 	return req;
 }
 
@@ -472,17 +447,12 @@ int64_t http_req_peer_uid(const struct http_req *req)
 	struct ucred peer;
 	socklen_t n = sizeof(peer);
 
-	if (req->peer.sin6_family == AF_INET || req->peer.sin6_family == AF_INET6 ||
-	    getsockopt(req->conn->fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0)
+	if (!req->conn->local || getsockopt(req->conn->fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0)
 		return -1;
 	return peer.uid;
 }
 
 const char *http_req_source(const struct http_req *req)
 {
-	struct http_req *writable = (struct http_req *)(uintptr_t)req; /* made when first asked for, then kept */
-
-	if (req->source[0] == '\0')
-		source_text((const struct sockaddr *)&req->peer, writable->source);
 	return req->source;
 }

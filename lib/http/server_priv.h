@@ -54,13 +54,15 @@ struct http_conn {
 	struct MHD_Connection *mhd;
 	struct http_server *server;
 	struct http_loop *loop;
-	struct http_source *source; /* NULL: had too many connections */
+	struct http_source *source; /* NULL: has none, or has too many connections already */
+	bool local;		    /* over a UNIX socket: no source counts */
 	_Atomic uint64_t deadline_ms;	   /* [ms] monotonic; then both directions are shut */
 	_Atomic bool shut;		   /* by us: deadline, or after an answer of our own */
 	pthread_t thread; /* that serves it */
 	int fd;
 	bool head_pending;		   /* request line read, head not yet checked */
 	bool started;			   /* one request line was read */
+	char name[HTTP_SOURCE_MAX];	   /* "192.0.2.1:4711", "[2001:db8::1]:4711" */
 	bool closing;			   /* the answer in hand is the connection's last */
 	bool exported;			   /* its keying material was given out */
 };
@@ -82,7 +84,6 @@ struct http_req {
 	size_t body_cap;
 	struct MHD_Response *response; /* STAGE_ANSWERED */
 	unsigned int status;
-	struct sockaddr_in6 peer; /* or sockaddr_in */
 	char source[HTTP_SOURCE_MAX];
 };
 
@@ -140,6 +141,8 @@ void http_server_unref(struct http_server *server);
 /* conn.c */
 void http_on_connection(void *loop, struct MHD_Connection *mhd, void **_conn, enum MHD_ConnectionNotificationCode code);
 void http_on_log(void *server, const char *fmt, va_list args);
+/** Room for HTTP_SOURCE_MAX octets. */
+void http_source_text(const struct sockaddr *peer, char *out);
 void http_conn_failed(struct http_conn *conn);
 struct http_conn *http_conn_of(struct MHD_Connection *mhd);
 void http_conn_deadline(struct http_conn *conn, unsigned int timeout_ms);
