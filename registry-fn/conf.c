@@ -6,6 +6,7 @@
 #include "http/server.h"
 #include "registry-fn/trust/policy.h"
 #include "registry-fn/id/regdevid.h"
+#include "store/db.h"
 
 const char *const registry_type_names[] = { "primary", "sectoral", "geographical", NULL };
 static const char *const root_policy_names[] = { "required", "grey", NULL };
@@ -70,6 +71,8 @@ const struct conf_item registry_conf_items[] = {
 	CONF_U32("fix-days-high", 30, 1, 3650, "days", struct registry_conf, fix_days_high, "The same"),
 	CONF_U32("fix-days-medium", 90, 1, 3650, "days", struct registry_conf, fix_days_medium, "The same"),
 	CONF_U32("fix-days-low", 180, 1, 3650, "days", struct registry_conf, fix_days_low, "The same"),
+	REST_CONF_ITEMS(struct registry_conf, api),
+	CONF_AUDIT(struct registry_conf, audit, "the database's name with .audit"),
 	CONF_END
 };
 
@@ -82,6 +85,11 @@ const struct role registry_role = {
 	.conf_size = sizeof(struct registry_conf),
 	.check = registry_conf_check,
 };
+
+const char *registry_conf_audit_log(TALLOC_CTX *mem_ctx, const char *database)
+{
+	return talloc_asprintf(mem_ctx, "%s.audit", db_is_server(database) ? REGISTRY_DATABASE : database);
+}
 
 enum gba_err registry_conf_check(const void *conf, struct conf_error *_error)
 {
@@ -100,6 +108,10 @@ enum gba_err registry_conf_check(const void *conf, struct conf_error *_error)
 	talloc_free(policy);
 	if (strcmp(c->parent, c->reg_id) == 0) {
 		snprintf(_error->text, sizeof(_error->text), "parent: %s is this registry itself", c->parent);
+		return GBA_E_CONF;
+	}
+	if (c->api.listen[0] != '\0' && (c->api.cert[0] == '\0' || c->api.key[0] == '\0')) {
+		snprintf(_error->text, sizeof(_error->text), "api-listen: needs api-cert and api-key: the API is HTTPS only");
 		return GBA_E_CONF;
 	}
 	return peering_conf_check(&c->peering, c->reg_id, c->reg_type, c->parent, _error);

@@ -3,9 +3,11 @@
 #ifndef GBA_REGISTRY_CONF_H
 #define GBA_REGISTRY_CONF_H
 
+#include "audit/audit_conf.h"
 #include "conf/conf.h"
 #include "conf/role.h"
 #include "registry-fn/peer/peer_conf.h"
+#include "rest/rest.h"
 
 #define REGISTRY_DATABASE GBA_LOCALSTATEDIR "/registry.db"
 #define REGISTRY_KEK_FILE GBA_LOCALSTATEDIR "/registry.kek"
@@ -35,10 +37,15 @@ struct registry_conf {
 	struct conf_groups trust_rules; /* of struct trust_rule_conf */
 	bool four_eyes;
 	uint32_t fix_days_critical, fix_days_high, fix_days_medium, fix_days_low; /* [days] */
+	struct rest_conf api;
+	struct audit_items audit;
 };
 
 extern const struct conf_item registry_conf_items[];
 extern const struct role registry_role;
+
+/** The audit log's name when none is given, below mem_ctx; NULL: out of memory. */
+const char *registry_conf_audit_log(TALLOC_CTX *mem_ctx, const char *database);
 
 /** Checks between items (struct registry_conf). */
 enum gba_err registry_conf_check(const void *conf, struct conf_error *_error);

@@ -8,6 +8,7 @@
 #include "core/trace.h"
 #include "http/server.h"
 #include "registry-fn/device/door.h"
+#include "registry-fn/api/api.h"
 #include "registry-fn/log/keeper.h"
 #include "registry-fn/peer/peering.h"
 #include "registry-fn/registry.h"
@@ -18,6 +19,7 @@ static const struct registry_room *const rooms[] = {
 	&peering_room,
 	&s13_room,
 	&door_room,
+	&api_room,
 	NULL
 };
 

@@ -144,6 +144,7 @@ void rest_problems_page(struct route_call *route); /* GET, REST_OPEN | REST_PAGE
 void rest_openapi_get(struct route_call *route);   /* GET, REST_OPEN, rest_schema_document */
 void rest_crl(struct route_call *route);	   /* GET, REST_OPEN | REST_PEM: the CA's list; 404 without */
 void rest_ca_get(struct route_call *route);	   /* the same: its certificate */
+void rest_import_job(struct route_call *route);	   /* GET .../{id}, rest_schema_document: the caller's import of this name */
 extern const struct rest_schema rest_schema_history, rest_schema_document;
 
 /** Rows of schemas that are no record's. */

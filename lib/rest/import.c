@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bulk import: one JSON object per line, each held against the same table as a single write; every bad row is reported.
- * All or nothing is one transaction, and short, since the AuC waits for the same lock; row by row commits as it goes.
- */
+/* Bulk import: one JSON object per line, or CSV, each row held against the same table as a single write; every bad row
+ * is reported. All or nothing is one transaction, and short, since other writers wait for the same lock; row by row
+ * commits as it goes, and under the name of a job how far it has come is committed with the rows. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "core/clock.h"
-#include "rest/rest_priv.h"
 #include "http/json.h"
+#include "ident/idrule.h"
+#include "record/csv.h"
+#include "record/job.h"
+#include "rest/rest_priv.h"
 
 #define BATCH        4000  /* rows of one transaction, row by row */
 #define BATCH_MS     200   /* and not longer: less than who waits for a vector has patience */
 #define BAD_ROWS_MAX 10000 /* then the rest is not looked at */
+#define CSV_ROW      65536 /* [octets] */
+#define JOB_MAX      48    /* [octets] of a job's name */
+#define JOB_LIFE     (7 * 86400) /* [s] after its last row */
 
 enum existing { EXISTING_REJECT, EXISTING_KEEP, EXISTING_UPDATE, EXISTING_BAD };
 
@@ -21,9 +28,28 @@ struct import {
 	enum existing existing;
 	json_t *bad; /* reports of rejected rows */
 	int64_t rows, added, updated, kept;
+	int64_t done, stored; /* rows that the job had done, and written, before */
 	size_t in_batch;
 	uint64_t batch_at; /* [ms, monotonic] its beginning */
+	char job[RECORD_JOB_NAME]; /* "": none */
+	enum gba_err unkept;       /* a rejection could not be kept */
 };
+
+static const char *job_path(struct rest_call *call, const struct record_kind *kind, const char *job,
+			    char name[RECORD_JOB_NAME])
+{
+	snprintf(name, RECORD_JOB_NAME, "%.80s/%s/%s", call->actor->name, job, kind->path);
+	return name;
+}
+
+static void reject_keep(struct import *im, const json_t *report)
+{
+	char *text = im->job[0] != '\0' ? json_dumps(report, REST_JSON_FLAGS) : NULL;
+
+	if (text != NULL && im->unkept == GBA_OK)
+		im->unkept = record_job_reject(im->call->r, im->job, text);
+	free(text);
+}
 
 /* All members of a row's problem, with its number. */
 static void reject(struct import *im, const struct problem *p)
@@ -31,6 +57,7 @@ static void reject(struct import *im, const struct problem *p)
 	json_t *report = p != NULL ? problem_json(p, NULL) : json_object();
 
 	json_object_set_new(report, "row", json_integer(im->rows));
+	reject_keep(im, report);
 	json_array_append_new(im->bad, report);
 }
 
@@ -124,6 +151,19 @@ static enum gba_err row_do(struct import *im, json_t *values)
 	return GBA_OK;
 }
 
+/* Takes values. Thousands of rows: nothing of one stays. */
+static enum gba_err values_do(struct import *im, json_t *values)
+{
+	enum gba_err err;
+
+	im->call->rc.mem_ctx = talloc_new(im->call);
+	err = im->call->rc.mem_ctx != NULL ? row_do(im, values) : GBA_E_NOMEM;
+	talloc_free(im->call->rc.mem_ctx);
+	im->call->rc.mem_ctx = im->call;
+	json_decref(values);
+	return err == GBA_OK ? im->unkept : err;
+}
+
 static enum gba_err line_do(struct import *im, struct bytes line)
 {
 	struct json_fault fault = { 0 };
@@ -131,7 +171,6 @@ static enum gba_err line_do(struct import *im, struct bytes line)
 	struct problem *p;
 	enum gba_err err;
 
-	im->rows++;
 	err = json_read(line, &values, &fault);
 	if (err == GBA_E_NOMEM)
 		return err;
@@ -141,12 +180,16 @@ static enum gba_err line_do(struct import *im, struct bytes line)
 		talloc_free(p);
 		return GBA_OK;
 	}
-	im->call->rc.mem_ctx = talloc_new(im->call); /* thousands of rows: nothing of one stays */
-	err = im->call->rc.mem_ctx != NULL ? row_do(im, values) : GBA_E_NOMEM;
-	talloc_free(im->call->rc.mem_ctx);
-	im->call->rc.mem_ctx = im->call;
-	json_decref(values);
-	return err;
+	return values_do(im, values);
+}
+
+static enum gba_err job_note(struct import *im, bool done)
+{
+	const struct record_job job = {
+		im->rows, im->added, im->updated, im->kept, (int64_t)json_array_size(im->bad), im->call->rc.now, done
+	};
+
+	return im->job[0] != '\0' ? record_job_write(im->call->r, im->job, &job) : GBA_OK;
 }
 
 /* Row by row: other writers get their turn between batches. */
@@ -158,15 +201,32 @@ static enum gba_err batch_turn(struct import *im)
 		return GBA_OK;
 	im->in_batch = 0;
 	im->batch_at = clock_mono_ms();
-	err = records_commit(im->call->r);
+	err = job_note(im, false);
+	if (err == GBA_OK)
+		err = records_commit(im->call->r);
 	return err == GBA_OK ? records_begin(im->call->r) : err;
 }
 
-static enum gba_err rows_do(struct import *im, struct bytes body)
+/* May the next row be done? _skip: the job has done it before. */
+static enum gba_err row_begin(struct import *im, bool *_skip)
 {
 	int64_t most = im->call->rest->conf->import_rows;
+
+	if (im->atomic && im->rows == most) {
+		im->call->rc.field[0] = '\0';
+		snprintf(im->call->rc.why, sizeof(im->call->rc.why), "all or nothing takes at most %lld rows at a time",
+			 (long long)most);
+		return GBA_E_TOO_LONG;
+	}
+	*_skip = im->rows++ < im->done;
+	return GBA_OK;
+}
+
+static enum gba_err lines_do(struct import *im, struct bytes body)
+{
 	struct bytes line, rest;
 	enum gba_err err = GBA_OK;
+	bool skip = false;
 
 	im->batch_at = clock_mono_ms();
 	for (; err == GBA_OK && body.n > 0 && json_array_size(im->bad) < BAD_ROWS_MAX; body = rest) {
@@ -177,17 +237,165 @@ static enum gba_err rows_do(struct import *im, struct bytes body)
 			line.n--;
 		if (line.n == 0)
 			continue;
-		if (im->atomic && im->rows == most) {
-			im->call->rc.field[0] = '\0';
-			snprintf(im->call->rc.why, sizeof(im->call->rc.why),
-				 "all or nothing takes at most %lld rows at a time", (long long)most);
-			return GBA_E_TOO_LONG;
-		}
+		err = row_begin(im, &skip);
+		if (err != GBA_OK || skip)
+			continue;
 		err = line_do(im, line);
 		if (err == GBA_OK)
 			err = batch_turn(im);
 	}
 	return err;
+}
+
+struct columns {
+	const struct field *field[CSV_COLUMNS_MAX];
+	size_t n;
+};
+
+static enum gba_err heading_read(struct import *im, struct csv *csv, struct columns *columns)
+{
+	struct record_call *rc = &im->call->rc;
+	char name[64];
+	size_t i;
+
+	columns->n = csv_next(csv) ? csv->fields : 0;
+	for (i = 0; i < columns->n; i++) {
+		snprintf(name, sizeof(name), "%.*s", BYTES_FMT(csv_name(csv->field[i])));
+		columns->field[i] = field_find(im->schema->kind, name);
+		if (columns->field[i] != NULL)
+			continue;
+		snprintf(rc->field, sizeof(rc->field), "%.31s", name);
+		snprintf(rc->why, sizeof(rc->why), "in the heading: no such member");
+		return GBA_E_SYNTAX;
+	}
+	return GBA_OK;
+}
+
+/* A list's entries stand apart by blanks, as in what is exported. */
+static struct bytes list_commas(TALLOC_CTX *ctx, struct bytes text)
+{
+	char *copy = talloc_strndup(ctx, (const char *)text.p, text.n), *at;
+
+	for (at = copy; at != NULL && *at != '\0'; at++)
+		*at = *at == ' ' ? ',' : *at;
+	return bytes_of(copy);
+}
+
+static enum gba_err csv_row(struct import *im, struct csv *csv, const struct columns *columns)
+{
+	json_t *values = json_object();
+	enum gba_err err = GBA_OK;
+	struct bytes text;
+	size_t i;
+
+	im->call->rc.field[0] = '\0';
+	if (csv->too_long || csv->fields != columns->n) {
+		snprintf(im->call->rc.why, sizeof(im->call->rc.why),
+			 "another number of fields than the heading, or too long");
+		err = GBA_E_SYNTAX;
+	}
+	for (i = 0; err == GBA_OK && i < columns->n; i++) {
+		text = csv->field[i];
+		if (text.p == NULL)
+			continue;
+		if (columns->field[i]->type == FIELD_LIST)
+			text = list_commas(im->call, text);
+		err = records_value(&im->call->rc, im->schema->kind, columns->field[i]->name, text, values);
+	}
+	if (err == GBA_OK)
+		return values_do(im, values);
+	json_decref(values);
+	if (!is_row_fault(err))
+		return err;
+	reject_err(im, err);
+	return im->unkept;
+}
+
+static enum gba_err csv_do(struct import *im, struct bytes body)
+{
+	FILE *in = body.n > 0 ? fmemopen((void *)(uintptr_t)body.p, body.n, "rb") : NULL;
+	struct columns columns;
+	enum gba_err err;
+	struct csv csv;
+	bool skip = false;
+
+	if (in == NULL)
+		return body.n == 0 ? GBA_OK : GBA_E_NOMEM;
+	if (!csv_from(&csv, im->call, in, CSV_ROW)) {
+		fclose(in);
+		return GBA_E_NOMEM;
+	}
+	im->batch_at = clock_mono_ms();
+	err = heading_read(im, &csv, &columns);
+	while (err == GBA_OK && json_array_size(im->bad) < BAD_ROWS_MAX && csv_next(&csv)) {
+		if (csv.fields == 1 && csv.field[0].p == NULL)
+			continue; /* empty line */
+		err = row_begin(im, &skip);
+		if (err == GBA_OK && !skip)
+			err = csv_row(im, &csv, &columns);
+		if (err == GBA_OK && !skip)
+			err = batch_turn(im);
+	}
+	csv_close(&csv);
+	return err;
+}
+
+static enum gba_err rows_do(struct import *im, struct bytes body)
+{
+	return content_type_is(bytes_of(im->call->content_type), REST_CSV) ? csv_do(im, body) : lines_do(im, body);
+}
+
+static void rejection_take(void *arg, struct bytes report)
+{
+	struct import *im = arg;
+	json_t *json = json_loadb((const char *)report.p, report.n, 0, NULL);
+
+	if (json != NULL)
+		json_array_append_new(im->bad, json);
+}
+
+/* In the transaction: what the job has done before. */
+static enum gba_err job_begin(struct import *im)
+{
+	struct record_job job = { 0 };
+	enum gba_err err;
+
+	if (im->job[0] == '\0')
+		return GBA_OK;
+	err = record_jobs_expire(im->call->r, im->call->rc.now - JOB_LIFE);
+	if (err == GBA_OK)
+		err = record_job_read(im->call->r, im->job, &job);
+	if (err != GBA_OK)
+		return err == GBA_E_NOT_FOUND ? job_note(im, false) : err;
+	im->done = job.rows;
+	im->added = job.added;
+	im->updated = job.changed;
+	im->kept = job.kept;
+	im->stored = job.added + job.changed;
+	return record_job_rejections(im->call->r, im->job, rejection_take, im);
+}
+
+void rest_import_job(struct route_call *route)
+{
+	struct rest_call *call = rest_call_of(route);
+	const struct record_set *set = call->rest->setup->set;
+	char name[RECORD_JOB_NAME], at[TIME_TEXT_LEN + 1];
+	enum gba_err err = GBA_E_NOT_FOUND;
+	struct record_job job;
+	size_t i;
+
+	for (i = 0; err == GBA_E_NOT_FOUND && i < set->count; i++)
+		err = record_job_read(call->r, job_path(call, &set->kinds[i], route->param[0], name), &job);
+	if (err != GBA_OK) {
+		rest_fail(call, err == GBA_E_UNSUPPORTED ? GBA_E_NOT_FOUND : err);
+		return;
+	}
+	time_format(job.at, at);
+	rest_json(call, 200,
+		  json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:s}", "kind", set->kinds[i - 1].name, "rows",
+			    (json_int_t)job.rows, "added", (json_int_t)job.added, "updated", (json_int_t)job.changed,
+			    "kept", (json_int_t)job.kept, "rejected", (json_int_t)job.rejected, "done", job.done, "at",
+			    at));
 }
 
 static void report(struct import *im, bool applied)
@@ -206,12 +414,20 @@ static bool asked(struct rest_call *call, struct import *im)
 	const char *mode = route_query_value(&call->route, "mode"),
 		   *existing = route_query_value(&call->route, "existing");
 	static const char *const words[] = { "reject", "keep", "update" };
+	const char *job = route_query_value(&call->route, "job"), *why = "";
 
 	im->atomic = mode == NULL || strcmp(mode, "all") == 0;
 	if (!im->atomic && strcmp(mode, "rows") != 0) {
 		rest_refuse(call, PROBLEM_QUERY, "mode: all or rows");
 		return false;
 	}
+	if (job != NULL && (im->atomic || strlen(job) > JOB_MAX || id_token(bytes_of(job), &why) != GBA_OK)) {
+		rest_refuse(call, PROBLEM_QUERY, "job: 1 to %d letters, digits, '.', '_', '-'; with mode=rows",
+			    JOB_MAX);
+		return false;
+	}
+	if (job != NULL)
+		job_path(call, im->schema->kind, job, im->job);
 	for (im->existing = EXISTING_REJECT; existing != NULL && im->existing < EXISTING_BAD; im->existing++) {
 		if (strcmp(existing, words[im->existing]) == 0)
 			break;
@@ -236,7 +452,11 @@ void rest_import(struct route_call *route)
 	if (err == GBA_OK)
 		err = records_begin(call->r);
 	if (err == GBA_OK)
+		err = job_begin(&im);
+	if (err == GBA_OK)
 		err = rows_do(&im, call->body);
+	if (err == GBA_OK)
+		err = job_note(&im, true);
 	applied = err == GBA_OK && !(im.atomic && json_array_size(im.bad) > 0);
 	if (err == GBA_OK)
 		report(&im, applied); /* before the commit: it is kept with it */
@@ -247,7 +467,7 @@ void rest_import(struct route_call *route)
 	if (err != GBA_OK)
 		rest_fail(call, err);
 	else if (applied)
-		metric_add(call->rest->metrics.imported, im.added + im.updated);
+		metric_add(call->rest->metrics.imported, im.added + im.updated - im.stored);
 done:
 	json_decref(im.bad);
 }

@@ -305,6 +305,8 @@ static json_t *request_json(const struct route *route)
 			      route->flags & REST_IMPORT ? json_pack("{s:s}", "type", "string")
 							 : ref(REF_SCHEMA, schema->name));
 
+	if (route->flags & REST_IMPORT)
+		json_object_set_new(map, REST_CSV, json_pack("{s:{s:s}}", "schema", "type", "string"));
 	if (route->flags & REST_MERGED)
 		json_object_set_new(map, REST_MERGE, json_pack("{s:o}", "schema", ref(REF_SCHEMA, schema->name)));
 	return json_pack("{s:b, s:o}", "required", 1, "content", map);

@@ -183,13 +183,13 @@ static bool body_fits(struct rest_call *call)
 		return call->body.n == 0;
 	}
 	if (route->flags & REST_IMPORT)
-		good = content_type_is(type, REST_NDJSON);
+		good = content_type_is(type, REST_NDJSON) || content_type_is(type, REST_CSV);
 	else
 		good = content_type_is(type, REST_JSON) ||
 		       ((route->flags & REST_MERGED) && content_type_is(type, REST_MERGE));
 	if (!good)
 		rest_refuse(call, PROBLEM_MEDIA_TYPE, "expected %s",
-			    route->flags & REST_IMPORT ? REST_NDJSON : REST_JSON);
+			    route->flags & REST_IMPORT ? REST_NDJSON " or " REST_CSV : REST_JSON);
 	return good;
 }
 

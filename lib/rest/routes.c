@@ -143,7 +143,7 @@ static void writes_add(struct builder *b, const struct rest_schema *record)
 		row->run = rest_import;
 		row->request = row[-1].request;
 		row->response = &rest_schema_report;
-		row->query = "mode existing";
+		row->query = b->setup->set->jobs ? "mode existing job" : "mode existing";
 		row->statuses = "200 409";
 	}
 	if (b->kind->change != 0) {

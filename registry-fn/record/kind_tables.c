@@ -7,6 +7,7 @@
 #include "record/table.h"
 #include "registry-fn/id/composite.h"
 #include "registry-fn/id/regdevid.h"
+#include "registry-fn/record/credential.h"
 #include "registry-fn/record/rules.h"
 #include "registry-fn/trust/trust.h"
 
@@ -150,7 +151,7 @@ static const struct record_kind kinds[REG_KIND_COUNT] = {
 			   [REG_ROLE_ENQUIRER] = "id = @" }, A | G, A | G | E, A, NULL, NULL, NULL, NULL },
 	[REG_CREDENTIAL] = { REG_CREDENTIAL, "credential", "credential", "credentials", "Certificates and tokens of callers", reg_credential_fields,
 			     REG_CREDENTIAL_COUNT, { [REG_ROLE_ADMIN] = "", [REG_ROLE_PRIVACY] = "", [REG_ROLE_SYSTEM] = "" }, A, A, A,
-			     reg_credential_before, NULL, NULL, NULL },
+			     reg_credential_before, NULL, reg_credential_verbs, NULL },
 	[REG_VULNERABILITY] = { REG_VULNERABILITY, "vulnerability", "vulnerability", "vulnerabilities", "Vulnerabilities of devices",
 				reg_vulnerability_fields, VULNERABILITY_COUNT,
 				{ [REG_ROLE_ADMIN] = "", [REG_ROLE_PRIVACY] = "", [REG_ROLE_SYSTEM] = "", [REG_ROLE_AGENCY] = "",

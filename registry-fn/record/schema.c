@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One row per step; a room that keeps tables of its own has its text in its own schema file and its row here. */
 #include "registry-fn/record/schema.h"
+#include "rest/rest.h"
 
 #include "record/job.h"
 #include "record/record.h"
@@ -62,8 +63,8 @@ static const char device_schema_1[] =
 	" audience TEXT NOT NULL, issued INTEGER NOT NULL, expires INTEGER NOT NULL, used INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX virtual_id_expires ON virtual_id (expires)";
 
-/* Bulk imports under way. */
-static const char job_schema_1[] = RECORD_JOBS;
+/* Bulk imports under way, and answers of the REST API for who asks again. */
+static const char job_schema_1[] = RECORD_JOBS REST_ANSWERS;
 /* trust_tables.c. status: each change, never altered; vulnerable: which vulnerability is about which device now;
  * device_fact: what else counts in the rules of trust; session, challenge: how an enquirer proved its key. */
 static const char trust_schema_1[] =

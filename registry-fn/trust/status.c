@@ -310,16 +310,6 @@ enum gba_err reg_device_after(struct records *r, struct record_call *call, const
 	return err == GBA_OK ? trust_judge(r, call, now->id, true) : err;
 }
 
-enum gba_err reg_credential_before(struct records *r, struct record_call *call, const struct record *old, struct record *now)
-{
-	(void)r, (void)old;
-	if (now == NULL)
-		return GBA_OK;
-	if (now->v[REG_CREDENTIAL_OWNER_TYPE].n == REG_ROLE_SYSTEM || now->v[REG_CREDENTIAL_OWNER_TYPE].n == REG_ROLE_DEVICE)
-		return record_refuse(call, GBA_E_RANGE, "owner_type", "devices and the node itself have no credentials here");
-	return GBA_OK;
-}
-
 /* ---- decisions by hand ---- */
 
 enum gba_err reg_override_before(struct records *r, struct record_call *call, const struct record *old, struct record *now)

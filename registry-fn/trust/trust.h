@@ -57,7 +57,6 @@ enum gba_err vuln_sweep(struct records *r, TALLOC_CTX *mem_ctx, time_t now);
 
 /** Hooks of the tables. */
 enum gba_err reg_device_after(struct records *r, struct record_call *call, const struct record *old, const struct record *now);
-enum gba_err reg_credential_before(struct records *r, struct record_call *call, const struct record *old, struct record *now);
 enum gba_err reg_vulnerability_before(struct records *r, struct record_call *call, const struct record *old, struct record *now);
 enum gba_err reg_vulnerability_after(struct records *r, struct record_call *call, const struct record *old,
 				     const struct record *now);

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The records of the trust registry, for this tool: gba-ctl registry ... */
 #include <errno.h>
+#include <pwd.h>
 #include <unistd.h>
 
+#include "core/clock.h"
+#include "core/secret.h"
 #include "registry-fn/record/rules.h"
+#include "rest/token.h"
 #include "tools/gba-ctl/rec.h"
 
 #define REGISTRY_CONF GBA_SYSCONFDIR "/registry.conf"
@@ -20,27 +24,41 @@ static enum gba_err conf_read(struct ctl *ctl, struct registry_conf **_conf)
 		return why_fail(&ctl->cli.why, GBA_E_CONF, "%s", error.text);
 	conf->database = ctl->db != NULL ? ctl->db : conf->database;
 	conf->kek_file = ctl->kek != NULL ? ctl->kek : conf->kek_file;
+	ctl->db = conf->database;
+	ctl->audit = conf->audit;
+	ctl->audit.log =
+		audit_items_path(ctl->cli.ctx, &conf->audit, registry_conf_audit_log(ctl->cli.ctx, conf->database));
+	if (ctl->audit.log == NULL)
+		ctl->audit.log = "none";
 	*_conf = conf;
 	return GBA_OK;
+}
+
+static enum gba_err store_open(struct ctl *ctl, struct registry_conf *conf, bool change, struct records **_r)
+{
+	struct registry *registry = NULL;
+	const char *error = "";
+	enum gba_err err = change ? ctl_audit_begin(ctl) : GBA_OK;
+
+	if (err != GBA_OK)
+		return err;
+	err = registry_open(ctl->cli.ctx, conf, &registry, &error);
+	if (err == GBA_OK)
+		err = registry_records(ctl->cli.ctx, registry, _r, &error);
+	return err == GBA_OK ? GBA_OK : why_fail(&ctl->cli.why, err, "%s", error);
 }
 
 static enum gba_err records_of_registry(struct rec *r, bool change)
 {
 	struct ctl *ctl = r->ctl;
 	struct registry_conf *conf = NULL;
-	struct registry *registry = NULL;
-	const char *error = "";
 	enum gba_err err = conf_read(ctl, &conf);
 
 	if (err != GBA_OK)
 		return err;
-	ctl->db = conf->database;
 	if (!change && !r->args->dry_run && !db_is_server(ctl->db) && access(ctl->db, F_OK) != 0)
 		return why_fail(&ctl->cli.why, GBA_E_UNREACHABLE, "%s: %s", ctl->db, strerror(errno));
-	err = registry_open(ctl->cli.ctx, conf, &registry, &error);
-	if (err == GBA_OK)
-		err = registry_records(ctl->cli.ctx, registry, &r->m, &error);
-	return err == GBA_OK ? GBA_OK : why_fail(&ctl->cli.why, err, "%s", error);
+	return store_open(ctl, conf, change, &r->m);
 }
 
 /* A device by its RegDevID, in any form. */
@@ -66,4 +84,76 @@ const struct rec_family rec_registry = {
 	.role = REG_ROLE_ADMIN,
 	.find = find_device,
 	.open = records_of_registry,
+};
+
+#define DAY 86400
+
+struct token_args {
+	const char *acts_as, *name;
+	uint32_t owner, days;
+};
+
+static const struct cli_opt token_opts[] = {
+	CLI_OPT_TEXT("--acts-as", "WORD", struct token_args, acts_as,
+		     "Role of its holder: admin, privacy, bulk, agency, maker, custodian or enquirer"),
+	CLI_OPT_NUMBER("--owner", "ID", 0, UINT32_MAX, struct token_args, owner,
+		       "Record its holder stands for, such as a maker's"),
+	CLI_OPT_TEXT("--name", "NAME", struct token_args, name, "Name in history and audit"),
+	CLI_OPT_NUMBER("--days", "N", 1, 3650, struct token_args, days, "Its life (default 365)"),
+	CLI_OPT_END,
+};
+
+static void token_defaults(void *args)
+{
+	((struct token_args *)args)->days = 365;
+}
+
+static enum gba_err token_add(struct ctl *ctl, struct records *r, const struct token_args *args, const char *hash,
+			      const char *expires)
+{
+	const struct passwd *user = getpwuid(getuid());
+	bool privacy = args->acts_as != NULL && strcmp(args->acts_as, reg_roles[REG_ROLE_PRIVACY]) == 0;
+	struct actor actor = { .role = privacy ? REG_ROLE_PRIVACY : REG_ROLE_ADMIN };
+	struct record_call call = { .actor = &actor, .now = clock_now(), .mem_ctx = ctl->cli.ctx };
+	json_t *values = json_pack("{s:s*, s:I, s:s*, s:s, s:s, s:s}", "owner_type", args->acts_as, "owner",
+				   (json_int_t)args->owner, "name", args->name, "type", "token", "hash", hash,
+				   "expires", expires);
+	enum gba_err err = GBA_E_NOMEM;
+
+	actor.name =
+		talloc_asprintf(ctl->cli.ctx, "%s:%s", reg_roles[actor.role], user != NULL ? user->pw_name : "unknown");
+	if (values != NULL && actor.name != NULL)
+		err = records_add(r, &call, REG_CREDENTIAL, values, NULL);
+	json_decref(values);
+	return err == GBA_OK ? GBA_OK : why_fail(&ctl->cli.why, err, "%s: %s", call.field, call.why);
+}
+
+static enum gba_err cmd_token_issue(struct cli *cli, void *given)
+{
+	const struct token_args *args = given;
+	struct ctl *ctl = (struct ctl *)cli;
+	char token[TOKEN_ROOM], hash[TOKEN_HASH_ROOM], expires[TIME_TEXT_LEN + 1];
+	struct registry_conf *conf = NULL;
+	struct records *r = NULL;
+	enum gba_err err = conf_read(ctl, &conf);
+
+	if (err == GBA_OK)
+		err = store_open(ctl, conf, true, &r);
+	if (err != GBA_OK)
+		return err;
+	time_format(clock_now() + (time_t)args->days * DAY, expires);
+	token_new(token, hash);
+	err = token_add(ctl, r, args, hash, expires);
+	if (err == GBA_OK) {
+		cli_put(cli, "token", json_string(token));
+		cli_put(cli, "expires", json_string(expires));
+	}
+	SECRET_WIPE(token);
+	return err;
+}
+
+const struct cli_cmd ctl_registry_token_commands[] = {
+	{"registry token issue", "", 0, 0, token_opts, sizeof(struct token_args), token_defaults, cmd_token_issue,
+         "Print a bearer token of the registry's REST API; its hash is kept"},
+	CLI_CMD_END,
 };

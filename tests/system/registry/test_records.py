@@ -27,7 +27,7 @@ class Registry:
     def __init__(self, folder, database):
         self.folder = str(folder)
         self.file("registry.conf", 'reg-id = "IN1";\ndatabase = "%s";\nkek-file = "%s/r.kek";\nkey-file = "%s/r.key";\n'
-                  % (database, self.folder, self.folder))
+                  'audit-log = "%s/r.audit";\n' % (database, self.folder, self.folder, self.folder))
 
     def file(self, name, text):
         with open(os.path.join(self.folder, name), "w", encoding="utf-8") as out:
