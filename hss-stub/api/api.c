@@ -5,7 +5,7 @@
 #include "hss-stub/api/api_priv.h"
 #include "hss-stub/sub_store.h"
 
-#define STORE_MS 10000 /* longer than any statement of ours takes; callers are told then, and the next ones at once */
+#define STORE_MS 5000 /* longer than any statement of ours takes; callers are told then, and the next ones at once */
 
 enum gba_err api_open(TALLOC_CTX *mem_ctx, void *own, struct records **_r, const char **_error)
 {
