@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "common/fixture.h"
+#include "common/pg_server.h"
+#include "registry-fn/peer/equipment.h"
 #include "unit/registry_nodes.h"
 
 #define ALL 0x3fu
@@ -302,10 +304,50 @@ START_TEST(reg_ids_until_none_is_left)
 }
 END_TEST
 
-int main(void)
+/* ---- equipment ---- */
+
+static const struct {
+	const char *imei;
+	uint64_t want; /* 0: refused */
+} imei_rows[] = {
+	{ "490154203237518", 49015420323752 }, { "49015420323751", 49015420323752 },   { "490154203237510", 49015420323752 },
+	{ "4901542032375107", 49015420323752 }, { "00000000000000", 1 },		 { "99999999999999", 100000000000000 },
+	{ "4901542032375", 0 },			{ "49015420323751071", 0 },		 { "4901542032375a", 0 },
+	{ "", 0 },				{ " 4901542032375", 0 },		 { "490154203237-1", 0 },
+};
+
+START_TEST(imeis_in_all_their_lengths)
 {
-	Suite *suite = suite_create("registry event");
-	TCase *tcase = fixture_tcase("event");
+	enum gba_err want = imei_rows[_i].want != 0 ? GBA_OK : GBA_E_SYNTAX;
+	uint64_t key = 0;
+
+	ck_assert_err(imei_key(bytes_of(imei_rows[_i].imei), &key), want);
+	ck_assert_uint_eq(key, imei_rows[_i].want);
+}
+END_TEST
+
+START_TEST(the_cache_forgets)
+{
+	struct equipment_cache *cache = NULL;
+	enum equipment what = EQUIPMENT_UNKNOWN;
+	unsigned int age;
+
+	ck_assert_err(equipment_cache_new(test_ctx, &cache), GBA_OK);
+	ck_assert(!equipment_cache_get(cache, 7, &what));
+	age = equipment_cache_age(cache);
+	equipment_cache_put(cache, 7, EQUIPMENT_BLACK, age);
+	ck_assert(equipment_cache_get(cache, 7, &what) && what == EQUIPMENT_BLACK);
+	equipment_cache_forget(cache);
+	ck_assert(!equipment_cache_get(cache, 7, &what));
+	equipment_cache_put(cache, 7, EQUIPMENT_WHITE, age); /* read before the change */
+	ck_assert(!equipment_cache_get(cache, 7, &what));
+	talloc_free(cache);
+}
+END_TEST
+
+static TCase *cases(const char *name)
+{
+	TCase *tcase = fixture_tcase(name);
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 60);
@@ -318,6 +360,27 @@ int main(void)
 	tcase_add_test(tcase, keys_come_from_parents);
 	tcase_add_test(tcase, the_worst_of_several_devices_holds);
 	tcase_add_test(tcase, reg_ids_until_none_is_left);
-	suite_add_tcase(suite, tcase);
-	return fixture_run(suite);
+	return tcase;
+}
+
+/* On SQLite, and on PostgreSQL where there is one. */
+int main(void)
+{
+	Suite *suite = suite_create("registry event"), *again = suite_create("registry event on PostgreSQL");
+	TCase *equipment = fixture_tcase("equipment");
+	int status;
+
+	tcase_add_loop_test(equipment, imeis_in_all_their_lengths, 0, sizeof(imei_rows) / sizeof(imei_rows[0]));
+	tcase_add_test(equipment, the_cache_forgets);
+	suite_add_tcase(suite, equipment);
+	suite_add_tcase(suite, cases("event"));
+	status = fixture_run(suite);
+	nodes_on_server = pg_server_start();
+	suite_add_tcase(again, cases("event"));
+	if (nodes_on_server)
+		status |= fixture_run(again);
+	else
+		srunner_free(srunner_create(again));
+	pg_server_stop();
+	return status;
 }

@@ -7,7 +7,20 @@
 #include <unistd.h>
 
 #include "common/fixture.h"
+#include "common/pg_server.h"
 #include "registry-fn/record/schema.h"
+
+bool nodes_on_server;
+
+/* A schema of its own; names come round again after a while. */
+static const char *schema_new(void)
+{
+	static unsigned int number;
+	char name[32];
+
+	snprintf(name, sizeof(name), "registry%u", number++ % 16);
+	return pg_server_schema(name);
+}
 
 void node_new(struct node *node, const char *reg_id, enum registry_type type)
 {
@@ -15,6 +28,9 @@ void node_new(struct node *node, const char *reg_id, enum registry_type type)
 	/* What is committed is what counts here, not that it survives loss of power. */
 	snprintf(node->dir, sizeof(node->dir), "%s/gba-registry-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(node->dir));
+	snprintf(node->database, sizeof(node->database), "%s/db", node->dir);
+	if (nodes_on_server)
+		snprintf(node->database, sizeof(node->database), "%s", schema_new());
 	node->reg_id = reg_id;
 	node->type = type;
 	node_open(node);
@@ -29,8 +45,7 @@ void node_open(struct node *node)
 	node->ctx = talloc_new(test_ctx);
 	snprintf(path, sizeof(path), "%s/key", node->dir);
 	ck_assert_err(sign_key_open(node->ctx, path, true, &node->key), GBA_OK);
-	snprintf(path, sizeof(path), "%s/db", node->dir);
-	ck_assert_err(db_open(node->ctx, path, registry_schema, registry_schema_steps, &node->db, &why), GBA_OK);
+	ck_assert_err(db_open(node->ctx, node->database, registry_schema, registry_schema_steps, &node->db, &why), GBA_OK);
 	self.key = node->key;
 	ck_assert_err(event_log_open(node->ctx, node->db, &self, &node->log), GBA_OK);
 }

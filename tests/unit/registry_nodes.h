@@ -8,7 +8,7 @@
 #define NODE_T0 ((time_t)1750000000)
 
 struct node {
-	char dir[64];
+	char dir[64], database[300];
 	const char *reg_id;
 	enum registry_type type;
 	TALLOC_CTX *ctx; /* of what a kill takes away */
@@ -17,6 +17,8 @@ struct node {
 	struct event_log *log;
 };
 
+/** Databases on the test's PostgreSQL server, a schema each, instead of files. */
+extern bool nodes_on_server;
 /** Make the node and its folder. */
 void node_new(struct node *node, const char *reg_id, enum registry_type type);
 /** As after a start of the process. */

@@ -27,7 +27,8 @@ static const struct cli_cmd other_commands[] = {
 /* The last place is for the commands on records, which are made from their tables. */
 static const struct cli_cmd *commands[] = { ctl_subscriber_commands, ctl_audit_commands, ctl_key_commands, ctl_backup_commands,
 					    ctl_ca_commands, ctl_change_commands, ctl_registry_audit_commands,
-					    ctl_registry_token_commands, other_commands, NULL, NULL };
+					    ctl_registry_token_commands, ctl_registry_peer_commands,
+					    other_commands, NULL, NULL };
 #define RECORD_COMMANDS (sizeof(commands) / sizeof(commands[0]) - 2)
 
 enum gba_err ctl_fail_err(struct ctl *ctl, enum gba_err err, const char *what)

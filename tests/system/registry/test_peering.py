@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Registries of three layers and two branches over TLS: what one says all know, whatever ends in between; who may peer, and what a
 hostile neighbour gets. The other side of the wire is tests/peers/diameter.py with openssl's Ed25519."""
-import ssl
+import json
+import os
+import re
 import socket
+import ssl
+import subprocess
 import time
 
 import pytest
-from peerlab import ACCEPTS, EVENTS, HAVE, HELLO, Key, Lab, Origin, REG_ID, RSR, host_of, rsr, texts
+from peerlab import ACCEPTS, BUILD, EVENTS, HAVE, HELLO, Key, Lab, Origin, REG_ID, RSR, host_of, rsr, texts
 
 from peers import diameter as d
 from peers.waiting import until
@@ -103,6 +107,57 @@ def test_a_newcomer_is_told_everything(lab):
     new.start()
     assert until(lambda: same(lab), 60), new.out()
     assert new.state()[0]
+
+
+def ctl(registry, *words):
+    done = subprocess.run([os.path.join(BUILD, "tools/gba-ctl/gba-ctl"), "--json", "--config", registry.path("registry.conf"),
+                           "registry", *words], capture_output=True, text=True, timeout=60)
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def test_gba_ctl_shows_the_bonds(lab):
+    """REQ: Y3059-9.1-i"""
+    middle = lab.registries["INA"]
+    status, peers, _ = ctl(middle, "peers")
+    rows = {p["registry"]: p for p in peers}
+    assert status == 0 and set(rows) == {"IN", "INA1", "INA8", "INA9"}
+    assert (rows["IN"]["bond"], rows["IN"]["type"], rows["INA1"]["bond"]) == ("parent", "geographical", "child")
+    assert rows["INA9"]["state"] == "away" and rows["INA1"]["host"] == host_of("INA1")
+    assert until(lambda: {p["registry"]: p["state"] for p in ctl(middle, "peers")[1]}["INA1"] == "greeted")
+    status, streams, _ = ctl(middle, "sync")
+    said = {(s["origin"], s["class"]): s["events"] for s in streams}
+    assert status == 0 and said["IN", "list"] == 2 and said["INA", "registry"] >= 3
+    status, got, _ = ctl(middle, "new-id", "1")
+    assert status == 0 and re.fullmatch("INA[A-Z02-7]", got[0]["reg-id"]), got
+    assert ctl(middle, "new-id", "0")[0] == 2 and ctl(lab.registries["IN"], "new-id", "31")[0] != 0
+
+
+def test_configurations_that_are_none(lab, tmp_path):
+    """REQ: Y3059-3.2-2, Y3059-9.1-ii, Y3059-9.1-i-n"""
+    def check(reg_id, kind, parent, *groups):
+        conf = tmp_path / "registry.conf"
+        rows = ", ".join('{ reg-id = "%s"; host = "%s"; key = "%s"; reg-type = "%s"; bond = "%s"; %s }'
+                         % (r, host_of(r), "0" * 64, k, b, more) for r, k, b, more in groups)
+        conf.write_text('reg-id = "%s";\nreg-type = "%s";\nparent = "%s";\nneighbours = ( %s );\n' % (reg_id, kind, parent, rows))
+        done = subprocess.run([os.path.join(BUILD, "registry-fn/gba-registry"), "--check-config", str(conf)], capture_output=True,
+                              text=True, timeout=60)
+        return done.returncode, done.stderr
+
+    assert check("INA", "sectoral", "IN", ("IN", "geographical", "parent", ""), ("INA1", "primary", "child", ""))[0] == 0
+    assert check("INA1", "primary", "INA", ("INA", "sectoral", "parent", ""), ("FRA1", "primary", "peer", ""))[0] == 0
+    assert check("IN", "geographical", "", ("FR", "geographical", "peer", ""), ("INA", "sectoral", "child", ""))[0] == 0
+    for why, case in (("has one parent", ("INA", "sectoral", "IN", ("IN", "geographical", "parent", ""), ("I", "geographical", "parent", ""))),
+                      ("is not the parent", ("INA", "sectoral", "IN", ("I", "geographical", "parent", ""))),
+                      ("no parent of", ("INA1", "primary", "IN", ("IN", "geographical", "parent", ""))),
+                      ("no parent of", ("INA", "sectoral", "IN", ("IN", "sectoral", "parent", ""))),
+                      ("no parent of", ("INA1", "primary", "", ("INA12", "primary", "child", ""))),
+                      ("begins with that of its parent", ("INA", "sectoral", "IN", ("INB1", "primary", "child", ""))),
+                      ("this registry itself", ("INA", "sectoral", "IN", ("INA", "primary", "child", ""))),
+                      ("begins the other", ("INA", "sectoral", "", ("INA1", "primary", "child", ""), ("INA12", "primary", "child", ""))),
+                      ("named once", ("INA", "sectoral", "", ("INA1", "primary", "child", ""), ("INA1", "primary", "peer", ""))),
+                      ("send, accept", ("INA", "sectoral", "", ("INA1", "primary", "child", 'send = [ "colour" ];')))):
+        status, text = check(*case)
+        assert status == 1 and why in text, (why, text)
 
 
 # ---- TLS ----
