@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Devices of the trust registry: added as an import adds them, then looked up one after the other in an order of chance.
+ *   bench_devices fill CONF FIRST COUNT BATCH    add COUNT devices from number FIRST on, BATCH to a durable commit; JSON
+ *   bench_devices look CONF COUNT SECONDS        by RegDevID and by identity, in turn; among the first COUNT
+ * A device's number makes its IMEI: neighbours are of one type, as makers deliver them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "bench/stats.h"
+#include "core/clock.h"
+#include "core/secret.h"
+#include "registry-fn/id/regdevid.h"
+#include "registry-fn/record/rules.h"
+
+static struct {
+	struct registry_conf conf;
+	struct registry *registry;
+	struct records *r;
+	struct actor actor;
+	struct record_call call;
+} bench;
+
+static void must(enum gba_err err, const char *what)
+{
+	if (err == GBA_OK)
+		return;
+	fprintf(stderr, "bench_devices: %s: %s\n", what, gba_strerror(err));
+	exit(EXIT_FAILURE);
+}
+
+static void imei_of(unsigned long number, char out[16])
+{
+	unsigned int sum = 0, i, digit;
+
+	snprintf(out, 16, "35%012lu", number % 1000000000000UL);
+	for (i = 0; i < 14; i++) { /* Luhn: TS 23.003 B */
+		digit = (unsigned int)(out[13 - i] - '0') * (i % 2 == 0 ? 2 : 1);
+		sum += digit / 10 + digit % 10;
+	}
+	out[14] = (char)('0' + (10 - sum % 10) % 10);
+	out[15] = '\0';
+}
+
+static void open_all(TALLOC_CTX *ctx, const char *conf)
+{
+	struct conf_error error = { "" };
+	const char *why = "";
+
+	must(conf_load(ctx, "registry", conf, registry_conf_items, &bench.conf, &error), error.text);
+	must(registry_open(ctx, &bench.conf, &bench.registry, &why), why);
+	must(registry_records(ctx, bench.registry, &bench.r, &why), why);
+	bench.actor = (struct actor){ .role = REG_ROLE_BULK, .name = "bulk:bench" };
+	bench.call = (struct record_call){ .actor = &bench.actor, .now = clock_now() };
+}
+
+static void device_add(TALLOC_CTX *ctx, unsigned long number)
+{
+	TALLOC_CTX *tmp = talloc_new(ctx);
+	char imei[16], model[24];
+	json_t *values;
+
+	imei_of(number, imei);
+	snprintf(model, sizeof(model), "Model %lu", number / 1000000 % 100);
+	values = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "scheme", "imei", "identity", imei, "make", "Acme", "model", model,
+			   "kind", "meter", "root_of_trust", "euicc");
+	bench.call.mem_ctx = tmp;
+	must(records_add(bench.r, &bench.call, REG_DEVICE, values, NULL), imei);
+	json_decref(values);
+	talloc_free(tmp);
+}
+
+static double octets(void)
+{
+	struct stat st;
+
+	return stat(bench.conf.database, &st) == 0 ? (double)st.st_size : 0;
+}
+
+static void fill(TALLOC_CTX *ctx, unsigned long first, unsigned long count, unsigned long batch)
+{
+	uint64_t began = stats_now();
+	double before = octets();
+	unsigned long i;
+
+	for (i = 0; i < count; i++) {
+		if (i % batch == 0)
+			must(records_begin(bench.r), "begin");
+		device_add(ctx, first + i);
+		if (i % batch == batch - 1 || i == count - 1)
+			must(records_commit(bench.r), "commit");
+	}
+	printf("{\"rate\": %.0f, \"octets\": %.0f}\n", (double)count * 1e6 / (double)(stats_now() - began),
+	       (octets() - before) / (double)count);
+}
+
+static unsigned long chance(unsigned long below)
+{
+	uint64_t n;
+
+	rand_bytes((uint8_t *)&n, sizeof(n));
+	return (unsigned long)(n % below);
+}
+
+static void regdevid_of(unsigned long number, char out[REGDEVID_MAX + 1])
+{
+	struct regdevid id = { .form = (enum regdevid_form)bench.conf.regdevid_form };
+	const char *why = "";
+	char imei[16];
+
+	imei_of(number, imei);
+	must(scheme_inherent(scheme_by_word(bytes_of("imei")), bytes_of(imei), &id.scheme, id.identity, &why), why);
+	snprintf(id.reg_id, sizeof(id.reg_id), "%s", bench.conf.reg_id);
+	regdevid_format(&id, out);
+}
+
+static void look_by_regdevid(unsigned long number)
+{
+	char regdevid[REGDEVID_MAX + 1];
+	struct record_query query = { .kind = REG_DEVICE, .limit = 1, .filters = 1, .filter = { { "regdevid", regdevid } } };
+	struct record_page *page = NULL;
+
+	regdevid_of(number, regdevid);
+	must(records_list(bench.r, &bench.call, &query, &page), regdevid);
+	must(page->count == 1 ? GBA_OK : GBA_E_NOT_FOUND, regdevid);
+}
+
+static void look_by_identity(unsigned long number)
+{
+	struct record *rec = NULL;
+	char imei[16];
+	json_t *key;
+
+	imei_of(number, imei);
+	key = json_pack("{s:s, s:s}", "scheme", "imei", "identity", imei);
+	must(records_find(bench.r, &bench.call, REG_DEVICE, key, &rec), imei);
+	json_decref(key);
+}
+
+static void look(TALLOC_CTX *ctx, unsigned long count, unsigned long seconds)
+{
+	struct stats *stats = talloc_zero(ctx, struct stats);
+	unsigned long number;
+	uint64_t end, began;
+	bool by_name = false;
+
+	stats_start(stats);
+	for (end = stats_now() + seconds * 1000000; stats_now() < end; by_name = !by_name) {
+		bench.call.mem_ctx = talloc_new(ctx);
+		number = chance(count);
+		began = stats_now();
+		if (by_name)
+			look_by_regdevid(number);
+		else
+			look_by_identity(number);
+		stats_good(stats, stats_now() - began);
+		talloc_free(bench.call.mem_ctx);
+	}
+	stats->end = stats_now();
+	stats_print(stats, stdout, "");
+}
+
+int main(int argc, char **argv)
+{
+	TALLOC_CTX *ctx = talloc_new(NULL);
+
+	secret_init();
+	if (argc == 6 && strcmp(argv[1], "fill") == 0) {
+		open_all(ctx, argv[2]);
+		fill(ctx, strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10), strtoul(argv[5], NULL, 10));
+	} else if (argc == 5 && strcmp(argv[1], "look") == 0) {
+		open_all(ctx, argv[2]);
+		look(ctx, strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
+	} else {
+		return fprintf(stderr, "usage: bench_devices fill CONF FIRST COUNT BATCH | look CONF COUNT SECONDS\n"), 2;
+	}
+	talloc_free(ctx);
+	return EXIT_SUCCESS;
+}
