@@ -66,6 +66,12 @@ class Daemon:
         until(lambda: not self.alive() or port_open("127.0.0.1", self.port), 2 * PATIENCE)
         if not self.alive():
             raise RuntimeError(f"freeDiameterd ended with {self.process.returncode}:\n{self.log()[-3000:]}")
+        if "guard" in extensions:
+            self._wait_for_peers(clients)
+
+    def _wait_for_peers(self, clients):
+        """A peer is not served until its own thread has begun: it tries to connect and says that it cannot."""
+        until(lambda: not self.alive() or all(f"peer.down peer={peer} " in self.log() for peer in clients))
 
     def _conf(self, extensions, clients, servers, options):
         lines = [f'Identity = "{self.identity}";', f'Realm = "{self.realm}";', f"Port = {self.port};", "SecPort = 0;",
