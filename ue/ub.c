@@ -356,7 +356,8 @@ static bool try_again(struct run *run, enum gba_err err)
 {
 	unsigned int wait_s = run->result->retry_after;
 
-	if (err == GBA_E_AKA_MAC && run->with_tmpi) { /* the BSF may know somebody else by our TMPI */
+	/* The BSF may know somebody else by our TMPI, or nobody any more: its contexts can end between the two legs. */
+	if (run->with_tmpi && (err == GBA_E_AKA_MAC || run->answer.status == 404)) {
 		run->with_tmpi = false;
 		run->result->tmpi_refused = true;
 		run->username = run->conf->impi;

@@ -61,6 +61,23 @@ def test_tmpi_hides_the_identity_and_falls_back(ue, bsf):
     assert run["btid"] == bsf.order[-1]
 
 
+def test_tmpi_forgotten_between_the_legs(ue, bsf):
+    """The user's contexts end, by a notice of the operator, just after the challenge: 404 to the TMPI, and a new run with the IMPI."""
+    ue.equip(bsf)
+    ue.json("bootstrap")
+
+    def forget(handler, number):
+        if number == 4:
+            bsf.tmpis = {}
+            handler.answer(404)
+        return number == 4
+    bsf.on_request = forget
+    run = ue.json("bootstrap", "--force")
+    assert [fields["username"].split("@")[1] for fields, _ in bsf.requests[2:]] == (["tmpi.bsf.3gppnetwork.org"] * 2 +
+                                                                                    [IMPI.split("@")[1]] * 2)
+    assert run["btid"] == bsf.order[-1] and len(bsf.order) == 2
+
+
 def test_bsf_without_tmpi_is_told_the_impi(ue):
     with FakeBsf(BSF, tmpi=False) as bsf:
         bsf.add(IMPI, K, OPC)
