@@ -119,3 +119,16 @@ def ask(address, pair, impi, application=None, tls="-tls1_3", ems=True, times=1,
     request += "Y3056-Application: %s\r\n" % application if application else ""
     done = subprocess.run(args, input=((request + headers + "\r\n") * times).encode(), capture_output=True, timeout=60, env=env)
     return Answer(done.stdout.decode(errors="replace"))
+
+
+def ask_gnutls(address, pair, impi, tls="NORMAL:-VERS-ALL:+VERS-TLS1.3"):
+    """The same by GnuTLS: a client of another family."""
+    args = ["gnutls-cli", "--no-ca-verification", "--x509certfile", pair[0], "--x509keyfile", pair[1], "--keymatexport", LABEL,
+            "--keymatexportsize", str(OCTETS), "--priority", tls, "--logfile", "/dev/stderr", "-p", str(address[1]), address[0]]
+    with subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as client:
+        client.stdin.write(("GET / HTTP/1.1\r\nHost: bsf\r\nY3056-Identity: %s\r\n\r\n" % impi).encode())
+        client.stdin.flush()
+        text = client.stdout.read().decode(errors="replace")  # it ends when the server closes
+        said = client.stderr.read().decode(errors="replace")
+    material = re.search(r"Key material: ([0-9a-fA-F: ]+)", said + text)
+    return Answer(text + "\nKeying material: %s\n" % (re.sub("[: ]", "", material.group(1)).upper() if material else ""))

@@ -14,6 +14,7 @@ from lab.process import wait_until
 from lab.realm import AGENT, NAF
 from peers.device_pki import ask
 from peers.keys import btid_of, ks_naf
+from peers.waiting import page, until
 from test_private import Names, Provider
 
 UA_13 = bytes.fromhex("0100000007")
@@ -33,6 +34,12 @@ def provider(tmp_path_factory):
         yield realm
 
 
+def counted(realm, node, name):
+    """Has the node counted any of these?"""
+    return until(lambda: any(line.startswith(name) and not line.endswith(" 0")
+                             for line in page("http://%s:9100/metrics" % realm.address(node))[1].splitlines()))
+
+
 @pytest.fixture
 def device(provider):
     meter = Traveller(provider, next(numbers))
@@ -48,6 +55,10 @@ def test_a_device_without_usim_opens_an_application(provider, device):
     assert answer["status"] == 200 and answer["server-proved"]
     card = device.usim()
     assert card["certificate-only"] and card["certificate"] and "imsi" not in card and "k" not in card
+    log = provider.ctl("audit", "show")
+    assert "rpb.certificate" in log and device.impi in log, "on record as a vector is"
+    assert counted(provider, "bsf", 'gba_bsf_certificates_total{verdict="good"}')
+    assert counted(provider, "hss", 'gba_hss_certificate_queries_total{result="ok"}')
     stored = open(os.path.join(device.state, "usim-default"), "rb").read()
     assert b"PRIVATE" not in stored and not [f for f in os.listdir(device.state) if f.endswith((".pem", ".key"))]
 

@@ -11,7 +11,7 @@ from conftest import EXTRA, NAFS, Taker, guss
 from lab.realm import AGENT, NAF, q
 from peers import diameter as d, y3056 as y
 from peers.bsf_node import HTTP_DIGEST, Node, impi_of
-from peers.device_pki import Pki, ask, der
+from peers.device_pki import Pki, ask, ask_gnutls, der
 from peers.keys import btid_of, ks_naf
 from peers.waiting import metrics_have, until
 from lab.realm import BSF, OPERATOR
@@ -90,6 +90,16 @@ def test_a_token_of_the_connection_serves_a_naf(bsf, device, tls):
     shown = bsf.hss.said[-1]
     assert shown.find(d.USER_NAME).text() == device.impi and shown.find(y.CERTIFICATE, y.VENDOR).value() == der(device.pair[0])
     assert got.ks.hex() not in bsf.log() and got.ks not in open(bsf.realm.trace, "rb").read()
+
+
+@pytest.mark.parametrize("tls", ["NORMAL:-VERS-ALL:+VERS-TLS1.3", "NORMAL:-VERS-ALL:+VERS-TLS1.2"], ids=["tls13", "tls12"])
+def test_a_client_of_another_family(bsf, device, tls):
+    """What GnuTLS says of the connection is what the NAF's key is made of, as it is with OpenSSL."""
+    got = ask_gnutls(bsf.place, device.pair, device.impi, tls)
+    assert got.status == 200 and got.element("btid") == btid_of(got.rand, BSF)
+    with bsf.naf() as naf:
+        key = d.bia_view(bsf.bir(naf, got.element("btid")))["me_key"]
+    assert key == ks_naf(got.ks, got.rand, device.impi, NAF.encode() + HTTP_DIGEST)
 
 
 def test_each_connection_has_a_token_of_its_own(bsf, device):
