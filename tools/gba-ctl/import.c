@@ -9,6 +9,7 @@
 #include "tools/gba-ctl/fields.h"
 
 #define BATCH          1000 /* rows per commit */
+#define BATCH_MS       200  /* and not longer: less than who waits for a vector has patience */
 #define PAUSE_US       2000 /* between batches: a running hss-stub gets the write lock */
 #define MARGIN_DEFAULT 1000
 
@@ -181,9 +182,15 @@ static enum gba_err batch_begin(struct import *imp)
 	if (imp->dry_run || imp->in_batch++ > 0)
 		return GBA_OK;
 	err = sub_store_begin(imp->files.store);
+	imp->batch_at = clock_mono_ms();
 	if (err != GBA_OK)
 		imp->in_batch = 0;
 	return err;
+}
+
+static bool batch_full(const struct import *imp)
+{
+	return imp->in_batch >= BATCH || (imp->in_batch > 0 && clock_mono_ms() - imp->batch_at >= BATCH_MS);
 }
 
 static enum gba_err batch_commit(struct import *imp)
@@ -308,7 +315,7 @@ bool import_row(struct import *imp, const struct import_row *row)
 	talloc_free_children(imp->row_ctx);
 	if (err != GBA_OK)
 		return stop(imp, err, imp->ctl->db);
-	if (imp->in_batch >= BATCH) {
+	if (batch_full(imp)) {
 		err = batch_commit(imp);
 		if (err != GBA_OK)
 			return stop(imp, err, imp->ctl->db);

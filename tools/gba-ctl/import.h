@@ -29,7 +29,7 @@ struct import {
 	struct progress progress;
 	bool row_cleared; /* what to count once the row is accepted: separation bit cleared, */
 	int row_ind;	  /* IND of its SQN, -1: none */
-	uint64_t in_batch, fresh, same, changed, rejected, separation_cleared;
+	uint64_t in_batch, batch_at, fresh, same, changed, rejected, separation_cleared;
 	uint64_t inds[SQN_ARRAY_MAX]; /* how many rows' SQN ended in this IND */
 	enum gba_err status;         /* first failure that ended the import */
 };

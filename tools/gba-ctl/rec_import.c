@@ -16,6 +16,7 @@
 #include "tools/gba-ctl/rec.h"
 
 #define BATCH      2000 /* rows per commit */
+#define BATCH_MS   200	/* and not longer: less than who waits for a vector has patience */
 #define PAUSE_US   2000 /* between batches: a running hss-stub gets the write lock */
 #define ROW_OCTETS 65536
 #define NAMES_MAX  64 /* references remembered by their text */
@@ -24,7 +25,7 @@ struct importing {
 	struct rec r;
 	const char *path;
 	struct progress progress;
-	uint64_t rows, fresh, same, changed, rejected, in_batch;
+	uint64_t rows, fresh, same, changed, rejected, in_batch, batch_at;
 	char job[RECORD_JOB_NAME]; /* "": none is kept */
 	uint64_t skip;		   /* rows done before an interruption */
 	TALLOC_CTX *row_ctx;
@@ -132,6 +133,11 @@ static enum gba_err batch_end(struct importing *imp)
 	return err;
 }
 
+static bool batch_full(const struct importing *imp)
+{
+	return imp->in_batch >= BATCH || (imp->in_batch > 0 && clock_mono_ms() - imp->batch_at >= BATCH_MS);
+}
+
 /* @param values  NULL: records_value has said what is wrong with the row */
 static enum gba_err row_store(struct importing *imp, uint64_t line, json_t *values, enum gba_err err)
 {
@@ -140,6 +146,7 @@ static enum gba_err row_store(struct importing *imp, uint64_t line, json_t *valu
 	imp->rows++;
 	if (err == GBA_OK && imp->in_batch++ == 0) {
 		err = records_begin(imp->r.m);
+		imp->batch_at = clock_mono_ms();
 		if (err != GBA_OK)
 			imp->in_batch = 0;
 	}
@@ -161,7 +168,7 @@ static enum gba_err row_store(struct importing *imp, uint64_t line, json_t *valu
 		reject(imp, line, imp->r.call.field, imp->r.call.why);
 		err = GBA_OK;
 	}
-	if (err == GBA_OK && imp->in_batch >= BATCH && !imp->r.args->atomic)
+	if (err == GBA_OK && batch_full(imp) && !imp->r.args->atomic)
 		err = batch_end(imp);
 	talloc_free_children(imp->row_ctx);
 	return err == GBA_OK ? GBA_OK : rec_fail(&imp->r, err, imp->path);
