@@ -396,7 +396,7 @@ enum gba_err event_place(struct event_log *log, const char *origin, enum event_c
 enum gba_err event_haves(struct event_log *log, TALLOC_CTX *mem_ctx, struct event_have **_haves, size_t *_n)
 {
 	struct event_have *haves = talloc_array(mem_ctx, struct event_have, 0);
-	struct db_stmt *stmt;
+	struct db_stmt *stmt = NULL;
 	bool row = true;
 	size_t n = 0;
 	enum gba_err err = event_stmt(log, "SELECT origin, class, number FROM event_stream ORDER BY origin, class", &stmt);

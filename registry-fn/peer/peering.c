@@ -7,7 +7,8 @@
 #include "registry-fn/log/event_priv.h"
 #include "registry-fn/peer/peering_priv.h"
 
-#define ROWS_MS 1000 /* between two writings of what gba-ctl shows */
+#define LOOK_ALL_MS 500  /* though nothing has been written */
+#define ROWS_MS	    1000 /* between two writings of what gba-ctl shows */
 
 const char *const link_state_names[] = { "away", "insecure", "connected", "greeted", NULL };
 
@@ -186,6 +187,19 @@ static void letters_work(struct peering *peering, struct letter *letter)
 	}
 }
 
+/* Has anybody written, an answer come, or has it been a while (parked streams, failures)? Else no neighbour's place in the log need
+ * be looked at. */
+static void look_around(struct peering *peering, bool letters, uint64_t now_ms)
+{
+	int64_t version = db_data_version(peering->db);
+
+	peering->look = letters || version < 0 || version != peering->version || now_ms >= peering->look_ms;
+	if (!peering->look)
+		return;
+	peering->version = version;
+	peering->look_ms = now_ms + LOOK_ALL_MS;
+}
+
 static void *peering_main(void *arg)
 {
 	struct peering *peering = arg;
@@ -200,7 +214,10 @@ static void *peering_main(void *arg)
 	while (letters_get(peering, wait, &letters)) {
 		uint64_t now_ms = clock_mono_ms();
 
+		bool some = letters != NULL;
+
 		letters_work(peering, letters);
+		look_around(peering, some, now_ms);
 		wait = true;
 		for (i = 0; i < peering->n; i++)
 			(void)neighbour_run(peering, &peering->neighbours[i], now_ms);

@@ -139,6 +139,8 @@ bool peering_send(struct peering *peering, struct neighbour *neighbour, uint64_t
 
 	if (now_ms < neighbour->retry_ms) /* also while an answer is awaited */
 		return false;
+	if (!peering->look && sync_is_greeted(neighbour->sync))
+		return false;
 	tmp = talloc_new(NULL);
 	if (tmp == NULL)
 		return false;

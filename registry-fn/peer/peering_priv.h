@@ -59,8 +59,9 @@ struct peering {
 	bool stopping, woken;
 	struct letter *first, **last;
 	size_t waiting;
-	int64_t version; /* the thread's */
-	uint64_t rows_ms;
+	bool look;	 /* there may be something to send; the thread's, as what follows */
+	int64_t version; /* of the database */
+	uint64_t look_ms, rows_ms;
 };
 
 /** Takes over the letter. @return false: the queue is full, or the end is near */

@@ -67,7 +67,6 @@ static const struct {
 	{ "at a sectoral",    &sector, "device.registered", "R1", "{}", GBA_E_DENIED },
 	{ "at a geographic",  &geo,    "device.registered", "R1", "{}", GBA_E_DENIED },
 	{ "identities odd",   &prim,   "device.registered", "R1", "{\"identities\":[{\"type\":\"imei\"}]}", GBA_E_RANGE },
-	/* REQ: Y3059-9.1-iii */
 	{ "personal",         &prim,   "device.registered", "R1", "{\"custodian\":{\"email\":\"a@b\"}}", GBA_E_DENIED },
 	{ "personal in list", &prim,   "vulnerability.reported", "V1", "{\"a\":[{\"Phone\":\"1\"}]}", GBA_E_DENIED },
 	{ "its own class",    &prim,   "custodian.shared", "C1", "{\"email\":\"a@b\"}", GBA_OK },

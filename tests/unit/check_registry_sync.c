@@ -283,8 +283,7 @@ static void all_the_same(void)
 	talloc_free(ctx);
 }
 
-/* REQ: Y3059-3.2-1, Y3059-3.2-3, Y3059-6.1-8, Y3059-6.1-9, Y3059-6.1-11, Y3059-6.1-12, Y3059-6.1-14, Y3059-6.1-16,
- * Y3059-7-iv-d */
+/* REQ: Y3059-3.2-1, Y3059-3.2-3, Y3059-6.1-9, Y3059-6.1-14, Y3059-6.1-16, Y3059-7-iv-d */
 START_TEST(all_come_to_the_same)
 {
 	const char *given = getenv("GBA_SEED");
@@ -338,7 +337,7 @@ START_TEST(a_newcomer_gets_everything)
 }
 END_TEST
 
-/* What a bond leaves out stays where it is, without a gap for the rest. REQ: Y3059-9.1-iii */
+/* What a bond leaves out stays where it is, without a gap for the rest. */
 START_TEST(bonds_carry_what_they_allow)
 {
 	TALLOC_CTX *ctx = talloc_new(test_ctx);

@@ -31,8 +31,11 @@ def lab(tmp_path_factory):
     with Lab(tmp_path_factory.mktemp("peering")) as lab:
         root, a, b = lab.registry("IN", "geographical"), lab.registry("INA", "sectoral", "IN"), lab.registry("INB", "sectoral", "IN")
         a1, b1 = lab.registry("INA1", "primary", "INA"), lab.registry("INB1", "primary", "INB")
-        for above, below in ((root, a), (root, b), (a, a1), (b, b1)):
+        other_root, other = lab.registry("FR", "geographical"), lab.registry("FRA", "sectoral", "FR")
+        for above, below in ((root, a), (root, b), (a, a1), (b, b1), (other_root, other)):
             lab.bond(above, below)
+        lab.peers(root, other_root)
+        lab.peers(b, other)  # outside of the trees; it closes a circle
         lab.stranger = Stranger(lab.folder, "INA9", "primary")
         lab.narrow = Stranger(lab.folder, "INA8", "primary")
         a.neighbours += [(lab.stranger, "child", ""), (lab.narrow, "child", 'accept = [ "vulnerability" ]; send = [ "status" ];')]
@@ -85,6 +88,27 @@ def test_kills_and_restarts(lab):
                 far.start()
     assert until(lambda: same(lab), 60), [r.state()[1:] for r in lab.registries.values()]
     assert one.rows("SELECT number FROM event_stream WHERE origin = 'INB1' AND class = 2")[0][0] >= 60
+
+
+# REQ: Y3059-3.2-3, Y3059-6.1-8, Y3059-6.1-9, Y3059-6.1-11
+def test_two_trees_with_a_bond_between_their_roots(lab):
+    with lab.registries["FR"].tool() as tool:
+        assert tool.say("status.set", "tree-1", {"status": "black"}) == "ok"
+        assert until(lambda: lab.registries["IN"].status("tree-1") == BLACK)
+        assert until(lambda: lab.registries["INA1"].status("tree-1") == BLACK)
+    assert until(lambda: same(lab))
+
+
+# REQ: Y3059-6.1-12
+def test_a_bond_outside_of_the_trees(lab):
+    """INB hears of FRA though the root of FRA's tree is away."""
+    root, one = lab.registries["FR"], lab.registries["FRA"]
+    root.kill()
+    with one.tool() as tool:
+        assert tool.say("status.set", "bilateral-1", {"status": "white"}) == "ok"
+    assert until(lambda: lab.registries["INB1"].status("bilateral-1") == WHITE)
+    root.start()
+    assert until(lambda: same(lab), 60)
 
 
 def test_lists_are_exchanged(lab):
