@@ -184,7 +184,8 @@ void peering_heard(struct peering *peering, struct letter *letter)
 	else
 		sync_failed(neighbour->sync);
 	if (letter->err != GBA_OK) {
-		neighbour->retry_ms = now_ms + PEERING_RETRY_MS;
+		neighbour->retry_ms = now_ms + (letter->err == GBA_E_DENIED && letter->step == REG_HELLO ? SYNC_PARK_MS
+													: PEERING_RETRY_MS);
 		note_failure(neighbour, letter);
 		return;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The registry's log of events, measured; prints JSON:
  *   bench_registry fill DB KEY REG-ID N   say N registrations with an IMEI each and a status, 500 to a transaction
- *   bench_registry sync DB KEY REG-ID DIR bring a new registry up to the same by batches, as over Diameter */
+ *   bench_registry sync DB KEY REG-ID DIR bring a new registry up by batches, as over Diameter, for SYNC_MAX events */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -13,6 +13,7 @@
 
 #define TOGETHER 500
 #define ALL	 0x3fu
+#define SYNC_MAX 200000
 
 struct place {
 	struct db *db;
@@ -122,7 +123,7 @@ static void sync(TALLOC_CTX *ctx, char **argv)
 	do {
 		new = batch(ctx, sender, &from, receiver, &to);
 		all += new;
-	} while (new > 0);
+	} while (new > 0 && all < SYNC_MAX);
 	printf("{\"rate\": %.0f, \"events\": %zu}\n", (double)all * 1e6 / (double)(clock_mono_us() - begin), all);
 }
 
