@@ -349,7 +349,7 @@ static TCase *cases(const char *name)
 	TCase *tcase = fixture_tcase(name);
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, 180);
 	tcase_add_loop_test(tcase, only_what_may_be_said, 0, sizeof(say_rows) / sizeof(say_rows[0]));
 	tcase_add_test(tcase, too_long_is_refused);
 	tcase_add_test(tcase, an_event_is_taken_once);
