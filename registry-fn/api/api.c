@@ -6,11 +6,12 @@
 
 #include "audit/audit_conf.h"
 #include "core/log.h"
+#include "registry-fn/ask/ask.h"
 #include "registry-fn/record/credential.h"
 #include "registry-fn/record/rules.h"
 
 /* Of each room that has some. */
-static const struct api_rows *const rooms[] = { &api_own_rows };
+static const struct api_rows *const rooms[] = { &api_own_rows, &ask_api_rows };
 #define ROOMS (sizeof(rooms) / sizeof(rooms[0]))
 
 static struct {
@@ -34,7 +35,14 @@ static enum gba_err authenticate(struct rest_call *call)
 {
 	int type = call->credential == REST_TOKEN ? REG_CREDENTIAL_TOKEN : REG_CREDENTIAL_CERTIFICATE;
 
-	return reg_authenticate(call->r, &call->rc, type, call->hash, &call->actor);
+	enum gba_err err = reg_authenticate(call->r, &call->rc, type, call->hash, &call->actor);
+
+	/* Y.3059 9.3-iii: an enquirer answers a challenge before it learns anything: TLS's, or ours. A token answers none. */
+	if (err == GBA_OK && call->actor->role == REG_ROLE_ENQUIRER && type == REG_CREDENTIAL_TOKEN) {
+		call->actor = NULL;
+		return GBA_E_NOT_AUTHORIZED;
+	}
+	return err == GBA_E_NOT_AUTHORIZED && call->credential == REST_TOKEN ? ask_by_session(call) : err;
 }
 
 /* Callers have each role but those of the node's own doors. */

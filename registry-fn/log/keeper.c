@@ -6,11 +6,11 @@
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "registry-fn/log/entry.h"
+#include "registry-fn/trust/trust.h"
 
 static struct {
 	TALLOC_CTX *root;
-	struct entry_log *log;
+	struct records *records;
 	unsigned int interval; /* [s] */
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -21,11 +21,16 @@ static struct {
 /* A failure is told once, not every interval. */
 static void keep_one(enum gba_err *_last)
 {
-	enum gba_err err = entry_head_keep(keeper.log, clock_now(), NULL);
+	TALLOC_CTX *ctx = talloc_new(keeper.root);
+	enum gba_err err = ctx != NULL ? trust_sweep(keeper.records, ctx, clock_now()) : GBA_E_NOMEM, kept;
 
+	kept = entry_head_keep(registry_handle_of(keeper.records)->entries, clock_now(), NULL);
+	if (kept != GBA_OK && kept != *_last)
+		log_event(LOG_L_ERROR, "registry.log.head", NULL, "no head signed: %s", gba_strerror(kept));
 	if (err != GBA_OK && err != *_last)
-		log_event(LOG_L_ERROR, "registry.log.head", NULL, "no head signed: %s", gba_strerror(err));
-	*_last = err;
+		log_event(LOG_L_ERROR, "registry.trust.sweep", NULL, "deadlines not looked at: %s", gba_strerror(err));
+	*_last = kept != GBA_OK ? kept : err;
+	talloc_free(ctx);
 }
 
 static void *run(void *arg)
@@ -51,7 +56,6 @@ static void *run(void *arg)
 
 static enum gba_err keeper_start(struct registry *registry, const char **_why)
 {
-	struct db *db = NULL;
 	enum gba_err err;
 
 	*_why = "log of transactions";
@@ -60,9 +64,7 @@ static enum gba_err keeper_start(struct registry *registry, const char **_why)
 		return GBA_E_NOMEM;
 	keeper.interval = registry->conf->log_head_interval;
 	keeper.stopping = false;
-	err = registry_store(keeper.root, registry->conf, &db, _why);
-	if (err == GBA_OK)
-		err = entry_log_open(keeper.root, db, registry->conf->reg_id, registry->key, &keeper.log);
+	err = registry_records(keeper.root, registry, &keeper.records, _why);
 	if (err == GBA_OK && pthread_create(&keeper.thread, NULL, run, NULL) != 0)
 		err = GBA_E_NOMEM;
 	keeper.running = err == GBA_OK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** The room that signs and keeps a head of the log of transactions every log-head-interval seconds. */
+/** The room that every log-head-interval seconds signs and keeps a head of the log of transactions, and judges devices whose
+ * deadlines have passed (trust_sweep). */
 #ifndef GBA_REGISTRY_KEEPER_H
 #define GBA_REGISTRY_KEEPER_H
 

@@ -11,8 +11,9 @@ static const struct {
 	int role, kind;
 	const char *good; /* of its state */
 } owners[] = {
-	{REG_ROLE_MAKER,      REG_MAKER,     "SELECT 1 FROM maker WHERE id = ?1 AND state = 0"    },
-	{ REG_ROLE_CUSTODIAN, REG_CUSTODIAN, "SELECT 1 FROM custodian WHERE id = ?1 AND state < 2"},
+	{ REG_ROLE_MAKER, REG_MAKER, "SELECT 1 FROM maker WHERE id = ?1 AND state = 0" },
+	{ REG_ROLE_CUSTODIAN, REG_CUSTODIAN, "SELECT 1 FROM custodian WHERE id = ?1 AND state < 2" },
+	{ REG_ROLE_ENQUIRER, REG_ENQUIRER, "SELECT 1 FROM enquirer WHERE id = ?1 AND state = 1" },
 };
 #define OWNERS (sizeof(owners) / sizeof(owners[0]))
 

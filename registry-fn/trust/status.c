@@ -204,11 +204,15 @@ static enum gba_err override_read(struct records *r, struct record_call *call, i
 	return err;
 }
 
-static enum gba_err facts_read(struct records *r, int64_t device, struct trust_facts *facts)
+static enum gba_err facts_read(struct records *r, int64_t device, time_t now, struct trust_facts *facts)
 {
+	const struct registry_conf *conf = registry_handle_of(r)->registry.conf;
 	struct db_stmt *stmt;
-	enum gba_err err = records_stmt(r, "SELECT state, root_of_trust FROM device WHERE id = ?1", &stmt);
+	enum gba_err err;
+	int64_t missed = 0;
 	bool row = false;
+
+	err = records_stmt(r, "SELECT state, root_of_trust, overdue, report_due FROM device WHERE id = ?1", &stmt);
 
 	if (err != GBA_OK)
 		return err;
@@ -217,6 +221,8 @@ static enum gba_err facts_read(struct records *r, int64_t device, struct trust_f
 	if (err == GBA_OK && row) {
 		facts->registered = db_col_int(stmt, 0) == DEVICE_REGISTERED;
 		facts->root = db_col_int(stmt, 1) != ROOT_NONE;
+		if (db_col_int(stmt, 2) != 0 && now > db_col_int(stmt, 3) && conf->report_interval > 0)
+			missed = (now - db_col_int(stmt, 3)) / conf->report_interval + 1;
 	}
 	db_reset(stmt);
 	if (err == GBA_OK)
@@ -228,6 +234,8 @@ static enum gba_err facts_read(struct records *r, int64_t device, struct trust_f
 		if (db_col_int(stmt, 0) >= 0 && db_col_int(stmt, 0) < FACT_COUNT)
 			facts->fact[db_col_int(stmt, 0)] = db_col_int(stmt, 1);
 	}
+	if (facts->fact[FACT_MISSED_REPORTS] < missed)
+		facts->fact[FACT_MISSED_REPORTS] = missed;
 	db_reset(stmt);
 	return err;
 }
@@ -242,7 +250,7 @@ enum gba_err trust_judge(struct records *r, struct record_call *call, int64_t de
 
 	err = override_read(r, call, device, &d, &by_hand);
 	if (err == GBA_OK && !by_hand)
-		err = facts_read(r, device, &facts);
+		err = facts_read(r, device, call->now, &facts);
 	if (err == GBA_OK && !by_hand)
 		err = vuln_facts(r, device, call->now, &facts);
 	if (err != GBA_OK)
@@ -291,7 +299,7 @@ enum gba_err trust_set_application(struct records *r, struct record_call *call, 
 /* A device came, or is another than before. */
 enum gba_err reg_device_after(struct records *r, struct record_call *call, const struct record *old, const struct record *now)
 {
-	static const int counts[] = { DEVICE_MAKE, DEVICE_MODEL, DEVICE_FIRMWARE, DEVICE_STATE, DEVICE_ROOT };
+	static const int counts[] = { DEVICE_MAKE, DEVICE_MODEL, DEVICE_FIRMWARE, DEVICE_STATE, DEVICE_ROOT, DEVICE_OVERDUE };
 	const struct field *fields = registry_set.kinds[REG_DEVICE].fields;
 	bool same = old != NULL && now != NULL;
 	enum gba_err err;
@@ -389,6 +397,29 @@ static int64_t *ids_of(TALLOC_CTX *ctx, struct db_stmt *stmt)
 	return ids;
 }
 
+/* Who is silent misses one report after the other. */
+static enum gba_err silent_sweep(struct records *r, struct record_call *call)
+{
+	struct db_stmt *stmt;
+	enum gba_err err = records_stmt(r, "SELECT id FROM device WHERE overdue <> 0 LIMIT 1000", &stmt);
+	int64_t *ids;
+
+	if (err != GBA_OK)
+		return err;
+	ids = ids_of(call->mem_ctx, stmt);
+	if (ids == NULL || *ids == 0)
+		return ids != NULL ? GBA_OK : GBA_E_NOMEM;
+	err = records_begin(r);
+	if (err != GBA_OK)
+		return err;
+	for (; err == GBA_OK && *ids != 0; ids++)
+		err = trust_judge(r, call, *ids, false);
+	if (err == GBA_OK)
+		return records_commit(r);
+	records_rollback(r);
+	return err;
+}
+
 enum gba_err trust_sweep(struct records *r, TALLOC_CTX *mem_ctx, time_t now)
 {
 	const struct actor node = { REG_ROLE_SYSTEM, 0, "system" };
@@ -410,5 +441,5 @@ enum gba_err trust_sweep(struct records *r, TALLOC_CTX *mem_ctx, time_t now)
 
 		err = records_do(r, &call, &old, "lift", NULL, NULL);
 	}
-	return err;
+	return err == GBA_OK ? silent_sweep(r, &call) : err;
 }

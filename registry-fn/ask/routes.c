@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operations beside those of records; OpenAPI is made from the same rows. */
+#include "ident/idrule.h"
+#include "registry-fn/ask/ask.h"
+
+#define FREE(title) { .name = title, .use = SCHEMA_FREE }
+
+static const char *const by_words[] = { "regdevid", "virtual", "identity", "model", "capability", "status", "custodian", NULL };
+static const char *const told_words[] = { "certificate", "missed-reports", "anomalies", NULL };
+
+static const struct field registration_fields[] = {
+	REST_TEXT("name", FIELD_REQUIRED, 1, 64, id_token, "Name with the registry"),
+	REST_TEXT("organisation", FIELD_REQUIRED, 1, 200, id_text, "Who it asks for"),
+	REST_TEXT("contact", FIELD_REQUIRED, 3, 254, id_email, "Address for letters"),
+	REST_TEXT("use_case", FIELD_REQUIRED, 1, 500, id_text, "What it asks for"),
+	REST_TEXT("public_key", FIELD_REQUIRED, 64, 64, id_hash, "Ed25519 key it will answer challenges with, 64 hex digits"),
+};
+static const struct field challenge_fields[] = {
+	REST_TEXT("public_key", FIELD_REQUIRED, 64, 64, id_hash, "Key that will sign it"),
+};
+static const struct field session_fields[] = {
+	REST_TEXT("challenge", FIELD_REQUIRED, 64, 64, id_hash, "As it was given"),
+	REST_TEXT("signature", FIELD_REQUIRED, 128, 128, NULL,
+	  "Ed25519 over \"gba-registry-challenge RegID challenge\", 128 hex digits"),
+};
+static const struct field question_fields[] = {
+	{ "by", FIELD_WORD, FIELD_REQUIRED, 0, 0, 0, by_words, NULL, 0, 0, 0, 0, "What is asked by; each has its right" },
+	REST_TEXT("value", 0, 1, 512, NULL, "RegDevID, virtual RegDevID, identity, capability, status, or the"
+					  " custodian's account"),
+	REST_TEXT("scheme", 0, 1, 32, id_token, "identity: its scheme, such as imei"),
+	REST_TEXT("make", 0, 1, 128, NULL, "model, capability, status: of this make"),
+	REST_TEXT("model", 0, 1, 128, NULL, "The same: of this model"),
+	{ "at", FIELD_TIME, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0, "The status at this time; now when not given" },
+	REST_INT("after", 0, INT64_MAX, 0, "model, capability, status, custodian: the next page, as the answer before says"),
+	REST_TEXT("nonce", 0, 1, 128, id_token, "Comes back in the answer"),
+};
+static const struct field fact_fields[] = {
+	{ "fact", FIELD_WORD, FIELD_REQUIRED, 0, 0, 0, told_words, NULL, 0, 0, 0, 0, "What is told" },
+	REST_TEXT("value", FIELD_REQUIRED, 1, 32, id_token, "certificate: none, good, expired, revoked; others: a number"),
+	REST_TEXT("evidence", 0, 1, 500, id_text, "Where it is known from"),
+};
+static const struct field application_status_fields[] = {
+	{ "status", FIELD_WORD, FIELD_REQUIRED, 0, 0, 0, trust_status_names, NULL, 0, 0, 0, 0, "What it is held to be" },
+	REST_TEXT("reason", FIELD_REQUIRED, 1, 500, id_text, "Why"),
+};
+static const struct field first_fields[] = {
+	REST_TEXT("first", FIELD_REQUIRED, 1, 2000, NULL, "An older signed head of the log"),
+};
+const struct rest_schema ask_schema_registration = REST_SCHEMA("EnquirerRegistration", registration_fields);
+const struct rest_schema ask_schema_challenge = REST_SCHEMA("ChallengeOrder", challenge_fields);
+const struct rest_schema ask_schema_session = REST_SCHEMA("ChallengeAnswer", session_fields);
+const struct rest_schema ask_schema_question = REST_SCHEMA("Question", question_fields);
+const struct rest_schema ask_schema_fact = REST_SCHEMA("Fact", fact_fields);
+const struct rest_schema ask_schema_application_status = REST_SCHEMA("ApplicationStatus", application_status_fields);
+const struct rest_schema ask_schema_first = REST_SCHEMA("OlderHead", first_fields);
+static const struct rest_schema requested = FREE("EnquirerRequested"), challenge = FREE("Challenge"), session = FREE("Session"),
+				answer = FREE("SignedAnswer"), bulk = FREE("BulkQuestion"), status = FREE("Status"),
+				statuses = FREE("Statuses"),
+				head = FREE("SignedHead"), proof = FREE("Receipt"), entries = FREE("Entries");
+
+#define SEE_STATUS (FOR_ADMIN | FOR_AGENCY | FOR_CUSTODIAN | FOR_BULK)
+#define AUDIT	   (FOR_ADMIN | FOR_AGENCY)
+
+static const struct route rows[] = {
+	/* method, path, roles, flags, run, request, response, query, statuses, id, summary */
+	{ "GET", "/.well-known/gba-registry", 0, REST_OPEN, ask_well_known, NULL, &rest_schema_document, NULL, "200",
+	  "getRegistry",
+	  "What this registry is: its key, accepted roots of trust, procedures (Y.3059 9.3-i)" },
+	{ "GET", "/.well-known/jwks.json", 0, REST_OPEN, ask_jwks, NULL, &rest_schema_document, NULL, "200", "getKeys",
+	  "The key that answers and heads are signed with (RFC 7517)" },
+	{ "GET", "/practice-statement", 0, REST_OPEN | REST_PAGE, ask_practice, NULL, NULL, NULL, "200 404",
+	  "getPracticeStatement",
+	  "Practice statement (Y.3059 9.3-i)" },
+	{ "POST", "/v1/enquirer-registrations", 0, REST_OPEN, ask_enquirer_registration, &ask_schema_registration,
+	  &requested, NULL,
+	  "202", "registerEnquirer", "An enquirer asks to be registered; an administrator decides" },
+	{ "POST", "/v1/challenges", 0, REST_OPEN, ask_challenge, &ask_schema_challenge, &challenge, NULL, "201", "getChallenge",
+	  "A challenge for the holder of a key, whoever it is (Y.3059 9.3-iii)" },
+	{ "POST", "/v1/sessions", 0, REST_OPEN | REST_SECRET, ask_session, &ask_schema_session, &session, NULL,
+	  "201", "openSession",
+	  "A token for an approved enquirer that has signed its challenge" },
+	{ "POST", "/v1/questions", FOR_ENQUIRER | FOR_AGENCY | FOR_ADMIN | FOR_BULK, 0, ask_one,
+	  &ask_schema_question, &answer, NULL,
+	  "200", "ask", "One question; the answer is signed and stands in the log" },
+	{ "POST", "/v1/questions/bulk", FOR_BULK, 0, ask_bulk, &bulk, &answer, NULL, "200", "askBulk",
+	  "Statuses of many devices: {\"subjects\": [RegDevID, ...]}; restricted administrators only (Y.3059 9.3-ii)" },
+	{ "GET", "/v1/devices/{id}/status", SEE_STATUS, 0, ask_status, NULL, &status, "at", "200 404", "getStatus",
+	  "Trust status, now or at a time" },
+	{ "GET", "/v1/devices/{id}/statuses", SEE_STATUS, 0, ask_statuses, NULL, &statuses, NULL, "200 404", "listStatuses",
+	  "Every change of its status" },
+	{ "POST", "/v1/devices/{id}/facts", FOR_ADMIN | FOR_AGENCY, 0, ask_fact, &ask_schema_fact, &status, NULL,
+	  "200 404", "tellFact",
+	  "Say what counts in the rules of trust: certificate, missed reports, anomalies" },
+	{ "POST", "/v1/applications/{id}/status", FOR_ADMIN | FOR_AGENCY, 0, ask_application_status,
+	  &ask_schema_application_status,
+	  &status, NULL, "200 404", "setApplicationStatus", "Set the trust status of an application" },
+	{ "GET", "/v1/log/head", 0, REST_OPEN, ask_log_head, NULL, &head, NULL, "200", "getLogHead",
+	  "Signed head of the log of transactions" },
+	{ "GET", "/v1/log/proofs/{index}", AUDIT | FOR_ENQUIRER, 0, ask_log_proof, NULL, &proof, NULL, "200 404", "getLogProof",
+	  "Proof that an entry is in the log; to an enquirer of its own questions" },
+	{ "POST", "/v1/log/consistency", 0, REST_OPEN, ask_log_consistency, &ask_schema_first, &proof, NULL, "200",
+	  "proveLogGrowth",
+	  "Proof that the log continues that of an older head" },
+	{ "GET", "/v1/log/entries", AUDIT, 0, ask_log_entries, NULL, &entries, "cursor limit", "200", "listLogEntries",
+	  "Entries of the log of transactions" },
+};
+const struct api_rows ask_api_rows = { rows, sizeof(rows) / sizeof(rows[0]) };
