@@ -276,6 +276,30 @@ START_TEST(no_cache_asks_again_and_replaces)
 }
 END_TEST
 
+/* The BSF's time or our own limit (key-lifetime-max: 3600 s), whichever ends first. REQ: OBF-11.2-2, OBF-11.2-3 */
+START_TEST(the_shorter_of_two_lifetimes_counts)
+{
+	static const struct {
+		time_t bsf, want;
+		enum gba_naf_error then;
+	} lives[] = { { T0 + 7200, T0 + 3600, GBA_NAF_OK }, { T0 + 600, T0 + 600, GBA_NAF_E_BTID_UNKNOWN },
+		      { T0 + 3600, T0 + 3600, GBA_NAF_E_BTID_UNKNOWN }, { 0, T0 + 3600, GBA_NAF_OK } };
+
+	ask(BTID_A, "naf1.example.com");
+	answer_key(0, 1, lives[_i].bsf);
+	ck_assert_int_eq(got.expires, lives[_i].want);
+	now.now = lives[_i].want - 1;
+	ask(BTID_A, "naf1.example.com");
+	ck_assert_int_eq(got.error, GBA_NAF_OK);
+	ck_assert_uint_eq(sent.n, 1);
+	now.now = lives[_i].want; /* by our limit: ask again; by the BSF's: there is nothing to ask */
+	ask(BTID_A, "naf1.example.com");
+	ck_assert_uint_eq(sent.n, lives[_i].then == GBA_NAF_OK ? 2 : 1);
+	if (lives[_i].then != GBA_NAF_OK)
+		ck_assert_int_eq(got.error, lives[_i].then);
+}
+END_TEST
+
 /* ---- joining, time, queue ---- */
 
 START_TEST(simultaneous_requests_share_one_bir)
@@ -643,6 +667,7 @@ int main(void)
 	tcase_add_test(tc, keys_are_told_apart_by_all_that_names_them);
 	tcase_add_test(tc, oldest_unused_key_gives_way);
 	tcase_add_test(tc, no_cache_asks_again_and_replaces);
+	tcase_add_loop_test(tc, the_shorter_of_two_lifetimes_counts, 0, 4);
 	tcase_add_test(tc, simultaneous_requests_share_one_bir);
 	tcase_add_test(tc, forgotten_and_late_requests_are_not_called_back);
 	tcase_add_test(tc, window_and_queue_are_bounded);
