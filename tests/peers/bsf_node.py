@@ -174,8 +174,15 @@ class Node:
         """The connection of this NAF, made when there is none; `with` leaves it open: a peer that comes back after an abrupt
         end has to exchange watchdogs first (RFC 3539)."""
         if host not in self.nafs_connected or self.nafs_connected[host].closed.is_set():
-            self.nafs_connected[host] = d.Client((self.realm.address("bsf"), 3868), host, realm, list(apps), on_request)
+            self.nafs_connected[host] = until(lambda: self._naf_client(host, realm, list(apps), on_request))
         return contextlib.nullcontext(self.nafs_connected[host])
+
+    def _naf_client(self, *peer):
+        """None: freeDiameter, while it starts, listens already but ends what comes without a word; peers come again."""
+        try:
+            return d.Client((self.realm.address("bsf"), 3868), *peer)
+        except (d.NoCea, ConnectionResetError):
+            return None
 
     def bir(self, naf, btid, fqdn=NAF, ua=HTTP_DIGEST, **kw):
         naf_id = kw.pop("naf_id", fqdn.encode() + ua)

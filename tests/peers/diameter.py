@@ -322,6 +322,10 @@ class Connection:
         self.close(abrupt=True)
 
 
+class NoCea(ConnectionError):
+    """The other side closed the connection instead of answering."""
+
+
 class Client(Connection):
     """Connect and exchange capabilities. cea holds the answer; tls is an ssl.SSLContext."""
 
@@ -336,7 +340,7 @@ class Client(Connection):
         octets = self.read_message()
         if not octets:
             self.sock.close()
-            raise ConnectionError("no CEA")
+            raise NoCea("no CEA")
         self.cea = Message.decode(octets)
         self.sock.settimeout(None)
         if self.cea.result() != (0, 2001):
