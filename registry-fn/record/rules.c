@@ -4,6 +4,8 @@
 
 #include "core/secret.h"
 #include "registry-fn/id/regdevid.h"
+#include "registry-fn/log/event.h"
+#include "registry-fn/trust/trust.h"
 
 static const struct registry *registry_of(struct records *r)
 {
@@ -133,9 +135,23 @@ enum gba_err reg_device_before(struct records *r, struct record_call *call, cons
 	return err;
 }
 
+/* Others have heard of it when it was registered. */
+static enum gba_err tell_removed(struct records *r, struct record_call *call, const struct record *device)
+{
+	json_t *body = json_object();
+	enum gba_err err = GBA_E_NOMEM;
+
+	if (body != NULL)
+		err = event_append(registry_handle_of(r)->events, "device.removed",
+				   (const char *)device->v[DEVICE_REGDEVID].t.p, body, call->now, NULL);
+	json_decref(body);
+	return err;
+}
+
 static enum gba_err device_retire(struct records *r, struct record_call *call, const struct record *old, json_t *arguments)
 {
 	struct record *now = record_copy(call->mem_ctx, old);
+	enum gba_err err;
 
 	(void)arguments;
 	if (now == NULL)
@@ -144,7 +160,8 @@ static enum gba_err device_retire(struct records *r, struct record_call *call, c
 		return record_refuse(call, GBA_E_STATE, NULL, "this device is retired already");
 	now->v[DEVICE_STATE].n = DEVICE_RETIRED;
 	now->v[DEVICE_REPORT_DUE].n = now->v[DEVICE_OVERDUE].n = 0;
-	return record_set_by_rules(r, call, old, now, "retire");
+	err = record_set_by_rules(r, call, old, now, "retire");
+	return err == GBA_OK && old->v[DEVICE_STATE].n == DEVICE_REGISTERED ? tell_removed(r, call, old) : err;
 }
 
 /* A custodian says who is the next, and no more of it than its account is told. */

@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import json
+import os
 import subprocess
 import threading
 import time
@@ -67,7 +68,7 @@ def test_effective_only_after_set(node, door):
     assert node.told().count(ack["regdevid"]) == 1
     status, shown = door.ask("GET", "/device?regdevid=" + ack["regdevid"])
     assert status == 200 and {key: shown[key] for key in PHONE} == PHONE
-    assert shown["status"] == "grey" and shown["state"] == "registered" and shown["impi"] == IMPI
+    assert shown["status"] == "white" and shown["state"] == "registered" and shown["impi"] == IMPI
     assert [report["cause"] for report in shown["reports"]] == ["initial"]
 
 
@@ -264,5 +265,8 @@ def test_policies(tmp_path):
         assert node.rows("SELECT status FROM device") == [(0,)]
         assert node.told() == [ack["regdevid"]] and "3569380" not in repr(node.rows("SELECT wire FROM event"))
         node.nodes["registry"].kill()
+        ctl = [node.tree.program("gba-ctl"), "--config", node.path("registry.conf"), "registry", "device", "retire", "1"]
+        subprocess.run(ctl, check=True, capture_output=True, timeout=60, env=dict(os.environ, **node.tree.environment()))
+        assert node.told("device.removed") == [ack["regdevid"]]  # whom they have heard of, others hear the end of
         node.start_registry(extra="custodian-required = true;\n")
         assert node.door().ask("POST", "/register", phone())[0] == 403
