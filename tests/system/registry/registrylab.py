@@ -9,6 +9,7 @@ import sqlite3
 
 from lab.realm import ASP, BSF, BSF_DIAMETER, HSS, IMPI_REALM, OPERATOR, Realm, q
 from lab.devices import Device
+from lab.process import Process, free_port
 from peers.waiting import page, until
 
 REGISTRY = "registry." + ASP  # Diameter identity
@@ -125,3 +126,12 @@ class WholeRealm(RegistryRealm):
         """A command line for gba-ue."""
         return ["register", "https://" + REGISTRY_NAF, "--connect", self.address("proxy") + ":443", "--scheme", identity[0], "--identity",
                 identity[1], "--make", "Acme", "--model", "One", *more]
+
+    def start_coap(self):
+        """gba-naf-coap in front of the same door."""
+        port = self.coap_port = free_port(self.address("proxy"))
+        conf = self._write("coap.conf", self.common("coap") + 'listen = "%s:%d";\nfqdn = %s;\nupstream = %s;\nagent-socket = %s;\n'
+                           'metrics-listen = %s;\n' % (self.address("proxy"), port, q(REGISTRY_NAF), q("unix:" + self.path("door.sock")),
+                                                       q(self.path("registry-naf.sock")), q(self.address("proxy") + ":9102")))
+        process = Process("coap", [self.tree.program("gba-naf-coap"), "-c", conf], self.path("coap.out"), env=self.tree.environment())
+        return self.start_process("coap", process, self.address("proxy"), 9102)
