@@ -57,8 +57,11 @@ def test_forward_with_certificates(operators, certified):
     assert certified.bootstrap()["profile"] == "old", "the old realm serves while the new one is away"
     restart((new, "hss"), (new, "bsf"))
     kill((old, "hss"))  # the device has shown its certificate, and nobody to ask for it
-    certified.ue("bootstrap", "--force", "--timeout", "1", want=None)
-    reached(new, change, SHOWN)
+
+    def shown():
+        certified.ue("bootstrap", "--force", "--timeout", "2", want=None)
+        return state_at_rest(new, change) == SHOWN
+    wait_until(shown, 90, "the device has shown its certificate")
     kill((new, "hss"))
     restart((old, "hss"), (new, "hss"))
     reached(new, change, RELEASED)
