@@ -101,7 +101,7 @@ def test_repeated_messages_make_no_second_identity(node, door):
     ({"identities": [{"scheme": "imei", "value": "1"}]}, 422), ({"identities": [{"scheme": "nothing", "value": "1"}]}, 422),
     ({"identities": [{}] * 17}, 422)])
 def test_a_bad_registration_changes_nothing(node, door, wrong, status):
-    """REQ: Y3059-6.1-2, Y3059-7-iii, TEC-A1-13, Y3059-9.2-i-d."""
+    """REQ: Y3059-6.1-2, Y3059-7-iii, TEC-A1-13, Y3059-9.2-i-d"""
     before = node.rows("SELECT (SELECT count(*) FROM device), (SELECT count(*) FROM report), (SELECT count(*) FROM device_identity)")
     got, problem = door.ask("POST", "/register", dict(phone(), **wrong))
     assert got == status and problem["status"] == status, problem
@@ -246,7 +246,7 @@ def test_kill_9_leaves_one_identity(tmp_path):
 
 @pytest.mark.parametrize("reg_type", ["sectoral", "geographical"])
 def test_registries_above_refer_down(tmp_path, reg_type):
-    """REQ: Y3059-6.1-13."""
+    """REQ: Y3059-6.1-13"""
     with RegistryRealm(tmp_path / "realm", trace=False) as node:
         node.start_registry(reg_type=reg_type, extra='primaries = [ "https://register.asp.example/" ];\n')
         status, problem = node.door().ask("POST", "/register", phone())
