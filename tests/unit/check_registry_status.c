@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Trust in devices: from facts, vulnerabilities and decisions by hand to statuses, with their history. On SQLite and PostgreSQL.
- * REQ: Y3059-6.1-1, Y3059-6.1-15, Y3059-7-0b, Y3059-9.3-ii-b, TEC-3-b, TEC-3.1-2, TEC-3.1-4, TEC-3.1-10, TEC-3.2.1-6, TEC-3.2.1-9,
+ * REQ: Y3059-6.1-1, Y3059-6.1-15, Y3059-7-0b, Y3059-9.3-ii-b, TEC-3-b, TEC-3.1-2, TEC-3.1-4, TEC-3.2.1-6, TEC-3.2.1-9,
  * TEC-3.2.1-10 */
 #include <dirent.h>
 #include <stdio.h>
