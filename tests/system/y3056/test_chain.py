@@ -173,7 +173,7 @@ def test_the_token_manager_gets_it_from_the_run(chain):
 
 def test_three_parties_and_one_wrong_each(chain):
     """Operator, device and application are named in each exchange; who finds another than he expects ends it.
-    REQ: Y3056-7.1-7, OBF-12.2-2"""
+    REQ: Y3056-7.1-7, OBF-12.2-2, Y3056-11-5"""
     device = chain.device()
     where = chain.realm.address("proxy") + ":443"
     # the device: another operator answers than the profile names; no response is sent to it
