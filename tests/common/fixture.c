@@ -2,7 +2,10 @@
 #include "common/fixture.h"
 
 #include <ctype.h>
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/codec.h"
 #include "core/secret.h"
@@ -47,6 +50,21 @@ int fixture_run(Suite *suite)
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+void fixture_folder_remove(const char *folder)
+{
+	struct dirent *entry;
+	char path[512];
+	DIR *dir = opendir(folder);
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		unlink(path);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	rmdir(folder);
 }
 
 struct bytes fixture_hex(const char *hex)

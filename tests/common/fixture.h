@@ -17,6 +17,8 @@ extern TALLOC_CTX *test_ctx;
 TCase *fixture_tcase(const char *name);
 /** Run one suite; CK_FORK=no is honoured. @return exit status for main */
 int fixture_run(Suite *suite);
+/** Remove a folder and the files in it. */
+void fixture_folder_remove(const char *folder);
 /** Hex text (blanks ignored) to octets below test_ctx; fails the test on bad text. */
 struct bytes fixture_hex(const char *hex);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check_mapping.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/json_fixture.h"
 #include "common/pg_server.h"
 #include "store/db.h"
 
@@ -58,32 +58,8 @@ void bed_open(void)
 
 void bed_close(void)
 {
-	struct dirent *entry;
-	char path[512];
-	DIR *dir;
-
 	talloc_free(bed);
-	dir = opendir(folder);
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		unlink(path);
-	}
-	if (dir != NULL)
-		closedir(dir);
-	rmdir(folder);
-}
-
-static json_t *json_of(const char *text)
-{
-	char *copy = talloc_strdup(bed, text), *at;
-	json_error_t error;
-	json_t *json;
-
-	for (at = copy; *at != '\0'; at++)
-		*at = *at == '\'' ? '"' : *at;
-	json = json_loads(copy, 0, &error);
-	ck_assert_msg(json != NULL, "%s: %s", text, error.text);
-	return json;
+	fixture_folder_remove(folder);
 }
 
 #define CHECKED(err, want, json) \
@@ -91,7 +67,7 @@ static json_t *json_of(const char *text)
 
 int64_t add_as(const struct actor *actor, enum record_kind_id kind, const char *text, enum gba_err want)
 {
-	json_t *json = json_of(text);
+	json_t *json = fixture_json(bed, text);
 	struct record *rec = NULL;
 	enum gba_err err;
 
@@ -106,7 +82,7 @@ int64_t add_as(const struct actor *actor, enum record_kind_id kind, const char *
 void set_as(const struct actor *actor, enum record_kind_id kind, int64_t id, const char *text, enum gba_err want)
 {
 	struct record seen = { .kind = &mapping_kinds[kind], .id = id };
-	json_t *json = json_of(text);
+	json_t *json = fixture_json(bed, text);
 	enum gba_err err;
 
 	call.actor = actor;
@@ -128,7 +104,7 @@ void remove_as(const struct actor *actor, enum record_kind_id kind, int64_t id, 
 void do_as(const struct actor *actor, enum record_kind_id kind, int64_t id, const char *verb, const char *text, enum gba_err want)
 {
 	struct record seen = { .kind = &mapping_kinds[kind], .id = id };
-	json_t *json = json_of(text);
+	json_t *json = fixture_json(bed, text);
 	enum gba_err err;
 
 	call.actor = actor;

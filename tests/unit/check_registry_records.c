@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The registry's records: what each role may see and do, what is checked before it is kept. On SQLite and PostgreSQL. */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "common/fixture.h"
+#include "common/json_fixture.h"
 #include "common/pg_server.h"
 #include "registry-fn/id/regdevid.h"
 #include "registry-fn/record/rules.h"
@@ -48,32 +48,8 @@ static void bed_open(void)
 
 static void bed_close(void)
 {
-	struct dirent *entry;
-	char path[512];
-	DIR *dir;
-
 	talloc_free(bed);
-	dir = opendir(folder);
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		unlink(path);
-	}
-	if (dir != NULL)
-		closedir(dir);
-	rmdir(folder);
-}
-
-static json_t *json_of(const char *text)
-{
-	char *copy = talloc_strdup(bed, text), *at;
-	json_error_t error;
-	json_t *json;
-
-	for (at = copy; *at != '\0'; at++)
-		*at = *at == '\'' ? '"' : *at;
-	json = json_loads(copy, 0, &error);
-	ck_assert_msg(json != NULL, "%s: %s", text, error.text);
-	return json;
+	fixture_folder_remove(folder);
 }
 
 #define CHECKED(err, want, json) \
@@ -81,7 +57,7 @@ static json_t *json_of(const char *text)
 
 static int64_t add_as(const struct actor *actor, int kind, const char *text, enum gba_err want)
 {
-	json_t *json = json_of(text);
+	json_t *json = fixture_json(bed, text);
 	struct record *rec = NULL;
 	enum gba_err err;
 
@@ -95,7 +71,7 @@ static int64_t add_as(const struct actor *actor, int kind, const char *text, enu
 static void do_as(const struct actor *actor, int64_t id, const char *verb, const char *text, enum gba_err want)
 {
 	struct record seen = { .kind = &registry_set.kinds[REG_DEVICE], .id = id };
-	json_t *json = json_of(text);
+	json_t *json = fixture_json(bed, text);
 	enum gba_err err;
 
 	call.actor = actor;
@@ -107,7 +83,7 @@ static void do_as(const struct actor *actor, int64_t id, const char *verb, const
 static enum gba_err set_as(const struct actor *actor, int kind, int64_t id, const char *text)
 {
 	struct record seen = { .kind = &registry_set.kinds[kind], .id = id };
-	json_t *json = json_of(text);
+	json_t *json = fixture_json(bed, text);
 	enum gba_err err;
 
 	call.actor = actor;

@@ -2,12 +2,12 @@
 /* Trust in devices: from facts, vulnerabilities and decisions by hand to statuses, with their history. On SQLite and PostgreSQL.
  * REQ: Y3059-6.1-1, Y3059-6.1-15, Y3059-7-0b, Y3059-9.3-ii-b, TEC-3-b, TEC-3.1-2, TEC-3.1-4, TEC-3.2.1-6, TEC-3.2.1-9,
  * TEC-3.2.1-10 */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "common/fixture.h"
+#include "common/json_fixture.h"
 #include "common/pg_server.h"
 #include "merkle/receipt.h"
 #include "registry-fn/log/event.h"
@@ -36,21 +36,9 @@ static const char *in_folder(const char *name)
 	return talloc_asprintf(bed, "%s/%s", folder, name);
 }
 
-static json_t *json_of(const char *text)
-{
-	char *copy = talloc_strdup(bed, text), *at;
-	json_t *json;
-
-	for (at = copy; *at != '\0'; at++)
-		*at = *at == '\'' ? '"' : *at;
-	json = json_loads(copy, 0, NULL);
-	ck_assert_msg(json != NULL, "%s", text);
-	return json;
-}
-
 static int64_t add_as(const struct actor *actor, int kind, const char *text, enum gba_err want)
 {
-	json_t *json = json_of(text);
+	json_t *json = fixture_json(bed, text);
 	struct record *rec = NULL;
 	enum gba_err err;
 
@@ -64,7 +52,7 @@ static int64_t add_as(const struct actor *actor, int kind, const char *text, enu
 static void set_as(const struct actor *actor, int kind, int64_t id, const char *text, enum gba_err want)
 {
 	struct record seen = { .kind = &registry_set.kinds[kind], .id = id };
-	json_t *json = json_of(text);
+	json_t *json = fixture_json(bed, text);
 	enum gba_err err;
 
 	call.actor = actor;
@@ -108,19 +96,8 @@ static void bed_open(void)
 
 static void bed_close(void)
 {
-	struct dirent *entry;
-	char path[512];
-	DIR *dir;
-
 	talloc_free(bed);
-	dir = opendir(folder);
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		unlink(path);
-	}
-	if (dir != NULL)
-		closedir(dir);
-	rmdir(folder);
+	fixture_folder_remove(folder);
 }
 
 static void fact(enum trust_fact which, int64_t value)

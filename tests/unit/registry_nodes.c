@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit/registry_nodes.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -58,19 +57,8 @@ void node_kill(struct node *node)
 
 void node_remove(struct node *node)
 {
-	struct dirent *entry;
-	char path[400];
-	DIR *dir;
-
 	node_kill(node);
-	dir = opendir(node->dir);
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		snprintf(path, sizeof(path), "%s/%s", node->dir, entry->d_name);
-		(void)unlink(path);
-	}
-	if (dir != NULL)
-		closedir(dir);
-	(void)rmdir(node->dir);
+	fixture_folder_remove(node->dir);
 }
 
 struct event_registry node_as(const struct node *node, const char *parent)

@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit/ue_fixture.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 static int remove_dir(char *dir)
 {
-	char path[512];
-	struct dirent *entry;
-	DIR *open_dir = opendir(dir);
-
-	while (open_dir != NULL && (entry = readdir(open_dir)) != NULL) {
-		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
-		unlink(path);
-	}
-	if (open_dir != NULL)
-		closedir(open_dir);
-	rmdir(dir);
+	fixture_folder_remove(dir);
 	return 0;
 }
 

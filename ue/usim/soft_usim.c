@@ -126,17 +126,24 @@ enum gba_err soft_usim_remove(struct state *state, const char *name)
 	return state_remove(state, file);
 }
 
+/* What the card holds; _owner is freed by the caller whatever comes of it. */
+static enum gba_err card_load(const struct soft_usim *usim, struct soft_usim_data **_data, struct secret **_owner)
+{
+	*_data = soft_usim_data_new(NULL, _owner);
+	if (*_data == NULL) {
+		*_owner = NULL;
+		return GBA_E_NOMEM;
+	}
+	return load(usim->state, usim->name, *_data);
+}
+
 static enum gba_err card_identity(void *card, struct usim_identity *_identity)
 {
-	struct soft_usim *usim = card;
 	struct soft_usim_data *data;
 	struct secret *owner;
 	enum gba_err err;
 
-	data = soft_usim_data_new(NULL, &owner);
-	if (data == NULL)
-		return GBA_E_NOMEM;
-	err = load(usim->state, usim->name, data);
+	err = card_load(card, &data, &owner);
 	if (err == GBA_OK)
 		*_identity = data->active.identity;
 	talloc_free(owner);
@@ -291,15 +298,11 @@ static enum gba_err card_gba_bind(void *card, struct bytes btid, time_t expires)
 static enum gba_err card_gba_naf(void *card, struct bytes btid, struct bytes impi, struct bytes naf_id,
 				 uint8_t ks_ext_naf[GBA_KS_NAF_LEN])
 {
-	struct soft_usim *usim = card;
 	struct soft_usim_data *data;
 	struct secret *owner;
 	enum gba_err err;
 
-	data = soft_usim_data_new(NULL, &owner);
-	if (data == NULL)
-		return GBA_E_NOMEM;
-	err = load(usim->state, usim->name, data);
+	err = card_load(card, &data, &owner);
 	if (err == GBA_OK && !holds(data, btid))
 		err = GBA_E_BTID_UNKNOWN;
 	if (err == GBA_OK)
@@ -310,15 +313,11 @@ static enum gba_err card_gba_naf(void *card, struct bytes btid, struct bytes imp
 
 static enum gba_err card_pending(void *card, struct usim_pending *_pending)
 {
-	struct soft_usim *usim = card;
 	struct soft_usim_data *data;
 	struct secret *owner;
 	enum gba_err err;
 
-	data = soft_usim_data_new(NULL, &owner);
-	if (data == NULL)
-		return GBA_E_NOMEM;
-	err = load(usim->state, usim->name, data);
+	err = card_load(card, &data, &owner);
 	if (err == GBA_OK && !data->has_pending && !data->has_previous)
 		err = GBA_E_NOT_FOUND;
 	if (err == GBA_OK) {
@@ -336,15 +335,11 @@ static enum gba_err card_pending(void *card, struct usim_pending *_pending)
 
 static enum gba_err card_tls_client(void *card, struct bytes impi, void *ssl_ctx)
 {
-	struct soft_usim *usim = card;
 	struct soft_usim_data *data;
 	struct secret *owner;
 	enum gba_err err;
 
-	data = soft_usim_data_new(NULL, &owner);
-	if (data == NULL)
-		return GBA_E_NOMEM;
-	err = load(usim->state, usim->name, data);
+	err = card_load(card, &data, &owner);
 	if (err == GBA_OK)
 		err = device_cert_use(data, impi, ssl_ctx);
 	talloc_free(owner);
