@@ -303,7 +303,7 @@ enum gba_err reg_device_after(struct records *r, struct record_call *call, const
 	const struct field *fields = registry_set.kinds[REG_DEVICE].fields;
 	bool same = old != NULL && now != NULL;
 	enum gba_err err;
-	size_t i;
+	size_t i, n = 0;
 
 	if (now == NULL)
 		return GBA_OK;
@@ -314,7 +314,9 @@ enum gba_err reg_device_after(struct records *r, struct record_call *call, const
 	}
 	if (same)
 		return GBA_OK;
-	err = vuln_match_device(r, call, now);
+	err = vuln_match_device(r, call, now, old == NULL, &n);
+	if (err == GBA_OK && old == NULL && n == 0 && now->v[DEVICE_STATE].n == DEVICE_ANNOUNCED)
+		return GBA_OK; /* nothing is known of it: Grey, as all of an import */
 	return err == GBA_OK ? trust_judge(r, call, now->id, true) : err;
 }
 
@@ -401,19 +403,26 @@ static int64_t *ids_of(TALLOC_CTX *ctx, struct db_stmt *stmt)
 static enum gba_err silent_sweep(struct records *r, struct record_call *call)
 {
 	struct db_stmt *stmt;
-	enum gba_err err = records_stmt(r, "SELECT id FROM device WHERE overdue <> 0 LIMIT 1000", &stmt);
-	int64_t *ids;
+	enum gba_err err = records_stmt(r, "SELECT id FROM device WHERE overdue <> 0 AND id > ?1 ORDER BY id LIMIT 1000", &stmt);
+	int64_t *ids, *after = &registry_handle_of(r)->swept;
 
 	if (err != GBA_OK)
 		return err;
+	db_bind_int(stmt, 1, *after);
 	ids = ids_of(call->mem_ctx, stmt);
-	if (ids == NULL || *ids == 0)
-		return ids != NULL ? GBA_OK : GBA_E_NOMEM;
+	if (ids == NULL)
+		return GBA_E_NOMEM;
+	if (*ids == 0) {
+		*after = 0; /* from the first again */
+		return GBA_OK;
+	}
 	err = records_begin(r);
 	if (err != GBA_OK)
 		return err;
-	for (; err == GBA_OK && *ids != 0; ids++)
+	for (; err == GBA_OK && *ids != 0; ids++) {
 		err = trust_judge(r, call, *ids, false);
+		*after = *ids;
+	}
 	if (err == GBA_OK)
 		return records_commit(r);
 	records_rollback(r);

@@ -15,6 +15,7 @@ struct registry_handle {
 	struct registry registry; /* first: a copy; records_role() is a struct registry for those who need no more */
 	struct event_log *events;
 	struct entry_log *entries;
+	int64_t swept; /* overdue devices have been looked at up to this one */
 };
 struct registry_handle *registry_handle_of(struct records *r);
 
@@ -51,7 +52,8 @@ enum gba_err trust_set_application(struct records *r, struct record_call *call, 
 enum gba_err trust_sweep(struct records *r, TALLOC_CTX *mem_ctx, time_t now);
 
 /** Vulnerabilities: match a device against all of its make, or one against all devices. vuln.c */
-enum gba_err vuln_match_device(struct records *r, struct record_call *call, const struct record *device);
+/** @param fresh  it has just been added  @param _n  how many it has */
+enum gba_err vuln_match_device(struct records *r, struct record_call *call, const struct record *device, bool fresh, size_t *_n);
 enum gba_err vuln_facts(struct records *r, int64_t device, time_t now, struct trust_facts *facts);
 enum gba_err vuln_sweep(struct records *r, TALLOC_CTX *mem_ctx, time_t now);
 

@@ -99,18 +99,19 @@ static enum gba_err device_candidates(struct records *r, TALLOC_CTX *ctx, const 
 	return err;
 }
 
-enum gba_err vuln_match_device(struct records *r, struct record_call *call, const struct record *device)
+enum gba_err vuln_match_device(struct records *r, struct record_call *call, const struct record *device, bool fresh, size_t *_n)
 {
 	struct ids ids = { NULL, 0 };
 	enum gba_err err;
 	size_t i;
 
 	err = device_candidates(r, call->mem_ctx, device, &ids);
-	if (err == GBA_OK)
+	if (err == GBA_OK && !fresh)
 		err = run_with(r, "DELETE FROM vulnerable WHERE device = ?1", device->id);
 	for (i = 0; err == GBA_OK && i < ids.n; i++)
 		err = link_add(r, call, device->id, ids.v[i]);
 	talloc_free(ids.v);
+	*_n = ids.n;
 	return err;
 }
 

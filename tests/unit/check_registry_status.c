@@ -340,6 +340,21 @@ START_TEST(by_hand_until)
 }
 END_TEST
 
+/* Time alone makes the reports missed more. */
+START_TEST(silent_device_turns_grey)
+{
+	conf.report_interval = 3600;
+	set_as(&node, REG_DEVICE, device, "{'state':'registered'}", GBA_OK);
+	set_as(&node, REG_DEVICE, device, "{'overdue':true,'report_due':'2023-11-14T22:13:10Z'}", GBA_OK); /* NOW - 10 */
+	ck_status(TRUST_WHITE, "registered, nothing against it");
+	call.now = NOW + 2 * 3600;
+	ck_assert_err(trust_sweep(r, bed, call.now), GBA_OK);
+	ck_status(TRUST_GREY, "missed-reports >= 3");
+	set_as(&node, REG_DEVICE, device, "{'overdue':false}", GBA_OK);
+	ck_status(TRUST_WHITE, "registered, nothing against it");
+}
+END_TEST
+
 /* Every change of records and of status stands in the log, without what is personal. */
 START_TEST(all_of_it_is_in_the_log)
 {
@@ -377,6 +392,7 @@ static void add_all(TCase *tc)
 	tcase_add_test(tc, each_source_has_its_record);
 	tcase_add_test(tc, by_hand_and_with_four_eyes);
 	tcase_add_test(tc, by_hand_until);
+	tcase_add_test(tc, silent_device_turns_grey);
 	tcase_add_test(tc, all_of_it_is_in_the_log);
 }
 
