@@ -283,6 +283,7 @@ static struct bytes list_commas(TALLOC_CTX *ctx, struct bytes text)
 
 static enum gba_err csv_row(struct import *im, struct csv *csv, const struct columns *columns)
 {
+	TALLOC_CTX *tmp = talloc_new(im->call);
 	json_t *values = json_object();
 	enum gba_err err = GBA_OK;
 	struct bytes text;
@@ -299,9 +300,10 @@ static enum gba_err csv_row(struct import *im, struct csv *csv, const struct col
 		if (text.p == NULL)
 			continue;
 		if (columns->field[i]->type == FIELD_LIST)
-			text = list_commas(im->call, text);
+			text = list_commas(tmp, text);
 		err = records_value(&im->call->rc, im->schema->kind, columns->field[i]->name, text, values);
 	}
+	talloc_free(tmp);
 	if (err == GBA_OK)
 		return values_do(im, values);
 	json_decref(values);
