@@ -68,6 +68,17 @@ void regdevid_format(const struct regdevid *id, char *out)
 	sprintf(out + n, "%.*s", CHECK_CHARS, check);
 }
 
+static bool all_allowed(struct bytes text)
+{
+	size_t i;
+
+	for (i = 0; i < text.n; i++) {
+		if (text.p[i] != '-' && !regid_valid(BYTES(text.p + i, 1)))
+			return false;
+	}
+	return text.n > 0;
+}
+
 /* The text by its hyphens. */
 struct parts {
 	enum regdevid_form form;
@@ -126,7 +137,7 @@ enum gba_err regdevid_parse(struct bytes text, struct regdevid *_id, const char 
 
 	if (text.n > REGDEVID_MAX)
 		return refuse(GBA_E_TOO_LONG, "longer than any RegDevID", _why);
-	if (text.n == 0 || !split(text, &p))
+	if (!all_allowed(text) || !split(text, &p))
 		return refuse(GBA_E_SYNTAX, "a RegDevID is REGID-CODE-IDENTITY-CC or CODE-IDENTITY--REGID-CC", _why);
 	if (!regid_valid(p.reg_id))
 		return refuse(GBA_E_SYNTAX, "a RegID is 1 to 32 of A-Z and 0-9", _why);

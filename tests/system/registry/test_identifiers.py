@@ -92,7 +92,7 @@ def checked(text):
 
 
 @pytest.mark.parametrize("text", [
-    "", "-", "----", "IN1", "IN1-IMEI", SAMPLES[0].lower(), " " + SAMPLES[0], SAMPLES[0] + " ", SAMPLES[0] + "-",
+    SAMPLES[0][:-3] + "." + SAMPLES[0][-3:], SAMPLES[0][:-3] + "\u00b2" + SAMPLES[0][-3:], "", "-", "----", "IN1", "IN1-IMEI", SAMPLES[0].lower(), " " + SAMPLES[0], SAMPLES[0] + " ", SAMPLES[0] + "-",
     checked("IN1-IMEI-490154203237519-"), checked("IN1-IMEI-49015420323751-"), checked("IN1-ZZZ-1234-"), checked("-IMEI-490154203237518-"),
     checked("A" * 33 + "-IMEI-490154203237518-"), checked("IN1--IMEI-490154203237518-"), checked("IMEI-490154203237518---IN1-"),
     checked("IN1-MAC-000000000000-"), checked("IN1-MAC-01B638445E6-"), checked("IN1-MAC-FFFFFFFFFFFF-"), checked("IN1-UUID-%032d-" % 0),
