@@ -170,6 +170,19 @@ static void trace_token(const struct ub_result *result)
 	trace_step(&step);
 }
 
+/* A profile without an identity has the card's: while its operator changes, the one it had when that profile was made. */
+static void own_impi(const struct profile *profile, const struct usim *usim, const struct usim_identity *identity,
+		     char out[IMPI_MAX + 1])
+{
+	struct usim_pending pending;
+	const char *impi = profile->impi[0] != '\0' ? profile->impi : identity->impi;
+
+	if (profile->impi[0] == '\0' && usim->ops->pending != NULL && usim->ops->pending(usim->card, &pending) == GBA_OK &&
+	    pending.asymmetric)
+		impi = pending.old_impi;
+	snprintf(out, IMPI_MAX + 1, "%s", impi);
+}
+
 /* ub_run() with what the profile says. */
 static enum gba_err run_ub(struct view *view, struct wanted *wanted, struct token_realm *realm,
 			   struct ub_result *_result, struct why *why)
@@ -191,7 +204,7 @@ static enum gba_err run_ub(struct view *view, struct wanted *wanted, struct toke
 	certificate = profile->certificate || identity.certificate_only;
 	if (profile->url[0] == '\0')
 		conf.url = talloc_asprintf(view, "http%s://%s/", certificate ? "s" : "", profile->bsf);
-	snprintf(realm->impi, sizeof(realm->impi), "%s", profile->impi[0] != '\0' ? profile->impi : identity.impi);
+	own_impi(profile, &usim, &identity, realm->impi);
 	conf.ca_file = profile->ca_file;
 	conf.impi = bytes_of(realm->impi);
 	if (wanted->tmpi[0] != '\0')

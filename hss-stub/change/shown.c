@@ -52,7 +52,8 @@ static enum gba_err newcomer(struct changes *changes, TALLOC_CTX *tmp, const str
 		return err;
 	err = change_store_of_new(changes, tmp, sub->impi, &change);
 	coming = err == GBA_OK && change->kind == KEY_UPDATE_ASYMMETRIC &&
-		 (change->state == CHANGE_OFFERED || change->state == CHANGE_SHOWN);
+		 (change->state == CHANGE_OFFERED || change->state == CHANGE_SHOWN || change->state == CHANGE_RELEASED ||
+		  change->state == CHANGE_CONFIRMED); /* the last two: its certificate has come since we looked */
 	if (coming && change->state == CHANGE_OFFERED)
 		err = note_shown(changes, change, der, now);
 	if (coming && err == GBA_OK)

@@ -130,6 +130,8 @@ def test_the_card_believes_its_operator_only(operators, certified, offered):
     take(message)
     card = certified.usim()
     assert card["anchor"] == new.public_key[:64] and card["operator"] == new.n.realm and card["impi"] == impi
+    certified.ue("profile", "remove", "new")  # as if the device had been killed in between
+    assert certified.bootstrap()["profile"] == "old", "the old realm knows it by its old identity"
     take(message)  # once more changes nothing: its counter is used
     assert certified.usim() == card
 
