@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where things are, and what every test of this folder starts: diatool, and freeDiameterd on free loopback ports."""
+import glob
 import os
 import subprocess
 import sys
@@ -71,7 +72,12 @@ class Daemon:
 
     def _wait_for_peers(self, clients):
         """A peer is not served until its own thread has begun: it tries to connect and says that it cannot."""
-        until(lambda: not self.alive() or all(f"peer.down peer={peer} " in self.log() for peer in clients))
+        until(lambda: not self.alive() or all(f"peer.down peer={peer} " in self._logs() for peer in clients))
+
+    def _logs(self):
+        """A role that has a log of its own has the guard's lines in it, too."""
+        return self.log() + "".join(open(path, encoding="utf-8", errors="replace").read()
+                                    for path in glob.glob(os.path.join(self.folder, "*.log")))
 
     def _conf(self, extensions, clients, servers, options):
         lines = [f'Identity = "{self.identity}";', f'Realm = "{self.realm}";', f"Port = {self.port};", "SecPort = 0;",
