@@ -181,14 +181,14 @@ static void trace(const struct visit *v, const struct route *route)
 			     : strcmp(route->path, "/set") == 0    ? "Y.3059 7-iv-b"
 								   : "Y.3059 7-iv-c";
 	struct trace_step step = { .from = "ue",
-				   .to = "registry",
+				   .to = "registry-fn",
 				   .iface = "RPD",
 				   .clause = clause,
 				   .message = route->summary,
 				   .id = bytes_of(v->impi) };
 
 	trace_step(&step);
-	step.from = "registry";
+	step.from = "registry-fn";
 	step.to = "ue";
 	step.message = v->err != GBA_OK                        ? gba_strerror(v->err)
 		       : strcmp(route->path, "/register") == 0 ? "Acknowledge"

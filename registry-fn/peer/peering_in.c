@@ -119,7 +119,8 @@ static void note(struct msg *msg, const struct reg_rsr *rsr, enum gba_err err)
 {
 	struct log_about about = { .iface = "registry", .peer = dia_origin_host(msg), .id = rsr->regid, .result = err,
 				   .clause = "Y.3059 7-iv-d" };
-	struct trace_step step = { .from = "registry", .to = "registry-fn", .iface = "registry", .clause = "Y.3059 7-iv-d",
+	char from[REGID_MAX + 1];
+	struct trace_step step = { .from = from, .to = "registry-fn", .iface = "registry", .clause = "Y.3059 7-iv-d",
 				   .message = rsr->step == REG_HELLO ? "RSR hello" : "RSR events", .id = rsr->regid };
 
 	if (err != GBA_OK || rsr->step == REG_HELLO)
@@ -128,9 +129,10 @@ static void note(struct msg *msg, const struct reg_rsr *rsr, enum gba_err err)
 			  gba_strerror(err));
 	if (!trace_on())
 		return;
+	snprintf(from, sizeof(from), "%.*s", BYTES_FMT(rsr->regid));
 	trace_step(&step);
 	step.from = "registry-fn";
-	step.to = "registry";
+	step.to = from;
 	step.message = err == GBA_OK ? "RSA" : "RSA refused";
 	trace_step(&step);
 }

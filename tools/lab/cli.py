@@ -13,6 +13,7 @@ from .capture import Capture
 from .flows import Flows
 from .lab import Lab
 from .realm import NAF, Realm
+from .registry import Registries, RegistryRealm
 
 EXIT_DONE, EXIT_NEGATIVE, EXIT_INTERRUPTED = 0, 1, 130
 
@@ -52,8 +53,8 @@ def change_operator(realm, lab, options):
 
 def run(options):
     folder = options.state or tempfile.mkdtemp(prefix="gba-lab-")
-    with Realm(folder) as realm:
-        lab = (Flows if options.flows else Lab)(realm, options)
+    with (RegistryRealm if options.registry else Realm)(folder) as realm:
+        lab = (Registries if options.registry else Flows if options.flows else Lab)(realm, options)
         lab.say("State folder: %s" % realm.folder)
         capture = Capture(realm.folder, realm.block.prefix)
         realm.extra_env = capture.environment()
@@ -89,6 +90,8 @@ def main():
     parser.add_argument("--operators", type=int, choices=(1, 2), default=1, metavar="N",
                         help="2: two realms, and a device that changes its operator")
     parser.add_argument("--flows", action="store_true", help="the flows of Y.3056 clause 10 instead, from an empty realm on")
+    parser.add_argument("--registry", action="store_true", help="three trust registries instead: a device registers, turns Black, everybody "
+                        "learns it")
     parser.add_argument("--devices", type=int, default=0, metavar="N", help="bootstrap N more devices")
     parser.add_argument("--json", action="store_true", help="print one JSON object per result and nothing else")
     parser.add_argument("--state", metavar="FOLDER", help="state folder (default: a new one among the temporary files)")

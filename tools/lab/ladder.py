@@ -10,10 +10,11 @@ PEOPLE = ["user", "operator", "asp"]  # before them where a step has them; other
 ROLES = {"ue": "client and connection element", "bsf": "authentication element", "hss-stub": "authorization element",
          "naf-agent": "application element: keys", "naf-proxy": "application element: Ua", "application": "the ASP's application",
          "user": "owner of the device", "operator": "its people", "asp": "application service provider",
+         "IN1": "primary registry", "IN": "sectoral registry", "IN2": "primary registry, other branch", "mme": "core network",
          "bsf-old": "authentication element, old", "hss-old": "authorization element, old",
          "bsf-new": "authentication element, new", "hss-new": "authorization element, new"}
-IFACE_COLOUR = {"REST": "31", "RPA": "33", "RPB": "35", "OPC": "31", "Ub": "34", "Zh": "35", "Zn": "33", "Ua": "32", "local": "36", "HTTP": "36", "USIM": "37"}
-IFACE_FILL = {"REST": "#b91c1c", "RPA": "#b45309", "RPB": "#7e22ce", "OPC": "#b91c1c", "Ub": "#1d4ed8", "Zh": "#7e22ce", "Zn": "#b45309", "Ua": "#15803d", "local": "#0e7490", "HTTP": "#0e7490",
+IFACE_COLOUR = {"RPD": "32", "S13": "35", "registry": "33", "REST": "31", "RPA": "33", "RPB": "35", "OPC": "31", "Ub": "34", "Zh": "35", "Zn": "33", "Ua": "32", "local": "36", "HTTP": "36", "USIM": "37"}
+IFACE_FILL = {"RPD": "#15803d", "S13": "#7e22ce", "registry": "#b45309", "REST": "#b91c1c", "RPA": "#b45309", "RPB": "#7e22ce", "OPC": "#b91c1c", "Ub": "#1d4ed8", "Zh": "#7e22ce", "Zn": "#b45309", "Ua": "#15803d", "local": "#0e7490", "HTTP": "#0e7490",
               "USIM": "#374151"}
 
 

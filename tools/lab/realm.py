@@ -27,7 +27,8 @@ IMPI_REALM = "ims." + OPERATOR
 
 GSID = 1000001  # a service of this operator: outside 3GPP's 0..999999
 
-HOSTS = {"hss": 11, "bsf": 12, "agent": 13, "proxy": 14, "application": 15, "registry": 16, "ue": 21}
+HOSTS = {"hss": 11, "bsf": 12, "agent": 13, "proxy": 14, "application": 15, "registry": 16,
+         "registry-top": 17, "registry-other": 18, "registry-proxy": 19, "ue": 21}
 
 
 class Tree:
@@ -194,10 +195,13 @@ class Realm:
                           self.path("application.out"))
         return self.start_process("application", process, self.address("application"), 8080)
 
+    def start_program(self, node, program, conf, port):
+        """One of ours that is not loaded by freeDiameterd."""
+        process = Process(node, [self.tree.program(program), "-c", conf], self.path(node + ".out"), env=self.tree.environment())
+        return self.start_process(node, process, self.address(node), port)
+
     def start_proxy(self, **conf):
-        process = Process("proxy", [self.tree.program("gba-naf-proxy"), "-c", self.proxy_conf(**conf)], self.path("proxy.out"),
-                          env=self.tree.environment())
-        return self.start_process("proxy", process, self.address("proxy"), 443)
+        return self.start_program("proxy", "gba-naf-proxy", self.proxy_conf(**conf), 443)
 
     def ready(self, node):
         """Does the node say that it can do its work (/readyz)? The agent's page is its guard's."""
