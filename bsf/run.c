@@ -14,7 +14,7 @@ static void refuse(struct run_outcome *_outcome, enum gba_err err, uint64_t wait
 
 static bool is_open(const struct runs *runs, const struct run_challenge *c, uint64_t now_ms)
 {
-	return c->pub.guss != NULL && now_ms - c->made_ms < runs->conf.life_ms;
+	return c->pub.guss != NULL && run_age(now_ms, c->made_ms) < runs->conf.life_ms;
 }
 
 /* The state that the challenges left over make. */
@@ -59,7 +59,7 @@ static uint64_t strike(struct runs *runs, struct run *run, uint64_t source, uint
 		}
 		*s = (struct run_strike){ .source = source };
 	}
-	if (now_ms - s->last_ms >= WRONG_MEMORY_MS && s->held_until_ms <= now_ms)
+	if (run_age(now_ms, s->last_ms) >= WRONG_MEMORY_MS && s->held_until_ms <= now_ms)
 		s->wrong = s->holds = 0;
 	s->last_ms = now_ms;
 	if (++s->wrong < runs->conf.wrong_limit)
@@ -93,7 +93,7 @@ static void wait_for_hss(struct run *run, struct run_waiter *waiter, struct run_
 /* Beyond the one question per window come a few more, for wrong answers and AUTS; then the UE has to wait. */
 static bool may_ask(struct runs *runs, struct run *run, uint64_t now_ms)
 {
-	if (run->asked_ms == 0 || now_ms - run->window_ms >= runs->conf.ask_ms) {
+	if (run->asked_ms == 0 || run_age(now_ms, run->window_ms) >= runs->conf.ask_ms) {
 		run->window_ms = now_ms;
 		run->extra_asks = 0;
 		return true;
@@ -134,7 +134,7 @@ static void begin(struct runs *runs, struct run *run, const struct run_leg *leg,
 		refuse(_outcome, run->held_err, run->held_until_ms - leg->now_ms);
 		return;
 	}
-	if (is_open(runs, c, leg->now_ms) && leg->now_ms - c->made_ms < runs->conf.ask_ms && c->burned_n < RUN_BURNED) {
+	if (is_open(runs, c, leg->now_ms) && run_age(leg->now_ms, c->made_ms) < runs->conf.ask_ms && c->burned_n < RUN_BURNED) {
 		_outcome->verdict = RUN_CHALLENGE;
 		_outcome->challenge = c->pub;
 		return;

@@ -82,6 +82,13 @@ struct runs {
 	bool locked;
 };
 
+/** [ms] since then. A leg and the sweep read the clock before they get the shard's lock: what another thread did meanwhile is
+ * later than their now, and young. */
+static inline uint64_t run_age(uint64_t now_ms, uint64_t then_ms)
+{
+	return now_ms > then_ms ? now_ms - then_ms : 0;
+}
+
 struct run_shard *run_shard_of(struct runs *runs, uint64_t hash);
 /** NULL when there is none. The shard's lock is held, here and below. */
 struct run *run_find(struct run_shard *shard, uint64_t hash, struct bytes impi);

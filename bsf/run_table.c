@@ -252,7 +252,7 @@ bool run_has_open(const struct runs *runs, const struct run *run, uint64_t now_m
 	unsigned int i;
 
 	for (i = 0; i < RUN_CHALLENGES; i++) {
-		if (run->challenges[i].pub.guss != NULL && now_ms - run->challenges[i].made_ms < runs->conf.life_ms)
+		if (run->challenges[i].pub.guss != NULL && run_age(now_ms, run->challenges[i].made_ms) < runs->conf.life_ms)
 			return true;
 	}
 	return false;
@@ -268,7 +268,7 @@ static bool remembers(const struct run *run, uint64_t now_ms)
 	for (i = 0; i < RUN_STRIKERS; i++) {
 		const struct run_strike *s = &run->strikes[i];
 
-		if (s->source != 0 && (s->held_until_ms > now_ms || now_ms - s->last_ms < WRONG_MEMORY_MS))
+		if (s->source != 0 && (s->held_until_ms > now_ms || run_age(now_ms, s->last_ms) < WRONG_MEMORY_MS))
 			return true;
 	}
 	return false;
@@ -279,13 +279,13 @@ static void sweep_run(struct runs *runs, struct run_shard *shard, struct run *ru
 	unsigned int i;
 
 	for (i = 0; i < RUN_CHALLENGES; i++) {
-		if (now_ms - run->challenges[i].made_ms >= runs->conf.life_ms)
+		if (run_age(now_ms, run->challenges[i].made_ms) >= runs->conf.life_ms)
 			run_challenge_clear(shard, run, i);
 	}
 	if (run->state == RUN_S_ASKING || run_has_open(runs, run, now_ms))
 		return;
 	run_go(run, RUN_S_IDLE);
-	if (!remembers(run, now_ms) && (run->asked_ms == 0 || now_ms - run->asked_ms >= runs->conf.ask_ms))
+	if (!remembers(run, now_ms) && (run->asked_ms == 0 || run_age(now_ms, run->asked_ms) >= runs->conf.ask_ms))
 		run_drop(runs, shard, run);
 }
 

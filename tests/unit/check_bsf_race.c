@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many threads at once, for ThreadSanitizer and for the promise that a challenge has one winner (T35). */
+/* Many threads at once, for ThreadSanitizer and for the promise that a challenge has one winner (T35); and what clocks read
+ * before a lock may show. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -100,6 +101,82 @@ START_TEST(one_of_many_wins)
 	for (i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	pthread_barrier_destroy(&barrier);
+	talloc_free(runs);
+}
+END_TEST
+
+/* ---- clocks read before a lock ---- */
+
+#define NOW	30000
+#define EARLIER (NOW - 1)
+
+static struct run_outcome leg_at(uint64_t now_ms, const char *response)
+{
+	static struct run_waiter waiter;
+	struct run_leg leg = { .impi = bytes_of(IMPI), .username = bytes_of(IMPI), .source = bytes_of("192.0.2.1"), .now_ms = now_ms };
+	struct digest_auth auth = { .nonce = bytes_of(shown.nonce), .response = bytes_of(response), .nc = 1 };
+	struct digest_calc calc = { .qop = DIGEST_QOP_AUTH_INT, .username = leg.username, .realm = bytes_of("bsf"),
+				    .nonce = auth.nonce, .cnonce = bytes_of("c"), .nc_text = bytes_of("00000001"),
+				    .method = bytes_of("GET"), .uri = bytes_of("/"), .body = BYTES("", 0) };
+	struct run_outcome outcome;
+
+	if (response[0] == '\0')
+		run_first(runs, &leg, &waiter, &outcome);
+	else
+		run_answer(runs, &leg, &auth, &calc, &waiter, &outcome);
+	return outcome;
+}
+
+static void challenge_at(uint64_t now_ms)
+{
+	struct challenge challenge = { .algorithm = DIGEST_AKAV1_MD5, .guss = guss_kept_none() };
+	struct challenge_secret secret = { .password = "RES", .password_n = 3 };
+
+	snprintf(challenge.nonce, sizeof(challenge.nonce), "nonce%u", atomic_fetch_add(&asked, 1));
+	shown = challenge;
+	run_settle(runs, bytes_of(IMPI), GBA_OK, &challenge, &secret, now_ms);
+}
+
+static void runs_for(uint32_t wrong_limit)
+{
+	struct run_conf conf = { .max = 64, .per_source = 64, .life_ms = 20000, .ask_ms = 5000, .wrong_limit = wrong_limit,
+				 .wrong_hold_ms = 1000, .resync_rounds = 1 };
+
+	runs = runs_new(test_ctx, &conf);
+	ck_assert_int_eq(leg_at(NOW, "").verdict, RUN_ASK);
+}
+
+/* A sweep takes its time once and a while to get to the last shard: what was made meanwhile is not old. */
+START_TEST(sweep_leaves_what_came_after_its_clock)
+{
+	runs_for(3);
+	challenge_at(NOW);
+	ck_assert_uint_eq(runs_sweep(runs, EARLIER), 1);
+	ck_assert_int_eq(leg_at(NOW, "").verdict, RUN_CHALLENGE);
+	talloc_free(runs);
+}
+END_TEST
+
+/* A leg that had to wait for the lock meets a challenge younger than its own time. */
+START_TEST(leg_behind_gets_the_challenge)
+{
+	runs_for(3);
+	challenge_at(NOW);
+	ck_assert_int_eq(leg_at(EARLIER, "").verdict, RUN_CHALLENGE);
+	talloc_free(runs);
+}
+END_TEST
+
+/* Guesses sent at the same moment count on, in whatever order they get the lock. */
+START_TEST(guess_behind_counts_on)
+{
+	runs_for(3);
+	challenge_at(NOW);
+	ck_assert_int_eq(leg_at(NOW, "00000000000000000000000000000000").verdict, RUN_ASK);
+	challenge_at(NOW);
+	ck_assert_int_eq(leg_at(NOW, "00000000000000000000000000000000").verdict, RUN_ASK);
+	challenge_at(EARLIER);
+	ck_assert_int_eq(leg_at(EARLIER, "00000000000000000000000000000000").verdict, RUN_REFUSED);
 	talloc_free(runs);
 }
 END_TEST
@@ -231,6 +308,9 @@ int main(void)
 	secret_init();
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, one_of_many_wins);
+	tcase_add_test(tc, sweep_leaves_what_came_after_its_clock);
+	tcase_add_test(tc, leg_behind_gets_the_challenge);
+	tcase_add_test(tc, guess_behind_counts_on);
 	tcase_add_loop_test(tc, stored_is_found, 0, 2);
 	tcase_add_test(tc, cache_keeps_to_the_user);
 	suite_add_tcase(suite, tc);

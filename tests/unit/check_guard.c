@@ -164,6 +164,8 @@ START_TEST(retransmissions_are_remembered_in_bounds)
 	now += 10001; /* the window has passed */
 	guard_dup_tick(now);
 	ck_assert_int_eq(SEEN(17), GUARD_NEW);
+	guard_dup_tick(now - 1); /* its clock was read before the request came */
+	ck_assert_int_eq(SEEN(17), GUARD_PENDING);
 
 	for (i = 100; i < 108; i++) { /* memory: 8 answers of 250 KiB, room for 4 */
 		ck_assert_int_eq(SEEN(i), GUARD_NEW);

@@ -248,7 +248,7 @@ static size_t take_ready(struct ready *ready, uint64_t now_ms)
 	for (i = 0; i < ring.used && ring.waiting > 0; i++) {
 		struct entry *entry = &ring.entries[(ring.oldest + i) % ring.size];
 
-		if (entry->waiters == 0 || (entry->answer == NULL && !entry->lost && now_ms - entry->since_ms < WAIT_MAX_MS))
+		if (entry->waiters == 0 || (entry->answer == NULL && !entry->lost && now_ms < entry->since_ms + WAIT_MAX_MS))
 			continue;
 		while (entry->waiters > 0 && n < READY_MAX) {
 			ready[n] = (struct ready){ entry->waiting[--entry->waiters], NULL, 0 };
@@ -275,6 +275,7 @@ static void send_ready(struct ready *ready)
 		fd_msg_free(answer);
 }
 
+/* now_ms was read before the lock was had: what came meanwhile is later, and stays. */
 void guard_dup_tick(uint64_t now_ms)
 {
 	struct ready ready[READY_MAX];
@@ -282,7 +283,7 @@ void guard_dup_tick(uint64_t now_ms)
 
 	pthread_mutex_lock(&ring.lock);
 	n = take_ready(ready, now_ms);
-	while (ring.used > 0 && now_ms - ring.entries[ring.oldest].since_ms > ring.window_ms &&
+	while (ring.used > 0 && now_ms > ring.entries[ring.oldest].since_ms + ring.window_ms &&
 	       ring.entries[ring.oldest].waiters == 0)
 		forget_oldest();
 	metric_set(ring.m_entries, ring.used);

@@ -30,10 +30,11 @@ static uint32_t end_limit_ms;
 /* A bucket of lines: what does not pass is counted and told with the next that does. */
 bool guard_bucket_pass(struct guard_bucket *bucket, uint64_t *_left_out)
 {
-	uint64_t now = clock_mono_ms();
+	uint64_t now;
 	bool pass;
 
 	pthread_mutex_lock(&bucket->lock);
+	now = clock_mono_ms(); /* not before the lock: it must not be behind since_ms */
 	if (bucket->since_ms == 0) {
 		bucket->tokens = BURST * UINT64_C(1000);
 		bucket->since_ms = now;
