@@ -68,6 +68,8 @@ const struct conf_item registry_conf_items[] = {
 		 "Time an enquirer has to sign its challenge"),
 	CONF_U32("session-life", 900, 5, 86400, "s", struct registry_conf, session_life,
 		 "Life of the token an enquirer gets for it"),
+	CONF_U32("interrogation-life", 60, 1, 86400, "s", struct registry_conf, interrogation_life,
+		 "Time a device has to answer a question put to it through the registry"),
 	CONF_GROUPS("trust-rules", "", 0, 64, trust_rule_items, struct trust_rule_conf, struct registry_conf, trust_rules,
 		    "What makes a device Grey or Black; empty: the rules of doc/registry.md"),
 	CONF_BOOL("four-eyes", false, struct registry_conf, four_eyes,

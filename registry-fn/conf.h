@@ -35,7 +35,7 @@ struct registry_conf {
 	uint32_t log_head_interval; /* [s] */
 	struct peering_conf peering;
 	const char *practice_statement;
-	uint32_t challenge_life, session_life; /* [s] */
+	uint32_t challenge_life, session_life, interrogation_life; /* [s] */
 	struct conf_groups trust_rules; /* of struct trust_rule_conf */
 	bool four_eyes;
 	uint32_t fix_days_critical, fix_days_high, fix_days_medium, fix_days_low; /* [days] */

@@ -99,7 +99,7 @@ static enum gba_err refused(unsigned int status, json_t *problem, struct why *wh
 			*detail != '\0' ? detail : text_of(problem, "title"));
 }
 
-/* One request; the answer is a new reference. */
+/* One request; the answer is a new reference. body: NULL without. */
 static enum gba_err ask(struct registration *r, TALLOC_CTX *mem_ctx, const char *method, const char *path, json_t *body,
 			json_t **_answer, struct why *why)
 {
@@ -110,16 +110,19 @@ static enum gba_err ask(struct registration *r, TALLOC_CTX *mem_ctx, const char 
 	struct ua_request request = { .method = method, .headers = headers };
 	struct token_source source = client_source(r->client);
 	const char *url = text_of(r->kept, "url");
-	char *text = json_dumps(body, JSON_COMPACT);
+	char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
 	struct ua_reply reply;
 	enum gba_err err;
 
 	request.url = talloc_asprintf(mem_ctx, "%s%s", url, path);
-	if (request.url == NULL || text == NULL) {
+	if (request.url == NULL || (body != NULL && text == NULL)) {
 		free(text);
 		return GBA_E_NOMEM;
 	}
-	request.body = bytes_of(text);
+	if (text != NULL)
+		request.body = bytes_of(text);
+	else
+		request.headers = NULL;
 	r->ua.max_body = ANSWER_MAX;
 	err = ua_fetch(mem_ctx, &r->ua, &source, r->fetcher, &request, &reply, why);
 	free(text);
@@ -232,6 +235,7 @@ static enum gba_err send_pending(struct registration *r, TALLOC_CTX *mem_ctx, st
 
 	if (err != GBA_OK)
 		return err;
+	r->asked = json_integer_value(json_object_get(answer, "challenges")) > 0;
 	json_object_set(r->kept, "seq", json_object_get(pending, "seq"));
 	if (json_object_get(answer, "report_every") != NULL)
 		json_object_set(r->kept, "report_every", json_object_get(answer, "report_every"));
@@ -289,5 +293,45 @@ enum gba_err registration_report(struct registration *r, TALLOC_CTX *mem_ctx, js
 		err = send_pending(r, mem_ctx, why);
 		*_sent += err == GBA_OK;
 	}
+	return err;
+}
+
+static enum gba_err answer_one(struct registration *r, TALLOC_CTX *mem_ctx, json_t *challenge, json_t *now, struct why *why)
+{
+	json_t *body = json_copy(json_object_get(r->kept, "told")), *answer = NULL;
+	enum gba_err err = GBA_E_NOMEM;
+
+	if (body != NULL && json_object_update(body, now) == 0 &&
+	    json_object_set(body, "regdevid", json_object_get(r->kept, "regdevid")) == 0 &&
+	    json_object_set(body, "challenge", json_object_get(challenge, "challenge")) == 0)
+		err = ask(r, mem_ctx, "POST", "/answer", body, &answer, why);
+	json_decref(answer);
+	json_decref(body);
+	return err;
+}
+
+enum gba_err registration_answer(struct registration *r, TALLOC_CTX *mem_ctx, json_t *now, unsigned int *_answered, struct why *why)
+{
+	const char *path = talloc_asprintf(mem_ctx, "/challenges?regdevid=%s", text_of(r->kept, "regdevid"));
+	json_t *waiting = NULL, *one;
+	enum gba_err err;
+	size_t i;
+
+	*_answered = 0;
+	if (path == NULL)
+		return GBA_E_NOMEM;
+	if (strcmp(text_of(r->kept, "state"), "registered") != 0)
+		return why_fail(why, GBA_E_NOT_FOUND, "not registered: see register");
+	err = ask(r, mem_ctx, "GET", path, NULL, &waiting, why);
+	json_array_foreach(json_object_get(waiting, "challenges"), i, one)
+	{
+		err = answer_one(r, mem_ctx, one, now, why);
+		if (err != GBA_OK && err != GBA_E_STATE) /* too late for one says nothing of the others */
+			break;
+		*_answered += err == GBA_OK;
+		err = GBA_OK;
+	}
+	r->asked = err != GBA_OK;
+	json_decref(waiting);
 	return err;
 }

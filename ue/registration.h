@@ -17,6 +17,7 @@ struct registration {
 	const struct fetcher *fetcher;
 	char usim[STATE_NAME_MAX + 1];
 	char imsi[IMSI_MAX + 1]; /* of the card; "": it has none */
+	bool asked; /* the last report's answer said that questions wait for us */
 	json_t *kept; /* "url", "regdevid", "urn", "serial", "state", "seq", "report_every", "told", "pending"; or empty
 		       */
 };
@@ -38,5 +39,10 @@ enum gba_err registration_register(struct registration *r, TALLOC_CTX *mem_ctx, 
  * @retval GBA_E_NOT_FOUND  not registered */
 enum gba_err registration_report(struct registration *r, TALLOC_CTX *mem_ctx, json_t *now, bool changes_only,
 				 unsigned int *_sent, struct why *why);
+/** Answer the questions that enquirers have put to this device through the registry (Y.3059 7).
+ * @param now  members as they are now; the others as they were told last  @param _answered  how many
+ * @retval GBA_E_NOT_FOUND  not registered */
+enum gba_err registration_answer(struct registration *r, TALLOC_CTX *mem_ctx, json_t *now, unsigned int *_answered,
+				 struct why *why);
 
 #endif

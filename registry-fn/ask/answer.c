@@ -80,7 +80,7 @@ void ask_answer(struct rest_call *call, const char *act, enum gba_err err, json_
 
 /* ---- rights ---- */
 
-static bool has_right(struct rest_call *call, enum reg_right right)
+bool ask_has_right(struct rest_call *call, enum reg_right right)
 {
 	struct bytes list, one, rest;
 	struct db_stmt *stmt;
@@ -339,14 +339,14 @@ void ask_one(struct route_call *route)
 	err = question_read(&q, call, body);
 	for (i = 0; i < KINDS && strcmp(kinds[i].by, q.by) != 0; i++)
 		;
-	if (err == GBA_OK && (i == KINDS || !has_right(call, kinds[i].right)))
+	if (err == GBA_OK && (i == KINDS || !ask_has_right(call, kinds[i].right)))
 		err = record_refuse(&call->rc, GBA_E_DENIED, NULL, "not among your rights");
 	if (err == GBA_OK)
 		err = records_begin(call->r);
 	if (err != GBA_OK) {
 		rest_fail(call, err);
 	} else {
-		q.details = has_right(call, RIGHT_DETAILS);
+		q.details = ask_has_right(call, RIGHT_DETAILS);
 		err = i < ONES ? kinds[i].run(&q) : by_page(&q, i - ONES);
 		if (err == GBA_OK)
 			payload = json_pack("{s:O, s:O, s:I}", "question", body, "results", q.results, "at", (json_int_t)q.at);

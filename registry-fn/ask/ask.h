@@ -35,12 +35,17 @@ enum gba_err ask_finish(struct rest_call *call, enum gba_err err);
  * GBA_OK rolls back and is told @param payload  is stolen; NULL: memory */
 void ask_answer(struct rest_call *call, const char *act, enum gba_err err, json_t *payload);
 
+/** May the caller ask by this? */
+bool ask_has_right(struct rest_call *call, enum reg_right right);
+
 /** Handlers. */
 void ask_enquirer_registration(struct route_call *route);
 void ask_challenge(struct route_call *route);
 void ask_session(struct route_call *route);
 void ask_one(struct route_call *route);
 void ask_bulk(struct route_call *route);
+void ask_device(struct route_call *route);
+void ask_device_answer(struct route_call *route);
 void ask_status(struct route_call *route);
 void ask_statuses(struct route_call *route);
 void ask_fact(struct route_call *route);
@@ -54,6 +59,6 @@ void ask_jwks(struct route_call *route);
 void ask_practice(struct route_call *route);
 
 extern const struct rest_schema ask_schema_registration, ask_schema_challenge, ask_schema_session, ask_schema_question,
-	ask_schema_fact, ask_schema_first, ask_schema_application_status;
+	ask_schema_interrogation, ask_schema_fact, ask_schema_first, ask_schema_application_status;
 
 #endif

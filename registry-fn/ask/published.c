@@ -14,13 +14,13 @@
 
 /* ---- well-known ---- */
 
+/* As "root-of-trust" has it: none is accepted, too, where such devices are registered (and never White). */
 static json_t *accepted_roots(const struct registry_conf *conf)
 {
 	json_t *list = json_array();
 	int i;
 
-	(void)conf;
-	for (i = ROOT_NONE + 1; reg_root_words[i] != NULL; i++)
+	for (i = conf->root_policy == ROOT_POLICY_GREY ? ROOT_NONE : ROOT_NONE + 1; reg_root_words[i] != NULL; i++)
 		json_array_append_new(list, json_string(reg_root_words[i]));
 	return list;
 }

@@ -6,6 +6,7 @@
 #define FREE(title) { .name = title, .use = SCHEMA_FREE }
 
 static const char *const by_words[] = { "regdevid", "virtual", "identity", "model", "capability", "status", "custodian", NULL };
+static const char *const live_by_words[] = { "regdevid", "virtual", NULL };
 static const char *const told_words[] = { "certificate", "missed-reports", "anomalies", NULL };
 
 static const struct field registration_fields[] = {
@@ -34,6 +35,11 @@ static const struct field question_fields[] = {
 	REST_INT("after", 0, INT64_MAX, 0, "model, capability, status, custodian: the next page, as the answer before says"),
 	REST_TEXT("nonce", 0, 1, 128, id_token, "Comes back in the answer"),
 };
+static const struct field interrogation_fields[] = {
+	REST_WORD("by", live_by_words, 0, "regdevid; or virtual, which has a right of its own"),
+	REST_TEXT("value", FIELD_REQUIRED, 1, 512, NULL, "RegDevID or virtual RegDevID"),
+	REST_TEXT("nonce", FIELD_REQUIRED, 16, 128, id_token, "Never used before; comes back in the answer"),
+};
 static const struct field fact_fields[] = {
 	{ "fact", FIELD_WORD, FIELD_REQUIRED, 0, 0, 0, told_words, NULL, 0, 0, 0, 0, "What is told" },
 	REST_TEXT("value", FIELD_REQUIRED, 1, 32, id_token, "certificate: none, good, expired, revoked; others: a number"),
@@ -50,10 +56,12 @@ const struct rest_schema ask_schema_registration = REST_SCHEMA("EnquirerRegistra
 const struct rest_schema ask_schema_challenge = REST_SCHEMA("ChallengeOrder", challenge_fields);
 const struct rest_schema ask_schema_session = REST_SCHEMA("ChallengeAnswer", session_fields);
 const struct rest_schema ask_schema_question = REST_SCHEMA("Question", question_fields);
+const struct rest_schema ask_schema_interrogation = REST_SCHEMA("Interrogation", interrogation_fields);
 const struct rest_schema ask_schema_fact = REST_SCHEMA("Fact", fact_fields);
 const struct rest_schema ask_schema_application_status = REST_SCHEMA("ApplicationStatus", application_status_fields);
 const struct rest_schema ask_schema_first = REST_SCHEMA("OlderHead", first_fields);
 static const struct rest_schema requested = FREE("EnquirerRequested"), challenge = FREE("Challenge"), session = FREE("Session"),
+				interrogation = FREE("InterrogationState"),
 				answer = FREE("SignedAnswer"), bulk = FREE("BulkQuestion"), status = FREE("Status"),
 				statuses = FREE("Statuses"),
 				head = FREE("SignedHead"), proof = FREE("Receipt"), entries = FREE("Entries");
@@ -84,6 +92,10 @@ static const struct route rows[] = {
 	  "200", "ask", "One question; the answer is signed and stands in the log" },
 	{ "POST", "/v1/questions/bulk", FOR_BULK, 0, ask_bulk, &bulk, &answer, NULL, "200", "askBulk",
 	  "Statuses of many devices: {\"subjects\": [RegDevID, ...]}; restricted administrators only (Y.3059 9.3-ii)" },
+	{ "POST", "/v1/interrogations", FOR_ENQUIRER, 0, ask_device, &ask_schema_interrogation, &interrogation, NULL, "201 409",
+	  "askDevice", "Ask a device itself, over its own channel; with the right device only (Y.3059 7, 9.1-iv)" },
+	{ "GET", "/v1/interrogations/{id}", FOR_ENQUIRER, 0, ask_device_answer, NULL, &interrogation, NULL, "200 404",
+	  "getDeviceAnswer", "Whether it waits; once answered or expired: signed, and in the log" },
 	{ "GET", "/v1/devices/{id}/status", SEE_STATUS, 0, ask_status, NULL, &status, "at", "200 404", "getStatus",
 	  "Trust status, now or at a time" },
 	{ "GET", "/v1/devices/{id}/statuses", SEE_STATUS, 0, ask_statuses, NULL, &statuses, NULL, "200 404", "listStatuses",

@@ -58,6 +58,14 @@ enum gba_err device_set(struct device_call *call, json_t *body);
 enum gba_err device_report(struct device_call *call, json_t *body);
 /** "regdevid", "kind": "timed" with "seconds", or "single"; "audience": who may resolve it, "" everybody entitled. */
 enum gba_err device_virtual(struct device_call *call, json_t *body);
+/** Questions of enquirers that wait for this device: "challenges": [{"challenge", "nonce", "expires"}].
+ * @retval GBA_E_NOT_FOUND  no such device of this IMPI */
+enum gba_err device_challenges(struct device_call *call, const char *regdevid);
+/** "regdevid", "challenge", and the device's security parameters as they are now, the members of Report: they are for
+ * the enquirer, a Report alone changes the record.
+ * @retval GBA_E_NOT_FOUND  no such challenge to this device  @retval GBA_E_REPLAY  answered  @retval GBA_E_STATE  too
+ * late */
+enum gba_err device_answer(struct device_call *call, json_t *body);
 /** Its own record, and its reports, the newest first. */
 enum gba_err device_show(struct device_call *call, struct bytes regdevid);
 
@@ -81,6 +89,8 @@ enum gba_err device_keep_report(struct device_call *call, int64_t device, int64_
 				json_t *body, const char *changed);
 /** The text a report is compared by: members sorted, no blanks; below mem_ctx. NULL: out of memory. */
 char *device_canonical(TALLOC_CTX *mem_ctx, json_t *body);
+/** How many questions wait for it. */
+enum gba_err device_asked(struct device_call *call, int64_t device, size_t *_n);
 /** A line in the log of transactions. */
 enum gba_err device_note(struct device_call *call, const char *act, const struct record *rec, json_t *detail);
 

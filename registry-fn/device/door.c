@@ -25,7 +25,7 @@ static struct {
 	struct http_server *server;
 	uid_t *users;
 	size_t n_users;
-	struct metric *requests, *refused, *registered, *reports, *overdue;
+	struct metric *requests, *refused, *registered, *reports, *overdue, *answers;
 	pthread_t sweeper;
 	pthread_cond_t wake;
 	bool sweeping, stopping;
@@ -42,7 +42,8 @@ struct visit {
 
 enum { WITH_BODY = 1 };
 static void on_register(struct route_call *call), on_set(struct route_call *call), on_report(struct route_call *call),
-	on_virtual(struct route_call *call), on_show(struct route_call *call);
+	on_virtual(struct route_call *call), on_show(struct route_call *call), on_challenges(struct route_call *call),
+	on_answer(struct route_call *call);
 
 static const struct route routes[] = {
 	{ "POST", "/register", 0, WITH_BODY, on_register, NULL, NULL, NULL, "", "registerDevice", "Register" },
@@ -50,6 +51,8 @@ static const struct route routes[] = {
 	{ "POST", "/report", 0, WITH_BODY, on_report, NULL, NULL, NULL, "", "reportDevice", "Report" },
 	{ "POST", "/virtual", 0, WITH_BODY, on_virtual, NULL, NULL, NULL, "", "virtualDevice", "Ask for a virtual RegDevID" },
 	{ "GET", "/device", 0, 0, on_show, NULL, NULL, "regdevid", "", "showDevice", "Its own record and reports" },
+	{ "GET", "/challenges", 0, 0, on_challenges, NULL, NULL, "regdevid", "", "listChallenges", "Questions that wait for it" },
+	{ "POST", "/answer", 0, WITH_BODY, on_answer, NULL, NULL, NULL, "", "answerChallenge", "Answer" },
 	{ NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 };
 
@@ -95,6 +98,21 @@ static void on_show(struct route_call *call)
 	const char *regdevid = route_query_value(call, "regdevid");
 
 	visit_of(call)->err = device_show(&visit_of(call)->call, bytes_of(regdevid != NULL ? regdevid : ""));
+}
+
+static void on_challenges(struct route_call *call)
+{
+	const char *regdevid = route_query_value(call, "regdevid");
+
+	visit_of(call)->err = device_challenges(&visit_of(call)->call, regdevid != NULL ? regdevid : "");
+}
+
+static void on_answer(struct route_call *call)
+{
+	struct visit *v = visit_of(call);
+
+	v->err = device_answer(&v->call, v->body);
+	metric_add(door.answers, v->err == GBA_OK);
 }
 
 /* "\"impi\"": one identity, and it is an IMPI. */
@@ -330,6 +348,8 @@ static void metrics_make(void)
 	door.registered =
 		metric_get("gba_registry_device_acknowledged_total", "Registrations acknowledged", METRIC_COUNTER, "");
 	door.reports = metric_get("gba_registry_device_reports_total", "Reports kept", METRIC_COUNTER, "");
+	door.answers =
+		metric_get("gba_registry_device_answers_total", "Challenges devices answered", METRIC_COUNTER, "");
 	door.overdue =
 		metric_get("gba_registry_device_overdue_total", "Devices that became overdue", METRIC_COUNTER, "");
 }

@@ -156,6 +156,7 @@ static enum gba_err report(struct device_call *call, json_t *body)
 	struct bytes last_digest = BYTES_NONE;
 	struct record *old = NULL;
 	int64_t seq = 0, last = 0;
+	size_t waiting = 0;
 	const char *text;
 	enum gba_err err;
 
@@ -183,6 +184,10 @@ static enum gba_err report(struct device_call *call, json_t *body)
 	if (err == GBA_OK)
 		call->answer = json_pack("{s:I, s:I}", "seq", (json_int_t)seq, "report_every",
 					 (json_int_t)call->desk->registry->conf->report_interval);
+	if (err == GBA_OK)
+		err = device_asked(call, old->id, &waiting);
+	if (waiting > 0)
+		json_object_set_new(call->answer, "challenges", json_integer((json_int_t)waiting));
 	return err == GBA_OK && call->answer == NULL ? GBA_E_NOMEM : err;
 }
 

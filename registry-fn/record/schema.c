@@ -105,6 +105,15 @@ static const char trust_schema_1[] =
 	"CREATE TABLE challenge (hash TEXT PRIMARY KEY, public_key TEXT NOT NULL, expires INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE session (hash TEXT PRIMARY KEY, enquirer INTEGER NOT NULL, expires INTEGER NOT NULL) STRICT";
 
+/* Questions that wait for a device's own answer: registry-fn/live/. */
+static const char live_schema_1[] =
+	"CREATE TABLE interrogation (id INTEGER PRIMARY KEY AUTOINCREMENT, ref TEXT NOT NULL UNIQUE, asked_by TEXT NOT NULL,"
+	" subject TEXT NOT NULL, nonce TEXT NOT NULL, challenge TEXT NOT NULL UNIQUE, device INTEGER NOT NULL,"
+	" asked INTEGER NOT NULL, expires INTEGER NOT NULL, answered INTEGER NOT NULL, answer TEXT,"
+	" UNIQUE (asked_by, nonce)) STRICT;"
+	"CREATE INDEX interrogation_device ON interrogation (device, expires);"
+	"CREATE INDEX interrogation_expires ON interrogation (expires)";
+
 const struct db_migration registry_schema[] = {
 	{ node_schema_1 },
 	{ event_schema_1 },
@@ -113,5 +122,6 @@ const struct db_migration registry_schema[] = {
 	{ device_schema_1 },
 	{ job_schema_1 },
 	{ trust_schema_1 },
+	{ live_schema_1 },
 };
 const size_t registry_schema_steps = sizeof(registry_schema) / sizeof(registry_schema[0]);

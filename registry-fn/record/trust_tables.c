@@ -8,7 +8,7 @@
 #include "registry-fn/trust/version.h"
 
 const char *const reg_enquirer_state_words[] = { "requested", "approved", "refused", "suspended", NULL };
-const char *const reg_right_words[] = { "regdevid", "virtual", "identity", "model", "custodian", "details", NULL };
+const char *const reg_right_words[] = { "regdevid", "virtual", "identity", "model", "custodian", "details", "device", NULL };
 const char *const reg_credential_words[] = { "certificate", "token", NULL };
 const char *const reg_source_words[] = { "device", "custodian", "registry", "agency", "platform", "maker", "researcher", "cert", NULL };
 const char *const reg_vulnerability_words[] = { "received", "confirmed", "forwarded", "acknowledged", "fixed", "closed", "refused",
@@ -31,7 +31,7 @@ const struct field reg_enquirer_fields[ENQUIRER_COUNT] = {
 	[ENQUIRER_CONTACT] = F_SEAL("contact", 0, 3, 254, id_email, FOR_PRIVACY | E, A | G | SYS, FOR_PRIVACY | E, "Address for letters (personal)"),
 	[ENQUIRER_USE_CASE] = F_TEXT("use_case", 0, 1, 500, id_text, A | G | E, A | G | SYS, A | G, "What it asks for"),
 	[ENQUIRER_PUBLIC_KEY] = F_TEXT("public_key", 0, 64, 64, id_hash, A | G | E, A | G | SYS, A | G, "Ed25519 key it answers challenges with, 64 hex digits"),
-	[ENQUIRER_RIGHTS] = F_SET("rights", 0, reg_right_words, A | G | E, A | G, A | G, "What it may ask by; details: more than the status"),
+	[ENQUIRER_RIGHTS] = F_SET("rights", 0, reg_right_words, A | G | E, A | G, A | G, "What it may ask by; details: more than the status; device: devices themselves"),
 	[ENQUIRER_STATE] = F_WORD("state", FLT, reg_enquirer_state_words, ENQUIRER_REQUESTED, A | G | E, A | G, A | G, "Only an approved one is answered"),
 };
 

@@ -58,6 +58,11 @@ static const struct cli_opt register_opts[] = {
 	CLI_OPT_END,
 };
 
+static const struct cli_opt answer_opts[] = {
+	SAID_OPTS(struct report_args),
+	CLI_OPT_END,
+};
+
 static const struct cli_opt report_opts[] = {
 	SAID_OPTS(struct report_args),
 	CLI_OPT_FLAG("--changes-only", struct report_args, changes, "Say nothing when nothing has changed"),
@@ -227,11 +232,13 @@ static enum gba_err watch(struct cli *cli, struct registration *r, const char *p
 		TALLOC_CTX *ctx = talloc_new(cli->ctx);
 		json_t *now = watched(ctx, path);
 		struct why why = { 0 };
-		unsigned int sent = 0;
+		unsigned int sent = 0, answered = 0;
 		enum gba_err err = GBA_OK;
 
 		if (now != NULL)
 			err = registration_report(r, ctx, now, clock_now() < due, &sent, &why);
+		if (now != NULL && err == GBA_OK && r->asked)
+			err = registration_answer(r, ctx, now, &answered, &why);
 		if (err != GBA_OK)
 			log_event(LOG_L_WARNING, "ue.report", NULL, "%s", why.text);
 		if (sent > 0) {
@@ -270,6 +277,25 @@ static enum gba_err cmd_report(struct cli *cli, void *args)
 	return err;
 }
 
+static enum gba_err cmd_answer(struct cli *cli, void *args)
+{
+	const struct report_args *a = args;
+	struct registration r = { NULL };
+	json_t *now = json_object();
+	unsigned int answered = 0;
+	enum gba_err err = begin(cli, &a->said, &r);
+
+	if (err == GBA_OK) {
+		put_said(now, &a->said);
+		err = registration_answer(&r, cli->ctx, now, &answered, &cli->why);
+	}
+	if (err == GBA_OK)
+		cli_put(cli, "answered", json_integer(answered));
+	json_decref(now);
+	registration_close(&r);
+	return err;
+}
+
 static enum gba_err cmd_registration(struct cli *cli, void *args)
 {
 	struct registration r = { NULL };
@@ -289,6 +315,8 @@ const struct cli_cmd cmd_register_commands[] = {
 	  "Register with a trust registry and keep the RegDevID it gives" },
 	{ "report", "", 0, 0, report_opts, sizeof(struct report_args), report_defaults, cmd_report,
 	  "Report security parameters to it: changes, or that we are here" },
+	{ "answer", "", 0, 0, answer_opts, sizeof(struct report_args), report_defaults, cmd_answer,
+	  "Answer the questions that wait for this device at its registry" },
 	{ "registration", "", 0, 0, NULL, 0, NULL, cmd_registration, "The RegDevID of the active profile's card" },
 	CLI_CMD_END,
 };

@@ -143,6 +143,7 @@ def test_published(api):
     """REQ: Y3059-9.3-i-b"""
     told = api.good("GET", "/.well-known/gba-registry", token=None)
     assert told["reg_id"] == "IN1" and told["type"] == "primary" and "usim" in told["roots_of_trust"]
+    assert "none" not in told["roots_of_trust"]
     assert told["practice_statement"]["version"] == hashlib.sha256(PRACTICE.encode()).hexdigest()
     assert "severity >= critical: black" in told["rules"]
     page = api.good("GET", told["practice_statement"]["url"], token=None)

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A device is asked itself, through the registry (Y.3059 7, 9.1-iv): an enquirer over HTTPS, gba-ue over PSK-TLS, both recorded on
+the wire; and at the door as the application element passes requests on."""
+import contextlib
+import secrets
+import socket
+import threading
+
+import pytest
+from registrylab import IMPI, WholeRealm
+from test_ask import ADMIN, AGENCY, BULK, SEED, STRANGER, Api, certificate, credentials
+
+from peers import jose
+from peers.waiting import until
+
+IMEI = "490154203237518"
+OTHER = "001010000000007@" + IMPI.split("@")[1]
+FIRMWARE = "firmware-7.4.1-of-the-device"
+
+
+@pytest.fixture(scope="module")
+def realm(tmp_path_factory):
+    with WholeRealm(tmp_path_factory.mktemp("live") / "realm", trace=False) as whole:
+        certificate(whole)
+        whole.start_hss()
+        whole.start_bsf()
+        whole.start_registry(extra='api-listen = "%s:8443";\napi-cert = "%s";\napi-key = "%s";\napi-open-rate = 1000;\n'
+                                   'interrogation-life = 30;\nroot-of-trust = "grey";\n'
+                             % (whole.address("registry"), whole.path("api.pem"), whole.path("api.key")))
+        credentials(whole)
+        whole.start_proxy()
+        whole.wait_connected(("bsf",))
+        yield whole
+
+
+@pytest.fixture(scope="module")
+def api(realm):
+    return Api(realm)
+
+
+@pytest.fixture(scope="module")
+def alice(realm):
+    device = realm.device("alice", "001010000000001")
+    device.regdevid = device.must(*realm.register_words(("imei", IMEI), "--firmware", "1.0"))["regdevid"]
+    return device
+
+
+def enquirer(api, seed, name, rights):
+    api.good("POST", "/v1/enquirer-registrations", {"name": name, "organisation": "Shop", "contact": "a@shop.example", "use_case": "phones",
+                                                    "public_key": jose.public_of(seed).hex()}, None, 202)
+    one = next(e for e in api.good("GET", "/v1/enquirers")["items"] if e["name"] == name)
+    api.change("enquirers/%d" % one["id"], {"state": "approved", "rights": rights})
+    return api.session(seed)
+
+
+@pytest.fixture(scope="module")
+def shop(api):
+    """May ask devices, and read no record."""
+    return enquirer(api, SEED, "shop", ["device"])
+
+
+@pytest.fixture(scope="module")
+def reader(api):
+    """May read all of any record, and ask no device."""
+    return enquirer(api, STRANGER, "reader", ["regdevid", "virtual", "identity", "model", "custodian", "details"])
+
+
+def nonce():
+    return secrets.token_hex(16)
+
+
+def interrogate(api, token, value, want=201, **more):
+    status, answer = api.call("POST", "/v1/interrogations", {"value": value, "nonce": nonce(), **more}, token)
+    assert status == want, (status, answer)
+    return answer
+
+
+def there(realm):
+    return ["--connect", realm.address("proxy") + ":443"]
+
+
+def waiting(realm, regdevid, impi):
+    status, answer = realm.door().ask("GET", "/challenges?regdevid=" + regdevid, impi=impi)
+    assert status == 200, answer
+    return answer["challenges"]
+
+
+def answer(realm, regdevid, challenge, impi, **said):
+    return realm.door().ask("POST", "/answer", {"regdevid": regdevid, "challenge": challenge, **said}, impi)
+
+
+class Wire:
+    """A stretch of cable that keeps what passes."""
+
+    def __init__(self, *to):
+        self.to, self.seen = to, bytearray()
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near = self.socket.accept()[0]
+                far = socket.create_connection(self.to, 30)
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self.carry, args=(one, other), daemon=True).start()
+
+    def carry(self, one, other):
+        with contextlib.suppress(OSError):
+            while octets := one.recv(65536):
+                self.seen.extend(octets)
+                other.sendall(octets)
+            other.shutdown(socket.SHUT_WR)
+
+
+def test_a_device_is_asked_and_answers(realm, api, alice, shop):
+    """REQ: Y3059-7-0c, Y3059-7-i-b: the enquirer's challenge comes back in what the registry has signed; only ciphertext on the way."""
+    mine = nonce()
+    over, under = Wire(*api.address), Wire(realm.address("proxy"), 443)
+    with contextlib.closing(over.socket), contextlib.closing(under.socket):
+        wired = Api(realm)
+        wired.address = ("127.0.0.1", over.port)
+        asked = wired.good("POST", "/v1/interrogations", {"value": alice.regdevid, "nonce": mine}, shop, 201)
+        path = "/v1/interrogations/" + asked["id"]
+        assert asked["state"] == "waiting" and wired.good("GET", path, None, shop)["state"] == "waiting"
+        assert alice.must("answer", "--connect", "127.0.0.1:%d" % under.port, "--firmware", FIRMWARE)["answered"] == 1
+        told = wired.good("GET", path, None, shop)
+    payload = api.check(told)
+    assert (payload["nonce"], payload["subject"], payload["state"]) == (mine, alice.regdevid, "answered")
+    assert payload["parameters"] == {"firmware": FIRMWARE, "root_of_trust": "soft-usim"} and payload["differs"] == ["firmware"]
+    assert payload["interrogation"] == asked["id"] and payload["asked"] <= payload["answered"] and payload["proof"] == "rpd-session"
+    assert payload["iss"] == "IN1" and payload["aud"].startswith("enquirer:")
+    for secret in (FIRMWARE, mine, alice.regdevid, payload["challenge"], shop, told["answer"]):
+        assert secret.encode() not in over.seen and secret.encode() not in under.seen
+    assert over.seen and under.seen
+    assert realm.rows("SELECT firmware FROM device WHERE regdevid = ?", alice.regdevid) == [("1.0",)]  # no Report
+    assert alice.must("answer", *there(realm))["answered"] == 0
+
+
+def test_device_access_is_guarded_apart_from_records(api, alice, shop, reader):
+    """REQ: Y3059-9.1-iv: record access does not do, whoever has it; device access reads no record."""
+    assert api.ask(reader, by="regdevid", value=alice.regdevid)["results"][0]["known"] is True
+    asked = interrogate(api, shop, alice.regdevid)
+    path = "/v1/interrogations/" + asked["id"]
+    interrogate(api, reader, alice.regdevid, 403)
+    for token in (ADMIN, AGENCY, BULK):
+        interrogate(api, token, alice.regdevid, 403)
+        assert api.call("GET", path, None, token)[0] == 403
+    assert api.call("GET", path, None, reader)[0] == 403
+    api.ask(shop, want=403, by="regdevid", value=alice.regdevid)
+    interrogate(api, shop, "x", 403, by="virtual")  # that right is another
+    for token in (None, "gba_" + "z" * 43):
+        interrogate(api, token, alice.regdevid, 401)
+        assert api.call("GET", path, None, token)[0] == 401
+    for wrong in ({}, {"value": alice.regdevid}, {"value": alice.regdevid, "nonce": "short"}, {"value": "", "nonce": nonce()},
+                  {"value": alice.regdevid, "nonce": nonce(), "by": "model"}):
+        assert api.call("POST", "/v1/interrogations", wrong, shop)[0] == 422
+
+
+def test_each_challenge_takes_one_answer_of_its_device(realm, api, alice, shop):
+    """A replay, another device's challenge, a nonce used twice."""
+    mine = nonce()
+    asked = api.good("POST", "/v1/interrogations", {"value": "urn:regdevid:" + alice.regdevid, "nonce": mine}, shop, 201)
+    assert api.call("POST", "/v1/interrogations", {"value": alice.regdevid, "nonce": mine}, shop)[0] == 409
+    one = next(c for c in waiting(realm, alice.regdevid, alice.impi) if c["nonce"] == mine)
+    assert realm.door().ask("GET", "/challenges?regdevid=" + alice.regdevid, impi=OTHER)[0] == 404
+    status, ack = realm.door().ask("POST", "/register", {"scheme": "imei", "identity": "356938035643809", "make": "Acme", "model": "One",
+                                                         "root_of_trust": "usim"}, OTHER)
+    assert status == 201
+    other = ack["regdevid"]
+    assert realm.door().ask("GET", "/challenges?regdevid=" + other, impi=OTHER)[0] == 409  # before Set
+    assert realm.door().ask("PUT", "/set", {"regdevid": other, "serial": ack["serial"]}, OTHER)[0] == 200
+    assert waiting(realm, other, OTHER) == []
+    assert answer(realm, other, one["challenge"], OTHER, firmware="6")[0] == 404
+    assert answer(realm, alice.regdevid, one["challenge"], OTHER, firmware="6")[0] == 404
+    assert answer(realm, alice.regdevid, "00" * 32, alice.impi, firmware="6")[0] == 404
+    for bad in ({}, {"firmware": 7}, {"make": "Evil"}, {"firmware": "6", "status": "white"}):
+        assert answer(realm, alice.regdevid, one["challenge"], alice.impi, **bad)[0] == 422
+    assert api.good("GET", "/v1/interrogations/" + asked["id"], None, shop)["state"] == "waiting"
+    assert answer(realm, alice.regdevid, one["challenge"], alice.impi, firmware="6")[0] == 201
+    assert answer(realm, alice.regdevid, one["challenge"], alice.impi, firmware="6")[0] == 409
+    assert answer(realm, alice.regdevid, one["challenge"], alice.impi, firmware="5")[0] == 409
+    assert api.check(api.good("GET", "/v1/interrogations/" + asked["id"], None, shop))["parameters"] == {"firmware": "6"}
+
+
+def test_a_report_is_told_that_questions_wait(realm, api, alice, shop):
+    alice.must("answer", *there(realm))
+    asked = interrogate(api, shop, alice.regdevid)
+    seq = realm.rows("SELECT max(seq) FROM report JOIN device ON device.id = report.device WHERE regdevid = ?", alice.regdevid)[0][0]
+    status, told = realm.door().ask("POST", "/report", {"regdevid": alice.regdevid, "seq": seq + 1, "cause": "periodic"}, alice.impi)
+    assert status == 201 and told["challenges"] == 1
+    challenge = waiting(realm, alice.regdevid, alice.impi)[0]["challenge"]
+    assert answer(realm, alice.regdevid, challenge, alice.impi, power="mains")[0] == 201
+    assert api.check(api.good("GET", "/v1/interrogations/" + asked["id"], None, shop))["parameters"] == {"power": "mains"}
+
+
+def test_published_roots_are_those_of_the_configuration(api):
+    roots = api.good("GET", "/.well-known/gba-registry", token=None)["roots_of_trust"]
+    assert "none" in roots and "tpm" in roots  # root-of-trust = "grey"
+
+
+def test_no_answer_and_no_device_look_the_same(realm, api, alice, shop):
+    """Bounded, and over after its time, with a state that is signed, too."""
+    realm.change("UPDATE interrogation SET expires = 1000 WHERE answered = 0")
+    there_, gone = interrogate(api, shop, alice.regdevid), interrogate(api, shop, "IN1-NOBODY")
+    assert set(there_) == set(gone) and there_["state"] == gone["state"] == "waiting"
+    challenge = waiting(realm, alice.regdevid, alice.impi)[0]["challenge"]
+    for _ in range(14):
+        interrogate(api, shop, "IN1-NOBODY")
+    interrogate(api, shop, "IN1-NOBODY", 409)
+    realm.change("UPDATE interrogation SET expires = asked WHERE answered = 0")
+    ended = [api.check(api.good("GET", "/v1/interrogations/" + one["id"], None, shop)) for one in (there_, gone)]
+    assert [one["state"] for one in ended] == ["expired"] * 2 and set(ended[0]) == set(ended[1]) and "parameters" not in ended[0]
+    assert answer(realm, alice.regdevid, challenge, alice.impi, firmware="6")[0] == 409
+    assert waiting(realm, alice.regdevid, alice.impi) == []
