@@ -34,6 +34,11 @@ struct report_args {
 	bool changes;
 };
 
+struct answer_args {
+	struct said said;
+	uint32_t every; /* [s]; 0: once */
+};
+
 #define SAID_OPTS(st)                                                                                                          \
 	CLI_OPT_TEXT("--kind", "WORD", st, said.kind, "Kind of device: phone, meter, sensor, ..."),                            \
 		CLI_OPT_TEXT("--root-of-trust", "WORD", st, said.root, "usim, euicc, tpm, ...; register: soft-usim otherwise"), \
@@ -59,7 +64,8 @@ static const struct cli_opt register_opts[] = {
 };
 
 static const struct cli_opt answer_opts[] = {
-	SAID_OPTS(struct report_args),
+	SAID_OPTS(struct answer_args),
+	CLI_OPT_NUMBER("--every", "S", 1, 86400, struct answer_args, every, "Go on until a signal: look for questions so often"),
 	CLI_OPT_END,
 };
 
@@ -79,6 +85,11 @@ static void register_defaults(void *args)
 static void report_defaults(void *args)
 {
 	((struct report_args *)args)->said.timeout = UA_TIMEOUT_MS / 1000;
+}
+
+static void answer_defaults(void *args)
+{
+	((struct answer_args *)args)->said.timeout = UA_TIMEOUT_MS / 1000;
 }
 
 static void put_text(json_t *object, const char *name, const char *text)
@@ -277,19 +288,50 @@ static enum gba_err cmd_report(struct cli *cli, void *args)
 	return err;
 }
 
+/* The next look, or a signal: it ends the sleep. */
+static void sleep_for(uint32_t seconds)
+{
+	for (; seconds > 0 && !ended; seconds--)
+		nanosleep(&(struct timespec){ 1, 0 }, NULL);
+}
+
+/* Until a signal comes. What cannot be answered now is tried again at the next look. */
+static void answer_on(struct cli *cli, struct registration *r, json_t *now, uint32_t every)
+{
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	while (!ended) {
+		TALLOC_CTX *ctx = talloc_new(cli->ctx);
+		struct why why = { 0 };
+		unsigned int answered = 0;
+		enum gba_err err = registration_answer(r, ctx, now, &answered, &why);
+
+		if (err != GBA_OK)
+			log_event(LOG_L_WARNING, "ue.answer", NULL, "%s", why.text);
+		if (answered > 0) {
+			printf("answered %u\n", answered);
+			fflush(stdout);
+		}
+		talloc_free(ctx);
+		sleep_for(every);
+	}
+	cli->quiet = true;
+}
+
 static enum gba_err cmd_answer(struct cli *cli, void *args)
 {
-	const struct report_args *a = args;
+	const struct answer_args *a = args;
 	struct registration r = { NULL };
 	json_t *now = json_object();
 	unsigned int answered = 0;
 	enum gba_err err = begin(cli, &a->said, &r);
 
-	if (err == GBA_OK) {
-		put_said(now, &a->said);
+	put_said(now, &a->said);
+	if (err == GBA_OK && a->every == 0)
 		err = registration_answer(&r, cli->ctx, now, &answered, &cli->why);
-	}
-	if (err == GBA_OK)
+	else if (err == GBA_OK)
+		answer_on(cli, &r, now, a->every);
+	if (err == GBA_OK && a->every == 0)
 		cli_put(cli, "answered", json_integer(answered));
 	json_decref(now);
 	registration_close(&r);
@@ -315,7 +357,7 @@ const struct cli_cmd cmd_register_commands[] = {
 	  "Register with a trust registry and keep the RegDevID it gives" },
 	{ "report", "", 0, 0, report_opts, sizeof(struct report_args), report_defaults, cmd_report,
 	  "Report security parameters to it: changes, or that we are here" },
-	{ "answer", "", 0, 0, answer_opts, sizeof(struct report_args), report_defaults, cmd_answer,
+	{ "answer", "", 0, 0, answer_opts, sizeof(struct answer_args), answer_defaults, cmd_answer,
 	  "Answer the questions that wait for this device at its registry" },
 	{ "registration", "", 0, 0, NULL, 0, NULL, cmd_registration, "The RegDevID of the active profile's card" },
 	CLI_CMD_END,

@@ -2,8 +2,11 @@
 """A device is asked itself, through the registry (Y.3059 7, 9.1-iv): an enquirer over HTTPS, gba-ue over PSK-TLS, both recorded on
 the wire; and at the door as the application element passes requests on."""
 import contextlib
+import os
 import secrets
+import signal
 import socket
+import subprocess
 import threading
 
 import pytest
@@ -25,7 +28,7 @@ def realm(tmp_path_factory):
         whole.start_hss()
         whole.start_bsf()
         whole.start_registry(extra='api-listen = "%s:8443";\napi-cert = "%s";\napi-key = "%s";\napi-open-rate = 1000;\n'
-                                   'interrogation-life = 30;\nroot-of-trust = "grey";\n'
+                                   'interrogation-life = 300;\nroot-of-trust = "grey";\n'
                              % (whole.address("registry"), whole.path("api.pem"), whole.path("api.key")))
         credentials(whole)
         whole.start_proxy()
@@ -43,6 +46,17 @@ def alice(realm):
     device = realm.device("alice", "001010000000001")
     device.regdevid = device.must(*realm.register_words(("imei", IMEI), "--firmware", "1.0"))["regdevid"]
     return device
+
+
+@pytest.fixture(scope="module")
+def meter(realm):
+    """Another device; only as its door sees it."""
+    status, ack = realm.door().ask("POST", "/register", {"scheme": "imei", "identity": "356938035643809", "make": "Acme", "model": "One",
+                                                         "root_of_trust": "usim"}, OTHER)
+    assert status == 201
+    assert realm.door().ask("GET", "/challenges?regdevid=" + ack["regdevid"], impi=OTHER)[0] == 409  # before Set
+    assert realm.door().ask("PUT", "/set", {"regdevid": ack["regdevid"], "serial": ack["serial"]}, OTHER)[0] == 200
+    return ack["regdevid"]
 
 
 def enquirer(api, seed, name, rights):
@@ -158,21 +172,15 @@ def test_device_access_is_guarded_apart_from_records(api, alice, shop, reader):
         assert api.call("POST", "/v1/interrogations", wrong, shop)[0] == 422
 
 
-def test_each_challenge_takes_one_answer_of_its_device(realm, api, alice, shop):
+def test_each_challenge_takes_one_answer_of_its_device(realm, api, alice, meter, shop):
     """A replay, another device's challenge, a nonce used twice."""
     mine = nonce()
     asked = api.good("POST", "/v1/interrogations", {"value": "urn:regdevid:" + alice.regdevid, "nonce": mine}, shop, 201)
     assert api.call("POST", "/v1/interrogations", {"value": alice.regdevid, "nonce": mine}, shop)[0] == 409
     one = next(c for c in waiting(realm, alice.regdevid, alice.impi) if c["nonce"] == mine)
     assert realm.door().ask("GET", "/challenges?regdevid=" + alice.regdevid, impi=OTHER)[0] == 404
-    status, ack = realm.door().ask("POST", "/register", {"scheme": "imei", "identity": "356938035643809", "make": "Acme", "model": "One",
-                                                         "root_of_trust": "usim"}, OTHER)
-    assert status == 201
-    other = ack["regdevid"]
-    assert realm.door().ask("GET", "/challenges?regdevid=" + other, impi=OTHER)[0] == 409  # before Set
-    assert realm.door().ask("PUT", "/set", {"regdevid": other, "serial": ack["serial"]}, OTHER)[0] == 200
-    assert waiting(realm, other, OTHER) == []
-    assert answer(realm, other, one["challenge"], OTHER, firmware="6")[0] == 404
+    assert waiting(realm, meter, OTHER) == []
+    assert answer(realm, meter, one["challenge"], OTHER, firmware="6")[0] == 404
     assert answer(realm, alice.regdevid, one["challenge"], OTHER, firmware="6")[0] == 404
     assert answer(realm, alice.regdevid, "00" * 32, alice.impi, firmware="6")[0] == 404
     for bad in ({}, {"firmware": 7}, {"make": "Evil"}, {"firmware": "6", "status": "white"}):
@@ -184,15 +192,34 @@ def test_each_challenge_takes_one_answer_of_its_device(realm, api, alice, shop):
     assert api.check(api.good("GET", "/v1/interrogations/" + asked["id"], None, shop))["parameters"] == {"firmware": "6"}
 
 
-def test_a_report_is_told_that_questions_wait(realm, api, alice, shop):
-    alice.must("answer", *there(realm))
-    asked = interrogate(api, shop, alice.regdevid)
-    seq = realm.rows("SELECT max(seq) FROM report JOIN device ON device.id = report.device WHERE regdevid = ?", alice.regdevid)[0][0]
-    status, told = realm.door().ask("POST", "/report", {"regdevid": alice.regdevid, "seq": seq + 1, "cause": "periodic"}, alice.impi)
+def test_a_report_is_told_that_questions_wait(realm, api, meter, shop):
+    realm.change("DELETE FROM interrogation")
+    report = {"regdevid": meter, "seq": 2, "cause": "periodic"}
+    assert "challenges" not in realm.door().ask("POST", "/report", report, OTHER)[1]
+    asked = interrogate(api, shop, meter)
+    status, told = realm.door().ask("POST", "/report", {**report, "seq": 3}, OTHER)
     assert status == 201 and told["challenges"] == 1
-    challenge = waiting(realm, alice.regdevid, alice.impi)[0]["challenge"]
-    assert answer(realm, alice.regdevid, challenge, alice.impi, power="mains")[0] == 201
+    challenge = waiting(realm, meter, OTHER)[0]["challenge"]
+    assert answer(realm, meter, challenge, OTHER, power="mains")[0] == 201
     assert api.check(api.good("GET", "/v1/interrogations/" + asked["id"], None, shop))["parameters"] == {"power": "mains"}
+
+
+@pytest.mark.parametrize("how", ["answer", "report"])
+def test_answered_by_itself(realm, api, alice, shop, tmp_path, how):
+    """gba-ue stays: it looks for questions, or learns of them when it reports."""
+    realm.change("DELETE FROM interrogation")
+    now = tmp_path / "now.json"
+    now.write_text('{"power": "battery"}')
+    more = ["--power", "battery", "--every", "1"] if how == "answer" else ["--watch", str(now)]
+    asked = interrogate(api, shop, alice.regdevid)
+    process = subprocess.Popen([realm.tree.program("gba-ue"), "--state", alice.state, how, *there(realm), *more], stdout=subprocess.PIPE,
+                               text=True, env=dict(os.environ, **realm.tree.environment()))
+    try:
+        told = until(lambda: (lambda a: a if "answer" in a else None)(api.good("GET", "/v1/interrogations/" + asked["id"], None, shop)))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert api.check(told)["parameters"]["power"] == "battery" and process.returncode == 0
 
 
 def test_published_roots_are_those_of_the_configuration(api):
