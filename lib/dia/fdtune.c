@@ -16,6 +16,7 @@
 #define EXPORT	   __attribute__((visibility("default")))
 #define ROOM	   1000 /* [items] that a queue with a limit can hold at least */
 #define RING_FIRST 64	/* [items] power of two; the ring doubles when it is full */
+#define LOOK_S	   1	/* a thread that waits looks so often whether it was forgotten */
 #define MAGIC	   0x67626166
 
 /* A side of the queue on which threads wait. */
@@ -32,6 +33,7 @@ struct fifo {
 	size_t size, first, count; /* of the ring; oldest item; items */
 	int max, highest;
 	long long taken;
+	unsigned int away; /* threads in let_others() */
 	bool closing;
 	struct {
 		int high, low, passed; /* passed: how many times `high` the count has reached, less those it fell below */
@@ -86,27 +88,50 @@ static void wait_cancelled(void *arg)
 	pthread_mutex_unlock(&wait->queue->lock);
 }
 
-/* The lock is held. @param until  NULL: for ever @return 0, or ETIMEDOUT */
-static int wait_on(struct fifo *queue, struct side *side, const struct timespec *until)
+/* The lock is held. @return 0, or ETIMEDOUT */
+static int wait_until(struct fifo *queue, struct side *side, const struct timespec *until)
 {
 	struct wait wait = { queue, side };
 	int rc;
 
 	side->waiting++;
 	pthread_cleanup_push(wait_cancelled, &wait);
-	rc = until != NULL ? pthread_cond_timedwait(&side->wake, &queue->lock, until)
-			   : pthread_cond_wait(&side->wake, &queue->lock);
+	rc = pthread_cond_timedwait(&side->wake, &queue->lock, until);
 	pthread_cleanup_pop(0);
 	wait_end(side);
 	return rc;
 }
 
-/* Whoever else had the processor may be about to post: cheaper than to sleep and be woken. */
+static bool is_before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
+/* glibc before 2.41 can lose a wake-up where several threads wait (its bug 25847). Whom it was for would count as called ever
+ * after, and nobody be called in its place: so nobody waits for longer than LOOK_S at a time. The lock is held.
+ * @param until  NULL: for ever @return 0: look again; ETIMEDOUT: it is that late */
+static int wait_on(struct fifo *queue, struct side *side, const struct timespec *until)
+{
+	struct timespec look;
+	int rc;
+
+	clock_gettime(CLOCK_REALTIME, &look);
+	look.tv_sec += LOOK_S;
+	if (until != NULL && !is_before(&look, until))
+		return wait_until(queue, side, until);
+	rc = wait_until(queue, side, &look);
+	return rc == ETIMEDOUT ? 0 : rc;
+}
+
+/* Whoever else had the processor may be about to post: cheaper than to sleep and be woken. No wake-up is missed: who comes back
+ * looks before it waits, under the lock. */
 static void let_others(struct fifo *queue)
 {
+	queue->away++;
 	pthread_mutex_unlock(&queue->lock);
 	sched_yield();
 	pthread_mutex_lock(&queue->lock);
+	queue->away--;
 }
 
 /* ---- what is in the ring; the lock is held ---- */
@@ -187,11 +212,11 @@ EXPORT int fd_fifo_new(struct fifo **_queue, int max)
 	return 0;
 }
 
-/* Those who wait here learn that it ends. The lock is held. */
+/* Those who wait here, or were about to, learn that it ends. The lock is held. */
 static void send_away(struct fifo *queue)
 {
 	queue->closing = true;
-	while (queue->getters.waiting > 0 || queue->posters.waiting > 0) {
+	while (queue->getters.waiting > 0 || queue->posters.waiting > 0 || queue->away > 0) {
 		pthread_cond_broadcast(&queue->getters.wake);
 		pthread_cond_broadcast(&queue->posters.wake);
 		pthread_mutex_unlock(&queue->lock);
