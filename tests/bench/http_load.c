@@ -36,7 +36,8 @@ static struct {
 	struct sockaddr_in to;
 	unsigned int connections, seconds;
 	double rate;
-	uint64_t count, begun, warm_until, stop_at;
+	uint64_t count, begun, next, warm_until, stop_at;
+	bool *taken; /* of each user: by a transaction under way; NULL: there are too few of them */
 	unsigned int bad_status;
 	uint64_t sent, received; /* [octets] */
 	int epoll;
@@ -74,8 +75,21 @@ static void conn_idle(struct conn *c)
 	l.busy--;
 }
 
+/* A UE does one thing at a time, and a challenge serves one bootstrap: no user is in two transactions at once, or the second
+ * would be challenged again. */
+static uint64_t user_next(void)
+{
+	while (l.taken != NULL && l.taken[l.next % l.http.users])
+		l.next++;
+	if (l.taken != NULL)
+		l.taken[l.next % l.http.users] = true;
+	return l.next++;
+}
+
 static void finish(struct conn *c, bool good, uint64_t now)
 {
+	if (l.taken != NULL)
+		l.taken[c->i % l.http.users] = false;
 	if (!l.measuring || c->due < l.warm_until)
 		return conn_idle(c);
 	if (good)
@@ -164,7 +178,8 @@ static void begin(uint64_t due)
 	c->busy = true;
 	c->turn = 0;
 	c->due = due;
-	c->i = l.begun++;
+	c->i = user_next();
+	l.begun++;
 	conn_say(c, NULL, due);
 }
 
@@ -281,7 +296,9 @@ int main(int argc, char **argv)
 		die("arguments");
 	l.epoll = epoll_create1(EPOLL_CLOEXEC);
 	l.conns = calloc(l.connections, sizeof(*l.conns));
-	if (l.epoll < 0 || l.conns == NULL)
+	if (l.http.users > l.connections)
+		l.taken = calloc(l.http.users, sizeof(*l.taken));
+	if (l.epoll < 0 || l.conns == NULL || (l.http.users > l.connections && l.taken == NULL))
 		die("start");
 	l.busy = l.connections;
 	for (unsigned int i = 0; i < l.connections; i++) {
