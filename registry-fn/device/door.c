@@ -197,7 +197,9 @@ static void trace(const struct visit *v, const struct route *route)
 {
 	const char *clause = strcmp(route->path, "/register") == 0 ? "Y.3059 7-iv-a"
 			     : strcmp(route->path, "/set") == 0    ? "Y.3059 7-iv-b"
-								   : "Y.3059 7-iv-c";
+			     : strcmp(route->path, "/report") == 0 ? "Y.3059 7-iv-c"
+			     : strcmp(route->path, "/answer") == 0 ? "Y.3059 7, 9.1-iv"
+								   : "Y.3059 9.2";
 	struct trace_step step = { .from = "ue",
 				   .to = "registry-fn",
 				   .iface = "RPD",
