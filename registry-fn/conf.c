@@ -80,6 +80,7 @@ const struct conf_item registry_conf_items[] = {
 	CONF_U32("fix-days-medium", 90, 1, 3650, "days", struct registry_conf, fix_days_medium, "The same"),
 	CONF_U32("fix-days-low", 180, 1, 3650, "days", struct registry_conf, fix_days_low, "The same"),
 	REST_CONF_ITEMS(struct registry_conf, api),
+	WEBHOOK_CONF_ITEMS(struct registry_conf, webhook),
 	CONF_AUDIT(struct registry_conf, audit, "the database's name with .audit"),
 	CONF_END
 };

@@ -7,6 +7,7 @@
 #include "conf/conf.h"
 #include "conf/role.h"
 #include "registry-fn/peer/peer_conf.h"
+#include "rest/notice.h"
 #include "rest/rest.h"
 
 #define REGISTRY_DATABASE GBA_LOCALSTATEDIR "/registry.db"
@@ -40,6 +41,7 @@ struct registry_conf {
 	bool four_eyes;
 	uint32_t fix_days_critical, fix_days_high, fix_days_medium, fix_days_low; /* [days] */
 	struct rest_conf api;
+	struct notice_conf webhook; /* of subscribers */
 	struct audit_items audit;
 };
 

@@ -12,6 +12,7 @@
 #include "registry-fn/log/keeper.h"
 #include "registry-fn/peer/peering.h"
 #include "registry-fn/registry.h"
+#include "registry-fn/tell/tell.h"
 
 /* Started in this order, stopped in reverse. */
 static const struct registry_room *const rooms[] = {
@@ -20,6 +21,7 @@ static const struct registry_room *const rooms[] = {
 	&s13_room,
 	&door_room,
 	&api_room,
+	&tell_room,
 	NULL
 };
 

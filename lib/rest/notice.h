@@ -15,13 +15,15 @@ struct notice_conf {
 	bool inside;
 };
 
-/** Rows of a role's configuration, for a struct with a member m of struct notice_conf. */
-#define NOTICE_CONF_ITEMS(st, m)                                                                                               \
+/** Rows of a role's configuration, for a struct with a member m of struct notice_conf: webhooks; letters, too. */
+#define WEBHOOK_CONF_ITEMS(st, m)                                                                                              \
 	CONF_U32("webhook-timeout", 5000, 100, 60000, "ms", st, m.timeout, "Wait for a webhook's answer"),                     \
 	CONF_U32("webhook-tries", 8, 1, 64, "", st, m.tries, "Attempts before a notice is given up"),                          \
 	CONF_U32("webhook-retry", 2000, 10, 3600000, "ms", st, m.retry, "Before the second attempt; doubles up to an hour"),   \
 	CONF_STR("webhook-ca", "", 0, 255, NULL, st, m.ca, "CAs of webhooks, PEM; empty: the system's"),                       \
-	CONF_BOOL("webhook-private", false, st, m.inside, "Deliver to loopback and private addresses, too"),                   \
+	CONF_BOOL("webhook-private", false, st, m.inside, "Deliver to loopback and private addresses, too")
+#define NOTICE_CONF_ITEMS(st, m)                                                                                               \
+	WEBHOOK_CONF_ITEMS(st, m),                                                                                             \
 	CONF_STR("mail-drop", "", 0, 200, NULL, st, m.mail_drop,                                                               \
 		 "Folder for notices as RFC 5322 files, one folder per recipient in it; empty: none"),                         \
 	CONF_STR("mail-from", "gba@localhost", 3, 254, NULL, st, m.mail_from, "Sender of these")

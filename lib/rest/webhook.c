@@ -18,6 +18,8 @@ struct webhook {
 	const struct notice_conf *conf;
 	CURL *curl;
 	bool refused; /* by address, in the request under way */
+	char said[512]; /* beginning of its answer */
+	size_t n_said;
 };
 
 static bool in4_good(uint32_t a)
@@ -81,8 +83,12 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
 
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
-	(void)data, (void)arg;
-	return size * n; /* of no interest */
+	struct webhook *hook = arg;
+	size_t room = sizeof(hook->said) - hook->n_said, take = size * n < room ? size * n : room;
+
+	memcpy(hook->said + hook->n_said, data, take);
+	hook->n_said += take;
+	return size * n; /* the rest is of no interest */
 }
 
 enum gba_err webhook_new(const struct notice_conf *conf, struct webhook **_hook)
@@ -124,6 +130,7 @@ static void prepare(struct webhook *hook, const struct webhook_order *order, str
 	curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, hook);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, hook);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, order->body);
 	curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
@@ -162,6 +169,23 @@ static struct curl_slist *headers_new(const struct webhook_order *order)
 	return order->key != NULL ? signature_add(list, order->key, order->body) : list;
 }
 
+/* "err" and "description" of a refusal (RFC 8935 2.3), printable characters only. */
+static void refusal_add(const struct webhook *hook, char *why, size_t cap)
+{
+	json_t *root = json_loadb(hook->said, hook->n_said, JSON_REJECT_DUPLICATES, NULL);
+	const char *err = json_string_value(json_object_get(root, "err"));
+	const char *text = json_string_value(json_object_get(root, "description"));
+	size_t at = strlen(why), i;
+
+	if (err != NULL)
+		snprintf(why + at, cap - at, ": %.40s%s%.120s", err, text != NULL ? ": " : "", text != NULL ? text : "");
+	for (i = at; why[i] != '\0'; i++) {
+		if (why[i] < ' ' || why[i] > '~')
+			why[i] = '?';
+	}
+	json_decref(root);
+}
+
 static enum gba_err verdict(const struct webhook *hook, CURLcode code, char *why, size_t cap)
 {
 	long status = 0;
@@ -175,6 +199,8 @@ static enum gba_err verdict(const struct webhook *hook, CURLcode code, char *why
 	}
 	if (code == CURLE_OK) {
 		snprintf(why, cap, "answered %ld", status);
+		if (status == 400)
+			refusal_add(hook, why, cap);
 		return GBA_E_PEER;
 	}
 	snprintf(why, cap, "%s", curl_easy_strerror(code));
@@ -187,6 +213,7 @@ enum gba_err webhook_send(struct webhook *hook, const struct webhook_order *orde
 	enum gba_err err;
 
 	hook->refused = false;
+	hook->n_said = 0;
 	prepare(hook, order, headers);
 	err = verdict(hook, curl_easy_perform(hook->curl), why, cap);
 	curl_slist_free_all(headers);

@@ -11,7 +11,7 @@
 #include "registry-fn/record/rules.h"
 
 /* Of each room that has some. */
-static const struct api_rows *const rooms[] = { &api_own_rows, &ask_api_rows };
+static const struct api_rows *const rooms[] = { &api_own_rows, &ask_api_rows, &tell_api_rows };
 #define ROOMS (sizeof(rooms) / sizeof(rooms[0]))
 
 static struct {

@@ -53,6 +53,9 @@ struct event {
 	struct bytes wire;	/* signature and text, as it travels */
 };
 
+/** "status" of a body: "white" and so on. */
+bool event_status_of(const json_t *body, enum trust_status *_status);
+
 struct event_log;
 
 /** Who keeps the log. */

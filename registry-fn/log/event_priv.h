@@ -45,8 +45,6 @@ enum gba_err event_rules(const struct event *event, enum registry_type origin_ty
 enum gba_err event_assignment(const json_t *body, struct event_registry *_registry);
 /** May a registry of this type have children of that? */
 bool event_parent_may(enum registry_type parent, enum registry_type child);
-/** "white" and so on. */
-bool event_status_of(const json_t *body, enum trust_status *_status);
 
 /* store */
 

@@ -76,7 +76,7 @@ const struct record_verb reg_credential_verbs[] = {
         { NULL,    0,         NULL,         NULL,              NULL              }
 };
 
-static enum gba_err owner_good(struct records *r, const struct actor *actor)
+enum gba_err reg_owner_good(struct records *r, const struct actor *actor)
 {
 	size_t i = owner_of(actor->role);
 	struct db_stmt *stmt = NULL;
@@ -134,7 +134,7 @@ enum gba_err reg_authenticate(struct records *r, struct record_call *call, int t
 	if (err == GBA_OK && !good)
 		err = GBA_E_NOT_AUTHORIZED;
 	if (err == GBA_OK)
-		err = actor != NULL ? owner_good(r, actor) : GBA_E_NOMEM;
+		err = actor != NULL ? reg_owner_good(r, actor) : GBA_E_NOMEM;
 	if (err == GBA_OK)
 		*_actor = actor;
 	return err;

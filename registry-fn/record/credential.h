@@ -15,4 +15,7 @@ enum gba_err reg_credential_before(struct records *r, struct record_call *call, 
  * @retval GBA_E_NOT_AUTHORIZED  unknown, expired, revoked, or whose it is may not call */
 enum gba_err reg_authenticate(struct records *r, struct record_call *call, int type, const char *hash, struct actor **_actor);
 
+/** May callers with this role and record still call? @retval GBA_E_NOT_AUTHORIZED */
+enum gba_err reg_owner_good(struct records *r, const struct actor *actor);
+
 #endif

@@ -9,6 +9,7 @@
 #include "registry-fn/id/regdevid.h"
 #include "registry-fn/record/credential.h"
 #include "registry-fn/record/rules.h"
+#include "registry-fn/tell/tell.h"
 #include "registry-fn/trust/trust.h"
 
 const char *const reg_roles[] = { "admin", "privacy", "bulk", "agency", "maker", "custodian", "enquirer", "device", "registry", "system",
@@ -160,6 +161,11 @@ static const struct record_kind kinds[REG_KIND_COUNT] = {
 	[REG_OVERRIDE] = { REG_OVERRIDE, "override", "trust_override", "overrides", "Trust status decided by hand", reg_override_fields, OVERRIDE_COUNT,
 			   { [REG_ROLE_ADMIN] = "", [REG_ROLE_PRIVACY] = "", [REG_ROLE_SYSTEM] = "", [REG_ROLE_AGENCY] = "" }, A | G, NO, NO,
 			   reg_override_before, reg_override_after, reg_override_verbs, NULL },
+	[REG_SUBSCRIPTION] = { REG_SUBSCRIPTION, "subscription", "subscription", "subscriptions", "Who is told of what", reg_subscription_fields,
+			       SUBSCRIPTION_COUNT, { [REG_ROLE_ADMIN] = "", [REG_ROLE_PRIVACY] = "", [REG_ROLE_SYSTEM] = "",
+			       [REG_ROLE_AGENCY] = "owner_role = 3", [REG_ROLE_MAKER] = "(owner_role = 4 AND owner = @)",
+			       [REG_ROLE_CUSTODIAN] = "(owner_role = 5 AND owner = @)", [REG_ROLE_ENQUIRER] = "(owner_role = 6 AND owner = @)" },
+			       A | G | M | C | E, A | G | M | C | E, A | G | M | C | E, reg_subscription_before, reg_subscription_after, NULL, NULL },
 };
 
 static const struct record_hang hangs[] = {

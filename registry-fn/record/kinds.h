@@ -25,7 +25,7 @@ extern const char *const reg_roles[]; /* by value, NULL-terminated */
 
 /** Numbers stand in the history: kinds are added at the end only. */
 enum reg_kind { REG_CUSTODIAN, REG_MAKER, REG_MODEL, REG_DEVICE, REG_DEVICE_IDENTITY, REG_APPLICATION, REG_ENQUIRER,
-		REG_CREDENTIAL, REG_VULNERABILITY, REG_OVERRIDE, REG_KIND_COUNT };
+		REG_CREDENTIAL, REG_VULNERABILITY, REG_OVERRIDE, REG_SUBSCRIPTION, REG_KIND_COUNT };
 extern const struct record_set registry_set;
 enum { REG_SECRET_IDENTITY }; /* of registry_set.secrets: key of hidden RegDevIDs */
 
@@ -34,7 +34,7 @@ extern const char *const reg_custodian_state_words[], *const reg_custodian_words
 	*const reg_root_words[], *const reg_communication_words[], *const reg_power_words[],
 	*const reg_device_state_words[], *const reg_status_words[], *const reg_entry_state_words[];
 extern const char *const reg_enquirer_state_words[], *const reg_right_words[], *const reg_credential_words[],
-	*const reg_source_words[], *const reg_vulnerability_words[], *const reg_override_words[];
+	*const reg_source_words[], *const reg_vulnerability_words[], *const reg_override_words[], *const reg_method_words[];
 
 enum { CUSTODIAN_PERSON, CUSTODIAN_ORGANISATION };
 enum { CUSTODIAN_UNVERIFIED, CUSTODIAN_VERIFIED, CUSTODIAN_REFUSED, CUSTODIAN_SUSPENDED };
@@ -80,7 +80,12 @@ enum { VULNERABILITY_REFERENCE, VULNERABILITY_SOURCE, VULNERABILITY_REPORTER, VU
        VULNERABILITY_DEVICES, VULNERABILITY_COUNT };
 enum { OVERRIDE_DEVICE, OVERRIDE_STATUS, OVERRIDE_REASON, OVERRIDE_UNTIL, OVERRIDE_STATE, OVERRIDE_ASKED_BY,
        OVERRIDE_DECIDED_BY, OVERRIDE_COUNT };
+enum { SUBSCRIPTION_PUSH, SUBSCRIPTION_POLL };
+enum { SUBSCRIPTION_NAME, SUBSCRIPTION_OWNER_ROLE, SUBSCRIPTION_OWNER, SUBSCRIPTION_METHOD, SUBSCRIPTION_URL, SUBSCRIPTION_PAUSED,
+       SUBSCRIPTION_EVENTS, SUBSCRIPTION_STATUSES, SUBSCRIPTION_USE_CASES, SUBSCRIPTION_MAKE, SUBSCRIPTION_MODEL,
+       SUBSCRIPTION_SUBJECTS, SUBSCRIPTION_COUNT };
 extern const struct field reg_enquirer_fields[ENQUIRER_COUNT], reg_credential_fields[REG_CREDENTIAL_COUNT],
-	reg_vulnerability_fields[VULNERABILITY_COUNT], reg_override_fields[OVERRIDE_COUNT];
+	reg_vulnerability_fields[VULNERABILITY_COUNT], reg_override_fields[OVERRIDE_COUNT],
+	reg_subscription_fields[SUBSCRIPTION_COUNT];
 
 #endif

@@ -114,6 +114,19 @@ static const char live_schema_1[] =
 	"CREATE INDEX interrogation_device ON interrogation (device, expires);"
 	"CREATE INDEX interrogation_expires ON interrogation (expires)";
 
+/* tell/: subscriptions, how far each has come in the log of events, what it acknowledged out of order, what was given up. */
+static const char tell_schema_1[] =
+	"CREATE TABLE subscription" RECORD_HEAD
+	" name TEXT NOT NULL, owner_role INTEGER NOT NULL, owner INTEGER NOT NULL, method INTEGER NOT NULL, url TEXT,"
+	" paused INTEGER NOT NULL, events TEXT, statuses TEXT, use_cases TEXT, make TEXT, model TEXT, subjects TEXT) STRICT;"
+	"CREATE INDEX subscription_method ON subscription (method, id);"
+	"CREATE INDEX subscription_owner ON subscription (owner_role, owner);"
+	"CREATE TABLE tell_state (subscription INTEGER PRIMARY KEY, place INTEGER NOT NULL, tries INTEGER NOT NULL,"
+	" due INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE tell_done (subscription INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (subscription, seq)) STRICT;"
+	"CREATE TABLE tell_dead (subscription INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, again INTEGER NOT NULL,"
+	" why TEXT NOT NULL, PRIMARY KEY (subscription, seq)) STRICT";
+
 const struct db_migration registry_schema[] = {
 	{ node_schema_1 },
 	{ event_schema_1 },
@@ -123,5 +136,6 @@ const struct db_migration registry_schema[] = {
 	{ job_schema_1 },
 	{ trust_schema_1 },
 	{ live_schema_1 },
+	{ tell_schema_1 },
 };
 const size_t registry_schema_steps = sizeof(registry_schema) / sizeof(registry_schema[0]);

@@ -15,6 +15,8 @@ const char *const reg_vulnerability_words[] = { "received", "confirmed", "forwar
 						NULL };
 const char *const reg_override_words[] = { "requested", "in-force", "refused", "lifted", NULL };
 
+const char *const reg_method_words[] = { "push", "poll", NULL };
+
 #define A   FOR_ADMIN
 #define G   FOR_AGENCY
 #define M   FOR_MAKER
@@ -81,4 +83,21 @@ const struct field reg_override_fields[OVERRIDE_COUNT] = {
 	[OVERRIDE_STATE] = F_WORD("state", FLT, reg_override_words, OVERRIDE_REQUESTED, A | G, NO, NO, "In force at once, or when another administrator has approved it"),
 	[OVERRIDE_ASKED_BY] = F_TEXT("asked_by", 0, 1, 128, NULL, A | G, NO, NO, "Who asked for it"),
 	[OVERRIDE_DECIDED_BY] = F_TEXT("decided_by", 0, 1, 128, NULL, A | G, NO, NO, "Who approved, refused or lifted it"),
+};
+
+/* Y.3059 9.4: who wants to be told of what. What is hidden says whose it is. */
+#define SUB (SEE)
+const struct field reg_subscription_fields[SUBSCRIPTION_COUNT] = {
+	[SUBSCRIPTION_NAME] = F_TEXT("name", REQ, 1, 64, id_token, SUB, SUB, SUB, "Name for its owner"),
+	[SUBSCRIPTION_OWNER_ROLE] = { "owner_role", FIELD_INT, FIELD_HIDDEN, 0, INT64_MAX, 0, NULL, NULL, 0, 0, 0, 0, "Role of its owner" },
+	[SUBSCRIPTION_OWNER] = { "owner", FIELD_INT, FIELD_HIDDEN, 0, INT64_MAX, 0, NULL, NULL, 0, 0, 0, 0, "Record of its owner; 0: none" },
+	[SUBSCRIPTION_METHOD] = F_WORD("method", FIX | FLT, reg_method_words, SUBSCRIPTION_PUSH, SUB, SUB, NO, "Tokens are pushed (RFC 8935) or fetched (RFC 8936)"),
+	[SUBSCRIPTION_URL] = F_TEXT("url", 0, 9, 500, id_https_url, SUB, SUB, SUB, "Where to push to"),
+	[SUBSCRIPTION_PAUSED] = F_BOOL("paused", 0, 0, SUB, SUB, SUB, "Nothing is told, and nothing lost, until it goes on"),
+	[SUBSCRIPTION_EVENTS] = F_SET("events", 0, event_class_names, SUB, SUB, SUB, "These classes of event; none: all"),
+	[SUBSCRIPTION_STATUSES] = F_SET("statuses", 0, reg_status_words, SUB, SUB, SUB, "Of changes of status only those to one of these; none: all"),
+	[SUBSCRIPTION_USE_CASES] = F_SET("use_cases", 0, reg_device_kind_words, SUB, SUB, SUB, "Of devices for these uses (their kind); none: all"),
+	[SUBSCRIPTION_MAKE] = F_TEXT("make", 0, 1, 128, id_text, SUB, SUB, SUB, "Of this make"),
+	[SUBSCRIPTION_MODEL] = F_TEXT("model", 0, 1, 128, id_text, SUB, SUB, SUB, "Of this model"),
+	[SUBSCRIPTION_SUBJECTS] = F_LIST("subjects", 0, 1, EVENT_SUBJECT_MAX, id_text, SUB, SUB, SUB, "Of these alone: RegDevIDs, references of vulnerabilities; none: all"),
 };
