@@ -46,6 +46,7 @@ char *event_text(const struct event *event, const uint8_t previous[EVENT_DIGEST_
 /* Exactly the members of event_text(). */
 static enum gba_err members_read(json_t *root, struct event *event, uint8_t _previous[EVENT_DIGEST_LEN])
 {
+	char hex[HEX_LEN(EVENT_DIGEST_LEN) + 1];
 	json_int_t at, lamport, number;
 	const char *origin, *previous;
 
@@ -54,6 +55,9 @@ static enum gba_err members_read(json_t *root, struct event *event, uint8_t _pre
 			   "subject", &event->subject) != 0)
 		return GBA_E_SYNTAX;
 	if (!json_is_object(event->body) || hex_decode(bytes_of(previous), _previous, EVENT_DIGEST_LEN) != GBA_OK)
+		return GBA_E_SYNTAX;
+	hex_encode(BYTES(_previous, EVENT_DIGEST_LEN), hex);
+	if (strcmp(hex, previous) != 0) /* capitals: another text for the same digest */
 		return GBA_E_SYNTAX;
 	if (at < 0 || lamport < 1 || number < 1 || !regid_valid(bytes_of(origin)) || event->subject[0] == '\0' ||
 	    strlen(event->subject) > EVENT_SUBJECT_MAX)
