@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """gba-ue proxy: programs that know nothing of GBA in front, PSK-TLS and Digest behind."""
+import contextlib
 import http.client
 import json
 import os
@@ -208,12 +209,11 @@ class Relay:
 
     @staticmethod
     def pump(one, other):
-        try:
+        with contextlib.suppress(OSError):
             while octets := one.recv(65536):
                 other.sendall(octets)
+        with contextlib.suppress(OSError):  # also when it ended with a reset: the other side has to hear of it
             other.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
 
     def open(self):
         """Connections that the device has not closed yet."""
