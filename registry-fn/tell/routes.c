@@ -68,11 +68,11 @@ static enum gba_err collect(struct rest_call *call, const struct tell_sub *sub, 
 	int64_t seen = sub->cursor, before = -1;
 	struct event *event = NULL;
 	enum gba_err err = GBA_OK;
-	size_t looked = 0;
+	size_t looked = 0, looks = 0;
 	bool done;
 	char *text;
 
-	while (err == GBA_OK && looked < TELL_WINDOW && seen != before) {
+	while (err == GBA_OK && looked < TELL_WINDOW && looks++ < TELL_WINDOW + TELL_LOOKS && seen != before) {
 		before = seen;
 		err = tell_next(call->r, call, sub, before, &event, &seen);
 		if (err != GBA_OK || event == NULL)
@@ -88,7 +88,7 @@ static enum gba_err collect(struct rest_call *call, const struct tell_sub *sub, 
 		if (err == GBA_OK)
 			json_object_set_new(list, tell_jti(call->r, call, sub, seen), json_string(text));
 	}
-	*_more = looked == TELL_WINDOW;
+	*_more = seen != before; /* not at the end yet: the next poll goes on behind what is settled */
 	return err;
 }
 

@@ -133,8 +133,9 @@ enum gba_err tell_settle(struct records *r, TALLOC_CTX *mem_ctx, struct tell_sub
 	struct event *event = NULL;
 	bool done = true;
 	enum gba_err err = GBA_OK;
+	int looks = 0;
 
-	while (err == GBA_OK && done && seen != before) {
+	while (err == GBA_OK && done && seen != before && looks++ < TELL_WINDOW + TELL_LOOKS) {
 		before = seen;
 		err = tell_next(r, mem_ctx, sub, before, &event, &seen);
 		if (err == GBA_OK && event != NULL)

@@ -10,6 +10,7 @@
 
 #define TELL_TYP "secevent+jwt"
 #define TELL_WINDOW 100 /* [events] of one poll; what is acknowledged lies within */
+#define TELL_LOOKS  20	/* at the log in one transaction for what is nobody's here: others want to write, too */
 
 /** A subscription, its place, and on whose behalf it sees. */
 struct tell_sub {
