@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/ccm.h"
 
-#include <gcrypt.h>
-
 #include "core/secret.h"
+#include "crypto/aead.h"
 #include "crypto/hash.h"
 
 /* CCM wants all lengths before the first octet. @param n  of the plain text */
@@ -31,20 +30,13 @@ enum gba_err ccm_encrypt(const uint8_t key[CCM_KEY_LEN], const uint8_t nonce[CCM
 {
 	gcry_cipher_hd_t cipher;
 	enum gba_err err;
-	bool good;
 
 	if (plain.n > CCM_PLAIN_MAX)
 		return GBA_E_TOO_LONG;
 	err = begin(key, nonce, about, plain.n, &cipher);
 	if (err != GBA_OK)
 		return err;
-	good = gcry_cipher_encrypt(cipher, out, plain.n, plain.p, plain.n) == 0 &&
-	       gcry_cipher_gettag(cipher, out + plain.n, CCM_TAG_LEN) == 0;
-	gcry_cipher_close(cipher);
-	if (good)
-		return GBA_OK;
-	secret_wipe(out, plain.n + CCM_TAG_LEN);
-	return GBA_E_INTERNAL;
+	return aead_encrypt(cipher, plain, CCM_TAG_LEN, out);
 }
 
 enum gba_err ccm_decrypt(const uint8_t key[CCM_KEY_LEN], const uint8_t nonce[CCM_NONCE_LEN], struct bytes about,
@@ -53,20 +45,13 @@ enum gba_err ccm_decrypt(const uint8_t key[CCM_KEY_LEN], const uint8_t nonce[CCM
 	size_t n = in.n - CCM_TAG_LEN;
 	gcry_cipher_hd_t cipher;
 	enum gba_err err;
-	bool good;
 
 	if (in.n < CCM_TAG_LEN || n > CCM_PLAIN_MAX)
 		return GBA_E_CORRUPT;
 	err = begin(key, nonce, about, n, &cipher);
 	if (err != GBA_OK)
 		return err;
-	good = gcry_cipher_decrypt(cipher, out, n, in.p, n) == 0 &&
-	       gcry_cipher_checktag(cipher, in.p + n, CCM_TAG_LEN) == 0;
-	gcry_cipher_close(cipher);
-	if (good)
-		return GBA_OK;
-	secret_wipe(out, n);
-	return GBA_E_CORRUPT;
+	return aead_decrypt(cipher, in, CCM_TAG_LEN, out);
 }
 
 void hkdf_sha256(struct bytes salt, struct bytes secret, struct bytes info, uint8_t *out, size_t n)

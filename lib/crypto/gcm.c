@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/gcm.h"
 
-#include <gcrypt.h>
-
 #include "core/secret.h"
+#include "crypto/aead.h"
 
 static enum gba_err begin(const uint8_t key[GCM_KEY_LEN], const uint8_t nonce[GCM_NONCE_LEN], struct bytes about,
 			  gcry_cipher_hd_t *_cipher)
@@ -27,37 +26,22 @@ enum gba_err gcm_encrypt(const uint8_t key[GCM_KEY_LEN], const uint8_t nonce[GCM
 {
 	gcry_cipher_hd_t cipher;
 	enum gba_err err = begin(key, nonce, about, &cipher);
-	bool good;
 
 	if (err != GBA_OK)
 		return err;
-	good = gcry_cipher_encrypt(cipher, out, plain.n, plain.p, plain.n) == 0 &&
-	       gcry_cipher_gettag(cipher, out + plain.n, GCM_TAG_LEN) == 0;
-	gcry_cipher_close(cipher);
-	if (good)
-		return GBA_OK;
-	secret_wipe(out, plain.n + GCM_TAG_LEN);
-	return GBA_E_INTERNAL;
+	return aead_encrypt(cipher, plain, GCM_TAG_LEN, out);
 }
 
 enum gba_err gcm_decrypt(const uint8_t key[GCM_KEY_LEN], const uint8_t nonce[GCM_NONCE_LEN], struct bytes about,
 			 struct bytes in, uint8_t *out)
 {
-	size_t n = in.n - GCM_TAG_LEN;
 	gcry_cipher_hd_t cipher;
 	enum gba_err err;
-	bool good;
 
 	if (in.n < GCM_TAG_LEN)
 		return GBA_E_CORRUPT;
 	err = begin(key, nonce, about, &cipher);
 	if (err != GBA_OK)
 		return err;
-	good = gcry_cipher_decrypt(cipher, out, n, in.p, n) == 0 &&
-	       gcry_cipher_checktag(cipher, in.p + n, GCM_TAG_LEN) == 0;
-	gcry_cipher_close(cipher);
-	if (good)
-		return GBA_OK;
-	secret_wipe(out, n);
-	return GBA_E_CORRUPT;
+	return aead_decrypt(cipher, in, GCM_TAG_LEN, out);
 }
