@@ -176,19 +176,26 @@ enum gba_err event_registry_free_id(struct event_log *log, unsigned int length, 
 
 /* ---- saying who is who ---- */
 
+/* ?1: its RegID, ?2: its key. */
+static void bind_key(struct db_stmt *stmt, const struct event_registry *registry)
+{
+	char key[HEX_LEN(SIGN_PUBLIC_LEN) + 1];
+
+	hex_encode(BYTES(registry->key, SIGN_PUBLIC_LEN), key);
+	db_bind_text(stmt, 1, bytes_of(registry->reg_id));
+	db_bind_text(stmt, 2, bytes_of(key));
+}
+
 static enum gba_err said(struct event_log *log, const struct event_registry *registry, const char *parent, bool *_said)
 {
 	static const char sql[] = "SELECT count(*) FROM event_registry WHERE reg_id = ?1 AND public_key = ?2 AND parent = ?3";
-	char key[HEX_LEN(SIGN_PUBLIC_LEN) + 1];
 	struct db_stmt *stmt;
 	int64_t count = 0;
 	enum gba_err err = event_stmt(log, sql, &stmt);
 
 	if (err != GBA_OK)
 		return err;
-	hex_encode(BYTES(registry->key, SIGN_PUBLIC_LEN), key);
-	db_bind_text(stmt, 1, bytes_of(registry->reg_id));
-	db_bind_text(stmt, 2, bytes_of(key));
+	bind_key(stmt, registry);
 	db_bind_text(stmt, 3, bytes_of(parent));
 	err = event_int(stmt, &count);
 	*_said = count > 0;
@@ -228,16 +235,13 @@ enum gba_err event_registry_introduce(struct event_log *log, const struct event_
 {
 	static const char sql[] = "INSERT INTO event_introduced (reg_id, public_key) VALUES (?1, ?2)"
 				  " ON CONFLICT (reg_id, public_key) DO NOTHING";
-	char key[HEX_LEN(SIGN_PUBLIC_LEN) + 1];
 	struct db_stmt *stmt;
 	int changed = 0;
 	enum gba_err err = event_stmt(log, sql, &stmt);
 
 	if (err != GBA_OK)
 		return err;
-	hex_encode(BYTES(neighbour->key, SIGN_PUBLIC_LEN), key);
-	db_bind_text(stmt, 1, bytes_of(neighbour->reg_id));
-	db_bind_text(stmt, 2, bytes_of(key));
+	bind_key(stmt, neighbour);
 	err = db_run(stmt, &changed);
 	return err == GBA_OK && changed > 0 ? tell(log, "registry.introduced", neighbour, now) : err;
 }
