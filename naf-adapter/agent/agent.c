@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/secret.h"
+#include "naf-adapter/agent/limits.h"
 #include "naf-adapter/agent/pushed.h"
 #include "naf-adapter/agent/realm.h"
 #include "naf-adapter/agent/source.h"
@@ -53,7 +54,7 @@ struct flight {
 
 struct counters {
 	struct metric *hits, *joined, *refused_locally, *keys, *under_way, *queued, *seconds;
-	struct metric *pushed, *pushes_refused, *pushed_hits, *revoked;
+	struct metric *pushed, *pushes_refused, *pushed_hits, *revoked, *limits;
 	struct metric *bir[6];
 };
 enum { BIR_KEY, BIR_UNKNOWN, BIR_NOT_AUTHORIZED, BIR_UNREACHABLE, BIR_TIMEOUT, BIR_OTHER };
@@ -63,6 +64,7 @@ struct agent {
 	struct zn_port port;
 	struct cache *cache;
 	struct sources *sources;
+	struct limits *limits;
 	struct route *routes;
 	struct table by_name, by_id; /* flights */
 	struct flight *queue_first, **queue_end;
@@ -87,6 +89,7 @@ static void counters_get(struct counters *c)
 	c->pushes_refused = metric_get("gba_naf_pushes_total", "Tokens pushed by BSFs.", METRIC_COUNTER, "result=\"refused\"");
 	c->pushed_hits = metric_get("gba_naf_pushed_hits_total", "Keys served from a push.", METRIC_COUNTER, "");
 	c->revoked = metric_get("gba_naf_revoked_total", "Keys dropped because a BSF said so.", METRIC_COUNTER, "");
+	c->limits = metric_get("gba_naf_limits_total", "Tokens shortened or ended by applications.", METRIC_COUNTER, "");
 	c->keys = metric_get("gba_naf_cache_keys", "Keys in the cache.", METRIC_GAUGE, "");
 	c->under_way = metric_get("gba_naf_bir_under_way", "Requests to BSFs not answered yet.", METRIC_GAUGE, "");
 	c->queued = metric_get("gba_naf_bir_queued", "Requests to BSFs that wait for their turn.", METRIC_GAUGE, "");
@@ -123,7 +126,8 @@ struct agent *agent_new(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, stru
 	agent->queue_end = &agent->queue_first;
 	agent->cache = cache_new(agent, conf->cache_entries, (size_t)conf->cache_memory << 20, conf->negative_entries, &locked);
 	agent->sources = sources_new(agent, conf->unknown_burst, conf->unknown_rate);
-	if (agent->cache == NULL || agent->sources == NULL || !routes_make(agent) ||
+	agent->limits = limits_new(agent, conf->negative_entries);
+	if (agent->cache == NULL || agent->sources == NULL || agent->limits == NULL || !routes_make(agent) ||
 	    !table_init(&agent->by_name, agent, conf->zn_window + conf->zn_queue) ||
 	    !table_init(&agent->by_id, agent, conf->zn_window + conf->zn_queue)) {
 		talloc_free(agent);
@@ -442,6 +446,20 @@ static struct agent_waiter *refuse(struct agent *agent, const struct agent_ask *
 	return NULL;
 }
 
+/* The application's word on its own name (Y.3056 9.5): it can only take away from what the BSF gave. */
+static bool limited(struct agent *agent, time_t now, const struct agent_ask *ask)
+{
+	time_t limit;
+
+	if (ask->until != 0) {
+		metric_add(agent->count.limits, 1);
+		if (!limits_set(agent->limits, ask->btid, ask->fqdn, ask->until))
+			return true; /* out of memory: rather no key than one too long */
+	}
+	limit = limits_find(agent->limits, ask->btid, ask->fqdn);
+	return limit != 0 && limit <= now;
+}
+
 struct agent_waiter *agent_ask(struct agent *agent, struct agent_time t, const struct agent_ask *ask, agent_reply reply,
 			       void *arg)
 {
@@ -462,6 +480,8 @@ struct agent_waiter *agent_ask(struct agent *agent, struct agent_time t, const s
 	route = route_find(agent, domain);
 	if (route == NULL)
 		return refuse(agent, ask, GBA_NAF_E_REALM, reply, arg);
+	if (limited(agent, t.now, ask))
+		return refuse(agent, ask, GBA_NAF_E_BTID_UNKNOWN, reply, arg);
 	key_name_build(ask->btid, ask->fqdn, ask->ua_id, ask->gsids, ask->gsid_count, aware, &name);
 	if ((ask->flags & GBA_NAF_NO_CACHE) == 0 && look_up(agent, t.now, ask, &name, &error, &record)) {
 		if (error != GBA_NAF_OK)
@@ -588,11 +608,23 @@ void agent_tick(struct agent *agent, struct agent_time t)
 	}
 }
 
+static int ms_to_limit(const struct agent *agent, time_t now)
+{
+	time_t next = limits_next(agent->limits);
+
+	if (next == 0)
+		return -1;
+	return next <= now ? 0 : next - now > 3600 ? 3600 * 1000 : (int)(next - now) * 1000;
+}
+
 int agent_next(const struct agent *agent, struct agent_time t)
 {
+	int limit = ms_to_limit(agent, t.now), wait;
+
 	if (agent->earliest == NULL)
-		return -1;
-	return agent->earliest->deadline > t.ms ? (int)(agent->earliest->deadline - t.ms) : 0;
+		return limit;
+	wait = agent->earliest->deadline > t.ms ? (int)(agent->earliest->deadline - t.ms) : 0;
+	return limit >= 0 && limit < wait ? limit : wait;
 }
 
 /* ---- what BSFs say unasked ---- */
@@ -638,4 +670,27 @@ void agent_revoked(struct agent *agent, struct agent_time t, const struct agent_
 	metric_add(agent->count.revoked, (int64_t)dropped);
 	log_event(LOG_L_INFO, "rpa.revocation", &about, "%zu tokens, %zu keys dropped", revocation->digest_n, dropped);
 	gauges_set(agent);
+}
+
+/* ---- what applications say ---- */
+
+time_t agent_limit(const struct agent *agent, struct bytes btid, struct bytes fqdn)
+{
+	return limits_find(agent->limits, btid, fqdn);
+}
+
+bool agent_limit_reached(struct agent *agent, struct agent_time t, uint8_t digest[KEY_DIGEST_LEN], struct bytes *_fqdn)
+{
+	struct cache_revocation what = { .digests = (const uint8_t (*)[KEY_DIGEST_LEN])digest, .digest_n = 1, .fqdns = _fqdn,
+					 .fqdn_n = 1 };
+	struct log_about about = { .iface = "local", .clause = "Y.3056 9.5" };
+	size_t dropped;
+
+	if (!limits_reached(agent->limits, t.now, digest, _fqdn))
+		return false;
+	dropped = cache_revoke(agent->cache, &what);
+	about.id = *_fqdn;
+	log_event(LOG_L_INFO, "local.limit", &about, "the application takes a token no longer, %zu keys dropped", dropped);
+	gauges_set(agent);
+	return true;
 }

@@ -47,6 +47,7 @@ struct agent_ask {
 	unsigned int flags; /* enum gba_naf_flag */
 	unsigned int timeout_ms;
 	struct bytes source; /* who causes it: address of the device, or the application when not known */
+	time_t until; /* [s since epoch] the application takes this token no longer for this name; 0: not said */
 };
 /** @param record  not NULL when error is GBA_NAF_OK; valid during the call. The callback must not call the agent. */
 typedef void (*agent_reply)(void *arg, enum gba_naf_error error, const struct key_record *record);
@@ -62,11 +63,16 @@ struct agent_revocation;
 void agent_pushed(struct agent *agent, struct agent_time t, const struct agent_push *push);
 /** Keys that must go (revocation_check); what is being asked for at this moment comes too late. */
 void agent_revoked(struct agent *agent, struct agent_time t, const struct agent_revocation *revocation);
+/** Until when applications take a token for a name: told to whoever gets its key. @return [s since epoch] 0: nothing was said */
+time_t agent_limit(const struct agent *agent, struct bytes btid, struct bytes fqdn);
+/** A token that an application takes no longer, each once: its keys are dropped. Those who hold some are to be told.
+ * @param _fqdn  valid until the next call of an agent function */
+bool agent_limit_reached(struct agent *agent, struct agent_time t, uint8_t digest[KEY_DIGEST_LEN], struct bytes *_fqdn);
 /** What came of a struct zn_ask. */
 void agent_answer(struct agent *agent, struct agent_time t, const struct zn_answer *answer);
 /** Let those go whose time is over. */
 void agent_tick(struct agent *agent, struct agent_time t);
-/** [ms] until agent_tick() has something to do; -1: nothing waits. */
+/** [ms] until agent_tick() or agent_limit_reached() has something to do; -1: nothing waits. */
 int agent_next(const struct agent *agent, struct agent_time t);
 
 #endif

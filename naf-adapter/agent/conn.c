@@ -94,7 +94,7 @@ static void put_uss(struct wire_out *out, const struct uss *uss)
 	wire_close(out, opened);
 }
 
-static void queue_key(struct conn *conn, uint32_t id, const struct key_record *record)
+static void queue_key(struct conn *conn, uint32_t id, const struct key_record *record, time_t limit)
 {
 	struct wire_key key = { record->ks_naf, record->has_int ? record->ks_int_naf : NULL, record->expires, record->created,
 				record->impi, record->uss_xml, (uint32_t)record->gba_type,
@@ -102,6 +102,8 @@ static void queue_key(struct conn *conn, uint32_t id, const struct key_record *r
 	struct wire_out out = { conn->env->scratch, sizeof(conn->env->scratch), 0, false };
 	size_t i;
 
+	if (limit != 0 && limit < key.expiry)
+		key.expiry = limit;
 	wire_key_begin(&out, &key, id);
 	for (i = 0; record->uss != NULL && i < record->uss->uss_count; i++)
 		put_uss(&out, &record->uss->uss[i]);
@@ -194,7 +196,11 @@ static void on_reply(void *arg, enum gba_naf_error error, const struct key_recor
 {
 	struct request *request = arg;
 	struct log_about about = { .iface = "local", .id = bytes_of(request->fqdn), .corr = request->corr };
+	const struct conn_env *env = request->conn->env;
+	time_t limit = agent_limit(env->agent, bytes_of(request->btid), bytes_of(request->fqdn));
 
+	if (error == GBA_NAF_OK && limit != 0 && limit <= env->t.now) /* said while the BSF was asked */
+		error = GBA_NAF_E_BTID_UNKNOWN;
 	if (error == GBA_NAF_OK)
 		about.result = release_note(request->conn, request->client, request, bytes_of(request->fqdn), GBA_OK);
 	if (about.result != GBA_OK) {
@@ -203,7 +209,7 @@ static void on_reply(void *arg, enum gba_naf_error error, const struct key_recor
 	}
 	trace_arrow(request, false, error == GBA_NAF_OK ? "key" : gba_naf_strerror(error));
 	if (error == GBA_NAF_OK)
-		queue_key(request->conn, request->id, record);
+		queue_key(request->conn, request->id, record, limit);
 	else
 		queue_fail(request->conn, request->id, error, NULL);
 	request_drop(request);
@@ -258,6 +264,7 @@ static void ask_for(struct request *request, const struct wire_ask *wire)
 		.flags = wire->flags,
 		.timeout_ms = wire->timeout_ms,
 		.source = bytes_of(wire->source[0] != '\0' ? wire->source : request->client->name),
+		.until = wire->until,
 	};
 	char message[FQDN_MAX + 16];
 	struct agent_waiter *waiter;

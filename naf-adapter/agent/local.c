@@ -112,6 +112,20 @@ static void revoked(struct local *local, const struct agent_revocation *revocati
 		conn_notice(conn, revocation);
 }
 
+/* Applications that hold keys of a token that theirs takes no longer. */
+static void limits_tell(struct local *local)
+{
+	uint8_t digest[1][KEY_DIGEST_LEN];
+	struct bytes fqdn;
+	struct agent_revocation what = { .digests = digest, .digest_n = 1, .fqdns = &fqdn, .fqdn_n = 1 };
+	struct conn *conn;
+
+	while (agent_limit_reached(local->env.agent, local->env.t, digest[0], &fqdn)) {
+		for (conn = local->conns; conn != NULL; conn = conn->next)
+			conn_notice(conn, &what);
+	}
+}
+
 static void letter_read(struct local *local, const struct letter *letter)
 {
 	struct agent *agent = local->env.agent;
@@ -266,6 +280,7 @@ static void *run(void *arg)
 		for (i = 0; i < n && go_on; i++)
 			handle(local, &events[i], &go_on);
 		agent_tick(local->env.agent, local->env.t);
+		limits_tell(local);
 		write_dirty(local);
 	}
 	return NULL;

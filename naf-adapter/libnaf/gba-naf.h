@@ -98,8 +98,13 @@ struct gba_naf_query {
 	unsigned int flags;	 /* enum gba_naf_flag */
 	const char *source; /* address of the device ("192.0.2.1", "2001:db8::1"), so that the agent can limit who makes up
 			     * B-TIDs without hurting others; NULL: not known. At most GBA_NAF_SOURCE_MAX octets */
+	time_t until; /* [s since epoch] we take this token, for this name, no longer than until then: the agent gives nobody a
+		       * key of it at or after that instant, tells shorter expiries before it, and when it comes notices go out
+		       * (GBA_NAF_CHANGED). An instant that is past ends the token here and now: GBA_NAF_E_BTID_UNKNOWN comes
+		       * back, and makes the device bootstrap again. Never lengthens anything. 0: nothing is said. Not obeyed
+		       * by older agents: a result whose expiry is later shows it */
 };
-#define GBA_NAF_QUERY_INIT { sizeof(struct gba_naf_query), NULL, 0, NULL, { 0 }, NULL, 0, 0, 0, NULL }
+#define GBA_NAF_QUERY_INIT { sizeof(struct gba_naf_query), NULL, 0, NULL, { 0 }, NULL, 0, 0, 0, NULL, 0 }
 
 /** Ask and wait. Runs callbacks of other requests of the handle meanwhile.
  * @param _result  written on GBA_NAF_OK: to be given back with gba_naf_result_free()

@@ -280,7 +280,7 @@ static bool query_copy(const struct gba_naf_query *query, struct gba_naf_query *
 	memcpy(_copy, query, query->size < sizeof(*_copy) ? query->size : sizeof(*_copy));
 	return _copy->btid != NULL && _copy->fqdn != NULL && _copy->gsid_count <= GBA_NAF_GSID_MAX &&
 	       (_copy->gsid_count == 0 || _copy->gsids != NULL) && _copy->timeout_ms <= WIRE_TIMEOUT_MAX &&
-	       (_copy->source == NULL || strlen(_copy->source) <= GBA_NAF_SOURCE_MAX) &&
+	       (_copy->source == NULL || strlen(_copy->source) <= GBA_NAF_SOURCE_MAX) && _copy->until >= 0 &&
 	       wire_fqdn_valid(_copy->fqdn, strlen(_copy->fqdn));
 }
 
@@ -312,7 +312,7 @@ void gba_naf_watch(struct gba_naf *naf, gba_naf_noticed noticed, void *arg)
 static size_t request_encode(const struct gba_naf_request *request, const struct gba_naf_query *q, uint8_t *frame)
 {
 	struct wire_ask ask = { .btid = request->btid, .fqdn = request->fqdn, .ua_id = q->ua_id,
-				.source = q->source != NULL ? q->source : "", .flags = q->flags,
+				.source = q->source != NULL ? q->source : "", .flags = q->flags, .until = q->until,
 				.notices = request->naf->noticed != NULL };
 
 	ask.timeout_ms = q->timeout_ms > 0 ? q->timeout_ms : GBA_NAF_TIMEOUT_DEFAULT;

@@ -157,6 +157,7 @@ static const struct element ask_rows[] = {
 	{ WIRE_T_FLAGS,   SHAPE_U32,    false, 0,               offsetof(struct wire_ask, flags) },
 	{ WIRE_T_TIMEOUT, SHAPE_U32,    true,  0,               offsetof(struct wire_ask, timeout_ms) },
 	{ WIRE_T_SOURCE,  SHAPE_TEXT,   false, WIRE_SOURCE_MAX, offsetof(struct wire_ask, source) },
+	{ WIRE_T_UNTIL,   SHAPE_TIME,   false, 0,               offsetof(struct wire_ask, until) },
 };
 
 static const char *take_more(uint8_t tag, struct wire_view value, void *out)
@@ -408,6 +409,8 @@ size_t wire_ask_encode(const struct wire_ask *ask, uint32_t id, uint8_t out[WIRE
 	wire_put_u32(&w, WIRE_T_TIMEOUT, ask->timeout_ms);
 	if (ask->source[0] != '\0')
 		wire_put_text(&w, WIRE_T_SOURCE, ask->source);
+	if (ask->until > 0)
+		wire_put_time(&w, WIRE_T_UNTIL, ask->until);
 	if (ask->notices)
 		wire_put(&w, WIRE_T_NOTICES, NULL, 0);
 	return wire_end(&w);

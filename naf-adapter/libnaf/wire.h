@@ -42,6 +42,7 @@ enum wire_tag {
 	WIRE_T_TIMEOUT = 6, /* [ms] */
 	WIRE_T_SOURCE = 7 | WIRE_IGNORABLE,
 	WIRE_T_NOTICES = 8 | WIRE_IGNORABLE, /* empty */
+	WIRE_T_UNTIL = 9 | WIRE_IGNORABLE,   /* [s since epoch] 8 octets */
 	WIRE_T_KS_NAF = 16,
 	WIRE_T_KS_INT_NAF = 17,
 	WIRE_T_EXPIRY = 18,  /* [s since epoch] 8 octets */
@@ -86,6 +87,7 @@ struct wire_ask {
 	uint32_t gsids[WIRE_GSID_MAX];
 	size_t gsid_count;
 	uint32_t flags, timeout_ms;
+	int64_t until; /* [s since epoch] 0: not said */
 	bool notices;
 };
 /** @return NULL, or what is wrong (static text); lengths are checked, B-TID and names are not judged */

@@ -2,9 +2,11 @@
 /* Who sent a request: the device of the PSK-TLS session, or the one whose key its Digest proves (TS 24.109 5.2, 5.3). */
 #include "core/clock.h"
 #include "core/log.h"
+#include "naf-adapter/libnaf/gba-naf-openssl.h"
 #include "naf-adapter/proxy/exchange.h"
 #include "naf-adapter/proxy/handshake.h"
 #include "naf-adapter/proxy/identity.h"
+#include "naf-adapter/proxy/session.h"
 
 static uint64_t now_ms(void)
 {
@@ -77,6 +79,75 @@ static enum run allow(struct exchange *ex)
 	return run;
 }
 
+static struct gba_naf_result *result_of(const struct exchange *ex)
+{
+	return ex->result != NULL ? ex->result : ex->conn->result;
+}
+
+static const uint8_t *ua_id_of(const struct exchange *ex)
+{
+	return ex->result != NULL ? ex->ua_id : ex->conn->ua_id;
+}
+
+static bool is_uicc(const struct exchange *ex)
+{
+	if (ex->result != NULL)
+		return ex->key != NULL && ex->key == gba_naf_result_int_key(ex->result);
+	return gba_naf_tls_key_kind(ex->conn->chan.ssl) == GBA_NAF_KIND_UICC;
+}
+
+/* The site's conditions on tokens. @return true: it meets them; else *_run is what the step leads to */
+static bool token_good(struct exchange *ex, enum run *_run)
+{
+	const char *why = NULL;
+
+	switch (session_judge(ex->site->conf, result_of(ex), clock_now(), &why)) {
+	case SESSION_TAKEN: return true;
+	case SESSION_OLD:
+		ex->close = ex->close || ex->result == NULL;
+		*_run = challenge(ex, false, why);
+		return false;
+	default: *_run = exchange_refuse(ex, 403, why, NULL); return false;
+	}
+}
+
+enum run auth_renew(struct exchange *ex)
+{
+	ex->close = true;
+	return challenge(ex, false, "the application wants a newer token");
+}
+
+static void on_limit(void *arg, enum gba_naf_error error, struct gba_naf_result *result)
+{
+	(void)arg;
+	if (error == GBA_NAF_OK)
+		gba_naf_result_free(result);
+	else if (error != GBA_NAF_E_BTID_UNKNOWN) /* that is what an ended token gets */
+		log_event_limited(1, LOG_L_ERROR, "ua.limit", NULL, "token not limited: %s", gba_naf_strerror(error));
+}
+
+void auth_limit(struct exchange *ex)
+{
+	struct gba_naf_query query = GBA_NAF_QUERY_INIT;
+	struct log_about about = { .iface = "Ua", .corr = ex->corr, .clause = "Y.3056 9.5" };
+	enum gba_naf_error error;
+
+	query.btid = gba_naf_result_btid(result_of(ex));
+	query.btid_len = strlen(query.btid);
+	query.fqdn = ex->site->fqdn;
+	memcpy(query.ua_id, ua_id_of(ex), GBA_NAF_UA_ID_LEN);
+	query.gsids = ex->site->gsids;
+	query.gsid_count = ex->site->gsid_count;
+	query.timeout_ms = ex->conn->worker->proxy->conf->agent_timeout;
+	query.until = ex->until;
+	error = gba_naf_ask(ex->conn->worker->naf, &query, on_limit, NULL, NULL);
+	if (error != GBA_NAF_OK)
+		on_limit(NULL, error, NULL);
+	else
+		log_event(LOG_L_INFO, "ua.limit", &about, "the application takes the token for %lld s more",
+			  (long long)(ex->until - clock_now()));
+}
+
 /* X-3GPP-Intended-Identity, TS 24.109 7: one that is not the user's does not reach the application. */
 static enum run go_on(struct exchange *ex)
 {
@@ -84,6 +155,11 @@ static enum run go_on(struct exchange *ex)
 
 	if (intended.p != NULL && ex->site->conf->intended == INTENDED_REFUSE && !identity_among(intended, ex->who.list))
 		return exchange_refuse(ex, 403, "intended identity is not the user's", NULL);
+	if (ex->site->conf->token_info) {
+		ex->who.token = session_describe(ex, result_of(ex), ua_id_of(ex), is_uicc(ex));
+		if (ex->who.token.p == NULL)
+			return RUN_CLOSE;
+	}
 	return ex->asks != ASKS_NOT ? allow(ex) : relay_start(ex);
 }
 
@@ -98,12 +174,15 @@ static void corr_set(struct exchange *ex, struct bytes btid)
 static enum run psk_start(struct exchange *ex)
 {
 	struct conn *conn = ex->conn;
+	enum run run;
 
 	corr_set(ex, bytes_of(gba_naf_result_btid(conn->result)));
 	if (gba_naf_result_expiry(conn->result) <= clock_now()) {
 		ex->close = true; /* the session's key must not outlive its time, TS 33.220 4.5.3 */
 		return challenge(ex, false, "key of the session has expired");
 	}
+	if (!token_good(ex, &run))
+		return run;
 	if (conn->who.list.p == NULL)
 		return exchange_refuse(ex, 403, "no identity for this site", NULL);
 	ex->who = conn->who;
@@ -131,6 +210,7 @@ static enum run verify(struct exchange *ex)
 	const struct digest_auth *auth = &ex->claim.auth;
 	struct log_about about = { .iface = "Ua", .corr = ex->corr, .peer = bytes_of(ex->address), .id = auth->username,
 				   .clause = "TS 24.109 5.2", .result = GBA_E_DIGEST_MISMATCH };
+	enum run run;
 
 	ex->key = proving_key(ex);
 	if (ex->key == NULL) {
@@ -141,6 +221,8 @@ static enum run verify(struct exchange *ex)
 		return challenge(ex, false, "key has expired");
 	if (ex->claim.old_nonce || !nonce_use(nonces, auth->nonce, auth->nc, now_ms()))
 		return challenge(ex, true, ex->claim.old_nonce ? "nonce past its time" : "nonce count used before");
+	if (!token_good(ex, &run))
+		return run;
 	if (identity_of_result(ex, ex->site->conf, ex->result, &ex->who) != GBA_OK)
 		return exchange_refuse(ex, 403, "no identity for this site", NULL);
 	return go_on(ex);

@@ -26,6 +26,8 @@ struct site_conf {
 	struct conf_strlist gsids;
 	bool md5, sha256, qop_auth, qop_auth_int;
 	bool authentication_info, flags_header, upgrade, proxy_header;
+	bool token_info, token_control, token_2g;
+	uint32_t token_max_age; /* [s] 0: any */
 	uint32_t max_body_mib, auth_int_kib;
 };
 

@@ -271,7 +271,7 @@ void conn_noticed(struct conn *conn, const struct gba_naf_notice *notice)
 	}
 	if (conn->state == CONN_HANDSHAKE && conn->chan.ssl != NULL)
 		concerned |= gba_naf_tls_concerned(conn->chan.ssl, notice) == 1;
-	if (!concerned && !http_concerned(conn, notice))
+	if ((!concerned && !http_concerned(conn, notice)) || conn->state == CONN_ENDING) /* its last answer was sent before */
 		return;
 	log_revoked(conn, notice);
 	if (conn->state == CONN_TUNNEL)

@@ -46,6 +46,7 @@ struct conn {
 	struct gba_naf_result *result; /* PSK: who the device is */
 	struct asserted who;	/* PSK: below `identity` */
 	TALLOC_CTX *identity;
+	uint8_t ua_id[GBA_NAF_UA_ID_LEN]; /* PSK: what its key was asked for with */
 	struct exchange *ex;	/* CONN_HTTP */
 	struct upstream *up;	/* CONN_TUNNEL */
 	bool tunnel_open;	/* its octets flow */

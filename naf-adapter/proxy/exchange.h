@@ -53,6 +53,7 @@ struct exchange {
 	struct body response;
 	unsigned int status;
 	bool close;
+	time_t until;		/* the application takes the token no longer than until then; 0: not said */
 	const char *why;	/* for the log; static */
 };
 
@@ -78,6 +79,10 @@ enum run auth_start(struct exchange *ex);
 /** The key came, or not. */
 enum run auth_hold(struct exchange *ex);
 void auth_free(struct exchange *ex);
+/** The application wants a newer token: the renegotiation indication in place of its answer. */
+enum run auth_renew(struct exchange *ex);
+/** Tell the agent what the application said about the request's token: ex->until. */
+void auth_limit(struct exchange *ex);
 /** Headers of the answer that prove us to the device; NULL: none. */
 char *auth_info(struct exchange *ex, bool empty_body);
 

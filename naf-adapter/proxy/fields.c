@@ -26,6 +26,7 @@ bool fields_reserved(struct bytes name)
 	static const struct { const char *name; bool prefix; } rows[] = {
 		{ "x-3gpp-asserted-identity", true },
 		{ "x-3gpp-authorization-flags", true },
+		{ "x-gba-", true },
 		{ "forwarded", false },
 		{ "x-forwarded", true },
 		{ "x-real-ip", false },
@@ -80,7 +81,8 @@ static bool request_field_dropped(const struct h1_head *head, struct bytes name,
 bool fields_put_asserted(struct buf *out, const struct asserted *who)
 {
 	return put_field(out, "X-3GPP-Asserted-Identity", who->list) && put_field(out, "X-3GPP-Authorization-Flags", who->flags) &&
-	       put_field(out, "X-Forwarded-User", who->user);
+	       put_field(out, "X-Forwarded-User", who->user) &&
+	       put_field(out, "X-GBA-Token", who->token);
 }
 
 static bool put_framing(struct buf *out, const struct h1_head *head)
@@ -130,6 +132,8 @@ static bool response_field_dropped(const struct h1_head *head, struct bytes name
 	if (plan->authentication_info != NULL && bytes_eq_nocase(name, bytes_of("authentication-info")))
 		return true;
 	if (plan->chunked && bytes_eq_nocase(name, bytes_of("content-length")))
+		return true;
+	if (bytes_eq_nocase(name, bytes_of("x-gba-token-control"))) /* for us */
 		return true;
 	return h1_hop_by_hop(head, name);
 }

@@ -8,8 +8,8 @@
 #include "naf-adapter/proxy/http1.h"
 
 /** May only the proxy set this header? Spelling is ignored: case, and '_' or any other sign for '-', because servers behind
- * turn names into CGI variables. Covers X-3GPP-Asserted-Identity, X-3GPP-Authorization-Flags, Forwarded, X-Forwarded-*,
- * X-Real-IP and its kin, and the method override headers (Digest covers the method of the request line only). */
+ * turn names into CGI variables. Covers X-3GPP-Asserted-Identity, X-3GPP-Authorization-Flags, X-GBA-*, Forwarded,
+ * X-Forwarded-*, X-Real-IP and its kin, and the method override headers (Digest covers the method of the request line only). */
 bool fields_reserved(struct bytes name);
 
 /** The identities a device has proved to own; views. */
@@ -18,6 +18,7 @@ struct asserted {
 	struct bytes user;   /* the first identity, bare */
 	struct bytes flags;  /* value of X-3GPP-Authorization-Flags; absent: none */
 	struct bytes btid;
+	struct bytes token;	/* value of X-GBA-Token; absent: not told */
 };
 
 /** Where a request came from; texts for the log as well. */
@@ -43,7 +44,8 @@ struct response_plan {
 /** @return false: out of memory */
 bool fields_put_response(struct buf *out, const struct h1_head *head, const struct response_plan *plan);
 
-/** Append the lines that tell who asks: X-3GPP-Asserted-Identity, X-3GPP-Authorization-Flags, X-Forwarded-User.
+/** Append the lines that tell who asks: X-3GPP-Asserted-Identity, X-3GPP-Authorization-Flags, X-Forwarded-User,
+ * X-GBA-Token.
  * @return false: out of memory */
 bool fields_put_asserted(struct buf *out, const struct asserted *who);
 

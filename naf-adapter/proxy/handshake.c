@@ -8,6 +8,7 @@
 #include "core/trace.h"
 #include "naf-adapter/libnaf/gba-naf-openssl.h"
 #include "naf-adapter/proxy/identity.h"
+#include "naf-adapter/proxy/session.h"
 
 static struct log_about about(const struct conn *conn)
 {
@@ -137,14 +138,13 @@ static void count_done(const struct conn *conn)
 /* The device proved its key: remember it, and who the device is. */
 static enum gba_err psk_done(struct conn *conn, struct gba_naf_result *result)
 {
-	uint8_t ua_id[GBA_NAF_UA_ID_LEN];
 	SSL *ssl = conn->chan.ssl;
 
 	if (SSL_version(ssl) == TLS1_3_VERSION)
-		gba_naf_ua_id_tls13_psk(ua_id);
+		gba_naf_ua_id_tls13_psk(conn->ua_id);
 	else
-		gba_naf_ua_id_tls12(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl)), ua_id);
-	keys_put(conn->worker->keys, result, ua_id, clock_now());
+		gba_naf_ua_id_tls12(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl)), conn->ua_id);
+	keys_put(conn->worker->keys, result, conn->ua_id, clock_now());
 	conn->result = gba_naf_result_ref(result);
 	conn->identity = talloc_named_const(NULL, 0, "identity");
 	if (conn->identity == NULL)
@@ -166,6 +166,7 @@ static enum run done(struct conn *conn)
 	struct gba_naf_result *result = gba_naf_tls_result(conn->chan.ssl);
 	enum gba_err err = GBA_OK;
 	struct log_about where;
+	const char *why;
 
 	SSL_clear_mode(conn->chan.ssl, SSL_MODE_ASYNC);
 	if (result != NULL)
@@ -179,6 +180,8 @@ static enum run done(struct conn *conn)
 		return err == GBA_E_NOMEM ? RUN_CLOSE : http_start(conn);
 	if (result == NULL || err != GBA_OK)
 		return refused(conn, err, "no identity for this stream");
+	if (session_judge(conn->site->conf, result, clock_now(), &why) != SESSION_TAKEN)
+		return refused(conn, GBA_E_NOT_AUTHORIZED, why);
 	return tunnel_start(conn);
 }
 

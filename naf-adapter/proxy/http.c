@@ -242,6 +242,8 @@ enum run exchange_cut(struct exchange *ex, const char *why)
 
 	ex->why = why;
 	account(ex);
+	if (ex->until != 0)
+		auth_limit(ex);
 	http_free(conn);
 	if (framed)
 		return conn_end(conn);
@@ -255,6 +257,8 @@ enum run exchange_finish(struct exchange *ex)
 	bool close = ex->close || conn->worker->draining;
 
 	account(ex);
+	if (ex->until != 0)
+		auth_limit(ex);
 	http_free(conn);
 	return close ? conn_end(conn) : http_start(conn);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A verified request to the application, and its answer back: both stream by in bounded memory. */
+#include "core/clock.h"
 #include "core/log.h"
 #include "naf-adapter/proxy/exchange.h"
+#include "naf-adapter/proxy/session.h"
 
 #define TURNS_MAX 8 /* then other connections have theirs */
 
@@ -172,6 +174,25 @@ static bool put_response_head(struct exchange *ex, const struct h1_head *head)
 	return fields_put_response(&ex->conn->chan.out, head, &plan);
 }
 
+/* What the application says of the token. @return false: *_run is what the step leads to, the answer goes nowhere */
+static bool application_says(struct exchange *ex, const struct h1_head *head, enum run *_run)
+{
+	enum session_word word = SESSION_SAYS_NOTHING;
+
+	if (ex->site->conf->token_control)
+		word = session_word_read(head, clock_now(), &ex->until);
+	if (word == SESSION_NONSENSE)
+		*_run = upstream_refuse(ex, 502, "application's X-GBA-Token-Control is not understood");
+	if (word == SESSION_REVOKE)
+		ex->close = true;
+	if (word == SESSION_RENEW) {
+		upstream_close(ex->up);
+		ex->up = NULL;
+		*_run = auth_renew(ex);
+	}
+	return word != SESSION_NONSENSE && word != SESSION_RENEW;
+}
+
 /* @return RUN_AGAIN: a head was dealt with; RUN_WAIT: none is there; RUN_CLOSE: *_run is what the step leads to */
 static enum run response_head(struct exchange *ex, enum run *_run)
 {
@@ -193,6 +214,8 @@ static enum run response_head(struct exchange *ex, enum run *_run)
 								"application switches protocols unasked");
 		return RUN_CLOSE;
 	}
+	if (head.status >= 200 && !application_says(ex, &head, _run))
+		return RUN_CLOSE;
 	if (head.status >= 200 || head.status == 101) {
 		if (!put_response_head(ex, &head))
 			return RUN_CLOSE;

@@ -650,6 +650,62 @@ START_TEST(applications_get_their_own_names_only)
 }
 END_TEST
 
+static struct agent_waiter *ask_until(const char *btid, time_t until)
+{
+	struct agent_ask a = ask_of(btid, "naf1.example.com");
+
+	a.until = until;
+	return agent_ask(agent, now, &a, on_reply, NULL);
+}
+
+START_TEST(limits_of_applications_are_kept)
+{
+	uint8_t digest[KEY_DIGEST_LEN], want[KEY_DIGEST_LEN];
+	struct bytes fqdn;
+
+	ask(BTID_A, "naf1.example.com");
+	answer_key(0, 1, T0 + 1000);
+	ask_until(BTID_A, T0 + 50);
+	ck_assert_int_eq(got.error, GBA_NAF_OK);
+	ck_assert_int_eq(agent_limit(agent, bytes_of(BTID_A), bytes_of("naf1.example.com")), T0 + 50);
+	ask_until(BTID_A, T0 + 60); /* further away: nothing */
+	ck_assert_int_eq(agent_limit(agent, bytes_of(BTID_A), bytes_of("naf1.example.com")), T0 + 50);
+	ck_assert_int_eq(agent_limit(agent, bytes_of(BTID_A), bytes_of("naf2.example.com")), 0);
+	ck_assert_int_eq(agent_limit(agent, bytes_of(BTID_2), bytes_of("naf1.example.com")), 0);
+	ck_assert_int_eq(agent_next(agent, now), 50000);
+	ck_assert(!agent_limit_reached(agent, now, digest, &fqdn));
+	now.now += 50;
+	ck_assert_int_eq(agent_next(agent, now), 0);
+	ck_assert(agent_limit_reached(agent, now, digest, &fqdn));
+	key_digest(bytes_of(BTID_A), want);
+	ck_assert_mem_eq(digest, want, KEY_DIGEST_LEN);
+	ck_assert(bytes_eq_str(fqdn, "naf1.example.com"));
+	ck_assert(!agent_limit_reached(agent, now, digest, &fqdn)); /* each once */
+	ck_assert_int_eq(agent_next(agent, now), -1);
+	ask(BTID_A, "naf1.example.com");
+	ck_assert_int_eq(got.error, GBA_NAF_E_BTID_UNKNOWN);
+	ask_until(BTID_A, T0 + 5000); /* what has ended stays so */
+	ck_assert_int_eq(got.error, GBA_NAF_E_BTID_UNKNOWN);
+	ck_assert_uint_eq(sent.n, 1);
+}
+END_TEST
+
+START_TEST(limits_are_bounded_in_number)
+{
+	static const char letters[] = "ABCDEF";
+	char btid[6][64];
+	size_t i;
+
+	for (i = 0; i < 6; i++) {
+		snprintf(btid[i], sizeof(btid[i]), "%cAAAAAAAAAAAAAAAAAAAAA==@bsf.one.example", letters[i]);
+		ask_until(btid[i], T0 + 10 - (time_t)i);
+	}
+	for (i = 0; i < 6; i++) /* negative_entries is 4: the oldest two have gone */
+		ck_assert_int_eq(agent_limit(agent, bytes_of(btid[i]), bytes_of("naf1.example.com")), i < 2 ? 0 : T0 + 10 - (time_t)i);
+	ck_assert_int_eq(agent_next(agent, now), 3000); /* the time of those who wait for the BSF is the nearer one */
+}
+END_TEST
+
 static void agent_teardown(void)
 {
 	talloc_free(agent);
@@ -681,6 +737,8 @@ int main(void)
 	tcase_add_test(tc, known_btids_are_not_limited);
 	tcase_add_loop_test(tc, sources_are_customers, 0, ROWS(source_rows));
 	tcase_add_test(tc, burst_under_way_cannot_overdraw);
+	tcase_add_test(tc, limits_of_applications_are_kept);
+	tcase_add_test(tc, limits_are_bounded_in_number);
 	tcase_add_loop_test(tc, applications_get_their_own_names_only, 0, ROWS(client_rows));
 	suite_add_tcase(suite, tc);
 	return fixture_run(suite);

@@ -350,6 +350,54 @@ START_TEST(who_holds_a_key_is_told_that_it_ended)
 }
 END_TEST
 
+/* The application's own word: whoever else holds a key of the token hears of it, and nobody gets another. REQ: Y3056-9.5-1b */
+START_TEST(an_application_ends_a_token)
+{
+	struct gba_naf_query q = query_of(host_btid(DOES_ANSWER, 1));
+	struct gba_naf_result *r = NULL;
+	struct gba_naf *speaker;
+
+	hold_two();
+	ck_assert_int_eq(gba_naf_open(host_socket(host), &speaker), GBA_NAF_OK);
+	q.until = 1; /* long past */
+	ck_assert_int_eq(gba_naf_get(speaker, &q, &r), GBA_NAF_E_BTID_UNKNOWN);
+	hear(naf, GBA_NAF_CHANGED, 1);
+	ck_assert(heard.mine && !heard.other);
+	q.until = 0;
+	q.flags = GBA_NAF_NO_CACHE;
+	ck_assert_int_eq(gba_naf_get(naf, &q, &r), GBA_NAF_E_BTID_UNKNOWN);
+	q.fqdn = "x.apps.example.com"; /* its word is for its name only */
+	ck_assert_int_eq(gba_naf_get(naf, &q, &r), GBA_NAF_OK);
+	gba_naf_result_free(r);
+	gba_naf_close(speaker);
+	let_go();
+}
+END_TEST
+
+START_TEST(an_application_shortens_a_token)
+{
+	struct gba_naf_query q = query_of(host_btid(DOES_ANSWER, 1));
+	struct gba_naf_result *r = NULL;
+	time_t until = time(NULL) + 2;
+
+	hold_two();
+	q.until = time(NULL) + 100000; /* never lengthens */
+	ck_assert_int_eq(gba_naf_get(naf, &q, &r), GBA_NAF_OK);
+	ck_assert_int_eq(gba_naf_result_expiry(r), gba_naf_result_expiry(heard.held));
+	gba_naf_result_free(r);
+	q.until = until;
+	ck_assert_int_eq(gba_naf_get(naf, &q, &r), GBA_NAF_OK);
+	ck_assert_int_eq(gba_naf_result_expiry(r), until);
+	gba_naf_result_free(r);
+	q.until = 0;
+	ck_assert_uint_eq(heard.calls[GBA_NAF_CHANGED], 0);
+	hear(naf, GBA_NAF_CHANGED, 1); /* at its end, not before */
+	ck_assert(heard.mine && !heard.other && time(NULL) >= until);
+	ck_assert_int_eq(gba_naf_get(naf, &q, &r), GBA_NAF_E_BTID_UNKNOWN);
+	let_go();
+}
+END_TEST
+
 START_TEST(a_lost_connection_raises_doubt)
 {
 	hold_two();
@@ -555,6 +603,8 @@ int main(void)
 	tcase_add_test(tc, time_outs_and_cancellations_end_requests);
 	tcase_add_test(tc, agent_may_go_and_come_back);
 	tcase_add_test(tc, who_holds_a_key_is_told_that_it_ended);
+	tcase_add_test(tc, an_application_ends_a_token);
+	tcase_add_test(tc, an_application_shortens_a_token);
 	tcase_add_test(tc, a_lost_connection_raises_doubt);
 	tcase_add_test(tc, closing_tells_those_who_wait);
 	tcase_add_test(tc, threads_have_their_own_handles);

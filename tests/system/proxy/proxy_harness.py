@@ -40,6 +40,7 @@ def btid_of(number):
 class FakeAgent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     """keys[(btid, fqdn, Ua identifier in hex)] = dict(key=..., expiry=..., int_key=..., impi=..., uss={gsid: ([uid], [flag])});
     life in place of expiry counts from the first answer. Who asks for notices (or says so with a frame of its own) is in `watching`.
+    Limits of applications are kept as the real one does: `limits`, (B-TID, fqdn): instant.
     hold(btid) keeps the answers about a device back until release()."""
     daemon_threads = True
     request_queue_size = 128
@@ -48,6 +49,7 @@ class FakeAgent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         super().__init__(path, AgentHandler)
         self.sources = []
         self.keys, self.asked, self.answered, self.error, self.silent = {}, [], 0, None, False
+        self.limits = {}
         self.held, self.go, self.watching = None, threading.Event(), []
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -127,12 +129,18 @@ class AgentHandler(socketserver.BaseRequestHandler):
         self.server.sources.append(values.get(7, [b"\0"])[0].rstrip(b"\0").decode())
         if self.server.silent:
             return
+        name = question[:2]
+        for until in values.get(9, []):
+            self.server.limits[name] = min(struct.unpack(">q", until)[0], self.server.limits.get(name, 1 << 40))
+            if self.server.limits[name] <= time.time():
+                self.server.revoke(*name)
         if question[0] == self.server.held:
             self.server.go.wait()
         entry = self.server.keys.get(question)
         if entry is not None and entry["life"]:
             entry["expiry"], entry["life"] = int(time.time()) + entry["life"], None
-        error = self.server.error or (BTID_UNKNOWN if entry is None or entry["expiry"] <= time.time() else None)
+        ended = entry is None or min(entry["expiry"], self.server.limits.get(name, 1 << 40)) <= time.time()
+        error = self.server.error or (BTID_UNKNOWN if ended else None)
         if error is None and struct.unpack(">I", values.get(5, [b"\0\0\0\0"])[0])[0] & 2 and entry["int_key"] is None:
             error = 12
         if error is not None:
@@ -149,7 +157,10 @@ class AgentHandler(socketserver.BaseRequestHandler):
 
     @staticmethod
     def key_elements(entry):
-        out = element(16, entry["key"]) + element(18, struct.pack(">q", int(entry["expiry"]))) + element(22, struct.pack(">I", 0))
+        out = element(16, entry["key"]) + element(18, struct.pack(">q", int(entry["expiry"])))
+        out += element(22, struct.pack(">I", entry.get("type", 0)))
+        if entry.get("created"):
+            out += element(19, struct.pack(">q", int(entry["created"])))
         if entry["int_key"]:
             out += element(17, entry["int_key"])
         if entry["impi"]:
