@@ -53,6 +53,8 @@ const struct conf_item registry_conf_items[] = {
 		 "How often it is looked for overdue devices"),
 	CONF_STR("database", REGISTRY_DATABASE, 1, 1000, NULL, struct registry_conf, database,
 		 "SQLite file of records, made when absent; or PostgreSQL: postgresql://... or postgres:service=..."),
+	CONF_U32("store-timeout", 5000, 100, 60000, "ms", struct registry_conf, store_ms,
+		 "Longest wait for a PostgreSQL that does not answer; S13 waits 700 ms at most"),
 	CONF_STR("kek-file", REGISTRY_KEK_FILE, 1, 255, NULL, struct registry_conf, kek_file,
 		 "Key that seals personal data at rest; made (0600) when absent: keep a copy in a safe place"),
 	CONF_STR("key-file", REGISTRY_KEY_FILE, 1, 255, NULL, struct registry_conf, key_file,

@@ -33,6 +33,7 @@ struct registry_conf {
 	bool custodian_required;
 	uint32_t acknowledge_time, report_interval, report_grace, report_check; /* [s] */
 	const char *database, *kek_file, *key_file, *metrics_listen;
+	uint32_t store_ms; /* [ms] */
 	uint32_t log_head_interval; /* [s] */
 	struct peering_conf peering;
 	const char *practice_statement;

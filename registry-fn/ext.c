@@ -9,6 +9,7 @@
 #include "http/server.h"
 #include "registry-fn/device/door.h"
 #include "registry-fn/api/api.h"
+#include "registry-fn/holder.h"
 #include "registry-fn/log/keeper.h"
 #include "registry-fn/peer/peering.h"
 #include "registry-fn/registry.h"
@@ -16,6 +17,7 @@
 
 /* Started in this order, stopped in reverse. */
 static const struct registry_room *const rooms[] = {
+	&holder_room,
 	&keeper_room,
 	&peering_room,
 	&s13_room,
@@ -51,7 +53,7 @@ static bool ready(void *arg, const char **_missing)
 {
 	(void)arg;
 	*_missing = "start";
-	return __atomic_load_n(&ext.ready, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&ext.ready, __ATOMIC_ACQUIRE) && holder_good(_missing);
 }
 
 static enum gba_err rooms_start(const char **_why)

@@ -20,7 +20,11 @@ static enum gba_err key_fail(TALLOC_CTX *mem_ctx, enum gba_err err, const char *
 
 enum gba_err registry_store(TALLOC_CTX *mem_ctx, const struct registry_conf *conf, struct db **_db, const char **_why)
 {
-	return db_open(mem_ctx, conf->database, registry_schema, registry_schema_steps, _db, _why);
+	enum gba_err err = db_open(mem_ctx, conf->database, registry_schema, registry_schema_steps, _db, _why);
+
+	if (err == GBA_OK && conf->store_ms > 0)
+		db_patience(*_db, conf->store_ms);
+	return err;
 }
 
 /* What the database says of its owner. */

@@ -119,6 +119,28 @@ void records_rollback(struct records *r)
 	over(r);
 }
 
+enum gba_err records_part(struct records *r)
+{
+	enum gba_err err = db_part_begin(r->db);
+
+	r->depth += err == GBA_OK;
+	return err;
+}
+
+enum gba_err records_part_end(struct records *r, enum gba_err err, enum gba_err *_lost)
+{
+	enum gba_err done;
+
+	r->depth--;
+	if (err == GBA_OK)
+		err = r->broken;
+	done = err == GBA_OK ? db_part_keep(r->db) : db_part_undo(r->db);
+	if (done == GBA_OK)
+		r->broken = GBA_OK;
+	*_lost = done;
+	return err == GBA_OK ? done : err;
+}
+
 /* One operation: its own transaction, or part of the one that stands. A failure after something was written must undo
  * it: in a standing transaction the whole of it can no longer be committed. */
 static enum gba_err op_begin(struct records *r, struct record_call *call)

@@ -44,6 +44,12 @@ enum gba_err records_commit(struct records *r);
 /** In a transaction: what follows from its changes at the commit is done now, so that they read as they will stand. */
 enum gba_err records_settle(struct records *r);
 void records_rollback(struct records *r);
+/** In a transaction: what follows, up to its end, is a part that can be undone alone, whatever it has written.
+ * @param err  what came of it: anything but GBA_OK undoes it
+ * @param _lost  GBA_OK, or why the transaction cannot go on: records_rollback
+ * @return err, or why it could not be kept */
+enum gba_err records_part(struct records *r);
+enum gba_err records_part_end(struct records *r, enum gba_err err, enum gba_err *_lost);
 
 /** Make a record of the members given; defaults for the others. _rec may be NULL.
  * @retval GBA_E_DENIED    the role may not add such records, or not give this field

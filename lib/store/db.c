@@ -17,6 +17,8 @@ enum gba_err db_pg_open(TALLOC_CTX *mem_ctx, const char *url, const struct db_mi
 }
 #endif
 
+const char *const db_part_sql[DB_PART_STEPS] = { "SAVEPOINT part", "RELEASE SAVEPOINT part", "ROLLBACK TO SAVEPOINT part" };
+
 bool db_is_server(const char *database)
 {
 	return strncmp(database, "postgres:", 9) == 0 || strncmp(database, "postgresql://", 13) == 0;
@@ -100,9 +102,31 @@ void db_rollback(struct db *db)
 	db->ops->rollback(db);
 }
 
+enum gba_err db_part_begin(struct db *db)
+{
+	return db->ops->part(db, DB_PART_BEGIN);
+}
+
+enum gba_err db_part_keep(struct db *db)
+{
+	return db->ops->part(db, DB_PART_KEEP);
+}
+
+enum gba_err db_part_undo(struct db *db)
+{
+	enum gba_err err = db->ops->part(db, DB_PART_UNDO);
+
+	return err == GBA_OK ? db->ops->part(db, DB_PART_KEEP) : err;
+}
+
 int64_t db_data_version(struct db *db)
 {
 	return db->ops->data_version(db);
+}
+
+enum gba_err db_claim(struct db *db)
+{
+	return db->ops->claim(db);
 }
 
 void db_patience(struct db *db, unsigned int ms)

@@ -67,8 +67,18 @@ enum gba_err db_commit(struct db *db);
  * nobody waits for the outcome: GBA_E_UNCERTAIN at once. */
 enum gba_err db_commit_quiet(struct db *db);
 void db_rollback(struct db *db);
+/** Within a transaction: what follows, up to keep or undo, is a part of it that can be undone alone. One at a time. When undo
+ * fails the transaction cannot go on: roll back. */
+enum gba_err db_part_begin(struct db *db);
+enum gba_err db_part_keep(struct db *db);
+enum gba_err db_part_undo(struct db *db);
 /** Changes when another connection has committed; -1 while nothing is known. On a server this asks it. */
 int64_t db_data_version(struct db *db);
+/** Be the one program that serves from this database: no other handle can claim it until this one is freed or its program has
+ * ended, however that came. Who does not claim has it open as before. On a server a claim ends with its connection: ask again
+ * now and then, which takes it anew.
+ * @retval GBA_E_BUSY  another one has it  @retval GBA_E_UNREACHABLE, GBA_E_TIMEOUT  not known */
+enum gba_err db_claim(struct db *db);
 /** [ms] Give up a server that has not answered for this long (30 s at first), and wait less for another writer. */
 void db_patience(struct db *db, unsigned int ms);
 /** What the last failure was, for the operator; valid until the next call. No values, no password. */

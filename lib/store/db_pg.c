@@ -16,6 +16,10 @@
 #define TABLE "CREATE TABLE gba_db (one BIGINT PRIMARY KEY CHECK (one = 1), schema_version BIGINT NOT NULL, data_version BIGINT " \
 	      "NOT NULL) WITH (fillfactor = 10); INSERT INTO gba_db VALUES (1, 0, 0)"
 
+/* Of the schema; the writers' lock has another first number. */
+#define CLAIM	"SELECT pg_try_advisory_lock(1734500642, hashtext(current_schema()))::int"
+#define CLAIMED "SELECT 1" /* in the session that has it */
+
 enum { OID_BOOL = 16, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_NUMERIC = 1700 }; /* pg_type.dat: fixed for ever */
 enum kind { KIND_NULL, KIND_INT, KIND_OCTETS };
 
@@ -62,6 +66,13 @@ static enum gba_err pg_commit(struct db *base, bool quiet)
 static void pg_rollback(struct db *base)
 {
 	pg_tx_rollback((struct pg_db *)base);
+}
+
+static enum gba_err pg_part(struct db *base, enum db_part step)
+{
+	struct pg_db *db = (struct pg_db *)base;
+
+	return db->tx == PG_TX_OPEN ? pg_exec(db, db_part_sql[step], NULL) : GBA_E_UNREACHABLE;
 }
 
 /* ---- statements ---- */
@@ -436,6 +447,27 @@ static int64_t pg_data_version(struct db *base)
 	return db->reported;
 }
 
+/* A lock of the session, which the server lifts when that ends. */
+static enum gba_err pg_claim(struct db *base)
+{
+	struct pg_db *db = (struct pg_db *)base;
+	char had[8] = "";
+	enum gba_err err;
+	int tries = 0;
+
+	do { /* a connection that died while idle is found out here */
+		err = db->tx == PG_TX_LOST ? GBA_E_UNREACHABLE : pg_link(db);
+		if (err == GBA_OK)
+			err = pg_value(db, db->claim == db->generation ? CLAIMED : CLAIM, had, sizeof(had));
+	} while (err == GBA_E_UNREACHABLE && pg_link_lost(db) && tries++ == 0);
+	if (err != GBA_OK)
+		return err;
+	if (had[0] != '1')
+		return GBA_E_BUSY;
+	db->claim = db->generation;
+	return GBA_OK;
+}
+
 static void pg_patience(struct db *base, unsigned int ms)
 {
 	struct pg_db *db = (struct pg_db *)base;
@@ -464,7 +496,9 @@ static const struct db_ops pg_ops = {
 	.begin = pg_begin,
 	.commit = pg_commit,
 	.rollback = pg_rollback,
+	.part = pg_part,
 	.data_version = pg_data_version,
+	.claim = pg_claim,
 	.patience = pg_patience,
 	.error = pg_error,
 };

@@ -22,6 +22,7 @@ struct pg_db {
 	struct pg_dial *dial; /* the attempt under way; NULL: none */
 	char *conninfo;
 	uint32_t generation;  /* of the connection: statements are prepared anew in each */
+	uint32_t claim;	      /* generation that has claimed the database; 0: none */
 	unsigned int serial;  /* of the last statement */
 	unsigned int patience_ms, backoff_ms;
 	uint64_t retry_at; /* [ms, monotonic] not before */

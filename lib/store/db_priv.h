@@ -5,6 +5,10 @@
 
 #include "store/db.h"
 
+/** Steps of a part of a transaction: what a server is told for each. */
+enum db_part { DB_PART_BEGIN, DB_PART_KEEP, DB_PART_UNDO, DB_PART_STEPS };
+extern const char *const db_part_sql[DB_PART_STEPS];
+
 struct db_ops {
 	enum gba_err (*prepare)(struct db *db, const char *sql, struct db_stmt **_stmt);
 	void (*bind_int)(struct db_stmt *stmt, int index, int64_t value);
@@ -19,7 +23,9 @@ struct db_ops {
 	enum gba_err (*begin)(struct db *db);
 	enum gba_err (*commit)(struct db *db, bool quiet);
 	void (*rollback)(struct db *db);
+	enum gba_err (*part)(struct db *db, enum db_part step);
 	int64_t (*data_version)(struct db *db);
+	enum gba_err (*claim)(struct db *db);
 	void (*patience)(struct db *db, unsigned int ms); /* NULL: nothing to wait for */
 	const char *(*error)(struct db *db);
 };

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 2000 /* another process's commit; longer than any batch of ours */
@@ -14,6 +16,8 @@ struct sq_db {
 	struct db base;
 	sqlite3 *handle;
 	struct db_stmt *begin, *commit, *rollback, *version;
+	struct db_stmt *part[DB_PART_STEPS]; /* once needed */
+	int claim;			     /* file that is locked; -1: none */
 };
 
 struct sq_stmt {
@@ -76,6 +80,8 @@ static enum gba_err err_of(sqlite3 *handle, int rc)
 
 static int db_destroy(struct sq_db *db)
 {
+	if (db->claim >= 0)
+		close(db->claim);
 	sqlite3_close_v2(db->handle); /* statements are freed after us: the handle lives on as long as they do */
 	return 0;
 }
@@ -336,6 +342,18 @@ static void sq_rollback(struct db *base)
 		sq_run(db->rollback, NULL);
 }
 
+static enum gba_err sq_part(struct db *base, enum db_part step)
+{
+	struct sq_db *db = (struct sq_db *)base;
+	enum gba_err err = GBA_OK;
+
+	if (sqlite3_get_autocommit(db->handle)) /* a full disk may have rolled back: what follows would stand alone */
+		return GBA_E_IO;
+	if (db->part[step] == NULL)
+		err = sq_prepare(base, db_part_sql[step], &db->part[step]);
+	return err == GBA_OK ? sq_run(db->part[step], NULL) : err;
+}
+
 static enum gba_err sq_commit(struct db *base, bool quiet)
 {
 	enum gba_err err = sq_run(((struct sq_db *)base)->commit, NULL);
@@ -358,6 +376,30 @@ static int64_t sq_data_version(struct db *base)
 	return version;
 }
 
+/* A lock on a file beside it: SQLite's own locks are the process's, not the handle's. */
+static enum gba_err sq_claim(struct db *base)
+{
+	struct sq_db *db = (struct sq_db *)base;
+	char path[PATH_MAX];
+	enum gba_err err;
+	int fd;
+
+	if (db->claim >= 0)
+		return GBA_OK;
+	if (snprintf(path, sizeof(path), "%s.lock", sqlite3_db_filename(db->handle, "main")) >= (int)sizeof(path))
+		return GBA_E_TOO_LONG;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return gba_err_from_errno(errno);
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		err = errno == EWOULDBLOCK ? GBA_E_BUSY : gba_err_from_errno(errno);
+		close(fd);
+		return err;
+	}
+	db->claim = fd;
+	return GBA_OK;
+}
+
 static const char *sq_error(struct db *base)
 {
 	return sqlite3_errmsg(((struct sq_db *)base)->handle);
@@ -377,7 +419,9 @@ static const struct db_ops sqlite_ops = {
 	.begin = sq_begin,
 	.commit = sq_commit,
 	.rollback = sq_rollback,
+	.part = sq_part,
 	.data_version = sq_data_version,
+	.claim = sq_claim,
 	.error = sq_error,
 };
 
@@ -390,6 +434,7 @@ enum gba_err db_sqlite_open(TALLOC_CTX *mem_ctx, const char *path, const struct 
 	if (db == NULL)
 		return GBA_E_NOMEM;
 	db->base.ops = &sqlite_ops;
+	db->claim = -1;
 	talloc_set_destructor(db, db_destroy);
 	err = create_private(path);
 	if (err == GBA_OK)

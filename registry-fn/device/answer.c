@@ -45,12 +45,12 @@ enum gba_err device_challenges(struct device_call *call, const char *regdevid)
 
 	if (body == NULL)
 		return record_refuse(&call->record, GBA_E_SYNTAX, "regdevid", "a RegDevID is needed");
-	err = records_begin(call->desk->records);
+	err = device_begin(call);
 	if (err == GBA_OK) {
 		err = asked_device(call, body, &rec);
 		if (err == GBA_OK)
 			err = challenges_json(call, rec->id);
-		records_rollback(call->desk->records);
+		device_leave(call);
 	}
 	json_decref(body);
 	return err;
@@ -134,13 +134,7 @@ static enum gba_err take_answer(struct device_call *call, json_t *body)
 
 enum gba_err device_answer(struct device_call *call, json_t *body)
 {
-	enum gba_err err = records_begin(call->desk->records);
+	enum gba_err err = device_begin(call);
 
-	if (err != GBA_OK)
-		return err;
-	err = take_answer(call, body);
-	if (err == GBA_OK)
-		return records_commit(call->desk->records);
-	records_rollback(call->desk->records);
-	return err;
+	return err == GBA_OK ? device_end(call, take_answer(call, body)) : err;
 }

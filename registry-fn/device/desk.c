@@ -41,6 +41,53 @@ void device_call_init(struct device_call *call, struct device_desk *desk, TALLOC
 	call->record = (struct record_call){ .actor = &system_actor, .now = now, .mem_ctx = mem_ctx };
 }
 
+enum gba_err device_group_begin(struct device_desk *desk)
+{
+	enum gba_err err = records_begin(desk->records);
+
+	desk->together = err == GBA_OK;
+	desk->lost = GBA_OK;
+	return err;
+}
+
+enum gba_err device_group_end(struct device_desk *desk)
+{
+	desk->together = false;
+	if (desk->lost == GBA_OK)
+		return records_commit(desk->records);
+	records_rollback(desk->records);
+	return desk->lost;
+}
+
+enum gba_err device_begin(struct device_call *call)
+{
+	struct device_desk *desk = call->desk;
+
+	if (!desk->together)
+		return records_begin(desk->records);
+	return desk->lost != GBA_OK ? desk->lost : records_part(desk->records);
+}
+
+enum gba_err device_end(struct device_call *call, enum gba_err err)
+{
+	struct device_desk *desk = call->desk;
+
+	if (desk->together)
+		return records_part_end(desk->records, err, &desk->lost);
+	if (err == GBA_OK)
+		return records_commit(desk->records);
+	records_rollback(desk->records);
+	return err;
+}
+
+void device_leave(struct device_call *call)
+{
+	if (call->desk->together)
+		records_part_end(call->desk->records, GBA_OK, &call->desk->lost);
+	else
+		records_rollback(call->desk->records);
+}
+
 enum gba_err device_text(struct device_call *call, json_t *body, const char *name, const char **_text)
 {
 	*_text = json_string_value(json_object_get(body, name));

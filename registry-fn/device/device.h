@@ -22,6 +22,8 @@ struct device_desk {
 	struct records *records;
 	struct event_log *events;
 	struct entry_log *entries;
+	bool together; /* calls are parts of one transaction: device_group_begin() */
+	enum gba_err lost; /* why that cannot go on */
 };
 /** @param _why  below mem_ctx or static, on failure */
 enum gba_err device_desk_open(TALLOC_CTX *mem_ctx, const struct registry *registry, struct device_desk **_desk,
@@ -38,6 +40,11 @@ struct device_call {
 /** For the device of this IMPI. */
 void device_call_init(struct device_call *call, struct device_desk *desk, TALLOC_CTX *mem_ctx, const char *impi,
 		      time_t now);
+
+/** Calls that have come together share one transaction: each is done or undone alone, and none may be answered before
+ * device_group_end() has said that all are durable. When it fails nothing of any of them is kept. */
+enum gba_err device_group_begin(struct device_desk *desk);
+enum gba_err device_group_end(struct device_desk *desk);
 
 /** Register: "scheme", "identity", "make", "model" and what else the device says of itself; "custodian",
  * "custodian_code"; "identities": [{"scheme", "value"}]. Acknowledged with "regdevid", "urn", "serial", "expires",
@@ -73,6 +80,12 @@ enum gba_err device_show(struct device_call *call, struct bytes regdevid);
 enum gba_err device_sweep(struct device_desk *desk, TALLOC_CTX *mem_ctx, time_t now, size_t *_flagged);
 
 /* Between the files of this room. */
+
+/** Around what a call does. @param err  what came of it: anything but GBA_OK undoes it @return err, or that of the commit */
+enum gba_err device_begin(struct device_call *call);
+enum gba_err device_end(struct device_call *call, enum gba_err err);
+/** Instead of device_end(), of a call that has written nothing. */
+void device_leave(struct device_call *call);
 
 /** The device of a RegDevID, when it is this IMPI's. @retval GBA_E_NOT_FOUND  whatever is wrong with it */
 enum gba_err device_own(struct device_call *call, json_t *body, struct record **_rec);

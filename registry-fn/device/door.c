@@ -16,27 +16,36 @@
 #include "http/route.h"
 #include "registry-fn/device/device.h"
 
-#define STOP_MS 2000
+#define STOP_MS	     2000
+#define TOGETHER_MAX 128 /* requests in one transaction */
 
 static struct {
 	TALLOC_CTX *root;
 	struct device_desk *desk;
 	pthread_mutex_t lock; /* over desk */
 	struct http_server *server;
+	pthread_mutex_t queue_lock;
+	pthread_cond_t come;
+	struct visit *queue, **tail; /* requests that wait for the writer, in their order */
+	pthread_t writer;
+	bool writing, closing;
 	uid_t *users;
 	size_t n_users;
-	struct metric *requests, *refused, *registered, *reports, *overdue, *answers;
+	struct metric *requests, *refused, *registered, *reports, *overdue, *answers, *commits;
 	pthread_t sweeper;
 	pthread_cond_t wake;
 	bool sweeping, stopping;
-} door = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
+} door = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER,
+	   .queue_lock = PTHREAD_MUTEX_INITIALIZER, .come = PTHREAD_COND_INITIALIZER };
 
-/* One request. */
+/* One request; below it. */
 struct visit {
+	struct route_call route; /* first: the row's function is given this */
+	struct visit *next;	 /* in the queue */
 	struct http_req *req;
 	struct device_call call;
 	json_t *body;
-	const char *impi, *query; /* query: regdevid */
+	const char *impi;
 	enum gba_err err;
 };
 
@@ -56,23 +65,14 @@ static const struct route routes[] = {
 	{ NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 };
 
-/* The row's function gets the route only: what it is about stands around it. */
-struct routed {
-	struct route_call call; /* first */
-	struct visit *visit;
-};
-
 static struct visit *visit_of(struct route_call *call)
 {
-	return ((struct routed *)call)->visit;
+	return (struct visit *)call;
 }
 
 static void on_register(struct route_call *call)
 {
-	struct visit *v = visit_of(call);
-
-	v->err = device_register(&v->call, v->body);
-	metric_add(door.registered, v->err == GBA_OK && v->call.fresh);
+	visit_of(call)->err = device_register(&visit_of(call)->call, visit_of(call)->body);
 }
 
 static void on_set(struct route_call *call)
@@ -82,10 +82,7 @@ static void on_set(struct route_call *call)
 
 static void on_report(struct route_call *call)
 {
-	struct visit *v = visit_of(call);
-
-	v->err = device_report(&v->call, v->body);
-	metric_add(door.reports, v->err == GBA_OK && v->call.fresh);
+	visit_of(call)->err = device_report(&visit_of(call)->call, visit_of(call)->body);
 }
 
 static void on_virtual(struct route_call *call)
@@ -109,10 +106,7 @@ static void on_challenges(struct route_call *call)
 
 static void on_answer(struct route_call *call)
 {
-	struct visit *v = visit_of(call);
-
-	v->err = device_answer(&v->call, v->body);
-	metric_add(door.answers, v->err == GBA_OK);
+	visit_of(call)->err = device_answer(&visit_of(call)->call, visit_of(call)->body);
 }
 
 /* "\"impi\"": one identity, and it is an IMPI. */
@@ -216,67 +210,148 @@ static void trace(const struct visit *v, const struct route *route)
 	trace_step(&step);
 }
 
-static bool body_read(struct visit *v, enum gba_err *_err, struct json_fault *fault)
+static bool body_read(struct visit *v)
 {
+	struct json_fault fault = { 0 };
+	enum gba_err err;
+	json_t *body;
+
 	if (!content_type_is(http_req_header(v->req, "Content-Type"), "application/json")) {
 		refuse(v, PROBLEM_MEDIA_TYPE, GBA_E_UNSUPPORTED, NULL, "application/json");
 		return false;
 	}
-	*_err = json_read(http_req_body(v->req), &v->body, fault);
-	if (*_err == GBA_OK && json_is_object(v->body))
+	err = json_read(http_req_body(v->req), &v->body, &fault);
+	if (err == GBA_OK && json_is_object(v->body))
 		return true;
-	refuse(v, PROBLEM_JSON, GBA_E_SYNTAX, NULL, *_err == GBA_OK ? "an object is expected" : fault->text);
+	body = v->body;
+	refuse(v, PROBLEM_JSON, GBA_E_SYNTAX, NULL, err == GBA_OK ? "an object is expected" : fault.text);
+	json_decref(body);
 	return false;
 }
 
-static void serve(struct visit *v, struct routed *routed)
+/* What has come about is durable: counted and answered. The visit is gone after it. */
+static void leave(struct visit *v)
 {
-	struct json_fault fault = { 0 };
-	enum gba_err err = GBA_OK;
+	const struct route *route = v->route.route;
+	json_t *answer = v->call.answer, *body = v->body;
+	const char *why = v->call.record.why[0] != '\0' ? v->call.record.why : gba_strerror(v->err);
+	bool fresh = v->err == GBA_OK && v->call.fresh;
 
-	if ((routed->call.route->flags & WITH_BODY) != 0 && !body_read(v, &err, &fault)) {
-		json_decref(v->body);
-		return;
-	}
-	pthread_mutex_lock(&door.lock);
-	device_call_init(&v->call, door.desk, v->req, v->impi, clock_now());
-	routed->call.route->run(&routed->call);
-	pthread_mutex_unlock(&door.lock);
-	trace(v, routed->call.route);
+	metric_add(door.registered, fresh && route->run == on_register);
+	metric_add(door.reports, fresh && route->run == on_report);
+	metric_add(door.answers, fresh && route->run == on_answer);
+	trace(v, route);
 	if (v->err == GBA_OK)
-		reply(v, routed->call.route);
+		reply(v, route);
 	else
-		refuse(v, kind_of(v->err), v->err, v->call.record.field,
-		       v->call.record.why[0] != '\0' ? v->call.record.why : gba_strerror(v->err));
-	json_decref(v->call.answer);
-	json_decref(v->body);
+		refuse(v, kind_of(v->err), v->err, v->call.record.field, why);
+	json_decref(answer);
+	json_decref(body);
+}
+
+static void run(struct visit *v, time_t now)
+{
+	device_call_init(&v->call, door.desk, v->req, v->impi, now);
+	v->route.route->run(&v->route);
+}
+
+/* Those that have come while the last were being written: one commit for all, and none is answered before it. What one does is
+ * undone alone when it is refused; when the commit fails, nothing of any has happened. */
+static void run_group(struct visit *first)
+{
+	bool together = first->next != NULL;
+	time_t now = clock_now();
+	enum gba_err err;
+	struct visit *v;
+
+	metric_add(door.commits, 1);
+	pthread_mutex_lock(&door.lock);
+	err = together ? device_group_begin(door.desk) : GBA_OK;
+	for (v = first; v != NULL; v = v->next) {
+		if (err == GBA_OK)
+			run(v, now);
+	}
+	if (err == GBA_OK && together)
+		err = device_group_end(door.desk);
+	pthread_mutex_unlock(&door.lock);
+	for (v = first; v != NULL; v = first) {
+		first = v->next;
+		if (v->err == GBA_OK && err != GBA_OK) {
+			v->err = err;
+			v->call.record.field[0] = v->call.record.why[0] = '\0';
+		}
+		leave(v);
+	}
+}
+
+/* The first of the queue, so many at most, as a list of their own; NULL: the door is closed. */
+static struct visit *wait_for_some(void)
+{
+	struct visit *first, **end;
+	size_t n = 0;
+
+	pthread_mutex_lock(&door.queue_lock);
+	while (door.queue == NULL && !door.closing)
+		pthread_cond_wait(&door.come, &door.queue_lock);
+	first = door.queue;
+	for (end = &first; *end != NULL && n < TOGETHER_MAX; n++)
+		end = &(*end)->next;
+	door.queue = *end;
+	*end = NULL;
+	if (door.queue == NULL)
+		door.tail = &door.queue;
+	pthread_mutex_unlock(&door.queue_lock);
+	return first;
+}
+
+static void *write_all(void *arg)
+{
+	struct visit *first;
+
+	(void)arg;
+	while ((first = wait_for_some()) != NULL)
+		run_group(first);
+	return NULL;
+}
+
+static void enqueue(struct visit *v)
+{
+	pthread_mutex_lock(&door.queue_lock);
+	*door.tail = v;
+	door.tail = &v->next;
+	pthread_cond_signal(&door.come);
+	pthread_mutex_unlock(&door.queue_lock);
 }
 
 static void on_request(struct http_req *req, void *arg)
 {
-	struct visit visit = { .req = req };
-	struct routed routed = { .visit = &visit };
 	const char *allow = NULL, *fault = NULL;
+	struct visit *v = talloc_zero(req, struct visit);
 	enum gba_err err;
 
 	(void)arg;
 	metric_add(door.requests, 1);
-	if (!admitted(req)) {
-		refuse(&visit, PROBLEM_FORBIDDEN, GBA_E_DENIED, NULL, "devices come through the application element");
+	if (v == NULL) {
+		http_reply_error(req, GBA_E_NOMEM);
 		return;
 	}
-	visit.impi = asserted(req);
-	if (visit.impi == NULL) {
-		refuse(&visit, PROBLEM_UNAUTHORIZED, GBA_E_NOT_AUTHORIZED, NULL,
+	v->req = req;
+	if (!admitted(req)) {
+		refuse(v, PROBLEM_FORBIDDEN, GBA_E_DENIED, NULL, "devices come through the application element");
+		return;
+	}
+	v->impi = asserted(req);
+	if (v->impi == NULL) {
+		refuse(v, PROBLEM_UNAUTHORIZED, GBA_E_NOT_AUTHORIZED, NULL,
 		       "no asserted IMPI: identity = \"impi\" at the proxy's site");
 		return;
 	}
-	err = route_find(req, routes, http_req_method(req), http_req_target(req), &routed.call, &allow, &fault);
+	err = route_find(v, routes, http_req_method(req), http_req_target(req), &v->route, &allow, &fault);
 	if (err != GBA_OK)
-		refuse(&visit, err == GBA_E_UNSUPPORTED ? PROBLEM_METHOD : problem_of(err), err, NULL,
+		refuse(v, err == GBA_E_UNSUPPORTED ? PROBLEM_METHOD : problem_of(err), err, NULL,
 		       fault != NULL ? fault : gba_strerror(err));
-	else
-		serve(&visit, &routed);
+	else if ((v->route.route->flags & WITH_BODY) == 0 || body_read(v))
+		enqueue(v);
 }
 
 static void on_refused(void *arg, const char *source, unsigned int status, const char *reason)
@@ -352,6 +427,7 @@ static void metrics_make(void)
 	door.reports = metric_get("gba_registry_device_reports_total", "Reports kept", METRIC_COUNTER, "");
 	door.answers =
 		metric_get("gba_registry_device_answers_total", "Challenges devices answered", METRIC_COUNTER, "");
+	door.commits = metric_get("gba_registry_device_commits_total", "Transactions they were done in", METRIC_COUNTER, "");
 	door.overdue =
 		metric_get("gba_registry_device_overdue_total", "Devices that became overdue", METRIC_COUNTER, "");
 }
@@ -361,6 +437,13 @@ static void door_stop(struct registry *registry)
 	(void)registry;
 	if (door.server != NULL)
 		http_server_stop(door.server, STOP_MS);
+	if (door.writing) {
+		pthread_mutex_lock(&door.queue_lock);
+		door.closing = true;
+		pthread_cond_signal(&door.come);
+		pthread_mutex_unlock(&door.queue_lock);
+		pthread_join(door.writer, NULL);
+	}
 	if (door.sweeping) {
 		pthread_mutex_lock(&door.lock);
 		door.stopping = true;
@@ -372,7 +455,7 @@ static void door_stop(struct registry *registry)
 	door.root = NULL;
 	door.server = NULL;
 	door.n_users = 0;
-	door.sweeping = door.stopping = false;
+	door.sweeping = door.stopping = door.writing = door.closing = false;
 }
 
 static enum gba_err listen_start(const struct registry_conf *conf, const char **_why)
@@ -400,8 +483,12 @@ static enum gba_err door_start(struct registry *registry, const char **_why)
 	err = door.root != NULL ? users_find(registry->conf, _why) : GBA_E_NOMEM;
 	if (err == GBA_OK)
 		err = device_desk_open(door.root, registry, &door.desk, _why);
-	if (err == GBA_OK)
-		err = listen_start(registry->conf, _why);
+	door.queue = NULL;
+	door.tail = &door.queue;
+	if (err == GBA_OK) {
+		door.writing = pthread_create(&door.writer, NULL, write_all, NULL) == 0;
+		err = door.writing ? listen_start(registry->conf, _why) : GBA_E_NOMEM;
+	}
 	if (err == GBA_OK) {
 		door.sweeping = pthread_create(&door.sweeper, NULL, sweep, NULL) == 0;
 		err = door.sweeping ? GBA_OK : GBA_E_NOMEM;

@@ -345,17 +345,6 @@ static enum gba_err registered(struct device_call *call, json_t *body, struct re
 	return err;
 }
 
-/* All or nothing; an answer is only made of what is durable. */
-static enum gba_err finish(struct device_call *call, enum gba_err err)
-{
-	struct records *r = call->desk->records;
-
-	if (err == GBA_OK)
-		return records_commit(r);
-	records_rollback(r);
-	return err;
-}
-
 enum gba_err device_register(struct device_call *call, json_t *body)
 {
 	struct record *rec = NULL;
@@ -365,13 +354,13 @@ enum gba_err device_register(struct device_call *call, json_t *body)
 	if (err == GBA_OK)
 		err = members_check(call, body);
 	if (err == GBA_OK)
-		err = records_begin(call->desk->records);
+		err = device_begin(call);
 	if (err != GBA_OK)
 		return err;
 	err = registered(call, body, &rec);
 	if (err == GBA_OK)
 		err = acknowledge(call, rec);
-	return finish(call, err);
+	return device_end(call, err);
 }
 
 /* Others learn of the device now (Y.3059 6.1-14): its RegDevID, make, model, and its identity unless policy hides it.
@@ -443,6 +432,6 @@ enum gba_err device_set(struct device_call *call, json_t *body)
 	enum gba_err err = primary_only(call);
 
 	if (err == GBA_OK)
-		err = records_begin(call->desk->records);
-	return err == GBA_OK ? finish(call, set(call, body)) : err;
+		err = device_begin(call);
+	return err == GBA_OK ? device_end(call, set(call, body)) : err;
 }

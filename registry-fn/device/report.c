@@ -193,15 +193,9 @@ static enum gba_err report(struct device_call *call, json_t *body)
 
 enum gba_err device_report(struct device_call *call, json_t *body)
 {
-	enum gba_err err = records_begin(call->desk->records);
+	enum gba_err err = device_begin(call);
 
-	if (err != GBA_OK)
-		return err;
-	err = report(call, body);
-	if (err == GBA_OK)
-		return records_commit(call->desk->records);
-	records_rollback(call->desk->records);
-	return err;
+	return err == GBA_OK ? device_end(call, report(call, body)) : err;
 }
 
 static enum gba_err reports_json(struct device_call *call, int64_t device, json_t *list)
@@ -232,7 +226,7 @@ enum gba_err device_show(struct device_call *call, struct bytes regdevid)
 {
 	json_t *body = json_pack("{s:s%}", "regdevid", (const char *)regdevid.p, regdevid.n), *list;
 	struct record *rec = NULL;
-	enum gba_err err = body != NULL ? records_begin(call->desk->records) : GBA_E_SYNTAX;
+	enum gba_err err = body != NULL ? device_begin(call) : GBA_E_SYNTAX;
 
 	if (err != GBA_OK) {
 		json_decref(body);
@@ -246,7 +240,7 @@ enum gba_err device_show(struct device_call *call, struct bytes regdevid)
 		err = call->answer != NULL && list != NULL ? reports_json(call, rec->id, list) : GBA_E_NOMEM;
 		json_object_set_new(call->answer, "reports", list);
 	}
-	records_rollback(call->desk->records);
+	device_leave(call);
 	json_decref(body);
 	return err;
 }

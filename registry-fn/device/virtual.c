@@ -52,13 +52,7 @@ static enum gba_err issue(struct device_call *call, json_t *body)
 
 enum gba_err device_virtual(struct device_call *call, json_t *body)
 {
-	enum gba_err err = records_begin(call->desk->records);
+	enum gba_err err = device_begin(call);
 
-	if (err != GBA_OK)
-		return err;
-	err = issue(call, body);
-	if (err == GBA_OK)
-		return records_commit(call->desk->records);
-	records_rollback(call->desk->records);
-	return err;
+	return err == GBA_OK ? device_end(call, issue(call, body)) : err;
 }

@@ -13,6 +13,7 @@
 #include "registry-fn/peer/peering.h"
 
 #define QUEUE_MAX 4096
+#define PATIENCE_MS 700 /* with a PostgreSQL that does not answer: an MME waits for us */
 #define LOOK_MS	  20 /* for events: so long an answer may be out of date */
 
 /* A question that waits for the database. */
@@ -324,6 +325,8 @@ static enum gba_err s13_start(struct registry *registry, const char **_why)
 		err = equipment_cache_new(s13.ctx, &s13.cache);
 	if (err == GBA_OK)
 		err = registry_store(s13.ctx, registry->conf, &s13.db, _why);
+	if (err == GBA_OK && registry->conf->store_ms > PATIENCE_MS)
+		db_patience(s13.db, PATIENCE_MS);
 	if (err == GBA_OK)
 		err = event_log_open(s13.ctx, s13.db, &self, &s13.log);
 	if (err == GBA_OK)

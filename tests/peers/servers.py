@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's PostgreSQL and Redis, one server of the test's own each: a temporary folder, UNIX socket or loopback, any user."""
+import contextlib
 import glob
 import os
 import pwd
@@ -69,6 +70,20 @@ class Postgres:
     def sql(self, text, check=True):
         return subprocess.run(["psql", "-X", "-q", "-A", "-t", "-h", self.folder, "-U", "gba", "postgres", "-c", text],
                               check=check, capture_output=True, text=True)
+
+    @contextlib.contextmanager
+    def session(self):
+        """One that stays: call it with SQL."""
+        words = ["psql", "-X", "-q", "-A", "-t", "-h", self.folder, "-U", "gba", "postgres"]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            def run(text):
+                process.stdin.write(text + ";\n\\echo done\n")
+                process.stdin.flush()
+                while process.stdout.readline() not in ("done\n", ""):
+                    pass
+
+            yield run
+            process.stdin.close()
 
     def cut(self):
         """End all sessions but our own."""

@@ -31,11 +31,11 @@ static void folder_make(void)
 
 static void folder_remove(void)
 {
-	static const char *const tails[] = { "", "-wal", "-shm" };
+	static const char *const tails[] = { "", "-wal", "-shm", ".lock" };
 	char name[420];
 	size_t i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		snprintf(name, sizeof(name), "%s%s", path, tails[i]);
 		unlink(name);
 	}
@@ -488,6 +488,10 @@ START_TEST(lost_connections_are_survived)
 	db_bind_text(add, 2, bytes_of("one"));
 	ck_assert_err(db_run(add, &changed), GBA_OK);
 	ck_assert_int_eq(changed, 1);
+	ck_assert_err(db_claim(db), GBA_OK);
+	pg_server_cut(); /* the claim is taken anew */
+	ck_assert_err(db_claim(db), GBA_OK);
+	ck_assert_err(db_claim(open_steps(1)), GBA_E_BUSY);
 	pg_server_cut();
 	ck_assert_int_eq(count_rows(db), 1);
 	pg_server_cut(); /* in a transaction: it fails as a whole, whatever is tried in it */
@@ -640,8 +644,45 @@ START_TEST(duty_that_is_left_is_taken_at_once)
 }
 END_TEST
 
+START_TEST(a_part_is_undone_alone)
+{
+	struct db *db = open_steps(1);
+
+	ck_assert_err(db_begin(db), GBA_OK);
+	ck_assert_err(insert(db, 1, "one", BYTES_NONE), GBA_OK);
+	ck_assert_err(db_part_begin(db), GBA_OK);
+	ck_assert_err(insert(db, 2, "two", BYTES_NONE), GBA_OK);
+	ck_assert_err(insert(db, 3, "two", BYTES_NONE), GBA_E_EXISTS);
+	ck_assert_err(db_part_undo(db), GBA_OK);
+	ck_assert_err(db_part_begin(db), GBA_OK);
+	ck_assert_err(insert(db, 2, "two again", BYTES_NONE), GBA_OK);
+	ck_assert_err(db_part_keep(db), GBA_OK);
+	ck_assert_err(db_part_begin(db), GBA_OK);
+	ck_assert_err(insert(db, 4, "four", BYTES_NONE), GBA_OK);
+	ck_assert_err(db_part_undo(db), GBA_OK);
+	ck_assert_err(db_commit(db), GBA_OK);
+	ck_assert_int_eq(count_rows(db), 2);
+	ck_assert(db_part_begin(db) != GBA_OK); /* outside of a transaction */
+}
+END_TEST
+
+START_TEST(one_handle_claims_and_others_work)
+{
+	struct db *db = open_steps(1), *other = open_steps(1);
+
+	ck_assert_err(db_claim(db), GBA_OK);
+	ck_assert_err(db_claim(db), GBA_OK);
+	ck_assert_err(db_claim(other), GBA_E_BUSY);
+	ck_assert_err(insert(other, 1, "one", BYTES_NONE), GBA_OK);
+	talloc_free(db);
+	ck_assert_err(db_claim(other), GBA_OK);
+}
+END_TEST
+
 static void both_add(TCase *tc)
 {
+	tcase_add_test(tc, a_part_is_undone_alone);
+	tcase_add_test(tc, one_handle_claims_and_others_work);
 	tcase_add_test(tc, duty_is_one_s_at_a_time);
 	tcase_add_test(tc, duty_that_is_left_is_taken_at_once);
 	tcase_add_test(tc, values_come_back);

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Registries that peer with each other: freeDiameterd with the registry alone, over TLS, on free ports of the loopback; and what
 stands outside of them: Ed25519 and the text of an event by openssl and json, from doc/registry-peering.md."""
-import contextlib
 import hashlib
 import json
 import os
-import sqlite3
 import ssl
 import subprocess
 import sys
@@ -18,6 +16,7 @@ from lab.certs import Authority  # noqa: E402
 from lab.process import free_port, port_open  # noqa: E402
 from peers import diameter as d  # noqa: E402
 from peers.waiting import PATIENCE, until  # noqa: E402
+from store import File, Schema  # noqa: E402
 
 BUILD = os.environ.get("GBA_BUILD", os.path.join(TOP, "build"))
 REALM, REG, RSR, S13, ECR = "registries.test", 4294901764, 8388646, 16777252, 324
@@ -103,6 +102,7 @@ class Registry:
         self.key, self.port, self.metrics, self.neighbours, self.process = Key(self.folder, "registry"), free_port(), free_port(), [], None
         self.plain_port = free_port()
         self.key.write(self.path("registry.key"))
+        self.store = Schema(lab.server) if lab.server else File(self.path("registry.db"))
         self.extra, self.priority, self.others = "", MODERN, []
 
     def path(self, name):
@@ -110,7 +110,7 @@ class Registry:
 
     @property
     def database(self):
-        return self.path("registry.db")
+        return self.store.url
 
     def _write(self, name, text):
         with open(self.path(name), "w", encoding="utf-8") as out:
@@ -164,8 +164,7 @@ class Registry:
         self.process.wait()
 
     def rows(self, sql, *args):
-        with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % self.database, uri=True, timeout=10)) as db:
-            return db.execute(sql, args).fetchall()
+        return self.store.rows(sql, *args)
 
     def status(self, subject):
         """0 grey, 1 white, 2 black; None: never heard of."""
@@ -225,8 +224,8 @@ class Tool:
 
 
 class Lab:
-    def __init__(self, folder):
-        self.folder = str(folder)
+    def __init__(self, folder, server=None):
+        self.folder, self.server = str(folder), server
         os.makedirs(self.folder, exist_ok=True)
         self.authority, self.registries = Authority(os.path.join(self.folder, "ca")), {}
 

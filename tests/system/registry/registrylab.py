@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A realm with a trust registry: freeDiameterd with the agent and the registry, as an operator of a registry runs it."""
-import contextlib
 import http.client
 import json
 import re
 import socket
-import sqlite3
 
 from lab.realm import ASP, BSF, BSF_DIAMETER, HSS, IMPI_REALM, OPERATOR, Realm, q
 from lab.devices import Device
 from lab.process import Process, free_port
 from peers.waiting import page, until
+from store import File, Schema
 
 REGISTRY = "registry." + ASP  # Diameter identity
 REGISTRY_NAF = "register." + ASP  # what devices address
@@ -18,12 +17,18 @@ IMPI = "001010000000001@" + IMPI_REALM
 
 
 class RegistryRealm(Realm):
+    def __init__(self, *words, server=None, **options):
+        """server: a PostgreSQL server; without one records are in a file."""
+        super().__init__(*words, **options)
+        self.store = Schema(server) if server else File(self.path("registry.db"))
+
     def registry_conf(self, reg_id="IN1", reg_type="primary", parent="IN", extra=""):
         return self._write("registry.conf", self.common("registry") + 'reg-id = %s;\nreg-type = %s;\nparent = %s;\ndatabase = %s;\n'
                            'kek-file = %s;\nkey-file = %s;\nmetrics-listen = %s;\n'
-                           'device-socket = %s;\nreport-check = 1;\n%s'
-                           % (q(reg_id), q(reg_type), q(parent), q(self.path("registry.db")), q(self.path("registry.kek")),
-                              q(self.path("registry.key")), q(self.address("registry") + ":9100"), q(self.path("door.sock")), extra))
+                           'device-socket = %s;\naudit-log = %s;\nreport-check = 1;\n%s'
+                           % (q(reg_id), q(reg_type), q(parent), q(self.store.url), q(self.path("registry.kek")),
+                              q(self.path("registry.key")), q(self.address("registry") + ":9100"), q(self.path("door.sock")), q(self.path("registry.db.audit")),
+                              extra))
 
     def registry_agent_conf(self):
         return self._write("registry-naf.conf", self.common("registry") + 'audit-log = %s;\n' % q(self.path("registry-naf.audit.log")) + 'socket = %s;\n'
@@ -48,8 +53,7 @@ class RegistryRealm(Realm):
 
     def rows(self, sql, *values):
         """What the registry's database says."""
-        with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % self.path("registry.db"), uri=True, timeout=30)) as db:
-            return db.execute(sql, values).fetchall()
+        return self.store.rows(sql, *values)
 
     def told(self, kind="device.registered"):
         """Subjects of the events of a kind."""
@@ -58,9 +62,7 @@ class RegistryRealm(Realm):
 
     def change(self, sql, *values):
         """What an administrator's tool would have written."""
-        with contextlib.closing(sqlite3.connect(self.path("registry.db"), timeout=30)) as db:
-            db.execute(sql, values)
-            db.commit()
+        self.store.change(sql, *values)
 
     def registry_log(self):
         with open(self.path("registry.log"), encoding="utf-8") as log:

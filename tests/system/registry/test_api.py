@@ -16,11 +16,12 @@ JSON_LINES, CSV = "application/x-ndjson", "text/csv"
 
 
 class Node(RegistryRealm):
-    def start_api(self):
+    def start_api(self, extra=""):
         self.pem, key = self.path("api.pem"), self.path("api.key")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out",
                         self.pem, "-days", "2", "-subj", "/CN=localhost"], check=True, capture_output=True)
-        self.start_registry(extra='api-listen = "%s:0";\napi-cert = "%s";\napi-key = "%s";\n' % (self.address("registry"), self.pem, key))
+        self.start_registry(extra='api-listen = "%s:0";\napi-cert = "%s";\napi-key = "%s";\n%s'
+                            % (self.address("registry"), self.pem, key, extra))
         found = until(lambda: re.findall(r"REST API on port (\d+)", self.registry_log()))
         self.port = int(found[-1])
 
@@ -45,8 +46,8 @@ class Node(RegistryRealm):
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory):
-    with Node(tmp_path_factory.mktemp("api") / "realm", trace=False) as realm:
+def node(tmp_path_factory, server):
+    with Node(tmp_path_factory.mktemp("api") / "realm", trace=False, server=server) as realm:
         realm.start_api()
         yield realm
 

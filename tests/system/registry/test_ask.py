@@ -6,7 +6,6 @@ import hashlib
 import http.client
 import json
 import os
-import sqlite3
 import ssl
 import subprocess
 import time
@@ -98,17 +97,15 @@ def certificate(realm):
 
 def credentials(realm):
     """As gba-ctl registry credential add would."""
-    with contextlib.closing(sqlite3.connect(realm.path("registry.db"), timeout=30)) as db:
-        for token, role, owner, name in ((ADMIN, 0, 0, "alice"), (BOB, 0, 0, "bob"), (AGENCY, 3, 0, "ntc"), (BULK, 2, 0, "bulk"),
-                                         (MAKER, 4, 1, "acme"), (CUSTODIAN, 5, 1, "asha")):
-            db.execute("INSERT INTO credential (rev, created, changed, owner_type, owner, name, type, hash, expires, revoked)"
-                       " VALUES (1, 0, 0, ?, ?, ?, 1, ?, 0, 0)", (role, owner, name, hashlib.sha256(token.encode()).hexdigest()))
-        db.commit()
+    for token, role, owner, name in ((ADMIN, 0, 0, "alice"), (BOB, 0, 0, "bob"), (AGENCY, 3, 0, "ntc"), (BULK, 2, 0, "bulk"),
+                                     (MAKER, 4, 1, "acme"), (CUSTODIAN, 5, 1, "asha")):
+        realm.change("INSERT INTO credential (rev, created, changed, owner_type, owner, name, type, hash, expires, revoked)"
+                     " VALUES (1, 0, 0, ?, ?, ?, 1, ?, 0, 0)", role, owner, name, hashlib.sha256(token.encode()).hexdigest())
 
 
 @pytest.fixture(scope="module", name="api")
-def api_of_module(tmp_path_factory):
-    with RegistryRealm(tmp_path_factory.mktemp("ask") / "realm", trace=False) as realm:
+def api_of_module(tmp_path_factory, server):
+    with RegistryRealm(tmp_path_factory.mktemp("ask") / "realm", trace=False, server=server) as realm:
         certificate(realm)
         with open(realm.path("practice.txt"), "w", encoding="utf-8") as out:
             out.write(PRACTICE)

@@ -34,8 +34,8 @@ def phone(**members):
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory):
-    with RegistryRealm(tmp_path_factory.mktemp("door") / "realm", trace=False) as realm:
+def node(tmp_path_factory, server):
+    with RegistryRealm(tmp_path_factory.mktemp("door") / "realm", trace=False, server=server) as realm:
         realm.start_registry(extra="report-interval = 100;\nreport-grace = 10;\n")
         yield realm
 
@@ -214,9 +214,9 @@ def test_virtual_identities(node, door):
     assert door.ask("POST", "/virtual", {"regdevid": name, "kind": "timed", "seconds": 60}, OTHER)[0] == 404
 
 
-def test_kill_9_leaves_one_identity(tmp_path):
+def test_kill_9_leaves_one_identity(tmp_path, server):
     """REQ: Y3059-9.2-i-c: whatever the moment, the device that asks again gets the one that was given."""
-    with RegistryRealm(tmp_path / "realm", trace=False) as node:
+    with RegistryRealm(tmp_path / "realm", trace=False, server=server) as node:
         node.start_registry()
         door, devices, seen = node.door(), [phone() for _ in range(40)], {}
 

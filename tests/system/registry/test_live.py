@@ -22,8 +22,8 @@ FIRMWARE = "firmware-7.4.1-of-the-device"
 
 
 @pytest.fixture(scope="module")
-def realm(tmp_path_factory):
-    with WholeRealm(tmp_path_factory.mktemp("live") / "realm", trace=False) as whole:
+def realm(tmp_path_factory, server):
+    with WholeRealm(tmp_path_factory.mktemp("live") / "realm", trace=False, server=server) as whole:
         certificate(whole)
         whole.start_hss()
         whole.start_bsf()

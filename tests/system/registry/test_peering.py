@@ -27,8 +27,8 @@ class Stranger:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    with Lab(tmp_path_factory.mktemp("peering")) as lab:
+def lab(tmp_path_factory, server):
+    with Lab(tmp_path_factory.mktemp("peering"), server) as lab:
         root, a, b = lab.registry("IN", "geographical"), lab.registry("INA", "sectoral", "IN"), lab.registry("INB", "sectoral", "IN")
         a1, b1 = lab.registry("INA1", "primary", "INA"), lab.registry("INB1", "primary", "INB")
         other_root, other = lab.registry("FR", "geographical"), lab.registry("FRA", "sectoral", "FR")

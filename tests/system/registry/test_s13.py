@@ -30,8 +30,8 @@ def status_of(answer):
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    with Lab(tmp_path_factory.mktemp("s13")) as lab:
+def lab(tmp_path_factory, server):
+    with Lab(tmp_path_factory.mktemp("s13"), server) as lab:
         one = lab.registry("INA1", "primary", "INA")
         one.extra = 's13-peers = [ "%s" ];\n' % MME
         one.others = [(MME, ""), (LENIENT_MME, "")]
@@ -122,3 +122,23 @@ def test_without_vendor_specific_application_id(mme):
     message = ecr(mme, "490154203237518")
     message.avps = [a for a in message.avps if a.code != 260]
     assert status_of(mme.request(message)) == WHITELISTED
+
+
+def test_a_database_that_is_away(tmp_path, postgres):
+    """Nobody is told what may have changed meanwhile, not from the cache either: 3004 until it is there again."""
+    with Lab(tmp_path, postgres) as lab:
+        one = lab.registry("INA1", "primary", "INA")
+        one.extra = 's13-peers = [ "%s" ];\n' % MME
+        one.others = [(MME, "")]
+        lab.start()
+        with one.tool() as tool:
+            assert tool.say("device.registered", "INA1W", {"identities": [{"type": "imei", "value": "490154203237518"}]}) == "ok"
+        with one.client(MME, apps=(S13,)) as peer:
+            assert until(lambda: status_of(peer.request(ecr(peer, "490154203237518"))) == GREYLISTED)
+            postgres.kill()
+            try:
+                assert until(lambda: status_of(peer.request(ecr(peer, "490154203237518"))) == (0, 3004))
+                assert status_of(peer.request(ecr(peer, "990000862471854"))) == (0, 3004)
+            finally:
+                postgres.start()
+            assert until(lambda: status_of(peer.request(ecr(peer, "490154203237518"))) == GREYLISTED)

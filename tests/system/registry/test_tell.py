@@ -69,8 +69,8 @@ class TellNode(Node):
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory):
-    with TellNode(tmp_path_factory.mktemp("tell") / "realm", trace=False) as realm:
+def node(tmp_path_factory, server):
+    with TellNode(tmp_path_factory.mktemp("tell") / "realm", trace=False, server=server) as realm:
         realm.private = True
         realm.receiver = Receiver(realm)
         realm.start_api()
