@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "registry-fn/trust/cvss.h"
+#include "registry-fn/trust/cvss_priv.h"
 
 const char *const cvss_severity_words[] = { "none", "low", "medium", "high", "critical", NULL };
 
@@ -23,7 +23,6 @@ static const struct metric metrics_40[] = {
 	{ "MVI", "XHLN" },  { "MVA", "XHLN" }, { "MSC", "XHLN" }, { "MSI", "XSHLN" }, { "MSA", "XSHLN" }, { "S", "XNP" }, { "AU", "XNY" },
 	{ "R", "XAUI" },    { "V", "XDC" },   { "RE", "XLMH" }, { "U", NULL },	  { NULL, NULL },
 };
-#define METRICS_MAX 32
 static const char *const urgencies[] = { "X", "Clear", "Green", "Amber", "Red", NULL };
 
 static int metric_named(const struct metric *metrics, struct bytes name)
@@ -57,13 +56,13 @@ static enum gba_err fail(const char **_why, const char *text)
 }
 
 /* Letters by place in the table; 0: not given. */
-static enum gba_err read_metrics(const struct metric *metrics, int base, bool ordered, struct bytes rest, char letters[METRICS_MAX],
+static enum gba_err read_metrics(const struct metric *metrics, int base, bool ordered, struct bytes rest, char letters[CVSS_METRICS],
 				 const char **_why)
 {
 	struct bytes part, name, value, next;
 	int i, last = -1;
 
-	memset(letters, 0, METRICS_MAX);
+	memset(letters, 0, CVSS_METRICS);
 	for (; rest.p != NULL; rest = next) {
 		if (!bytes_split(rest, '/', &part, &next)) {
 			part = rest;
@@ -102,7 +101,7 @@ static int round_up(double x)
 }
 
 /* CVSS 3.1 section 7.1, in tenths. */
-static int base_score_31(const char m[METRICS_MAX])
+static int base_score_31(const char m[CVSS_METRICS])
 {
 	static const double av[] = { 0.85, 0.62, 0.55, 0.2 }, ac[] = { 0.77, 0.44 }, pr[] = { 0.85, 0.62, 0.27 },
 			    pr_changed[] = { 0.85, 0.68, 0.5 }, ui[] = { 0.85, 0.62 }, cia[] = { 0, 0.22, 0.56 };
@@ -124,10 +123,10 @@ static int base_score_31(const char m[METRICS_MAX])
 
 enum gba_err cvss_read(struct bytes vector, int *_score, const char **_why)
 {
-	char letters[METRICS_MAX];
+	char letters[CVSS_METRICS];
 	struct bytes version, rest;
 	enum gba_err err;
-	int score = CVSS_UNKNOWN;
+	int score = 0;
 
 	if (vector.n > CVSS_MAX) {
 		*_why = "too long for a CVSS vector";
@@ -140,6 +139,7 @@ enum gba_err cvss_read(struct bytes vector, int *_score, const char **_why)
 		score = err == GBA_OK ? base_score_31(letters) : score;
 	} else if (bytes_eq_str(version, "CVSS:4.0")) {
 		err = read_metrics(metrics_40, BASE_40, true, rest, letters, _why);
+		score = err == GBA_OK ? cvss_score_40(letters) : score;
 	} else {
 		*_why = "CVSS:3.1/ or CVSS:4.0/ is expected";
 		return GBA_E_UNSUPPORTED;

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** CVSS vectors of vulnerabilities (FIRST): 3.1 and 4.0 checked to the letter, the base score of 3.1 computed. The
- * score of a 4.0 vector is what its reporter says. */
+/** CVSS vectors of vulnerabilities (FIRST): 3.1 and 4.0 checked to the letter. The score of a 3.1 vector is that of its base
+ * metrics; of a 4.0 vector that of all it has (CVSS-B, -BT, -BE or -BTE). */
 #ifndef GBA_REGISTRY_CVSS_H
 #define GBA_REGISTRY_CVSS_H
 
 #include "core/bytes.h"
 #include "core/err.h"
 
-#define CVSS_MAX     240 /* [octets] of a vector */
-#define CVSS_UNKNOWN -1	 /* score of a vector that is not computed here */
+#define CVSS_MAX 240 /* [octets] of a vector */
 
 enum cvss_severity { CVSS_NONE, CVSS_LOW, CVSS_MEDIUM, CVSS_HIGH, CVSS_CRITICAL };
 extern const char *const cvss_severity_words[]; /* by value, NULL-terminated */
 
 /** Check a vector: every base metric once, no metric twice, none unknown; those of 4.0 in the order of its table 23.
- * @param _score  [tenths] 0 to 100, or CVSS_UNKNOWN (4.0); may be NULL
+ * @param _score  [tenths] 0 to 100; may be NULL
  * @param _why    static text on failure
  * @retval GBA_E_UNSUPPORTED  another version @retval GBA_E_SYNTAX, GBA_E_TOO_LONG */
 enum gba_err cvss_read(struct bytes vector, int *_score, const char **_why);

@@ -219,16 +219,16 @@ enum gba_err vuln_facts(struct records *r, int64_t device, time_t now, struct tr
 
 /* ---- the record ---- */
 
-/* The score of a 3.1 vector is computed, that of a 4.0 one is told. */
+/* The score of a vector is computed; without a vector it is told. */
 static enum gba_err score(struct record_call *call, const struct record *old, struct record *now)
 {
 	struct bytes vector = now->v[VULNERABILITY_CVSS].t;
-	int computed = CVSS_UNKNOWN;
 	const char *why = "";
+	int computed = 0;
 
 	if (vector.p != NULL && cvss_read(vector, &computed, &why) != GBA_OK)
 		return record_refuse(call, GBA_E_SYNTAX, "cvss", "%s", why);
-	if (computed != CVSS_UNKNOWN) {
+	if (vector.p != NULL) {
 		if (now->v[VULNERABILITY_SCORE].n != 0 && now->v[VULNERABILITY_SCORE].n != computed &&
 		    (old == NULL || old->v[VULNERABILITY_SCORE].n != now->v[VULNERABILITY_SCORE].n))
 			return record_refuse(call, GBA_E_RANGE, "score", "the vector's score is %d.%d", computed / 10,
