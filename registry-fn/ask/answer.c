@@ -12,6 +12,7 @@
 #include "registry-fn/ask/ask.h"
 #include "registry-fn/id/regdevid.h"
 #include "registry-fn/id/virtual.h"
+#include "registry-fn/trust/said.h"
 
 /* One question. */
 struct question {
@@ -130,35 +131,40 @@ static enum gba_err details_put(struct question *q, int64_t device, const struct
 	return GBA_OK;
 }
 
-/* What is held of the subject here, or what other registries have said. */
-static enum gba_err status_of(struct question *q, const char *subject, int64_t device, const struct event_view *view,
-			      struct trust_change *change)
+/* Who is meant. */
+struct meant {
+	const char *name;    /* as it was asked for */
+	const char *subject; /* RegDevID; NULL: that of the device, or not known */
+	int64_t device;	     /* of this registry; 0: none */
+	const struct event_view *view; /* of all registries; NULL: not looked for */
+};
+
+/* By an identity, a device of another registry is known by its view alone. */
+static enum gba_err status_of(struct question *q, const struct meant *meant, struct trust_change *change)
 {
-	(void)subject;
-	if (device != 0)
-		return trust_at(q->call->r, q->call, TRUST_DEVICE, device, q->at, change);
+	if (meant->device != 0 || meant->subject != NULL)
+		return trust_held_at(q->call->r, q->call, meant->subject, meant->device, q->at, change);
 	*change = (struct trust_change){ .status = TRUST_GREY, .cause = "nothing is known", .author = "" };
-	if (view != NULL && view->known && view->status_at <= q->at)
-		*change = (struct trust_change){ .status = view->status, .cause = "said by another registry",
-						 .author = view->status_origin, .at = view->status_at };
+	if (meant->view != NULL && meant->view->known)
+		change->status = meant->view->status;
 	return GBA_OK;
 }
 
-static enum gba_err result_add(struct question *q, const char *subject, int64_t device, const struct event_view *view)
+static enum gba_err result_add(struct question *q, const struct meant *meant)
 {
 	struct trust_change change;
 	json_t *result;
-	enum gba_err err = status_of(q, subject, device, view, &change);
+	enum gba_err err = status_of(q, meant, &change);
 
 	if (err != GBA_OK)
 		return err;
-	result = json_pack("{s:s, s:s}", "subject", subject, "status", trust_status_names[change.status]);
+	result = json_pack("{s:s, s:s}", "subject", meant->name, "status", trust_status_names[change.status]);
 	if (result == NULL)
 		return GBA_E_NOMEM;
-	if (q->details && device != 0)
-		err = details_put(q, device, &change, result);
+	if (q->details && meant->device != 0)
+		err = details_put(q, meant->device, &change, result);
 	else if (q->details)
-		json_object_set_new(result, "known", json_boolean(view != NULL && view->known));
+		json_object_set_new(result, "known", json_boolean(meant->view != NULL && meant->view->known));
 	if (err == GBA_OK && json_array_append(q->results, result) != 0)
 		err = GBA_E_NOMEM;
 	json_decref(result);
@@ -177,8 +183,8 @@ static enum gba_err by_regdevid(struct question *q)
 		return GBA_E_NOMEM;
 	err = reg_device_by_regdevid(q->call->r, text, &device);
 	if (err == GBA_OK)
-		err = event_view_subject(registry_handle_of(q->call->r)->events, subject, &view);
-	return err == GBA_OK ? result_add(q, q->value, device, &view) : err;
+		err = event_view_subject(registry_handle_of(q->call->r)->events, subject, q->at, &view);
+	return err == GBA_OK ? result_add(q, &(struct meant){ q->value, subject, device, &view }) : err;
 }
 
 static enum gba_err by_virtual(struct question *q)
@@ -191,7 +197,7 @@ static enum gba_err by_virtual(struct question *q)
 		device = 0;
 		err = GBA_OK;
 	}
-	return err == GBA_OK ? result_add(q, q->value, device, NULL) : err;
+	return err == GBA_OK ? result_add(q, &(struct meant){ q->value, NULL, device, NULL }) : err;
 }
 
 static enum gba_err further_identity(struct records *r, const struct scheme *scheme, const char *identity, int64_t *_device)
@@ -225,8 +231,9 @@ static enum gba_err by_identity(struct question *q)
 	if (err == GBA_OK && device == 0)
 		err = further_identity(q->call->r, scheme, identity, &device);
 	if (err == GBA_OK && device == 0)
-		err = event_view_identity(registry_handle_of(q->call->r)->events, scheme->word, bytes_of(identity), &view);
-	return err == GBA_OK ? result_add(q, q->value, device, &view) : err;
+		err = event_view_identity(registry_handle_of(q->call->r)->events, scheme->word, bytes_of(identity), q->at,
+					  &view);
+	return err == GBA_OK ? result_add(q, &(struct meant){ q->value, NULL, device, &view }) : err;
 }
 
 /* ---- many devices ---- */
@@ -287,7 +294,7 @@ static enum gba_err by_page(struct question *q, size_t which)
 	db_reset(stmt);
 	q->next = n > ASK_PAGE_MAX ? ids[ASK_PAGE_MAX - 1] : 0;
 	for (i = 0; err == GBA_OK && i < n && i < ASK_PAGE_MAX; i++)
-		err = subjects[i] != NULL ? result_add(q, subjects[i], ids[i], NULL) : GBA_E_NOMEM;
+		err = subjects[i] != NULL ? result_add(q, &(struct meant){ subjects[i], subjects[i], ids[i], NULL }) : GBA_E_NOMEM;
 	return err;
 }
 

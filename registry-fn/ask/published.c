@@ -8,6 +8,7 @@
 #include "crypto/hash.h"
 #include "jose/jws.h"
 #include "registry-fn/ask/ask.h"
+#include "registry-fn/trust/said.h"
 #include "rest/rest.h"
 
 #define PRACTICE_MAX (512 * 1024) /* [octets] */
@@ -283,7 +284,7 @@ void ask_status(struct route_call *route)
 		rest_refuse(call, PROBLEM_QUERY, "at: a time such as 2031-01-01T12:00:00Z");
 		return;
 	}
-	err = trust_at(call->r, call, TRUST_DEVICE, device->id, when, &change);
+	err = trust_held_at(call->r, call, NULL, device->id, when, &change);
 	if (err == GBA_OK)
 		rest_json(call, 200, change_json(&change, sees_all(call)));
 	else

@@ -63,7 +63,8 @@ const struct rest_schema ask_schema_first = REST_SCHEMA("OlderHead", first_field
 static const struct rest_schema requested = FREE("EnquirerRequested"), challenge = FREE("Challenge"), session = FREE("Session"),
 				interrogation = FREE("InterrogationState"),
 				answer = FREE("SignedAnswer"), bulk = FREE("BulkQuestion"), status = FREE("Status"),
-				statuses = FREE("Statuses"),
+				statuses = FREE("Statuses"), list = FREE("StatusList"), order = FREE("ListOrder"),
+				statements = FREE("Statements"),
 				head = FREE("SignedHead"), proof = FREE("Receipt"), entries = FREE("Entries");
 
 #define SEE_STATUS (FOR_ADMIN | FOR_AGENCY | FOR_CUSTODIAN | FOR_BULK)
@@ -106,6 +107,14 @@ static const struct route rows[] = {
 	{ "POST", "/v1/applications/{id}/status", FOR_ADMIN | FOR_AGENCY, 0, ask_application_status,
 	  &ask_schema_application_status,
 	  &status, NULL, "200 404", "setApplicationStatus", "Set the trust status of an application" },
+	{ "GET", "/v1/lists/{status}", FOR_ADMIN | FOR_AGENCY | FOR_BULK, 0, ask_list, NULL, &list, "after", "200 404", "getList",
+	  "White, grey or black: the list that all registries come to (Y.3059 7-iv-d)" },
+	{ "POST", "/v1/lists", FOR_ADMIN | FOR_AGENCY, 0, ask_list_publish, &list, &order, NULL, "201 409", "publishList",
+	  "Say of devices of other registries what they are held to be: status, subjects, reason" },
+	{ "POST", "/v1/lists/{id}/approve", FOR_ADMIN | FOR_AGENCY, 0, ask_list_approve, NULL, &order, NULL, "200 403 404",
+	  "approveList", "With four eyes: publish it; not by who asked for it" },
+	{ "GET", "/v1/statements", FOR_ADMIN | FOR_AGENCY, 0, ask_statements, NULL, &statements, "subject at", "200",
+	  "listStatements", "All that registries have said of a subject's status, and what held at a time (Y.3059 6.1)" },
 	{ "GET", "/v1/log/head", 0, REST_OPEN, ask_log_head, NULL, &head, NULL, "200", "getLogHead",
 	  "Signed head of the log of transactions" },
 	{ "GET", "/v1/log/proofs/{index}", AUDIT | FOR_ENQUIRER, 0, ask_log_proof, NULL, &proof, NULL, "200 404", "getLogProof",

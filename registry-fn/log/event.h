@@ -131,6 +131,7 @@ enum gba_err event_registry_introduce(struct event_log *log, const struct event_
 
 /* ---- what all events together say: the database that every layer keeps (Y.3059 6.1-14) ---- */
 
+#define EVENT_NOW ((time_t)INT64_MAX)
 struct event_view {
 	bool known;   /* registered somewhere, or spoken of */
 	bool removed;
@@ -140,9 +141,35 @@ struct event_view {
 	int64_t status_lamport;
 	time_t status_at;
 };
-enum gba_err event_view_subject(struct event_log *log, const char *subject, struct event_view *_view);
+/** @param at  as it was then, by what has arrived until now; EVENT_NOW */
+enum gba_err event_view_subject(struct event_log *log, const char *subject, time_t at, struct event_view *_view);
 /** By an identity that device.registered has told, {"type": ..., "value": ...}. Several devices: the worst status. An "imei" is
  * found with its check digit or without, and by its "imeisv". */
-enum gba_err event_view_identity(struct event_log *log, const char *type, struct bytes value, struct event_view *_view);
+enum gba_err event_view_identity(struct event_log *log, const char *type, struct bytes value, time_t at,
+				 struct event_view *_view);
+
+/** What somebody has said of a subject's status. */
+struct event_statement {
+	enum trust_status status;
+	int64_t lamport; /* 0: nothing was said */
+	char origin[REGID_MAX + 1];
+	time_t at;
+	const char *cause; /* below the mem_ctx, or static; "": none was told */
+};
+/** The statement that held at a time. Grey and lamport 0 when there was none. */
+enum gba_err event_status_at(struct event_log *log, TALLOC_CTX *mem_ctx, const char *subject, time_t at,
+			     struct event_statement *_said);
+/** All statements about a subject, the oldest first. @param _said  below mem_ctx */
+enum gba_err event_status_history(struct event_log *log, TALLOC_CTX *mem_ctx, const char *subject, size_t limit,
+				  struct event_statement **_said, size_t *_n);
+struct event_subjects {
+	char **v; /* below the mem_ctx */
+	size_t n;
+	const char *next; /* to go on behind, with fewer than limit found, too; NULL: that was all */
+};
+/** Subjects that are held to be White, Grey or Black now, in the order of their texts: the list that all registries come to.
+ * @param after  subjects behind this one; "": from the first */
+enum gba_err event_status_list(struct event_log *log, TALLOC_CTX *mem_ctx, enum trust_status status, const char *after,
+			       size_t limit, struct event_subjects *_list);
 
 #endif

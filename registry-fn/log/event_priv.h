@@ -61,6 +61,8 @@ enum gba_err event_key_add(struct event_log *log, const struct event_registry *r
 enum gba_err event_signed(struct event_log *log, const char *origin, struct bytes wire, enum registry_type *_type);
 /** What a registry.* event says about registries. */
 enum gba_err event_registry_heard(struct event_log *log, const struct event *event);
+/** Keep a statement about a subject. */
+enum gba_err event_status_keep(struct event_log *log, const struct event *event, const char *subject, enum trust_status status);
 /** What an event changes in the database of subjects. */
 enum gba_err event_view_update(struct event_log *log, const struct event *event);
 

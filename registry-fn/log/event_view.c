@@ -24,8 +24,10 @@ static enum gba_err status_write(struct event_log *log, const struct event *even
 		" WHERE event_subject.lamport < excluded.lamport"
 		" OR (event_subject.lamport = excluded.lamport AND event_subject.origin < excluded.origin)";
 	struct db_stmt *stmt;
-	enum gba_err err = event_stmt(log, sql, &stmt);
+	enum gba_err err = event_status_keep(log, event, subject, status);
 
+	if (err == GBA_OK)
+		err = event_stmt(log, sql, &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_text(stmt, 1, bytes_of(subject));
@@ -136,7 +138,28 @@ static void view_read(struct db_stmt *stmt, struct event_view *view)
 	view->status_at = (time_t)db_col_int(stmt, 5);
 }
 
-enum gba_err event_view_subject(struct event_log *log, const char *subject, struct event_view *_view)
+/* What is said since then does not count. */
+static enum gba_err as_of(struct event_log *log, const char *subject, time_t at, struct event_view *view)
+{
+	struct event_statement said;
+	TALLOC_CTX *tmp;
+	enum gba_err err;
+
+	if (view->status_at <= at)
+		return GBA_OK;
+	tmp = talloc_new(NULL);
+	err = tmp != NULL ? event_status_at(log, tmp, subject, at, &said) : GBA_E_NOMEM;
+	if (err == GBA_OK) {
+		view->status = said.status;
+		view->status_lamport = said.lamport;
+		view->status_at = said.at;
+		event_copy(view->status_origin, sizeof(view->status_origin), bytes_of(said.origin));
+	}
+	talloc_free(tmp);
+	return err;
+}
+
+enum gba_err event_view_subject(struct event_log *log, const char *subject, time_t at, struct event_view *_view)
 {
 	struct db_stmt *stmt;
 	bool row = false;
@@ -150,7 +173,7 @@ enum gba_err event_view_subject(struct event_log *log, const char *subject, stru
 	if (err == GBA_OK && row)
 		view_read(stmt, _view);
 	db_reset(stmt);
-	return err;
+	return err == GBA_OK ? as_of(log, subject, at, _view) : err;
 }
 
 /* Black is worse than Grey, Grey than White. */
@@ -159,10 +182,13 @@ static unsigned int badness(enum trust_status status)
 	return status == TRUST_BLACK ? 2 : status == TRUST_GREY;
 }
 
-enum gba_err event_view_identity(struct event_log *log, const char *type, struct bytes value, struct event_view *_view)
+enum gba_err event_view_identity(struct event_log *log, const char *type, struct bytes value, time_t at,
+				 struct event_view *_view)
 {
-	static const char sql[] = "SELECT " VIEW_COLUMNS " FROM event_identity i JOIN event_subject s ON s.subject = i.subject"
+	static const char sql[] = "SELECT " VIEW_COLUMNS ", s.subject FROM event_identity i"
+				  " JOIN event_subject s ON s.subject = i.subject"
 				  " WHERE i.type = ?1 AND i.value = ?2 AND s.removed = 0";
+	char subject[EVENT_SUBJECT_MAX + 1];
 	struct event_view one;
 	struct db_stmt *stmt;
 	bool row = true;
@@ -180,6 +206,8 @@ enum gba_err event_view_identity(struct event_log *log, const char *type, struct
 			break;
 		memset(&one, 0, sizeof(one));
 		view_read(stmt, &one);
+		event_copy(subject, sizeof(subject), db_col_text(stmt, 6));
+		err = as_of(log, subject, at, &one);
 		if (!_view->known || badness(one.status) > badness(_view->status))
 			*_view = one;
 	}

@@ -19,3 +19,16 @@ const char event_schema_1[] =
 	" at INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE event_identity (type TEXT NOT NULL, value TEXT NOT NULL, subject TEXT NOT NULL,"
 	" PRIMARY KEY (type, value, subject)) STRICT;";
+
+/* Every statement about a status; of those from before this step the ones that held are known. Devices of this registry that
+ * others have spoken of since they were judged; lists that wait for a second pair of eyes. */
+const char event_schema_2[] =
+	"CREATE TABLE event_status (subject TEXT NOT NULL, lamport INTEGER NOT NULL, origin TEXT NOT NULL, class INTEGER NOT NULL,"
+	" number INTEGER NOT NULL, status INTEGER NOT NULL, cause TEXT NOT NULL, at INTEGER NOT NULL,"
+	" PRIMARY KEY (subject, lamport, origin)) STRICT;"
+	"INSERT INTO event_status (subject, lamport, origin, class, number, status, cause, at)"
+	" SELECT subject, lamport, origin, 2, 0, status, '', at FROM event_subject WHERE lamport > 0;"
+	"CREATE TABLE said_due (device INTEGER PRIMARY KEY) STRICT;"
+	"CREATE TABLE list_order (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL, asked_by TEXT NOT NULL,"
+	" waits INTEGER NOT NULL, approved_by TEXT, at INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX event_subject_black ON event_subject (subject) WHERE status = 2;";

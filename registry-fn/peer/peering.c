@@ -5,6 +5,7 @@
 #include "core/codec.h"
 #include "core/log.h"
 #include "registry-fn/log/event_priv.h"
+#include "registry-fn/log/wake.h"
 #include "registry-fn/peer/peering_priv.h"
 
 #define LOOK_ALL_MS 500  /* though nothing has been written */
@@ -33,16 +34,13 @@ bool peering_post(struct peering *peering, struct letter *letter)
 	return taken;
 }
 
-void peering_wake(void)
+/* There may be something new in the log: neighbours are told at once, not when the thread looks next. Any thread. */
+static void on_commit(void)
 {
-	struct peering *peering = __atomic_load_n(&room, __ATOMIC_ACQUIRE);
-
-	if (peering == NULL)
-		return;
-	pthread_mutex_lock(&peering->lock);
-	peering->woken = true;
-	pthread_cond_signal(&peering->wake);
-	pthread_mutex_unlock(&peering->lock);
+	pthread_mutex_lock(&room->lock);
+	room->woken = true;
+	pthread_cond_signal(&room->wake);
+	pthread_mutex_unlock(&room->lock);
 }
 
 /* All letters; waits a while when there are none. @return false: the end */
@@ -335,6 +333,7 @@ static void peering_stop(struct registry *registry)
 	(void)registry;
 	if (peering == NULL)
 		return;
+	wake_listen(NULL);
 	if (peering->runs) {
 		pthread_mutex_lock(&peering->lock);
 		peering->stopping = true;
@@ -345,7 +344,7 @@ static void peering_stop(struct registry *registry)
 	if (peering->service != NULL)
 		dia_serve_stop(peering->service);
 	dia_requests_stop();
-	__atomic_store_n(&room, NULL, __ATOMIC_RELEASE);
+	room = NULL;
 	talloc_free(peering);
 }
 
@@ -368,7 +367,9 @@ static enum gba_err peering_start(struct registry *registry, const char **_why)
 	err = peering_open(peering, _why);
 	if (err == GBA_OK)
 		err = thread_start(peering);
-	__atomic_store_n(&room, peering, __ATOMIC_RELEASE);
+	room = peering;
+	if (err == GBA_OK)
+		wake_listen(on_commit);
 	if (err == GBA_OK)
 		err = dia_serve(registry, &reg_rsr_cmd, peering_on_request, peering, &peering->service);
 	if (err == GBA_OK)

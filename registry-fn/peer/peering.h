@@ -10,7 +10,4 @@ extern const struct registry_room peering_room;
 /** Nothing to do without s13-peers. */
 extern const struct registry_room s13_room;
 
-/** There is something new in the log: neighbours are told at once, not when the thread looks next. Any thread. */
-void peering_wake(void);
-
 #endif

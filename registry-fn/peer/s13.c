@@ -173,7 +173,7 @@ static enum gba_err look_up(uint64_t key, enum equipment *_what)
 	enum gba_err err;
 
 	snprintf(digits, sizeof(digits), "%014llu", (unsigned long long)(key - 1));
-	err = event_view_identity(s13.log, "imei", bytes_of(digits), &view);
+	err = event_view_identity(s13.log, "imei", bytes_of(digits), EVENT_NOW, &view);
 	if (err == GBA_OK)
 		*_what = equipment_of(&s13.registry->conf->peering, &view);
 	return err;

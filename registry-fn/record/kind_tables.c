@@ -188,4 +188,5 @@ const struct record_set registry_set = {
 	.secret_table = "registry_secret",
 	.jobs = true,
 	.before_commit = registry_before_commit,
+	.ended = registry_ended,
 };

@@ -137,5 +137,6 @@ const struct db_migration registry_schema[] = {
 	{ trust_schema_1 },
 	{ live_schema_1 },
 	{ tell_schema_1 },
+	{ event_schema_2 },
 };
 const size_t registry_schema_steps = sizeof(registry_schema) / sizeof(registry_schema[0]);

@@ -56,8 +56,8 @@ static enum gba_err fail(const char **_why, const char *text)
 }
 
 /* Letters by place in the table; 0: not given. */
-static enum gba_err read_metrics(const struct metric *metrics, int base, bool ordered, struct bytes rest, char letters[CVSS_METRICS],
-				 const char **_why)
+static enum gba_err read_metrics(const struct metric *metrics, int base, bool ordered, struct bytes rest,
+				 char letters[CVSS_METRICS], const char **_why)
 {
 	struct bytes part, name, value, next;
 	int i, last = -1;

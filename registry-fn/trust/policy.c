@@ -8,10 +8,12 @@
 
 const char *const certificate_state_words[] = { "none", "good", "expired", "revoked", NULL };
 
+static const char *const elsewhere_words[] = { "nothing", "white", "grey", "black", NULL };
+
 const struct conf_item trust_rule_items[] = {
 	CONF_STR("when", NULL, 1, POLICY_CAUSE_MAX, NULL, struct trust_rule_conf, when,
 		 "FACT >= VALUE or FACT = VALUE; facts: severity, vulnerabilities, fix-overdue, certificate, missed-reports,"
-		 " anomalies"),
+		 " anomalies, elsewhere"),
 	CONF_ENUM("status", NULL, trust_status_names, struct trust_rule_conf, status, "What a device of which it is true is at best"),
 	CONF_END
 };
@@ -26,12 +28,13 @@ static const struct {
 	[FACT_CERTIFICATE] = { "certificate", certificate_state_words },
 	[FACT_MISSED_REPORTS] = { "missed-reports", NULL },
 	[FACT_ANOMALIES] = { "anomalies", NULL },
+	[FACT_ELSEWHERE] = { "elsewhere", elsewhere_words },
 };
 
 static const struct trust_rule_conf built_in[] = {
 	{ "severity >= critical", TRUST_BLACK }, { "severity >= high", TRUST_GREY },	 { "certificate = revoked", TRUST_BLACK },
 	{ "certificate = expired", TRUST_GREY }, { "missed-reports >= 3", TRUST_GREY },	 { "anomalies >= 5", TRUST_BLACK },
-	{ "anomalies >= 1", TRUST_GREY },
+	{ "anomalies >= 1", TRUST_GREY },	 { "elsewhere = black", TRUST_BLACK },
 };
 
 struct rule {

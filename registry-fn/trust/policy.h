@@ -17,10 +17,12 @@ enum trust_fact {
 	FACT_CERTIFICATE,	/* enum certificate_state */
 	FACT_MISSED_REPORTS,	/* in a row */
 	FACT_ANOMALIES,		/* told of in reports and by others, not settled */
+	FACT_ELSEWHERE,		/* enum elsewhere: the latest that another registry has said */
 	FACT_COUNT
 };
 enum certificate_state { CERTIFICATE_NONE, CERTIFICATE_GOOD, CERTIFICATE_EXPIRED, CERTIFICATE_REVOKED };
 extern const char *const certificate_state_words[];
+enum elsewhere { ELSEWHERE_NOTHING, ELSEWHERE_WHITE, ELSEWHERE_GREY, ELSEWHERE_BLACK };
 
 struct trust_facts {
 	bool registered; /* its registration is effective */

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
-#include "registry-fn/trust/trust.h"
+#include "registry-fn/log/wake.h"
+#include "registry-fn/trust/said.h"
 
 struct registry_handle *registry_handle_of(struct records *r)
 {
@@ -14,6 +15,12 @@ struct registry_handle *registry_handle_of(struct records *r)
 enum gba_err registry_before_commit(struct records *r)
 {
 	return entry_append_changes(registry_handle_of(r)->entries, clock_now());
+}
+
+void registry_ended(struct records *r)
+{
+	(void)r;
+	wake();
 }
 
 static const char *text_of(TALLOC_CTX *ctx, struct bytes view)
@@ -253,13 +260,35 @@ enum gba_err trust_judge(struct records *r, struct record_call *call, int64_t de
 		err = facts_read(r, device, call->now, &facts);
 	if (err == GBA_OK && !by_hand)
 		err = vuln_facts(r, device, call->now, &facts);
+	if (err == GBA_OK && !by_hand)
+		err = trust_elsewhere(r, call->mem_ctx, device, &facts.fact[FACT_ELSEWHERE], &d.evidence);
 	if (err != GBA_OK)
 		return err;
 	if (!by_hand) {
 		d.status = trust_policy_judge(registry_handle_of(r)->registry.policy, &facts, cause);
 		d.cause = cause;
+		if (strncmp(cause, "elsewhere", strlen("elsewhere")) != 0)
+			d.evidence = NULL; /* it is of that rule alone */
 	}
 	return decide(r, call, &d);
+}
+
+enum gba_err trust_restate(struct records *r, struct record_call *call, int64_t device)
+{
+	struct decision d = { .kind = TRUST_DEVICE, .subject = device };
+	struct trust_change last;
+	struct event_view view;
+	const char *name = NULL;
+	enum gba_err err = subject_read(r, call->mem_ctx, &d, &name, &d.status);
+
+	if (err == GBA_OK)
+		err = event_view_subject(registry_handle_of(r)->events, name, EVENT_NOW, &view);
+	if (err == GBA_OK)
+		err = trust_at(r, call->mem_ctx, d.kind, device, INT64_MAX, &last);
+	if (err != GBA_OK || view.status == d.status)
+		return err;
+	d.cause = last.cause;
+	return tell(r, call, &d, name);
 }
 
 enum gba_err trust_tell(struct records *r, struct record_call *call, int64_t device, enum trust_fact fact, int64_t value,
@@ -450,5 +479,7 @@ enum gba_err trust_sweep(struct records *r, TALLOC_CTX *mem_ctx, time_t now)
 
 		err = records_do(r, &call, &old, "lift", NULL, NULL);
 	}
+	if (err == GBA_OK)
+		err = trust_said_sweep(r, &call);
 	return err == GBA_OK ? silent_sweep(r, &call) : err;
 }

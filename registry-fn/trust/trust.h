@@ -45,6 +45,8 @@ enum gba_err trust_judge(struct records *r, struct record_call *call, int64_t de
  * @retval GBA_E_RANGE  not a fact that is told (others are counted) @retval GBA_E_NOT_FOUND  no such device */
 enum gba_err trust_tell(struct records *r, struct record_call *call, int64_t device, enum trust_fact fact, int64_t value,
 			const char *evidence);
+/** Say our status of a device again when, of all that is said, another one holds. */
+enum gba_err trust_restate(struct records *r, struct record_call *call, int64_t device);
 /** A status of an application, which no rules apply to. */
 enum gba_err trust_set_application(struct records *r, struct record_call *call, int64_t application, enum trust_status status,
 				   const char *reason);
@@ -67,5 +69,7 @@ enum gba_err reg_override_after(struct records *r, struct record_call *call, con
 extern const struct record_verb reg_override_verbs[];
 /** Changes of records into the log of transactions. */
 enum gba_err registry_before_commit(struct records *r);
+/** What has been committed travels at once. */
+void registry_ended(struct records *r);
 
 #endif

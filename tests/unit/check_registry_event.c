@@ -126,7 +126,7 @@ START_TEST(an_event_is_taken_once)
 	expect(&sector, first, GBA_OK, false);
 	expect(&sector, second, GBA_OK, true);
 	expect(&sector, first, GBA_OK, false); /* a replay changes nothing */
-	ck_assert_err(event_view_subject(sector.log, "R1", &view), GBA_OK);
+	ck_assert_err(event_view_subject(sector.log, "R1", EVENT_NOW, &view), GBA_OK);
 	ck_assert_int_eq(view.status, TRUST_BLACK);
 	ck_assert_str_eq(view.status_origin, "IN4F7");
 	talloc_free(ctx);
@@ -257,19 +257,19 @@ START_TEST(the_worst_of_several_devices_holds)
 	static const char imei[] = "{\"identities\":[{\"type\":\"imei\",\"value\":\"49015420323751\"}]}";
 	struct event_view view;
 
-	ck_assert_err(event_view_identity(prim.log, "imei", bytes_of("49015420323751"), &view), GBA_OK);
+	ck_assert_err(event_view_identity(prim.log, "imei", bytes_of("49015420323751"), EVENT_NOW, &view), GBA_OK);
 	ck_assert(!view.known);
 	ck_assert_err(node_say(&prim, "device.registered", "R1", imei, T), GBA_OK);
-	ck_assert_err(event_view_identity(prim.log, "imei", bytes_of("49015420323751"), &view), GBA_OK);
+	ck_assert_err(event_view_identity(prim.log, "imei", bytes_of("49015420323751"), EVENT_NOW, &view), GBA_OK);
 	ck_assert(view.known && view.status == TRUST_GREY);
 	ck_assert_str_eq(view.registry, "IN4F7");
 	ck_assert_err(node_say(&prim, "device.registered", "R2", imei, T), GBA_OK);
 	ck_assert_err(node_say(&prim, "status.set", "R1", "{\"status\":\"white\"}", T), GBA_OK);
 	ck_assert_err(node_say(&prim, "list.published", "L1", "{\"status\":\"black\",\"subjects\":[\"R2\"]}", T), GBA_OK);
-	ck_assert_err(event_view_identity(prim.log, "imei", bytes_of("49015420323751"), &view), GBA_OK);
+	ck_assert_err(event_view_identity(prim.log, "imei", bytes_of("49015420323751"), EVENT_NOW, &view), GBA_OK);
 	ck_assert_int_eq(view.status, TRUST_BLACK);
 	ck_assert_err(node_say(&prim, "device.removed", "R2", "{}", T), GBA_OK);
-	ck_assert_err(event_view_identity(prim.log, "imei", bytes_of("49015420323751"), &view), GBA_OK);
+	ck_assert_err(event_view_identity(prim.log, "imei", bytes_of("49015420323751"), EVENT_NOW, &view), GBA_OK);
 	ck_assert_int_eq(view.status, TRUST_WHITE);
 }
 END_TEST
@@ -277,6 +277,78 @@ END_TEST
 /* ---- RegIDs ---- */
 
 /* REQ: Y3059-9.1-i */
+/* REQ: Y3059-6.1-1: a replica tells the status at any time, as the registry that said it does, in whatever order it heard. */
+START_TEST(a_replica_knows_every_time)
+{
+	static const struct { time_t at; enum trust_status want; const char *origin; } rows[] = {
+		{ T - 1, TRUST_GREY, "" },	 { T, TRUST_WHITE, "IN4F7" },	   { T + 9, TRUST_WHITE, "IN4F7" },
+		{ T + 10, TRUST_BLACK, "IN" },	 { T + 19, TRUST_BLACK, "IN" },	   { T + 20, TRUST_WHITE, "IN4F7" },
+		{ EVENT_NOW, TRUST_WHITE, "IN4F7" },
+	};
+	struct event_statement held, *said;
+	struct bytes of_prim[2], of_geo;
+	TALLOC_CTX *ctx = talloc_new(test_ctx);
+	struct event_view view;
+	size_t i, n = 0;
+	bool new;
+
+	node_trust(&sector, &geo);
+	node_trust(&geo, &prim);
+	ck_assert_err(node_say(&prim, "device.registered", "R1", "{\"identities\":[{\"type\":\"mac\",\"value\":\"00\"}]}", T), GBA_OK);
+	expect(&sector, node_last(&prim, ctx), GBA_OK, true);
+	ck_assert_err(node_say(&prim, "status.set", "R1", "{\"cause\":\"good\",\"status\":\"white\"}", T), GBA_OK);
+	of_prim[0] = node_last(&prim, ctx);
+	ck_assert_err(node_say(&geo, "list.published", "IN", "{\"status\":\"black\",\"subjects\":[\"R1\",\"R1\"]}", T + 10), GBA_OK);
+	of_geo = node_last(&geo, ctx);
+	ck_assert_err(node_say(&prim, "status.set", "R1", "{\"cause\":\"again\",\"status\":\"white\"}", T + 20), GBA_OK);
+	of_prim[1] = node_last(&prim, ctx);
+	ck_assert_err(node_take(&sector, of_prim[0], ALL, T + 30, &new), GBA_OK);
+	ck_assert_err(node_take(&sector, of_prim[1], ALL, T + 30, &new), GBA_OK);
+	ck_assert_err(node_take(&sector, of_geo, ALL, T + 30, &new), GBA_OK); /* late */
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ck_assert_err(event_view_subject(sector.log, "R1", rows[i].at, &view), GBA_OK);
+		ck_assert_msg(view.status == rows[i].want && strcmp(view.status_origin, rows[i].origin) == 0, "%zu: %s", i, view.status_origin);
+		ck_assert_err(event_view_identity(sector.log, "mac", bytes_of("00"), rows[i].at, &view), GBA_OK);
+		ck_assert_int_eq(view.status, rows[i].want);
+		ck_assert_err(event_status_at(sector.log, ctx, "R1", rows[i].at, &held), GBA_OK);
+		ck_assert_int_eq(held.status, rows[i].want);
+	}
+	ck_assert_err(event_status_history(sector.log, ctx, "R1", 10, &said, &n), GBA_OK);
+	ck_assert_uint_eq(n, 3);
+	ck_assert_str_eq(said[0].cause, "good");
+	ck_assert_str_eq(said[1].origin, "IN");
+	ck_assert_str_eq(said[2].cause, "again");
+	talloc_free(ctx);
+}
+END_TEST
+
+START_TEST(lists_page_by_page)
+{
+	static const enum trust_status of[] = { TRUST_WHITE, TRUST_GREY, TRUST_BLACK };
+	static const char *const words[] = { "white", "grey", "black" };
+	TALLOC_CTX *ctx = talloc_new(test_ctx);
+	struct event_subjects list;
+	char subject[8], body[64];
+	size_t i;
+
+	for (i = 0; i < 9; i++) {
+		snprintf(subject, sizeof(subject), "R%zu", i);
+		snprintf(body, sizeof(body), "{\"status\":\"%s\"}", words[i % 3]);
+		ck_assert_err(node_say(&prim, "status.set", subject, body, T), GBA_OK);
+	}
+	ck_assert_err(node_say(&prim, "device.removed", "R8", "{}", T), GBA_OK);
+	for (i = 0; i < 3; i++) {
+		ck_assert_err(event_status_list(prim.log, ctx, of[i], "", 2, &list), GBA_OK);
+		ck_assert_uint_eq(list.n, 2);
+		ck_assert(list.v[0][1] == (char)('0' + i) && list.v[1][1] == (char)('3' + i));
+		ck_assert_str_eq(list.next, list.v[1]);
+		ck_assert_err(event_status_list(prim.log, ctx, of[i], list.next, 2, &list), GBA_OK);
+		ck_assert(list.n == (i < 2) && list.next == NULL);
+	}
+	talloc_free(ctx);
+}
+END_TEST
+
 START_TEST(reg_ids_until_none_is_left)
 {
 	struct event_registry child = { .type = REGISTRY_PRIMARY };
@@ -358,6 +430,8 @@ static TCase *cases(const char *name)
 	tcase_add_test(tcase, own_events_are_taken_back);
 	tcase_add_test(tcase, keys_come_from_parents);
 	tcase_add_test(tcase, the_worst_of_several_devices_holds);
+	tcase_add_test(tcase, a_replica_knows_every_time);
+	tcase_add_test(tcase, lists_page_by_page);
 	tcase_add_test(tcase, reg_ids_until_none_is_left);
 	return tcase;
 }

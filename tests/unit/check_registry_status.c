@@ -12,7 +12,8 @@
 #include "merkle/receipt.h"
 #include "registry-fn/log/event.h"
 #include "registry-fn/trust/cvss.h"
-#include "registry-fn/trust/trust.h"
+#include "registry-fn/record/schema.h"
+#include "registry-fn/trust/said.h"
 
 #define NOW 1700000000
 #define DAY 86400
@@ -123,7 +124,7 @@ static void ck_status(enum trust_status want, const char *cause)
 	ck_assert_err(trust_at(r, bed, TRUST_DEVICE, device, call.now, &change), GBA_OK);
 	ck_assert_msg(change.status == want && strcmp(change.cause, cause) == 0, "%s: %s", trust_status_names[change.status], change.cause);
 	regdevid = talloc_strndup(bed, (const char *)rec->v[DEVICE_REGDEVID].t.p, rec->v[DEVICE_REGDEVID].t.n);
-	ck_assert_err(event_view_subject(handle->events, regdevid, &view), GBA_OK);
+	ck_assert_err(event_view_subject(handle->events, regdevid, EVENT_NOW, &view), GBA_OK);
 	ck_assert_int_eq(view.status, want);
 }
 
@@ -355,6 +356,87 @@ START_TEST(silent_device_turns_grey)
 }
 END_TEST
 
+/* As a neighbour would: a registry above says something of our device. */
+static void elsewhere(struct event_log *log, const char *regdevid, const char *status, int64_t number)
+{
+	struct sign_key *key;
+	struct event_registry as = { .reg_id = "IN", .type = REGISTRY_GEOGRAPHICAL };
+	struct event_log *theirs;
+	struct event_self self = { "IN", REGISTRY_GEOGRAPHICAL, NULL };
+	struct event *event;
+	const char *why = "";
+	struct db *db = NULL;
+	json_t *body = json_pack("{s:s, s:s}", "cause", "court order", "status", status);
+	size_t n = 0;
+	bool new = false;
+
+	ck_assert_err(sign_key_open(bed, in_folder("above.key"), true, &key), GBA_OK);
+	self.key = key;
+	ck_assert_err(db_open(bed, in_folder("above.db"), registry_schema, registry_schema_steps, &db, &why), GBA_OK);
+	ck_assert_err(event_log_open(bed, db, &self, &theirs), GBA_OK);
+	ck_assert_err(db_begin(db), GBA_OK);
+	ck_assert_err(event_append(theirs, "status.set", regdevid, body, call.now, NULL), GBA_OK);
+	ck_assert_err(event_next(theirs, bed, number - 1, 1, &event, &n), GBA_OK);
+	ck_assert_err(db_commit(db), GBA_OK);
+	json_decref(body);
+	memcpy(as.key, sign_key_public(key), SIGN_PUBLIC_LEN);
+	ck_assert_err(records_begin(r), GBA_OK);
+	ck_assert_err(event_registry_trust(log, &as), GBA_OK);
+	ck_assert_err(event_take(log, event->wire, 0x3f, call.now, &new), GBA_OK);
+	ck_assert_err(records_commit(r), GBA_OK);
+	ck_assert(new);
+}
+
+static void ck_held(const char *regdevid, enum trust_status want, const char *author)
+{
+	struct registry_handle *handle = registry_handle_of(r);
+	struct trust_change change;
+	struct event_view view;
+
+	ck_assert_err(trust_held_at(r, bed, NULL, device, call.now, &change), GBA_OK);
+	ck_assert_msg(change.status == want && strcmp(change.author, author) == 0, "%s: %s", trust_status_names[change.status],
+		      change.author);
+	ck_assert_err(event_view_subject(handle->events, regdevid, EVENT_NOW, &view), GBA_OK);
+	ck_assert_int_eq(view.status, want);
+}
+
+/* REQ: Y3059-7-iv-d: what another registry says counts at once, then by our rules; by hand goes before them, and is said again. */
+START_TEST(what_others_say_is_a_fact)
+{
+	struct event_log *log = registry_handle_of(r)->events;
+	struct record *rec = NULL;
+	const char *regdevid;
+	int64_t override;
+
+	set_as(&node, REG_DEVICE, device, "{'state':'registered'}", GBA_OK);
+	ck_assert_err(records_get(r, &call, REG_DEVICE, device, &rec), GBA_OK);
+	regdevid = record_text(rec, DEVICE_REGDEVID);
+	ck_held(regdevid, TRUST_WHITE, "system");
+	call.now++;
+	elsewhere(log, regdevid, "black", 1);
+	ck_held(regdevid, TRUST_BLACK, "registry:IN");
+	ck_assert_err(trust_sweep(r, bed, ++call.now), GBA_OK);
+	ck_status(TRUST_BLACK, "elsewhere = black");
+	fact(FACT_ANOMALIES, 1); /* is worse than White, and does not lift it */
+	ck_status(TRUST_BLACK, "elsewhere = black");
+	fact(FACT_ANOMALIES, 0);
+	call.now++;
+	elsewhere(log, regdevid, "white", 2);
+	ck_assert_err(trust_sweep(r, bed, ++call.now), GBA_OK);
+	ck_status(TRUST_WHITE, "registered, nothing against it");
+	override = add_as(&admin, REG_OVERRIDE, "{'device':1,'status':'white','reason':'checked by us'}", GBA_OK);
+	call.now++;
+	elsewhere(log, regdevid, "black", 3);
+	ck_held(regdevid, TRUST_BLACK, "registry:IN");
+	ck_assert_err(trust_sweep(r, bed, ++call.now), GBA_OK);
+	ck_held(regdevid, TRUST_WHITE, "admin:alice");
+	ck_assert_err(trust_held_at(r, bed, NULL, device, call.now - 1, &(struct trust_change){ 0 }), GBA_OK);
+	call.now++;
+	do_as(&admin, override, "lift", GBA_OK);
+	ck_status(TRUST_BLACK, "elsewhere = black");
+}
+END_TEST
+
 /* Every change of records and of status stands in the log, without what is personal. */
 START_TEST(all_of_it_is_in_the_log)
 {
@@ -393,6 +475,7 @@ static void add_all(TCase *tc)
 	tcase_add_test(tc, by_hand_and_with_four_eyes);
 	tcase_add_test(tc, by_hand_until);
 	tcase_add_test(tc, silent_device_turns_grey);
+	tcase_add_test(tc, what_others_say_is_a_fact);
 	tcase_add_test(tc, all_of_it_is_in_the_log);
 }
 

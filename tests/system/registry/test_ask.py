@@ -13,7 +13,7 @@ import time
 import pytest
 from registrylab import RegistryRealm
 
-from peers import jose, merkle
+from peers import jose, merkle, regdevid
 
 ADMIN, BOB, AGENCY, BULK, MAKER, CUSTODIAN = ("gba_%s" % (c * 43) for c in "abcdef")
 SEED, STRANGER = b"\x01" * 32, b"\x02" * 32
@@ -218,15 +218,15 @@ def test_each_key_has_its_right(api, enquirer, question):
 
 def test_by_make_model_capability_status_and_ownership(api):
     """REQ: Y3059-8.1-2"""
-    regdevid = api.device["regdevid"]
+    own = api.device["regdevid"]
     assert len(api.ask(AGENCY, by="model", make="Acme")["results"]) == 3
     assert len(api.ask(AGENCY, by="model", make="Acme", model="M2")["results"]) == 2
     for question in ({"by": "capability", "value": "lte-m"}, {"by": "custodian", "value": "asha"}):
-        assert [r["subject"] for r in api.ask(AGENCY, **question)["results"]] == [regdevid]
+        assert [r["subject"] for r in api.ask(AGENCY, **question)["results"]] == [own]
     assert api.ask(AGENCY, by="capability", value="lte")["results"] == []
     assert len(api.ask(AGENCY, by="status", value="grey", model="M2")["results"]) == 2
     api.ask(AGENCY, want=422, by="status", value="red")
-    told = api.ask(AGENCY, by="regdevid", value="urn:regdevid:" + regdevid)["results"][0]
+    told = api.ask(AGENCY, by="regdevid", value="urn:regdevid:" + own)["results"][0]
     assert told["known"] and told["make"] == "Acme" and told["root_of_trust"] == "usim"
     assert api.ask(AGENCY, by="regdevid", value="IN1-NOBODY")["results"][0] == {"subject": "IN1-NOBODY", "status": "grey", "known": False}
 
@@ -274,6 +274,37 @@ def test_four_eyes(api):
     assert api.good("POST", path + "lift", {}, ADMIN)["state"] == "lifted"
     assert api.call("POST", "/v1/overrides", {**order, "status": "red"}, ADMIN)[0] == 422
     assert api.call("POST", "/v1/overrides", order, CUSTODIAN)[0] == 403
+
+
+def test_lists_and_what_was_said(api, enquirer):
+    """REQ: Y3059-7-iv-d: devices of other registries, by two administrators; our own are judged by rules."""
+    foreign = [regdevid.regdevid("prefix", "FR1", "imei", imei) for imei in ("356938035643809", "352099001761481")]
+    order = {"status": "black", "subjects": foreign, "reason": "stolen, case 7"}
+    before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 5))
+    for token in (enquirer, MAKER, CUSTODIAN, BULK):
+        assert api.call("POST", "/v1/lists", order, token)[0] == 403
+    for wrong in ({}, {**order, "status": "red"}, {**order, "subjects": []}, {**order, "subjects": ["FR1-NOBODY"]}, {**order, "reason": ""},
+                  {**order, "subjects": [foreign[0][:-1] + "*"]}, {**order, "subjects": foreign * 65}, {**order, "more": 1},
+                  {**order, "subjects": [1]}):
+        assert api.call("POST", "/v1/lists", wrong, AGENCY)[0] == 422
+    assert api.call("POST", "/v1/lists", {**order, "subjects": [api.device["regdevid"]]}, AGENCY)[0] == 409
+    asked = api.good("POST", "/v1/lists", order, ADMIN, 201)
+    assert asked["state"] == "requested" and api.good("GET", "/v1/lists/black", None, AGENCY)["subjects"] == []
+    path = "/v1/lists/%d/approve" % asked["id"]
+    assert api.call("POST", path, None, ADMIN)[0] == 403
+    assert api.good("POST", path, None, BOB) == {"state": "published"}
+    assert api.call("POST", path, None, BOB)[0] == 404
+    assert api.good("GET", "/v1/lists/black", None, AGENCY) == {"status": "black", "subjects": sorted(foreign)}
+    assert api.ask(enquirer, by="regdevid", value=foreign[0])["results"][0] == {"subject": foreign[0], "status": "black"}
+    assert api.ask(enquirer, by="regdevid", value=foreign[0], at=before)["results"][0]["status"] == "grey"
+    told = api.good("GET", "/v1/statements?subject=%s&at=%s" % (foreign[1], before), None, AGENCY)
+    assert told["status"] == "grey" and [(s["origin"], s["status"], s["cause"]) for s in told["statements"]] == [
+        ("IN1", "black", "stolen, case 7")]
+    assert api.call("GET", "/v1/lists/red", None, AGENCY)[0] == 404
+    assert api.call("GET", "/v1/statements", None, AGENCY)[0] == 400
+    for token in (enquirer, CUSTODIAN):
+        assert api.call("GET", "/v1/lists/black", None, token)[0] == 403
+        assert api.call("GET", "/v1/statements?subject=" + foreign[0], None, token)[0] == 403
 
 
 def test_vulnerability_disclosed_to_the_entitled(api, enquirer):
