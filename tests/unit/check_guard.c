@@ -74,7 +74,13 @@ static const struct {
 	  HEAD("c0") HBH_A E2E SID NOTE("00001c", "00000191", WORD, "00") WORD },
 	{ "an octet left over", HEAD("c0") HBH_A E2E SID OH OH "47",
 	  HEAD("c0") HBH_A E2E SID NOTE("000019", "47000000", WORD, "00") "00" },
-	{ "no room at all", HEAD("c0") HBH_A E2E "0000010840000fff" WORD WORD WORD, NULL },
+	{ "the only one, no room for a note", HEAD("c0") HBH_A E2E "0000010840000fff" WORD WORD WORD,
+	  HEAD("c0") HBH_A E2E "000001085f000014" WORD WORD WORD },
+	{ "the only one, with its vendor", HEAD("c0") HBH_A E2E "00000191c0000fff" "000028af",
+	  HEAD("c0") HBH_A E2E "00000191df00000c" "000028af" },
+	{ "the only one, its vendor cut off", HEAD("c0") HBH_A E2E "00000191c000000c",
+	  HEAD("c0") HBH_A E2E "000001915e000008" },
+	{ "less than a head", HEAD("c0") HBH_A E2E "00000191", NULL },
 };
 
 START_TEST(avps_that_do_not_fit_become_notes)

@@ -103,6 +103,7 @@ bool guard_cert_names(const struct peer_hdr *peer);
 #define GUARD_VENDOR	  0xfffff6bau
 #define GUARD_CARRIER_AVP 1u
 #define GUARD_NOTE_AVP	  2u
+#define GUARD_MSG_HEAD	  20 /* [octets] RFC 6733 3 */
 
 struct guard_avp_head {
 	uint32_t code, vendor;
@@ -117,11 +118,30 @@ struct guard_raw_avp {
 };
 /** The first AVP of in. False: its length does not fit. */
 bool guard_raw_read(struct bytes in, struct guard_raw_avp *avp);
+/** An AVP whose length does not fit into what it is in: the groups around it, from the outermost, and its head. */
+#define GUARD_GROUPS 4 /* depth that is looked into */
+struct guard_broken {
+	struct guard_avp_head groups[GUARD_GROUPS], head;
+	size_t depth;
+};
+/** The first such AVP of avps, in any group. @param broken  depth 0 before */
+bool guard_raw_broken(struct bytes avps, struct guard_broken *broken);
+/** The head at p; one that is cut short counts as filled up with zeros (RFC 6733 7.1.5). */
+struct guard_avp_head guard_raw_head(const uint8_t *p, size_t n);
+/** Head and value, not padded, into _octets. @return octets written */
+size_t guard_raw_write(const struct guard_avp_head *head, struct bytes value, uint8_t *_octets);
 /** A received message (not CER, DWR, DPR) with an AVP whose length does not fit: a note of it takes that place, so that the
- * framework can parse the message. In the connection's thread. @return changed */
+ * framework can parse the message. Left alone: less than an AVP's head behind the message's.
+ * In the connection's thread. @return changed */
 bool guard_raw_mend(uint8_t *octets, size_t n);
 /** Is avp such a note? A peer that forges one gets refused, no more. @param _head  of the AVP that did not fit */
 bool guard_raw_noted(struct avp *avp, const struct avp_hdr *hdr, struct guard_avp_head *_head);
+
+/* Types ------------------------------------------------------------------------------------------------------------- */
+/** Does the dictionary call that AVP grouped? Any thread; quick once it has been asked for. */
+bool guard_is_group(const struct guard_avp_head *head);
+/** Least length of a value of that AVP's type [octets]; an octet string, a group and an unknown one may be empty. */
+size_t guard_least_value(const struct guard_avp_head *head);
 
 /* Refusals ---------------------------------------------------------------------------------------------------------- */
 /** Why a request goes no further. Travels inside the request, on the normal path, to a dispatch thread which answers:
@@ -131,7 +151,7 @@ struct guard_refusal {
 	const char *why;	    /* static: Error-Message and log */
 	uint32_t failed;	    /* AVP code for Failed-AVP; 0: none */
 	struct bytes failed_value;  /* absent: an example */
-	struct guard_avp_head failed_head; /* with only_head: any AVP, zeros for its value */
+	struct guard_broken broken; /* with only_head: any AVP, in its groups; zeros for its value */
 	bool only_head;
 	uint64_t entry;
 };

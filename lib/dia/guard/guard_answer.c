@@ -29,16 +29,18 @@ static bool remove_carriers(struct msg *msg)
 	struct avp *avp = NULL, *next;
 	struct guard_avp_head head;
 	struct avp_hdr *hdr;
-	bool broken = false;
+	bool broken = false, noted;
 
 	(void)fd_msg_browse(msg, MSG_BRW_FIRST_CHILD, &avp, NULL);
 	for (; avp != NULL; avp = next) {
 		next = NULL;
 		(void)fd_msg_browse(avp, MSG_BRW_NEXT, &next, NULL);
-		if (fd_msg_avp_hdr(avp, &hdr) != 0 || !guard_is_marker(hdr))
+		if (fd_msg_avp_hdr(avp, &hdr) != 0)
 			continue;
-		broken |= guard_raw_noted(avp, hdr, &head);
-		fd_msg_free(avp);
+		noted = guard_raw_noted(avp, hdr, &head);
+		broken |= noted;
+		if (noted || guard_is_marker(hdr))
+			fd_msg_free(avp);
 	}
 	return broken;
 }

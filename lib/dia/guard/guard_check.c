@@ -38,8 +38,15 @@ static struct {
 struct routing {
 	struct avp *realm_avp;
 	struct bytes realm, host, origin_host, session_id, user_name;
-	struct guard_avp_head broken; /* the AVP whose length does not fit */
+	struct guard_broken broken; /* the AVP whose length does not fit */
 	bool own_record, has_session_id, bad_session_id, bad_proxy_info, is_broken;
+};
+
+/* What its octets tell. */
+struct whole {
+	uint64_t digest[2];
+	struct guard_broken broken; /* in a group: at the top is what guard_raw_mend() has found */
+	bool has_digest, is_broken;
 };
 
 enum gba_err guard_check_start(const struct guard_conf *conf)
@@ -157,8 +164,10 @@ static void read_routing(struct msg *msg, struct routing *r)
 		(void)fd_msg_browse(avp, MSG_BRW_NEXT, &next, NULL);
 		if (fd_msg_avp_hdr(avp, &hdr) != 0)
 			continue;
-		if (guard_is_marker(hdr)) {
-			r->is_broken |= guard_raw_noted(avp, hdr, &r->broken);
+		if (guard_raw_noted(avp, hdr, &r->broken.head)) {
+			r->is_broken = true;
+			fd_msg_free(avp);
+		} else if (guard_is_marker(hdr)) {
 			fd_msg_free(avp);
 		} else if (!(hdr->avp_flags & AVP_FLAG_VENDOR))
 			read_avp(avp, hdr, r);
@@ -182,7 +191,7 @@ static struct guard_refusal judge_routing(const struct msg_hdr *hdr, const struc
 	if (!serves_application(hdr->msg_appl))
 		REFUSE(APPLICATION_UNSUPPORTED, "application not supported");
 	if (r->is_broken)
-		REFUSE(INVALID_AVP_LENGTH, "invalid length of an AVP", .failed_head = r->broken, .only_head = true);
+		REFUSE(INVALID_AVP_LENGTH, "invalid length of an AVP", .broken = r->broken, .only_head = true);
 	if (r->own_record)
 		REFUSE(LOOP_DETECTED, "loop detected");
 	if (r->bad_session_id)
@@ -232,17 +241,18 @@ static void bring_home(struct routing *r)
 }
 
 /* While its AVPs are as they came: cheap then, and nothing has been changed yet. */
-static bool digest_of(struct msg *msg, uint64_t digest[2])
+static void read_octets(struct msg *msg, struct whole *whole)
 {
-	uint8_t *octets;
-	bool done;
-	size_t n;
+	struct bytes octets;
+	uint8_t *p;
 
-	if (fd_msg_bufferize(msg, &octets, &n) != 0)
-		return false;
-	done = guard_digest(BYTES(octets, n), digest);
-	free(octets);
-	return done;
+	*whole = (struct whole){ 0 };
+	if (fd_msg_bufferize(msg, &p, &octets.n) != 0)
+		return;
+	octets.p = p;
+	whole->has_digest = guard_digest(octets, whole->digest);
+	whole->is_broken = guard_raw_broken(BYTES(p + GUARD_MSG_HEAD, octets.n - GUARD_MSG_HEAD), &whole->broken);
+	free(p);
 }
 
 static void check_repeated(struct msg *msg, const uint64_t digest[2], struct fd_hook_permsgdata *data)
@@ -266,13 +276,16 @@ void guard_request(struct msg *msg, struct guard_peer *peer, struct fd_hook_perm
 	struct guard_refusal refusal;
 	struct msg_hdr *hdr;
 	struct routing r;
-	uint64_t digest[2];
-	bool has_digest;
+	struct whole whole;
 
 	if (fd_msg_hdr(msg, &hdr) != 0)
 		return;
-	has_digest = data != NULL && digest_of(msg, digest);
+	read_octets(msg, &whole);
 	read_routing(msg, &r);
+	if (whole.is_broken && !r.is_broken) {
+		r.is_broken = true;
+		r.broken = whole.broken;
+	}
 	if (is_for_others(&r) && !r.bad_session_id && !r.bad_proxy_info && !r.is_broken)
 		return;
 	refusal = judge_routing(hdr, &r);
@@ -280,8 +293,8 @@ void guard_request(struct msg *msg, struct guard_peer *peer, struct fd_hook_perm
 		refusal = judge_peer(hdr, &r, peer);
 	if (refusal.result == 0) {
 		bring_home(&r);
-		if (has_digest)
-			check_repeated(msg, digest, data); /* may take the message's AVPs away */
+		if (data != NULL && whole.has_digest)
+			check_repeated(msg, whole.digest, data); /* may take the message's AVPs away */
 		return;
 	}
 	guard_peer_refused(peer, refusal.result, refusal.why, r.origin_host);

@@ -4,7 +4,6 @@
 #include "core/clock.h"
 #include "dia/guard/guard.h"
 
-#define HEADER_LEN   20 /* [octets] RFC 6733 3 */
 #define AVP_HEAD_LEN 8	/* [octets] RFC 6733 4.1 */
 #define ROUTE_RECORD 282
 #define PROXY_INFO   284
@@ -73,10 +72,10 @@ bool guard_digest(struct bytes octets, uint64_t digest[2])
 {
 	uint8_t head[16];
 	struct digest d;
-	size_t at, from = HEADER_LEN, len, n;
+	size_t at, from = GUARD_MSG_HEAD, len, n;
 	uint32_t code;
 
-	if (octets.n < HEADER_LEN || !(octets.p[4] & CMD_FLAG_REQUEST) || be32(octets.p + 8) == 0)
+	if (octets.n < GUARD_MSG_HEAD || !(octets.p[4] & CMD_FLAG_REQUEST) || be32(octets.p + 8) == 0)
 		return false;
 	pthread_once(&keys_once, keys_new);
 	d = (struct digest){ keys[2], 0, 0, false };
@@ -84,7 +83,7 @@ bool guard_digest(struct bytes octets, uint64_t digest[2])
 	memcpy(head + 8, octets.p + 16, 4); /* end-to-end id; hop-by-hop changes from hop to hop */
 	head[0] &= (uint8_t)~CMD_FLAG_RETRANSMIT;
 	feed(&d, head, 12);
-	for (at = HEADER_LEN; octets.n - at >= AVP_HEAD_LEN; at += n) {
+	for (at = GUARD_MSG_HEAD; octets.n - at >= AVP_HEAD_LEN; at += n) {
 		code = be32(octets.p + at);
 		len = be32(octets.p + at + 4) & 0xffffff;
 		if (len < AVP_HEAD_LEN || len > octets.n - at)

@@ -5,7 +5,6 @@
 
 #include "dia/guard/guard.h"
 
-#define HEADER_LEN    20 /* [octets] RFC 6733 3 */
 #define FAILED_AVP    279
 #define OCCURS_TOO_MANY_TIMES 5009
 #define RESULT_CODE   268
@@ -82,7 +81,7 @@ void guard_mend_failed_avp(struct msg *error)
 	    fd_msg_avp_hdr(copy, &hdr) != 0 || fd_msg_answ_getq(error, &request) != 0 || request == NULL ||
 	    fd_msg_bufferize(request, &octets, &n) != 0)
 		return;
-	if (find_raw(BYTES(octets + HEADER_LEN, n - HEADER_LEN), hdr, is_too_many(error), &raw) &&
+	if (find_raw(BYTES(octets + GUARD_MSG_HEAD, n - GUARD_MSG_HEAD), hdr, is_too_many(error), &raw) &&
 	    guard_add_raw(failed, &raw.head, raw.value) == GBA_OK)
 		fd_msg_free(copy);
 	free(octets);

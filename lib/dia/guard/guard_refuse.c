@@ -15,7 +15,7 @@ struct carried {
 	uint32_t result, app, code, failed;
 	uint64_t entry;
 	const char *why; /* static */
-	struct guard_avp_head failed_head;
+	struct guard_broken broken;
 	bool has_failed_value, only_head;
 	uint32_t session_id_len, failed_len;
 };
@@ -129,7 +129,7 @@ static uint8_t *pack(const struct guard_refusal *refusal, const struct msg_hdr *
 		.failed = refusal->failed,
 		.entry = refusal->entry,
 		.why = refusal->why,
-		.failed_head = refusal->failed_head,
+		.broken = refusal->broken,
 		.has_failed_value = refusal->failed_value.p != NULL,
 		.only_head = refusal->only_head,
 		.session_id_len = (uint32_t)session_id.n,
@@ -203,35 +203,21 @@ static enum gba_err add_failed(struct msg *answer, uint32_t code, bool has_value
 	return add_octets(group, MSG_BRW_LAST_CHILD, model, has_value ? value : BYTES(zero, sizeof(zero)));
 }
 
-/* Least length of a value of this type; an octet string and a group may be empty. */
-static size_t least_value(const struct guard_avp_head *head)
-{
-	struct dict_avp_request by = { .avp_vendor = head->vendor, .avp_code = head->code };
-	struct dict_object *model = NULL;
-	struct dict_avp_data data;
-
-	if (fd_dict_search(fd_g_config->cnf_dict, DICT_AVP, AVP_BY_CODE_AND_VENDOR, &by, &model, 0) != 0 || model == NULL ||
-	    fd_dict_getval(model, &data) != 0)
-		return 0;
-	switch (data.avp_basetype) {
-	case AVP_TYPE_INTEGER32:
-	case AVP_TYPE_UNSIGNED32:
-	case AVP_TYPE_FLOAT32: return 4;
-	case AVP_TYPE_INTEGER64:
-	case AVP_TYPE_UNSIGNED64:
-	case AVP_TYPE_FLOAT64: return 8;
-	default: return 0;
-	}
-}
-
-/* Of an AVP whose length does not fit: its head, and zeros (RFC 6733 7.1.5). */
-static enum gba_err add_failed_head(struct msg *answer, const struct guard_avp_head *head)
+/* Of an AVP whose length does not fit: its head, and zeros (RFC 6733 7.1.5); of the groups around it nothing else (7.5). */
+static enum gba_err add_broken(struct msg *answer, const struct guard_broken *broken)
 {
 	static const uint8_t zeros[8] = { 0 };
-	struct avp *group;
-	enum gba_err err = add_group(answer, carrier.failed_avp, &group);
+	uint8_t octets[2][12 * GUARD_GROUPS + sizeof(zeros)];
+	struct bytes value = BYTES(zeros, guard_least_value(&broken->head));
+	const struct guard_avp_head *head = &broken->head;
+	struct avp *failed;
+	size_t i;
 
-	return err == GBA_OK ? guard_add_raw(group, head, BYTES(zeros, least_value(head))) : err;
+	for (i = broken->depth; i > 0; i--) {
+		value = BYTES(octets[i % 2], guard_raw_write(head, value, octets[i % 2]));
+		head = &broken->groups[i - 1];
+	}
+	return add_group(answer, carrier.failed_avp, &failed) == GBA_OK ? guard_add_raw(failed, head, value) : GBA_E_NOMEM;
 }
 
 static enum gba_err add_result(struct msg *answer, uint32_t result, const char *why)
@@ -274,7 +260,7 @@ static struct msg *refusal_answer(struct msg *request, const struct carried *hea
 	if (head->session_id_len > 0)
 		(void)add_octets(answer, MSG_BRW_FIRST_CHILD, carrier.session_id, session_id);
 	if (head->only_head)
-		(void)add_failed_head(answer, &head->failed_head);
+		(void)add_broken(answer, &head->broken);
 	else if (head->failed != 0)
 		(void)add_failed(answer, head->failed, head->has_failed_value, failed);
 	return answer;

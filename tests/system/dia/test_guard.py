@@ -250,7 +250,7 @@ REFUSED = {
     "two B-TIDs": (lambda m: m.avps.append(d.tgpp(401, b"x")), 5009, 0),
     "unknown AVP with M": (lambda m: m.avps.append(d.Avp(4711, b"x")), 5001, 0),
     "odd length": (lambda m: m.avps.append(d.tgpp(407, b"123")), 5014, 0),
-    "group that is none": (lambda m: with_avp(m, 260, d.Avp(260, b"\1\2\3\4\5")), 5004, 0),
+    "group that is none": (lambda m: with_avp(m, 260, d.Avp(260, b"\1\2\3\4\5")), 5014, 0),
     "Proxy-Info nobody can copy": (lambda m: m.avps.append(d.Avp(284, [d.text(280, "p.q"), d.text(33, "s"),
                                                                       d.Avp(4711, b"", m=False)])), 5004, 0),
     "carrier of the guard": (lambda m: m.avps.append(d.Avp(1, b"x" * 64, 0xFFFFF6BA)), 2001, 0),
@@ -274,7 +274,7 @@ def test_refused_as_specified(connected, stack, case):
     if message.find(263) is not None and code not in (3001, 5001, 5004, 5005, 5009, 5014):
         assert answer.find(263).value() == message.find(263).value()
     assert (code in (5001, 5004, 5005, 5009, 5014)) == bool(answer.failed())
-    if code in (5001, 5009, 5014):  # the AVP itself, the surplus one of several (RFC 6733 7.5)
+    if code in (5001, 5009, 5014) and case != "group that is none":  # the AVP itself, the surplus one of several (RFC 6733 7.5)
         assert [a.encode() for a in answer.failed()] == [message.avps[-1].encode()]
     if code == 5005:
         assert [set(a.value()) for a in answer.failed()] in ([{0}], [set()])
@@ -325,6 +325,50 @@ def test_an_avp_whose_length_does_not_fit(connected, stack, case):
     assert answer.failed()[0].value() == failed.value()
     assert [connected.wait(m, 15).result() for m in (first, second)] == [(0, 2001)] * 2  # the connection goes on
     assert until(lambda: "invalid length of an AVP" in stack.log()[before:])
+
+
+def raw(octets, code=260):
+    return d.Avp(code, octets)
+
+
+# Octets of a group whose last AVP does not fit, and that AVP as Failed-AVP shows it, in its groups.
+VENDOR_ID = d.u32(266, 10415).encode()
+BROKEN_GROUPS = {
+    "beyond the group": (raw(VENDOR_ID + struct.pack("!III", 258, 0x40000010, 1)), [d.Avp(260, [d.u32(258, 0)])]),
+    "below its head": (raw(VENDOR_ID + struct.pack("!III", 258, 0x40000007, 1)), [d.Avp(260, [d.u32(258, 0)])]),
+    "cut head": (raw(VENDOR_ID + b"\0\0\1\2"), [d.Avp(260, [d.Avp(258, bytes(4), flags=0)])]),
+    "head of five octets": (raw(b"\1\2\3\4\5"), [d.Avp(260, [d.Avp(0x01020304, b"", flags=5)])]),
+    "unknown AVP": (raw(VENDOR_ID + struct.pack("!II", 4711, 0x00000009)), [d.Avp(260, [d.Avp(4711, b"", flags=0)])]),
+    "of a vendor": (raw(VENDOR_ID + struct.pack("!III", 402, 0xc0ffffff, 10415)), [d.Avp(260, [d.tgpp(402, b"")])]),
+    "group in a group": (raw(raw(VENDOR_ID + struct.pack("!II", 258, 0x40000009)).encode(), 279),
+                         [d.Avp(279, [d.Avp(260, [d.u32(258, 0)])])]),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_GROUPS)
+def test_an_avp_whose_length_does_not_fit_its_group(connected, stack, case):
+    group, failed = BROKEN_GROUPS[case]
+    message = bir(connected)
+    with_avp(message, 260)
+    message.avps.append(group)
+    answer = connected.request(message)
+    assert answer.result() == (0, 5014)
+    assert [a.encode() for a in answer.failed()] == [a.encode() for a in failed]
+    assert stack.alive() and served(connected)
+
+
+@pytest.mark.parametrize("octets, failed", [
+    (struct.pack("!II", 263, 0x40000020), d.Avp(263, b"")), (struct.pack("!III", 263, 0x40000020, 0), d.Avp(263, b"")),
+    (struct.pack("!III", 407, 0xC0000011, 10415), d.tgpp(407, 0)), (struct.pack("!II", 407, 0xC0000008), d.Avp(407, b"", 0, flags=d.V | d.M)),
+    (struct.pack("!II", 263, 0x40000020) + b"x" * 12, d.Avp(263, b""))])
+def test_a_message_cut_in_its_first_avp(connected, stack, octets, failed):
+    message = bir(connected)
+    answers = connected.expect(message)
+    connected.send_raw((header := message.encode()[:20])[:1] + (20 + len(octets)).to_bytes(3, "big") + header[4:] + octets)
+    answer = answers.get(timeout=15)
+    assert answer.result() == (0, 5014)
+    assert [(a.code, a.vendor, a.flags, a.value()) for a in answer.failed()] == [(failed.code, failed.vendor, failed.flags, failed.value())]
+    assert stack.alive() and served(connected)
 
 
 def test_the_bare_daemon_closes_the_connection_instead(daemon):
