@@ -2,7 +2,11 @@
 #include "ue/registration.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
+#include "core/clock.h"
+#include "core/codec.h"
+#include "crypto/sign.h"
 #include "http/json.h"
 #include "ue/usim/soft_usim.h"
 
@@ -310,11 +314,106 @@ static enum gba_err answer_one(struct registration *r, TALLOC_CTX *mem_ctx, json
 	return err;
 }
 
+/* Ours, or one that stands for us and that only the registry could tell. */
+static bool is_about_us(const struct registration *r, const char *subject)
+{
+	return strcmp(subject, text_of(r->kept, "regdevid")) == 0 || strcmp(subject, text_of(r->kept, "urn")) == 0 ||
+	       strstr(subject, "VID-") != NULL;
+}
+
+static bool is_wanted(const struct registration *r, const char *key)
+{
+	size_t i;
+
+	for (i = 0; i < r->n_enquirers; i++) {
+		if (strcasecmp(r->enquirers[i], key) == 0)
+			return true;
+	}
+	return r->n_enquirers == 0;
+}
+
+/* The enquirer's signature over our demand (doc/registry.md). */
+static enum gba_err proof_check(const struct registration *r, TALLOC_CTX *mem_ctx, json_t *one, const char *demand, struct why *why)
+{
+	const char *key_hex = text_of(one, "public_key"), *subject = text_of(one, "subject");
+	uint8_t key[SIGN_PUBLIC_LEN], signature[SIGN_LEN];
+	char *said = talloc_asprintf(mem_ctx, "gba-device-challenge %s %s %s", subject, text_of(one, "nonce"), demand);
+
+	if (said == NULL)
+		return GBA_E_NOMEM;
+	if (!is_about_us(r, subject))
+		return why_fail(why, GBA_E_DENIED, "not answered: the question is about %s", subject);
+	if (!is_wanted(r, key_hex))
+		return why_fail(why, GBA_E_DENIED, "not answered: key %s is not among those that are", key_hex);
+	if (hex_decode(bytes_of(key_hex), key, sizeof(key)) != GBA_OK ||
+	    hex_decode(bytes_of(text_of(one, "signature")), signature, sizeof(signature)) != GBA_OK ||
+	    sign_verify(key, bytes_of(said), signature) != GBA_OK)
+		return why_fail(why, GBA_E_DENIED, "not answered: the enquirer has not proved its key");
+	return GBA_OK;
+}
+
+/* Our challenge to the enquirer: durable before it is put, and put again until it is answered. */
+static enum gba_err demand_put(struct registration *r, TALLOC_CTX *mem_ctx, json_t *one, struct why *why)
+{
+	json_t *demands = json_object_get(r->kept, "demands"), *body, *answer = NULL;
+	const char *challenge = text_of(one, "challenge");
+	uint8_t octets[SIGN_PUBLIC_LEN];
+	char hex[HEX_LEN(sizeof(octets)) + 1];
+	enum gba_err err = GBA_OK;
+
+	if (json_object_get(demands, challenge) == NULL) {
+		rand_bytes(octets, sizeof(octets));
+		hex_encode(BYTES(octets, sizeof(octets)), hex);
+		json_object_set_new(demands, challenge, json_string(hex));
+		err = keep(r, why);
+	}
+	if (err != GBA_OK)
+		return err;
+	body = json_pack("{s:O, s:s, s:O}", "regdevid", json_object_get(r->kept, "regdevid"), "challenge", challenge, "demand",
+			 json_object_get(demands, challenge));
+	err = body != NULL ? ask(r, mem_ctx, "POST", "/challenge", body, &answer, why) : GBA_E_NOMEM;
+	json_decref(answer);
+	json_decref(body);
+	return err;
+}
+
+/* Demands of questions that wait no more are forgotten. */
+static void demands_prune(struct registration *r, json_t *waiting)
+{
+	json_t *old = json_object_get(r->kept, "demands"), *demands = json_object(), *one;
+	size_t i;
+
+	json_array_foreach(waiting, i, one)
+	{
+		if (json_object_get(old, text_of(one, "challenge")) != NULL)
+			json_object_set(demands, text_of(one, "challenge"), json_object_get(old, text_of(one, "challenge")));
+	}
+	json_object_set_new(r->kept, "demands", demands);
+}
+
+/* One question. @param _done  it has been answered */
+static enum gba_err serve_one(struct registration *r, TALLOC_CTX *mem_ctx, json_t *one, json_t *now, bool *_done, struct why *why)
+{
+	const char *demand = text_of(json_object_get(r->kept, "demands"), text_of(one, "challenge"));
+	enum gba_err err = GBA_OK;
+
+	*_done = false;
+	if (r->wary && (*demand == '\0' || json_object_get(one, "signature") == NULL))
+		return demand_put(r, mem_ctx, one, why);
+	if (r->wary)
+		err = proof_check(r, mem_ctx, one, demand, why);
+	if (err == GBA_OK)
+		err = answer_one(r, mem_ctx, one, now, why);
+	*_done = err == GBA_OK;
+	return err;
+}
+
 enum gba_err registration_answer(struct registration *r, TALLOC_CTX *mem_ctx, json_t *now, unsigned int *_answered, struct why *why)
 {
 	const char *path = talloc_asprintf(mem_ctx, "/challenges?regdevid=%s", text_of(r->kept, "regdevid"));
+	enum gba_err err, denied = GBA_OK;
 	json_t *waiting = NULL, *one;
-	enum gba_err err;
+	bool done;
 	size_t i;
 
 	*_answered = 0;
@@ -323,15 +422,19 @@ enum gba_err registration_answer(struct registration *r, TALLOC_CTX *mem_ctx, js
 	if (strcmp(text_of(r->kept, "state"), "registered") != 0)
 		return why_fail(why, GBA_E_NOT_FOUND, "not registered: see register");
 	err = ask(r, mem_ctx, "GET", path, NULL, &waiting, why);
+	if (err == GBA_OK)
+		demands_prune(r, json_object_get(waiting, "challenges"));
 	json_array_foreach(json_object_get(waiting, "challenges"), i, one)
 	{
-		err = answer_one(r, mem_ctx, one, now, why);
-		if (err != GBA_OK && err != GBA_E_STATE) /* too late for one says nothing of the others */
+		err = serve_one(r, mem_ctx, one, now, &done, why);
+		*_answered += done;
+		if (err == GBA_E_DENIED) /* this enquirer is; others have their answers */
+			denied = err;
+		else if (err != GBA_OK && err != GBA_E_STATE) /* too late for one says nothing of the others */
 			break;
-		*_answered += err == GBA_OK;
 		err = GBA_OK;
 	}
-	r->asked = err != GBA_OK;
+	r->asked = err != GBA_OK || r->wary;
 	json_decref(waiting);
-	return err;
+	return err == GBA_OK ? denied : err;
 }

@@ -18,8 +18,11 @@ struct registration {
 	char usim[STATE_NAME_MAX + 1];
 	char imsi[IMSI_MAX + 1]; /* of the card; "": it has none */
 	bool asked; /* the last report's answer said that questions wait for us */
-	json_t *kept; /* "url", "regdevid", "urn", "serial", "state", "seq", "report_every", "told", "pending"; or empty
-		       */
+	bool wary;  /* who asks must prove its key before it is answered (Y.3059 9.3-iii) */
+	const char *const *enquirers; /* keys, hex, that are answered; NULL: any that the registry has approved */
+	size_t n_enquirers;
+	json_t *kept; /* "url", "regdevid", "urn", "serial", "state", "seq", "report_every", "told", "pending", "demands"; or
+			 empty */
 };
 
 /** Read what is kept for the active profile's card. kept is json_decref()ed by registration_close().
@@ -39,7 +42,8 @@ enum gba_err registration_register(struct registration *r, TALLOC_CTX *mem_ctx, 
  * @retval GBA_E_NOT_FOUND  not registered */
 enum gba_err registration_report(struct registration *r, TALLOC_CTX *mem_ctx, json_t *now, bool changes_only,
 				 unsigned int *_sent, struct why *why);
-/** Answer the questions that enquirers have put to this device through the registry (Y.3059 7).
+/** Answer the questions that enquirers have put to this device through the registry (Y.3059 7). A wary device challenges the
+ * enquirer first, and answers at a later call, once it has seen the signature; whose is wrong is not answered.
  * @param now  members as they are now; the others as they were told last  @param _answered  how many
  * @retval GBA_E_NOT_FOUND  not registered */
 enum gba_err registration_answer(struct registration *r, TALLOC_CTX *mem_ctx, json_t *now, unsigned int *_answered,

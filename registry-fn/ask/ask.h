@@ -46,6 +46,7 @@ void ask_one(struct route_call *route);
 void ask_bulk(struct route_call *route);
 void ask_device(struct route_call *route);
 void ask_device_answer(struct route_call *route);
+void ask_device_proof(struct route_call *route);
 void ask_status(struct route_call *route);
 void ask_statuses(struct route_call *route);
 void ask_fact(struct route_call *route);
@@ -63,6 +64,6 @@ void ask_jwks(struct route_call *route);
 void ask_practice(struct route_call *route);
 
 extern const struct rest_schema ask_schema_registration, ask_schema_challenge, ask_schema_session, ask_schema_question,
-	ask_schema_interrogation, ask_schema_fact, ask_schema_first, ask_schema_application_status;
+	ask_schema_interrogation, ask_schema_device_proof, ask_schema_fact, ask_schema_first, ask_schema_application_status;
 
 #endif

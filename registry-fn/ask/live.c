@@ -2,6 +2,7 @@
 /* Asking a device itself (Y.3059 7, 9.1-iv). A device that is off, or is none, lets the time pass: the enquirer sees the same. */
 #include "registry-fn/live/live.h"
 
+#include "core/codec.h"
 #include "http/json.h"
 #include "registry-fn/ask/ask.h"
 #include "registry-fn/id/regdevid.h"
@@ -77,6 +78,84 @@ void ask_device(struct route_call *route)
 	json_decref(body);
 }
 
+/* The key an enquirer has registered. @retval GBA_E_STATE  none */
+static enum gba_err own_key(struct rest_call *call, uint8_t key[SIGN_PUBLIC_LEN])
+{
+	struct db_stmt *stmt;
+	bool row = false;
+	enum gba_err err = records_stmt(call->r, "SELECT coalesce(public_key, '') FROM enquirer WHERE id = ?1", &stmt);
+
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, call->actor->id);
+	err = db_step(stmt, &row);
+	if (err == GBA_OK && (!row || hex_decode(db_col_text(stmt, 0), key, SIGN_PUBLIC_LEN) != GBA_OK))
+		err = record_refuse(&call->rc, GBA_E_STATE, NULL, "an enquirer without a key cannot be proved");
+	db_reset(stmt);
+	return err;
+}
+
+/* What the device has put, signed with the enquirer's key? */
+static enum gba_err proof_good(struct rest_call *call, const struct live *live, const char *signature_hex)
+{
+	uint8_t key[SIGN_PUBLIC_LEN], signature[SIGN_LEN];
+	enum gba_err err = own_key(call, key);
+	char *said;
+
+	if (err != GBA_OK)
+		return err;
+	said = talloc_asprintf(call, LIVE_PROOF_SAID " %s %s %s", live->subject, live->nonce, live->demand);
+	if (said == NULL)
+		return GBA_E_NOMEM;
+	if (hex_decode(bytes_of(signature_hex), signature, sizeof(signature)) != GBA_OK ||
+	    sign_verify(key, bytes_of(said), signature) != GBA_OK)
+		return record_refuse(&call->rc, GBA_E_DENIED, NULL, "not this device's challenge, signed with your key");
+	return GBA_OK;
+}
+
+static enum gba_err prove(struct rest_call *call, const char *ref, const char *signature_hex)
+{
+	struct entry entry = { .act = "ask.device.proof", .by = call->actor->name };
+	struct live live;
+	json_t *detail;
+	enum gba_err err;
+
+	if (!ask_has_right(call, RIGHT_DEVICE))
+		return record_refuse(&call->rc, GBA_E_DENIED, NULL, "not among your rights");
+	err = live_read(call->r, call, ref, call->actor->name, call->rc.now, &live);
+	if (err == GBA_OK && live.state != LIVE_CHALLENGED)
+		err = record_refuse(&call->rc, GBA_E_STATE, NULL, "it is %s", live_state_words[live.state]);
+	if (err == GBA_OK)
+		err = proof_good(call, &live, signature_hex);
+	if (err == GBA_OK)
+		err = live_prove(call->r, ref, call->actor->name, signature_hex, call->rc.now);
+	if (err != GBA_OK)
+		return err;
+	detail = json_pack("{s:s, s:s}", "interrogation", ref, "demand", live.demand);
+	entry.detail = detail;
+	err = detail != NULL ? entry_append(registry_handle_of(call->r)->entries, &entry, call->rc.now, NULL) : GBA_E_NOMEM;
+	json_decref(detail);
+	return err;
+}
+
+void ask_device_proof(struct route_call *route)
+{
+	struct rest_call *call = rest_call_of(route);
+	json_t *body = rest_read_body(call);
+	enum gba_err err;
+
+	if (body == NULL)
+		return;
+	err = records_begin(call->r);
+	if (err == GBA_OK)
+		err = ask_finish(call, prove(call, route->param[0], json_string_value(json_object_get(body, "signature"))));
+	if (err == GBA_OK)
+		rest_json(call, 200, json_pack("{s:s, s:s}", "id", route->param[0], "state", live_state_words[LIVE_WAITING]));
+	else
+		rest_fail(call, err);
+	json_decref(body);
+}
+
 /* "proof": the device answered in a session keyed from its token; nothing in it is signed by the device. */
 static json_t *payload_of(const struct live *live)
 {
@@ -89,7 +168,10 @@ static json_t *payload_of(const struct live *live)
 	if (json_read(bytes_of(live->answer), &answer, NULL) != GBA_OK || json_object_update(payload, answer) != 0 ||
 	    json_object_set_new(payload, "challenge", json_string(live->challenge)) != 0 ||
 	    json_object_set_new(payload, "answered", json_integer(live->answered)) != 0 ||
-	    json_object_set_new(payload, "proof", json_string("rpd-session")) != 0) {
+	    json_object_set_new(payload, "proof", json_string("rpd-session")) != 0 ||
+	    (live->proof != NULL &&
+	     json_object_set_new(payload, "enquirer_proved",
+				 json_pack("{s:s, s:s}", "demand", live->demand, "signature", live->proof)) != 0)) {
 		json_decref(payload);
 		payload = NULL;
 	}
@@ -108,13 +190,17 @@ void ask_device_answer(struct route_call *route)
 			err = record_refuse(&call->rc, GBA_E_DENIED, NULL, "not among your rights");
 		else
 			err = live_read(call->r, call, route->param[0], call->actor->name, call->rc.now, &live);
-		if (err == GBA_OK && live.state != LIVE_WAITING) {
+		if (err == GBA_OK && (live.state == LIVE_ANSWERED || live.state == LIVE_EXPIRED)) {
 			ask_answer(call, "ask.device.answer", GBA_OK, payload_of(&live));
 			return;
 		}
 		records_rollback(call->r);
 	}
-	if (err == GBA_OK)
+	if (err == GBA_OK && live.state == LIVE_CHALLENGED)
+		rest_json(call, 200,
+			  json_pack("{s:s, s:s, s:I, s:s}", "id", live.ref, "state", live_state_words[live.state], "expires",
+				    (json_int_t)live.expires, "demand", live.demand));
+	else if (err == GBA_OK)
 		rest_json(call, 200,
 			  json_pack("{s:s, s:s, s:I}", "id", live.ref, "state", live_state_words[live.state], "expires",
 				    (json_int_t)live.expires));

@@ -40,6 +40,10 @@ static const struct field interrogation_fields[] = {
 	REST_TEXT("value", FIELD_REQUIRED, 1, 512, NULL, "RegDevID or virtual RegDevID"),
 	REST_TEXT("nonce", FIELD_REQUIRED, 16, 128, id_token, "Never used before; comes back in the answer"),
 };
+static const struct field device_proof_fields[] = {
+	REST_TEXT("signature", FIELD_REQUIRED, 128, 128, NULL,
+		  "Ed25519 over \"gba-device-challenge SUBJECT NONCE DEMAND\", 128 hex digits"),
+};
 static const struct field fact_fields[] = {
 	{ "fact", FIELD_WORD, FIELD_REQUIRED, 0, 0, 0, told_words, NULL, 0, 0, 0, 0, "What is told" },
 	REST_TEXT("value", FIELD_REQUIRED, 1, 32, id_token, "certificate: none, good, expired, revoked; others: a number"),
@@ -57,6 +61,7 @@ const struct rest_schema ask_schema_challenge = REST_SCHEMA("ChallengeOrder", ch
 const struct rest_schema ask_schema_session = REST_SCHEMA("ChallengeAnswer", session_fields);
 const struct rest_schema ask_schema_question = REST_SCHEMA("Question", question_fields);
 const struct rest_schema ask_schema_interrogation = REST_SCHEMA("Interrogation", interrogation_fields);
+const struct rest_schema ask_schema_device_proof = REST_SCHEMA("DeviceProof", device_proof_fields);
 const struct rest_schema ask_schema_fact = REST_SCHEMA("Fact", fact_fields);
 const struct rest_schema ask_schema_application_status = REST_SCHEMA("ApplicationStatus", application_status_fields);
 const struct rest_schema ask_schema_first = REST_SCHEMA("OlderHead", first_fields);
@@ -97,6 +102,8 @@ static const struct route rows[] = {
 	  "askDevice", "Ask a device itself, over its own channel; with the right device only (Y.3059 7, 9.1-iv)" },
 	{ "GET", "/v1/interrogations/{id}", FOR_ENQUIRER, 0, ask_device_answer, NULL, &interrogation, NULL, "200 404",
 	  "getDeviceAnswer", "Whether it waits; once answered or expired: signed, and in the log" },
+	{ "POST", "/v1/interrogations/{id}/proof", FOR_ENQUIRER, 0, ask_device_proof, &ask_schema_device_proof, &interrogation,
+	  NULL, "200 403 404 409", "proveToDevice", "Answer the challenge a device has put before it answers (Y.3059 9.3-iii)" },
 	{ "GET", "/v1/devices/{id}/status", SEE_STATUS, 0, ask_status, NULL, &status, "at", "200 404", "getStatus",
 	  "Trust status, now or at a time" },
 	{ "GET", "/v1/devices/{id}/statuses", SEE_STATUS, 0, ask_statuses, NULL, &statuses, NULL, "200 404", "listStatuses",

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A device is asked itself, through its registry (Y.3059 7, 9.1-iv): what waits for it, and its answer. That it is the device is
  * shown by the session the answer comes in: keyed from its token, and the challenge has been given in such a session only. */
+#include <stdlib.h>
+
+#include "core/codec.h"
 #include "registry-fn/device/device.h"
 #include "registry-fn/live/live.h"
 
@@ -20,6 +23,41 @@ enum gba_err device_asked(struct device_call *call, int64_t device, size_t *_n)
 	return live_waiting(call->desk->records, call->record.mem_ctx, device, call->record.now, list, _n);
 }
 
+/* The key an enquirer is approved with; "": it has none, or is not approved any more. */
+static struct bytes enquirer_key(struct device_call *call, const char *by)
+{
+	struct records *r = call->desk->records;
+	struct bytes key = BYTES("", 0);
+	struct db_stmt *stmt;
+	bool row = false;
+
+	if (strncmp(by, "enquirer:", strlen("enquirer:")) != 0 ||
+	    records_stmt(r, "SELECT public_key FROM enquirer WHERE id = ?1 AND state = ?2", &stmt) != GBA_OK)
+		return key;
+	db_bind_int(stmt, 1, strtoll(by + strlen("enquirer:"), NULL, 10));
+	db_bind_int(stmt, 2, ENQUIRER_APPROVED);
+	if (db_step(stmt, &row) == GBA_OK && row && db_col_text(stmt, 0).p != NULL)
+		(void)records_keep(call->record.mem_ctx, db_col_text(stmt, 0), &key);
+	db_reset(stmt);
+	return key;
+}
+
+static json_t *waiting_json(struct device_call *call, const struct live *live)
+{
+	json_t *one = json_pack("{s:s, s:s, s:s, s:I}", "challenge", live->challenge, "nonce", live->nonce, "subject",
+				live->subject, "expires", (json_int_t)live->expires);
+	struct bytes key;
+
+	if (live->demand != NULL)
+		json_object_set_new(one, "demand", json_string(live->demand));
+	if (live->proof != NULL) {
+		key = enquirer_key(call, live->by);
+		json_object_set_new(one, "public_key", json_stringn((const char *)key.p, key.n));
+		json_object_set_new(one, "signature", json_string(live->proof));
+	}
+	return one;
+}
+
 static enum gba_err challenges_json(struct device_call *call, int64_t device)
 {
 	struct live list[LIVE_OPEN_MAX];
@@ -31,8 +69,7 @@ static enum gba_err challenges_json(struct device_call *call, int64_t device)
 		return err;
 	array = json_array();
 	for (i = 0; i < n; i++)
-		json_array_append_new(array, json_pack("{s:s, s:s, s:I}", "challenge", list[i].challenge, "nonce", list[i].nonce,
-						       "expires", (json_int_t)list[i].expires));
+		json_array_append_new(array, waiting_json(call, &list[i]));
 	call->answer = json_pack("{s:o}", "challenges", array);
 	return call->answer != NULL ? GBA_OK : GBA_E_NOMEM;
 }
@@ -130,6 +167,41 @@ static enum gba_err take_answer(struct device_call *call, json_t *body)
 	if (call->answer == NULL)
 		return GBA_E_NOMEM;
 	return device_note(call, "device.answer", known, json_pack("{s:s}", "challenge", challenge));
+}
+
+/* 9.3-iii: before it answers, the device may want to know that it is the enquirer who asks, now. */
+static enum gba_err take_demand(struct device_call *call, json_t *body)
+{
+	const char *challenge, *demand;
+	struct record *rec = NULL;
+	uint8_t octets[LIVE_CHALLENGE_LEN];
+	enum gba_err err = device_text(call, body, "challenge", &challenge);
+
+	if (err == GBA_OK)
+		err = device_text(call, body, "demand", &demand);
+	if (err == GBA_OK && hex_decode(bytes_of(demand), octets, sizeof(octets)) != GBA_OK)
+		err = record_refuse(&call->record, GBA_E_SYNTAX, "demand", "%d octets in hex", LIVE_CHALLENGE_LEN);
+	if (err == GBA_OK && json_object_size(body) != 3)
+		err = record_refuse(&call->record, GBA_E_SYNTAX, NULL, "no such member");
+	if (err == GBA_OK)
+		err = asked_device(call, body, &rec);
+	if (err != GBA_OK)
+		return err;
+	err = live_demand(call->desk->records, rec->id, challenge, demand, call->record.now);
+	if (err != GBA_OK)
+		return answer_refuse(call, err);
+	call->fresh = true;
+	call->answer = json_pack("{s:s}", "state", live_state_words[LIVE_CHALLENGED]);
+	if (call->answer == NULL)
+		return GBA_E_NOMEM;
+	return device_note(call, "device.challenge", rec, json_pack("{s:s, s:s}", "challenge", challenge, "demand", demand));
+}
+
+enum gba_err device_challenge(struct device_call *call, json_t *body)
+{
+	enum gba_err err = device_begin(call);
+
+	return err == GBA_OK ? device_end(call, take_demand(call, body)) : err;
 }
 
 enum gba_err device_answer(struct device_call *call, json_t *body)

@@ -65,7 +65,8 @@ enum gba_err device_set(struct device_call *call, json_t *body);
 enum gba_err device_report(struct device_call *call, json_t *body);
 /** "regdevid", "kind": "timed" with "seconds", or "single"; "audience": who may resolve it, "" everybody entitled. */
 enum gba_err device_virtual(struct device_call *call, json_t *body);
-/** Questions of enquirers that wait for this device: "challenges": [{"challenge", "nonce", "expires"}].
+/** Questions of enquirers that wait for this device: "challenges": [{"challenge", "nonce", "subject", "expires"}], and, when it has
+ * challenged the enquirer, "demand", then "public_key" and "signature".
  * @retval GBA_E_NOT_FOUND  no such device of this IMPI */
 enum gba_err device_challenges(struct device_call *call, const char *regdevid);
 /** "regdevid", "challenge", and the device's security parameters as they are now, the members of Report: they are for
@@ -73,6 +74,9 @@ enum gba_err device_challenges(struct device_call *call, const char *regdevid);
  * @retval GBA_E_NOT_FOUND  no such challenge to this device  @retval GBA_E_REPLAY  answered  @retval GBA_E_STATE  too
  * late */
 enum gba_err device_answer(struct device_call *call, json_t *body);
+/** "regdevid", "challenge", "demand": 32 octets in hex that the enquirer has to sign (live.h) before this device answers.
+ * @retval  as device_answer(); GBA_E_STATE  another demand was made, too */
+enum gba_err device_challenge(struct device_call *call, json_t *body);
 /** Its own record, and its reports, the newest first. */
 enum gba_err device_show(struct device_call *call, struct bytes regdevid);
 

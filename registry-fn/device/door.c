@@ -52,7 +52,7 @@ struct visit {
 enum { WITH_BODY = 1 };
 static void on_register(struct route_call *call), on_set(struct route_call *call), on_report(struct route_call *call),
 	on_virtual(struct route_call *call), on_show(struct route_call *call), on_challenges(struct route_call *call),
-	on_answer(struct route_call *call);
+	on_answer(struct route_call *call), on_challenge(struct route_call *call);
 
 static const struct route routes[] = {
 	{ "POST", "/register", 0, WITH_BODY, on_register, NULL, NULL, NULL, "", "registerDevice", "Register" },
@@ -61,6 +61,7 @@ static const struct route routes[] = {
 	{ "POST", "/virtual", 0, WITH_BODY, on_virtual, NULL, NULL, NULL, "", "virtualDevice", "Ask for a virtual RegDevID" },
 	{ "GET", "/device", 0, 0, on_show, NULL, NULL, "regdevid", "", "showDevice", "Its own record and reports" },
 	{ "GET", "/challenges", 0, 0, on_challenges, NULL, NULL, "regdevid", "", "listChallenges", "Questions that wait for it" },
+	{ "POST", "/challenge", 0, WITH_BODY, on_challenge, NULL, NULL, NULL, "", "challengeEnquirer", "Challenge the enquirer" },
 	{ "POST", "/answer", 0, WITH_BODY, on_answer, NULL, NULL, NULL, "", "answerChallenge", "Answer" },
 	{ NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 };
@@ -107,6 +108,11 @@ static void on_challenges(struct route_call *call)
 static void on_answer(struct route_call *call)
 {
 	visit_of(call)->err = device_answer(&visit_of(call)->call, visit_of(call)->body);
+}
+
+static void on_challenge(struct route_call *call)
+{
+	visit_of(call)->err = device_challenge(&visit_of(call)->call, visit_of(call)->body);
 }
 
 /* "\"impi\"": one identity, and it is an IMPI. */
@@ -193,7 +199,8 @@ static void trace(const struct visit *v, const struct route *route)
 			     : strcmp(route->path, "/set") == 0    ? "Y.3059 7-iv-b"
 			     : strcmp(route->path, "/report") == 0 ? "Y.3059 7-iv-c"
 			     : strcmp(route->path, "/answer") == 0 ? "Y.3059 7, 9.1-iv"
-								   : "Y.3059 9.2";
+			     : strcmp(route->path, "/challenge") == 0 ? "Y.3059 9.3-iii"
+								      : "Y.3059 9.2";
 	struct trace_step step = { .from = "ue",
 				   .to = "registry-fn",
 				   .iface = "RPD",

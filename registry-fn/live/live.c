@@ -4,9 +4,12 @@
 #include "core/clock.h"
 #include "core/codec.h"
 
-#define COLUMNS "SELECT ref, asked_by, subject, nonce, challenge, answer, device, asked, expires, answered FROM interrogation "
+#define COLUMNS                                                                                                                \
+	"SELECT ref, asked_by, subject, nonce, challenge, answer, demand, proof, device, asked, expires, answered"            \
+	" FROM interrogation "
+#define TEXTS 8 /* of these columns */
 
-const char *const live_state_words[] = { "waiting", "answered", "expired", NULL };
+const char *const live_state_words[] = { "waiting", "answered", "expired", "challenged", NULL };
 
 static const char *random_text(TALLOC_CTX *ctx, size_t n)
 {
@@ -102,23 +105,25 @@ enum gba_err live_ask(struct records *r, TALLOC_CTX *mem_ctx, struct live *live)
 /* The row the statement stands on. */
 static enum gba_err row_read(struct db_stmt *stmt, TALLOC_CTX *ctx, time_t now, struct live *_live)
 {
-	const char *text[6];
+	const char *text[TEXTS];
 	struct bytes kept;
 	enum gba_err err;
 	int i;
 
-	for (i = 0; i < 6; i++) {
+	for (i = 0; i < TEXTS; i++) {
 		err = records_keep(ctx, db_col_text(stmt, i), &kept);
 		if (err != GBA_OK)
 			return err;
 		text[i] = (const char *)kept.p;
 	}
-	*_live = (struct live){ text[0], text[1], text[2], text[3], text[4], text[5], db_col_int(stmt, 6),
-				db_col_int(stmt, 7), db_col_int(stmt, 8), db_col_int(stmt, 9), LIVE_WAITING };
+	*_live = (struct live){ text[0], text[1], text[2], text[3], text[4], text[5], text[6], text[7], db_col_int(stmt, 8),
+				db_col_int(stmt, 9), db_col_int(stmt, 10), db_col_int(stmt, 11), LIVE_WAITING };
 	if (_live->answered != 0)
 		_live->state = LIVE_ANSWERED;
 	else if (_live->expires <= now)
 		_live->state = LIVE_EXPIRED;
+	else if (_live->demand != NULL && _live->proof == NULL)
+		_live->state = LIVE_CHALLENGED;
 	return GBA_OK;
 }
 
@@ -200,4 +205,46 @@ enum gba_err live_answer(struct records *r, int64_t device, const char *challeng
 	if (err != GBA_OK || row)
 		return err;
 	return why_not(r, device, challenge);
+}
+
+enum gba_err live_demand(struct records *r, int64_t device, const char *challenge, const char *demand, time_t now)
+{
+	struct db_stmt *stmt;
+	bool row = false;
+	enum gba_err err = records_stmt(r,
+					"UPDATE interrogation SET demand = ?1 WHERE challenge = ?3 AND device = ?4 AND answered = 0"
+					" AND expires > ?2 AND (demand IS NULL OR demand = ?1) RETURNING id",
+					&stmt);
+
+	if (err != GBA_OK)
+		return err;
+	db_bind_text(stmt, 1, bytes_of(demand));
+	db_bind_int(stmt, 2, now);
+	db_bind_text(stmt, 3, bytes_of(challenge));
+	db_bind_int(stmt, 4, device);
+	records_written(r);
+	err = db_step(stmt, &row);
+	db_reset(stmt);
+	return err != GBA_OK || row ? err : why_not(r, device, challenge);
+}
+
+enum gba_err live_prove(struct records *r, const char *ref, const char *by, const char *proof, time_t now)
+{
+	struct db_stmt *stmt;
+	bool row = false;
+	enum gba_err err = records_stmt(r,
+					"UPDATE interrogation SET proof = ?1 WHERE ref = ?2 AND asked_by = ?3 AND answered = 0"
+					" AND expires > ?4 AND demand IS NOT NULL AND proof IS NULL RETURNING id",
+					&stmt);
+
+	if (err != GBA_OK)
+		return err;
+	db_bind_text(stmt, 1, bytes_of(proof));
+	db_bind_text(stmt, 2, bytes_of(ref));
+	db_bind_text(stmt, 3, bytes_of(by));
+	db_bind_int(stmt, 4, now);
+	records_written(r);
+	err = db_step(stmt, &row);
+	db_reset(stmt);
+	return err == GBA_OK && !row ? GBA_E_STATE : err;
 }

@@ -114,6 +114,10 @@ static const char live_schema_1[] =
 	"CREATE INDEX interrogation_device ON interrogation (device, expires);"
 	"CREATE INDEX interrogation_expires ON interrogation (expires)";
 
+/* What a device wants to see of the enquirer first. */
+static const char live_schema_2[] = "ALTER TABLE interrogation ADD COLUMN demand TEXT;"
+				    "ALTER TABLE interrogation ADD COLUMN proof TEXT";
+
 /* tell/: subscriptions, how far each has come in the log of events, what it acknowledged out of order, what was given up. */
 static const char tell_schema_1[] =
 	"CREATE TABLE subscription" RECORD_HEAD
@@ -138,5 +142,6 @@ const struct db_migration registry_schema[] = {
 	{ live_schema_1 },
 	{ tell_schema_1 },
 	{ event_schema_2 },
+	{ live_schema_2 },
 };
 const size_t registry_schema_steps = sizeof(registry_schema) / sizeof(registry_schema[0]);

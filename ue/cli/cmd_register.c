@@ -36,6 +36,8 @@ struct report_args {
 
 struct answer_args {
 	struct said said;
+	bool wary;
+	struct cli_list enquirers;
 	uint32_t every; /* [s]; 0: once */
 };
 
@@ -65,6 +67,9 @@ static const struct cli_opt register_opts[] = {
 
 static const struct cli_opt answer_opts[] = {
 	SAID_OPTS(struct answer_args),
+	CLI_OPT_FLAG("--demand-proof", struct answer_args, wary, "Challenge who asks, and answer once it has signed that"),
+	CLI_OPT_LIST("--enquirer", "KEY", struct answer_args, enquirers,
+		     "The same, and answer only the holder of this key (64 hex digits); may be repeated"),
 	CLI_OPT_NUMBER("--every", "S", 1, 86400, struct answer_args, every, "Go on until a signal: look for questions so often"),
 	CLI_OPT_END,
 };
@@ -327,6 +332,9 @@ static enum gba_err cmd_answer(struct cli *cli, void *args)
 	enum gba_err err = begin(cli, &a->said, &r);
 
 	put_said(now, &a->said);
+	r.enquirers = a->enquirers.v;
+	r.n_enquirers = a->enquirers.n;
+	r.wary = a->wary || a->enquirers.n > 0;
 	if (err == GBA_OK && a->every == 0)
 		err = registration_answer(&r, cli->ctx, now, &answered, &cli->why);
 	else if (err == GBA_OK)

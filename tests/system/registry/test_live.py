@@ -222,6 +222,76 @@ def test_answered_by_itself(realm, api, alice, shop, tmp_path, how):
     assert api.check(told)["parameters"]["power"] == "battery" and process.returncode == 0
 
 
+def prove(api, token, asked, subject, mine, demand, want=200, seed=SEED):
+    signature = jose.sign(seed, ("gba-device-challenge %s %s %s" % (subject, mine, demand)).encode()).hex()
+    status, told = api.call("POST", "/v1/interrogations/%s/proof" % asked["id"], {"signature": signature}, token)
+    assert status == want, told
+    return signature
+
+
+def test_the_device_challenges_who_asks(realm, api, alice, shop):
+    """REQ: Y3059-9.3-iii: nothing is told before the holder of the enquirer's key has signed the device's own challenge; a session alone, or
+    what was signed before, does not do."""
+    realm.change("DELETE FROM interrogation")
+    mine, signed = nonce(), []
+    for _ in range(2):
+        mine = nonce()
+        asked = api.good("POST", "/v1/interrogations", {"value": alice.regdevid, "nonce": mine}, shop, 201)
+        path = "/v1/interrogations/" + asked["id"]
+        prove(api, shop, asked, alice.regdevid, mine, "00" * 32, 409)  # nothing is demanded yet
+        assert alice.must("answer", *there(realm), "--demand-proof")["answered"] == 0
+        told = api.good("GET", path, None, shop)
+        assert told["state"] == "challenged" and len(told["demand"]) == 64
+        assert alice.must("answer", *there(realm), "--demand-proof")["answered"] == 0  # not yet; and the same demand again
+        assert api.good("GET", path, None, shop) == told
+        assert api.call("POST", path + "/proof", {"signature": "00" * 64}, shop)[0] == 403
+        for old in signed:
+            assert api.call("POST", path + "/proof", {"signature": old}, shop)[0] == 403  # a replay
+        prove(api, shop, asked, alice.regdevid, mine, told["demand"], 403, STRANGER)
+        prove(api, shop, asked, alice.regdevid, mine, "00" * 32, 403)
+        signed.append(prove(api, shop, asked, alice.regdevid, mine, told["demand"]))
+        prove(api, shop, asked, alice.regdevid, mine, told["demand"], 409)  # once
+        assert api.good("GET", path, None, shop)["state"] == "waiting"
+        assert alice.must("answer", *there(realm), "--demand-proof", "--power", "mains")["answered"] == 1
+        payload = api.check(api.good("GET", path, None, shop))
+        assert payload["state"] == "answered" and payload["parameters"]["power"] == "mains"
+        assert payload["enquirer_proved"] == {"demand": told["demand"], "signature": signed[-1]}
+
+
+def test_the_device_answers_those_it_knows(realm, api, alice, shop):
+    """A key of its own list, not whomever the registry has approved; and what the registry passes on is verified by the device itself."""
+    realm.change("DELETE FROM interrogation")
+    mine = nonce()
+    asked = api.good("POST", "/v1/interrogations", {"value": "urn:regdevid:" + alice.regdevid, "nonce": mine}, shop, 201)
+    stranger, known = (["--enquirer", jose.public_of(seed).hex()] for seed in (STRANGER, SEED))
+    assert alice.must("answer", *there(realm), *stranger)["answered"] == 0
+    demand = api.good("GET", "/v1/interrogations/" + asked["id"], None, shop)["demand"]
+    signature = prove(api, shop, asked, "urn:regdevid:" + alice.regdevid, mine, demand)
+    assert alice.ue("answer", *there(realm), *stranger)[0] == 4
+    realm.change("UPDATE interrogation SET proof = ?", "00" * 64)
+    assert alice.ue("answer", *there(realm), *known)[0] == 4
+    realm.change("UPDATE interrogation SET proof = ?", signature)
+    assert alice.must("answer", *there(realm), *stranger, *known)["answered"] == 1
+
+
+def test_a_demand_at_the_door(realm, api, meter, shop):
+    realm.change("DELETE FROM interrogation")
+    interrogate(api, shop, meter)
+    challenge = waiting(realm, meter, OTHER)[0]["challenge"]
+
+    def demand(text, impi=OTHER, regdevid=meter, challenge=challenge, **more):
+        return realm.door().ask("POST", "/challenge", {"regdevid": regdevid, "challenge": challenge, "demand": text, **more}, impi)[0]
+
+    for wrong in ("", "00" * 31, "zz" * 32):
+        assert demand(wrong) == 422
+    assert demand("01" * 32, more=1) == 422
+    assert demand("01" * 32, challenge="00" * 32) == demand("01" * 32, IMPI) == 404
+    assert demand("01" * 32) == demand("01" * 32) == 201
+    assert demand("02" * 32) == 409
+    assert answer(realm, meter, challenge, OTHER, power="mains")[0] == 201  # the device's own affair
+    assert demand("01" * 32) == 409
+
+
 def test_published_roots_are_those_of_the_configuration(api):
     roots = api.good("GET", "/.well-known/gba-registry", token=None)["roots_of_trust"]
     assert "none" in roots and "tpm" in roots  # root-of-trust = "grey"
