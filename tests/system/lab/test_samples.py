@@ -10,7 +10,7 @@ from lab.realm import Tree
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 SAMPLES = [("gba-bsf", "bsf.conf"), ("gba-hss", "hss.conf"), ("gba-naf-agent", "naf.conf"), ("gba-naf-proxy", "naf-proxy.conf"),
-           ("gba-registry", "registry.conf")]
+           ("gba-registry", "registry.conf"), ("gba-naf-oidc", "naf-oidc.conf")]
 
 
 def run(tree, program, *args, **more):
@@ -76,7 +76,7 @@ def test_commands_of_the_operators_guide(tmp_path):
     assert "001010000000001@ims.mnc001.mcc001.3gppnetwork.org" in said
 
 
-@pytest.mark.parametrize("unit", ["gba-hss", "gba-bsf", "gba-naf-agent", "gba-naf-proxy", "gba-registry", "gba-naf-coap"])
+@pytest.mark.parametrize("unit", ["gba-hss", "gba-bsf", "gba-naf-agent", "gba-naf-proxy", "gba-registry", "gba-naf-coap", "gba-naf-oidc"])
 def test_unit_restarts_on_every_exit(unit):
     with open(os.path.join(TOP, "doc", "systemd", unit + ".service"), encoding="utf-8") as text:
         lines = text.read().splitlines()
