@@ -7,8 +7,11 @@
 #include "crypto/hash.h"
 
 /* Record: version, type, uicc, tmpi(8), owner(8), created(8), expires(8), ks(32), length of IMPI, IMPI, length of USS list(2),
- * list. */
-#define REC_VERSION 2
+ * list; and of one that was made by a certificate, in its version, what names that(16). */
+#define REC_VERSION   2
+#define REC_CERTIFIED 3
+
+#define SHOWN_SLOT_S 604800 /* [s] no key lives longer (key-lifetime) */
 
 static uint8_t *put_number(uint8_t *out, uint64_t value, size_t octets)
 {
@@ -33,12 +36,14 @@ static uint64_t get_number(const uint8_t *in, size_t octets)
 
 size_t ctx_rec_size(const struct ctx *ctx)
 {
-	return CTX_REC_FIXED + ctx->impi.n + ctx->uss.n;
+	return CTX_REC_FIXED + ctx->impi.n + ctx->uss.n + (ctx_certificate_none(ctx->certificate) ? 0 : CTX_CERT_LEN);
 }
 
 void ctx_rec_write(const struct ctx *ctx, uint8_t *out)
 {
-	*out++ = REC_VERSION;
+	bool certified = !ctx_certificate_none(ctx->certificate);
+
+	*out++ = certified ? REC_CERTIFIED : REC_VERSION;
 	*out++ = (uint8_t)ctx->type;
 	*out++ = (uint8_t)ctx->uicc;
 	memcpy(out, ctx->tmpi, CTX_TMPI_LEN);
@@ -52,22 +57,32 @@ void ctx_rec_write(const struct ctx *ctx, uint8_t *out)
 	out = put_number(out + ctx->impi.n, ctx->uss.n, 2);
 	if (ctx->uss.n > 0)
 		memcpy(out, ctx->uss.p, ctx->uss.n);
+	if (certified)
+		memcpy(out + ctx->uss.n, ctx->certificate, CTX_CERT_LEN);
+}
+
+static bool type_known(uint8_t type)
+{
+	return type <= CTX_2G_GBA || type == CTX_SHOWN || type == CTX_CLAIM;
 }
 
 enum gba_err ctx_rec_read(const uint8_t rand[RAND_LEN], struct bytes rec, struct ctx *_ctx)
 {
 	const uint8_t *p = rec.p;
-	size_t impi_n, uss_n;
+	size_t impi_n, uss_n, certificate_n;
 
-	if (rec.n < CTX_REC_FIXED || rec.n > CTX_REC_MAX || p[0] != REC_VERSION ||
-	    (p[1] > CTX_2G_GBA && p[1] != CTX_CLAIM) || p[2] > GUSS_UICC_GBA_U)
+	if (rec.n < CTX_REC_FIXED || rec.n > CTX_REC_MAX || (p[0] != REC_VERSION && p[0] != REC_CERTIFIED) || !type_known(p[1]) ||
+	    p[2] > GUSS_UICC_GBA_U)
 		return GBA_E_CORRUPT;
+	certificate_n = p[0] == REC_CERTIFIED ? CTX_CERT_LEN : 0;
 	impi_n = p[CTX_REC_FIXED - 3];
 	if (impi_n == 0 || impi_n > IMPI_MAX || rec.n < CTX_REC_FIXED + impi_n)
 		return GBA_E_CORRUPT;
 	uss_n = (size_t)get_number(p + CTX_REC_FIXED - 2 + impi_n, 2);
-	if (rec.n != CTX_REC_FIXED + impi_n + uss_n)
+	if (rec.n != CTX_REC_FIXED + impi_n + uss_n + certificate_n)
 		return GBA_E_CORRUPT;
+	memset(_ctx->certificate, 0, CTX_CERT_LEN);
+	memcpy(_ctx->certificate, p + rec.n - certificate_n, certificate_n);
 	memcpy(_ctx->rand, rand, RAND_LEN);
 	_ctx->type = (enum ctx_type)p[1];
 	_ctx->uicc = (enum guss_uicc)p[2];
@@ -133,6 +148,45 @@ bool ctx_owner_none(const uint8_t owner[CTX_OWNER_LEN])
 	static const uint8_t none[CTX_OWNER_LEN];
 
 	return memcmp(owner, none, CTX_OWNER_LEN) == 0;
+}
+
+bool ctx_certificate_none(const uint8_t certificate[CTX_CERT_LEN])
+{
+	static const uint8_t none[CTX_CERT_LEN];
+
+	return memcmp(certificate, none, CTX_CERT_LEN) == 0;
+}
+
+static void shown_rand(const uint8_t certificate[CTX_CERT_LEN], uint64_t slot, uint8_t rand[RAND_LEN])
+{
+	uint8_t digest[HASH_MAX], number[8];
+	struct bytes pieces[] = { bytes_of("shown"), BYTES(certificate, CTX_CERT_LEN), BYTES(number, sizeof(number)) };
+
+	put_number(number, slot, sizeof(number));
+	hash_pieces(HASH_SHA256, pieces, 3, digest);
+	memcpy(rand, digest, RAND_LEN);
+}
+
+void ctx_shown(const struct ctx *ctx, struct ctx *_shown)
+{
+	uint64_t slot = (uint64_t)ctx->created / SHOWN_SLOT_S;
+
+	memset(_shown, 0, sizeof(*_shown));
+	shown_rand(ctx->certificate, slot, _shown->rand);
+	memcpy(_shown->certificate, ctx->certificate, CTX_CERT_LEN);
+	_shown->type = CTX_SHOWN;
+	_shown->created = ctx->created;
+	_shown->expires = (time_t)((slot + 2) * SHOWN_SLOT_S);
+	_shown->impi = ctx->impi;
+	_shown->uss = BYTES("", 0);
+}
+
+void ctx_shown_at(const uint8_t certificate[CTX_CERT_LEN], time_t now, uint8_t (*rands)[RAND_LEN])
+{
+	uint64_t slot = (uint64_t)now / SHOWN_SLOT_S;
+
+	shown_rand(certificate, slot, rands[0]);
+	shown_rand(certificate, slot - 1, rands[1]);
 }
 
 void ctx_claim(const struct ctx *ctx, const uint8_t owner[CTX_OWNER_LEN], struct ctx *_claim)

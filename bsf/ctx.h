@@ -12,15 +12,17 @@
 
 #define CTX_TMPI_LEN  8	    /* [octets] of a TMPI that index it; all zero: the context has none */
 #define CTX_OWNER_LEN 8	    /* [octets] of the application that owns a context; all zero: it serves any */
+#define CTX_CERT_LEN  16    /* [octets] of what names the certificate that made it; all zero: none did */
 #define CTX_USS_MAX   16384 /* [octets] packed USS list */
-#define CTX_REC_FIXED 70    /* [octets] of a record beside IMPI and USS list */
-#define CTX_REC_MAX   (CTX_REC_FIXED + IMPI_MAX + CTX_USS_MAX)
+#define CTX_REC_FIXED 70    /* [octets] of a record beside IMPI, USS list and certificate */
+#define CTX_REC_MAX   (CTX_REC_FIXED + IMPI_MAX + CTX_USS_MAX + CTX_CERT_LEN)
 
 /** Values are those of the GBA-Type AVP (TS 29.109 6.3.1.11). */
 enum ctx_type {
 	CTX_3G_GBA = 0,
 	CTX_2G_GBA = 1,
-	CTX_CLAIM = 255 /* no context: says who owns one (ctx_claim) */
+	CTX_SHOWN = 254, /* no context: says whose a certificate was when it made one (ctx_shown) */
+	CTX_CLAIM = 255	 /* no context: says who owns one (ctx_claim) */
 };
 
 struct ctx {
@@ -28,6 +30,7 @@ struct ctx {
 	uint8_t ks[GBA_KS_LEN];
 	uint8_t tmpi[CTX_TMPI_LEN];
 	uint8_t owner[CTX_OWNER_LEN]; /* ctx_owner() of the only application it serves (Y.3056 9.6.1) */
+	uint8_t certificate[CTX_CERT_LEN];
 	enum ctx_type type;
 	enum guss_uicc uicc;
 	time_t created, expires; /* [s since epoch] */
@@ -50,6 +53,13 @@ void ctx_owner(struct bytes fqdn, uint8_t out[CTX_OWNER_LEN]);
 bool ctx_owner_none(const uint8_t owner[CTX_OWNER_LEN]);
 /** A record beside ctx that says who owns it, to be put: of two claims for one context the store keeps the first. Views ctx. */
 void ctx_claim(const struct ctx *ctx, const uint8_t owner[CTX_OWNER_LEN], struct ctx *_claim);
+
+bool ctx_certificate_none(const uint8_t certificate[CTX_CERT_LEN]);
+/** A record beside ctx that says whose its certificate is, to be put before it: for as long as that can have contexts. Views ctx. */
+void ctx_shown(const struct ctx *ctx, struct ctx *_shown);
+/** Where such records lie: those put now, and those put before that may still be of use. */
+#define CTX_SHOWN_PLACES 2
+void ctx_shown_at(const uint8_t certificate[CTX_CERT_LEN], time_t now, uint8_t (*rands)[RAND_LEN]);
 
 /** The first CTX_TMPI_LEN octets a TMPI's left part stands for. @retval GBA_E_SYNTAX  no TMPI */
 enum gba_err ctx_tmpi_index(struct bytes tmpi, uint8_t out[CTX_TMPI_LEN]);

@@ -51,25 +51,53 @@ static enum gba_err write_back(struct revising *r, struct ctx *ctx)
 	return err;
 }
 
-static enum gba_err change_one(struct revising *r, struct bytes rand)
+/* One that does not open is nobody's. @param _ctx  NULL: gone, or so */
+static enum gba_err read_one(struct revising *r, struct bytes rand, struct ctx **_ctx)
 {
 	struct redis_call call = { .err = GBA_OK };
-	struct ctx *ctx = NULL;
 	struct redis_key key;
 	enum gba_err err;
 
+	*_ctx = NULL;
 	ADD(&call, WORD("GET"), redis_key(r->store, "c:", rand, &key));
 	err = redis_wait(r->store->redis, &call);
 	if (err == GBA_OK && call.reply->type == REDIS_REPLY_STRING &&
-	    ctx_sealed_open(r->store->conf.kek, NULL, rand, BYTES(call.reply->str, call.reply->len), &ctx) == GBA_E_NOMEM)
-		err = GBA_E_NOMEM; /* one that does not open is nobody's */
+	    ctx_sealed_open(r->store->conf.kek, NULL, rand, BYTES(call.reply->str, call.reply->len), _ctx) == GBA_E_NOMEM)
+		err = GBA_E_NOMEM;
 	redis_call_end(&call);
+	return err;
+}
+
+/* What another certificate has made stays. */
+static enum gba_err drop_if_made_by(struct revising *r, struct bytes rand)
+{
+	struct ctx *ctx;
+	enum gba_err err = read_one(r, rand, &ctx);
+
+	if (err == GBA_OK && ctx != NULL && memcmp(ctx->certificate, r->revision->certificate, CTX_CERT_LEN) == 0)
+		err = drop_one(r, rand);
+	talloc_free(ctx);
+	return err;
+}
+
+static enum gba_err change_one(struct revising *r, struct bytes rand)
+{
+	struct ctx *ctx;
+	enum gba_err err = read_one(r, rand, &ctx);
+
 	if (err == GBA_OK && ctx != NULL) {
 		ctx->uss = r->revision->uss;
 		err = write_back(r, ctx);
 	}
 	talloc_free(ctx);
 	return err;
+}
+
+static enum gba_err revise_one(struct revising *r, struct bytes rand)
+{
+	if (!r->revision->drop)
+		return change_one(r, rand);
+	return r->revision->certificate != NULL ? drop_if_made_by(r, rand) : drop_one(r, rand);
 }
 
 static enum gba_err revise_user(struct revising *r)
@@ -89,7 +117,7 @@ static enum gba_err revise_user(struct revising *r)
 		if (rand.n != RAND_LEN)
 			err = GBA_E_CORRUPT;
 		else
-			err = r->revision->drop ? drop_one(r, rand) : change_one(r, rand);
+			err = revise_one(r, rand);
 	}
 	redis_call_end(&call);
 	return err;

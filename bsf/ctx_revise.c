@@ -3,6 +3,7 @@
  * the others; then one transaction changes them. Nothing on the way of a put but eight octets pays for it. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bsf/ctx_lmdb_priv.h"
 #include "core/secret.h"
@@ -52,6 +53,12 @@ static enum gba_err hit_add(struct revising *r, uint64_t place, size_t i, const 
 	return GBA_OK;
 }
 
+static bool concerns(const struct ctx_revision *revision, const struct ctx *ctx)
+{
+	return bytes_eq(ctx->impi, revision->impi) &&
+	       (revision->certificate == NULL || memcmp(ctx->certificate, revision->certificate, CTX_CERT_LEN) == 0);
+}
+
 /* Tags may collide: the IMPI decides. A record that does not open is nobody's. */
 static enum gba_err look_at(struct revising *r, const MDB_val *key, const MDB_val *value)
 {
@@ -71,7 +78,7 @@ static enum gba_err look_at(struct revising *r, const MDB_val *key, const MDB_va
 	err = ctx_record_open(r->store, r->tmp, value, &ctx);
 	if (err != GBA_OK)
 		return err == GBA_E_NOMEM ? err : GBA_OK;
-	if (bytes_eq(ctx->impi, r->revisions[found->i].impi))
+	if (concerns(&r->revisions[found->i], ctx))
 		err = hit_add(r, place, found->i, ctx);
 	talloc_free(ctx);
 	return err;

@@ -18,6 +18,7 @@ typedef void (*ctx_put_done)(void *arg, enum gba_err err);
 struct ctx_revision {
 	struct bytes impi;
 	bool drop;
+	const uint8_t *certificate; /* drop only what this one has made (CTX_CERT_LEN octets); NULL: all */
 	struct bytes uss; /* not drop: packed by uss_pack(), at most CTX_USS_MAX octets */
 };
 /** A context that revision i has touched. Called from revise()'s thread, before it returns. */

@@ -75,7 +75,10 @@ static enum gba_err notices_start(const char **_why)
 
 	*_why = "RPB cannot be served";
 	err = revoker_new(ext.root, &parts, &ext.revoker);
-	return err == GBA_OK ? bsf_rpb_start(ext.root, ext.conf, ext.revoker, &ext.rpb) : err;
+	if (err != GBA_OK)
+		return err;
+	node_revoker(ext.node, ext.revoker);
+	return bsf_rpb_start(ext.root, ext.conf, ext.revoker, &ext.rpb);
 }
 
 static enum gba_err start(const char *path, struct conf_error *_error)
@@ -117,6 +120,8 @@ static void stop(void)
 	if (ext.zn != NULL)
 		bsf_zn_stop(ext.zn);
 	bsf_rpb_stop(ext.rpb);
+	if (ext.node != NULL)
+		node_revoker(ext.node, NULL);
 	revoker_stop(ext.revoker);
 	dia_requests_stop();
 	bsf_opc_stop(ext.opc);

@@ -117,7 +117,7 @@ static enum gba_err context_check(const struct bsf_naf *naf, struct bytes fqdn, 
 {
 	uint8_t owner[CTX_OWNER_LEN];
 
-	if (ctx->type == CTX_CLAIM)
+	if (ctx->type == CTX_CLAIM || ctx->type == CTX_SHOWN)
 		return GBA_E_BTID_UNKNOWN;
 	if (ctx->type == CTX_2G_GBA && !naf->allow_2g)
 		return GBA_E_NOT_AUTHORIZED;

@@ -12,6 +12,7 @@
 
 #define STOP_WAIT_MS 2000
 #define UB_HEAD_MAX  8192 /* [octets] beyond: 431; what UEs send is a tenth of it */
+#define TICKS_PER_S  5
 #define SERVER_TOKEN "gba-bsf/" PACKAGE_VERSION
 
 struct node {
@@ -21,6 +22,8 @@ struct node {
 	struct kek *kek;
 	struct ctx_store *store;
 	struct ub *ub;
+	struct ub_cert **places; /* one per listener that takes certificates */
+	size_t place_n;
 	struct http_server **servers; /* one per listener */
 	size_t server_n;
 	struct http_server *metrics;
@@ -43,20 +46,36 @@ static bool is_ready(void *arg, const char **_missing)
 	return *_missing == NULL;
 }
 
+static void tick(struct node *node, unsigned int times)
+{
+	size_t i;
+
+	for (i = 0; i < node->place_n; i++)
+		ub_cert_tick(node->places[i]);
+	if (times % TICKS_PER_S != 0)
+		return;
+	ub_tick(node->ub);
+	if (node->agents != NULL)
+		node->agents->tick(node->agents);
+}
+
 static void *ticker_main(void *arg)
 {
 	struct node *node = arg;
+	unsigned int times = 0;
 	struct timespec t;
 
 	pthread_mutex_lock(&node->lock);
 	while (!node->stopping) {
 		clock_gettime(CLOCK_MONOTONIC, &t);
-		t.tv_sec++;
+		t.tv_nsec += 1000000000L / TICKS_PER_S;
+		if (t.tv_nsec >= 1000000000L) {
+			t.tv_nsec -= 1000000000L;
+			t.tv_sec++;
+		}
 		pthread_cond_timedwait(&node->wake, &node->lock, &t);
 		pthread_mutex_unlock(&node->lock);
-		ub_tick(node->ub);
-		if (node->agents != NULL)
-			node->agents->tick(node->agents);
+		tick(node, ++times);
 		pthread_mutex_lock(&node->lock);
 	}
 	pthread_mutex_unlock(&node->lock);
@@ -146,6 +165,9 @@ static enum gba_err asym_start(TALLOC_CTX *mem_ctx, struct node *node, const str
 		*_error = talloc_asprintf(mem_ctx, "asymmetric: %s: %s", at->listen, *_error);
 		return err;
 	}
+	pthread_mutex_lock(&node->lock); /* the ticker runs */
+	node->places[node->place_n++] = place;
+	pthread_mutex_unlock(&node->lock);
 	limits_set(node->conf, &http);
 	http.listen = at->listen;
 	http.cert = at->cert;
@@ -168,7 +190,8 @@ static enum gba_err listeners_start(TALLOC_CTX *mem_ctx, struct node *node, cons
 	size_t i;
 
 	node->servers = talloc_array(node, struct http_server *, node->conf->ub.n + node->conf->asymmetric.n);
-	if (node->servers == NULL)
+	node->places = talloc_array(node, struct ub_cert *, node->conf->asymmetric.n);
+	if (node->servers == NULL || node->places == NULL)
 		return GBA_E_NOMEM;
 	for (i = 0; i < node->conf->ub.n && err == GBA_OK; i++)
 		err = listen_start(mem_ctx, node, &at[i], _error);
@@ -217,6 +240,14 @@ enum gba_err node_start(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct
 	}
 	*_node = node;
 	return GBA_OK;
+}
+
+void node_revoker(struct node *node, struct revoker *revoker)
+{
+	size_t i;
+
+	for (i = 0; i < node->place_n; i++)
+		ub_cert_revoker(node->places[i], revoker);
 }
 
 struct ctx_store *node_store(struct node *node)

@@ -17,6 +17,9 @@ struct ub;
  * @param _error  text for the operator below mem_ctx, on failure */
 enum gba_err node_start(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct hss *hss,
 			struct agents *agents, struct node **_node, const char **_error);
+/** Whom revoked certificates are told; NULL, before it stops: nobody. */
+struct revoker;
+void node_revoker(struct node *node, struct revoker *revoker);
 struct ctx_store *node_store(struct node *node);
 struct ub *node_ub(struct node *node);
 /** Take no new requests on Ub; what waits for an HSS is still answered when that ends. */

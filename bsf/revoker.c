@@ -9,7 +9,7 @@
 #include "crypto/hash.h"
 
 static const char *const kind_names[NOTICE_KINDS] = { "permission changed", "permission cleared", "device removed",
-						       "subscriber barred", "operator changed" };
+						       "subscriber barred", "operator changed", "certificate revoked" };
 
 /* A notice on its way; a talloc root: it goes from a dispatch thread to ours. */
 struct job {
@@ -58,7 +58,8 @@ static struct job *job_new(const struct notice *notice)
 	if (job == NULL)
 		return NULL;
 	job->notice = *notice;
-	if (copy(job, &job->notice.impi) && copy(job, &job->notice.application) && copy(job, &job->notice.guss))
+	if (copy(job, &job->notice.impi) && copy(job, &job->notice.application) && copy(job, &job->notice.guss) &&
+	    copy(job, &job->notice.certificate))
 		return job;
 	talloc_free(job);
 	return NULL;
@@ -89,6 +90,8 @@ static void take_settings(struct revoker *revoker, struct job *job)
 {
 	struct ub *ub = revoker->parts.ub;
 
+	if (job->notice.kind == NOTICE_CERTIFICATE)
+		return; /* the user's other ways stay as they are */
 	if (job->notice.guss.p != NULL)
 		job->err = guss_kept_read(job->notice.guss, job->notice.impi, clock_now(), &job->kept);
 	ub_settings(ub, job->notice.impi, job->kept);
@@ -130,7 +133,8 @@ static void on_revised(void *arg, size_t i, const uint8_t rand[RAND_LEN])
 /* An agent that holds a key of a dropped context must drop it; one whose settings have changed asks again. */
 static void tell_agents(struct revoker *revoker, const struct job *job)
 {
-	struct revocation revocation = { .digests = job->digests, .digest_n = job->digest_n, .kind = (int32_t)job->notice.kind,
+	enum notice_kind kind = job->notice.kind == NOTICE_CERTIFICATE ? NOTICE_DEVICE_REMOVED : job->notice.kind;
+	struct revocation revocation = { .digests = job->digests, .digest_n = job->digest_n, .kind = (int32_t)kind,
 					 .application = drops(job) ? BYTES_NONE : job->notice.application };
 
 	if (revoker->parts.agents != NULL && job->digest_n > 0)
@@ -149,6 +153,7 @@ static void batch_run(struct revoker *revoker, struct batch *batch)
 
 		take_settings(revoker, job);
 		revisions[i] = (struct ctx_revision){ .impi = job->notice.impi, .drop = drops(job) || job->err != GBA_OK,
+						      .certificate = job->notice.certificate.p,
 						      .uss = job->kept != NULL ? job->kept->uss : BYTES("", 0) };
 	}
 	err = store->ops->revise(store, revisions, batch->n, on_revised, batch);

@@ -10,13 +10,14 @@
 
 #define REVOKER_QUEUE_MAX 4096
 
-/** As enum y3056_kind. */
+/** As enum y3056_kind, and one of our own. */
 enum notice_kind {
 	NOTICE_CHANGED,
 	NOTICE_CLEARED,
 	NOTICE_DEVICE_REMOVED,
 	NOTICE_BARRED,
 	NOTICE_OPERATOR_CHANGED,
+	NOTICE_CERTIFICATE, /* revoked: what it has made ends */
 	NOTICE_KINDS
 };
 
@@ -24,6 +25,7 @@ struct notice {
 	struct bytes impi;
 	enum notice_kind kind;
 	struct bytes application; /* host name; absent: all */
+	struct bytes certificate; /* NOTICE_CERTIFICATE: CTX_CERT_LEN octets */
 	struct bytes guss;	  /* the user's settings as they stand now; absent: none */
 	/** Called once, from the revoker's thread: GBA_OK: no key leaves any more that should not. */
 	void (*done)(void *arg, enum gba_err err);

@@ -2,6 +2,7 @@
 #include "bsf/ub.h"
 
 #include "bsf/push.h"
+#include "bsf/ub_cert.h"
 #include "bsf/ub_priv.h"
 #include "core/clock.h"
 #include "core/secret.h"
@@ -411,7 +412,7 @@ void ub_token_make(struct ub_op *op, struct run_outcome *outcome)
 	if (err == GBA_OK && op->application != NULL)
 		op->pushes = push_prepare(op, op->ub->conf, op->ub->agents, outcome->challenge.permit, op->application, &ctx);
 	if (err == GBA_OK)
-		err = store->ops->put(store, op, &ctx, on_stored, op);
+		err = op->by_certificate ? ub_cert_put(op, &ctx, on_stored) : store->ops->put(store, op, &ctx, on_stored, op);
 	guss_kept_unref(outcome->challenge.guss);
 	permit_unref(outcome->challenge.permit);
 	SECRET_WIPE(outcome->secret);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bsf/ub_cert.h"
 
+#include <pthread.h>
+
+#include "bsf/revoker.h"
 #include "bsf/ub_priv.h"
 #include "core/clock.h"
 #include "core/secret.h"
@@ -12,6 +15,8 @@
 struct ub_cert {
 	struct ub *ub;
 	struct trust *trust;
+	pthread_mutex_t lock; /* of what follows, held while it is used */
+	struct revoker *revoker;
 	struct metric *verdicts[TRUST_COUNT];
 };
 
@@ -35,6 +40,7 @@ enum gba_err ub_cert_new(TALLOC_CTX *mem_ctx, struct ub *ub, const struct bsf_as
 	if (place == NULL)
 		return GBA_E_NOMEM;
 	place->ub = ub;
+	pthread_mutex_init(&place->lock, NULL);
 	err = trust_open(place, conf->device_ca, conf->device_crl, &place->trust, _error);
 	for (i = 0; i < TRUST_COUNT; i++) {
 		char labels[48] = "";
@@ -51,6 +57,132 @@ enum gba_err ub_cert_new(TALLOC_CTX *mem_ctx, struct ub *ub, const struct bsf_as
 void ub_cert_refused(void *place, const char *source, unsigned int status, const char *reason)
 {
 	ub_refused(((struct ub_cert *)place)->ub, source, status, reason);
+}
+
+/* ---- certificates that are revoked ---- */
+
+_Static_assert(CTX_CERT_LEN == TRUST_MARK_LEN, "one name for a certificate");
+
+/* A token on its way into the store; below the operation, wiped when freed. */
+struct making {
+	struct ub_op *op;
+	struct ctx *ctx;
+	ctx_put_done done;
+};
+
+/* From here on the sweep finds it; had the list come before, it would have found nothing. */
+static void on_made(void *arg, enum gba_err err)
+{
+	struct making *making = arg;
+	struct ub_op *op = making->op;
+
+	if (err == GBA_OK && trust_listed(op->place->trust, op->mark))
+		err = GBA_E_CERTIFICATE;
+	making->done(op, err);
+}
+
+/* Whose it is stands there already when this device has been here before. */
+static void on_shown(void *arg, enum gba_err err)
+{
+	struct making *making = arg;
+	struct ub_op *op = making->op;
+	struct ctx_store *store = op->ub->store;
+
+	if (err == GBA_OK || err == GBA_E_EXISTS)
+		err = store->ops->put(store, op, making->ctx, on_made, making);
+	if (err != GBA_OK)
+		making->done(op, err);
+}
+
+enum gba_err ub_cert_put(struct ub_op *op, const struct ctx *ctx, ctx_put_done done)
+{
+	struct making *making = talloc_zero(op, struct making);
+	struct ctx_store *store = op->ub->store;
+	struct ctx shown;
+
+	if (making == NULL)
+		return GBA_E_NOMEM;
+	making->op = op;
+	making->done = done;
+	making->ctx = ctx_dup(making, ctx);
+	if (making->ctx == NULL)
+		return GBA_E_NOMEM;
+	memcpy(making->ctx->certificate, op->mark, CTX_CERT_LEN);
+	ctx_shown(making->ctx, &shown);
+	return store->ops->put(store, op, &shown, on_shown, making);
+}
+
+/* A notice under way; a root: it goes to the revoker's thread. */
+struct ending {
+	struct ub_cert *place;
+	uint8_t mark[TRUST_MARK_LEN];
+};
+
+static void on_ended(void *arg, enum gba_err err)
+{
+	struct ending *ending = arg;
+
+	if (err != GBA_OK)
+		(void)trust_listed(ending->place->trust, ending->mark); /* has it told again */
+	talloc_free(ending);
+}
+
+static enum gba_err end_of_user(struct ub_cert *place, struct bytes impi, const uint8_t mark[TRUST_MARK_LEN])
+{
+	struct ending *ending = talloc_zero(NULL, struct ending);
+	struct notice notice = { .impi = impi, .kind = NOTICE_CERTIFICATE, .certificate = BYTES(mark, TRUST_MARK_LEN),
+				 .done = on_ended, .arg = ending };
+	enum gba_err err = GBA_E_NOMEM;
+
+	if (ending != NULL) {
+		ending->place = place;
+		memcpy(ending->mark, mark, TRUST_MARK_LEN);
+		err = revoker_add(place->revoker, &notice);
+	}
+	if (err != GBA_OK)
+		talloc_free(ending);
+	return err;
+}
+
+/* Whose was it when it made tokens? Nobody's: it made none. */
+static enum gba_err end_at(struct ub_cert *place, const uint8_t rand[RAND_LEN], const uint8_t mark[TRUST_MARK_LEN])
+{
+	struct ctx_store *store = place->ub->store;
+	TALLOC_CTX *tmp = talloc_new(NULL);
+	struct ctx *shown;
+	enum gba_err err = tmp != NULL ? store->ops->find(store, tmp, rand, clock_now(), &shown) : GBA_E_NOMEM;
+
+	if (err == GBA_OK && shown->type == CTX_SHOWN)
+		err = end_of_user(place, shown->impi, mark);
+	talloc_free(tmp);
+	return err == GBA_E_BTID_UNKNOWN ? GBA_OK : err;
+}
+
+static enum gba_err end_tokens(void *arg, const uint8_t mark[TRUST_MARK_LEN])
+{
+	uint8_t rands[CTX_SHOWN_PLACES][RAND_LEN];
+	enum gba_err err = GBA_OK;
+	size_t i;
+
+	ctx_shown_at(mark, clock_now(), rands);
+	for (i = 0; err == GBA_OK && i < CTX_SHOWN_PLACES; i++)
+		err = end_at(arg, rands[i], mark);
+	return err;
+}
+
+void ub_cert_tick(struct ub_cert *place)
+{
+	pthread_mutex_lock(&place->lock);
+	if (place->revoker != NULL)
+		trust_tell(place->trust, end_tokens, place);
+	pthread_mutex_unlock(&place->lock);
+}
+
+void ub_cert_revoker(struct ub_cert *place, struct revoker *revoker)
+{
+	pthread_mutex_lock(&place->lock);
+	place->revoker = revoker;
+	pthread_mutex_unlock(&place->lock);
 }
 
 /* ---- the hss's word ---- */
@@ -168,7 +300,7 @@ static enum gba_err certificate_read(struct ub_cert *place, struct ub_op *op, st
 		return verdict == TRUST_UNSURE ? GBA_E_BUSY : GBA_E_CERTIFICATE;
 	}
 	*_certificate = chain[0];
-	return GBA_OK;
+	return trust_mark(chain[0], op->mark);
 }
 
 /* RAND and Ks are of this connection and nobody else's: channel and token are bound (RFC 5705 1, RFC 7627 for TLS 1.2). */
@@ -216,6 +348,7 @@ void ub_cert_handle(struct http_req *req, void *arg)
 	if (op == NULL)
 		return;
 	op->by_certificate = true;
+	op->place = place;
 	if (!bytes_eq_str(http_req_method(req), "GET")) {
 		ub_reply_method(op);
 		return;

@@ -12,6 +12,7 @@
 #define UB_CERT_USER   "Y3056-Identity" /* header: the IMPI */
 
 struct ub_cert;
+struct ub_op;
 
 /** What an address needs. ub and conf live longer. @param _error  for the operator, below mem_ctx */
 enum gba_err ub_cert_new(TALLOC_CTX *mem_ctx, struct ub *ub, const struct bsf_asym *conf, struct ub_cert **_place,
@@ -19,5 +20,13 @@ enum gba_err ub_cert_new(TALLOC_CTX *mem_ctx, struct ub *ub, const struct bsf_as
 /** An http_handler with a struct ub_cert as arg, and http_conf.refused. */
 void ub_cert_handle(struct http_req *req, void *place);
 void ub_cert_refused(void *place, const char *source, unsigned int status, const char *reason);
+
+/** Whom to tell what has to end; NULL: nobody any more, and nobody is telling when this returns. */
+struct revoker;
+void ub_cert_revoker(struct ub_cert *place, struct revoker *revoker);
+/** What was made by certificates that have come into the lists of revoked ones ends. Call several times a second. */
+void ub_cert_tick(struct ub_cert *place);
+/** As ctx_store_ops.put of a token that this operation's certificate makes, and not when that was revoked meanwhile. */
+enum gba_err ub_cert_put(struct ub_op *op, const struct ctx *ctx, ctx_put_done done);
 
 #endif

@@ -12,6 +12,8 @@
 /** Who said whether an application is permitted. */
 enum permit_source { PERMIT_WITH_VECTOR, PERMIT_ASKED, PERMIT_SETTINGS, PERMIT_POLICY, PERMIT_SOURCES };
 
+struct ub_cert;
+
 struct ub {
 	const struct bsf_conf *conf;
 	struct ctx_store *store;
@@ -38,6 +40,8 @@ struct ub_op {
 	bool tmpi_wanted;	      /* the UE can use a TMPI */
 	bool changing;		      /* its operator: the HSS waits for its first token here */
 	bool by_certificate;	      /* mutual TLS instead of the digest: each connection serves one request */
+	struct ub_cert *place;	      /* by_certificate: where */
+	uint8_t mark[CTX_CERT_LEN];   /* by_certificate: trust_mark() */
 	struct bytes certificate;     /* DER: the one the device shall show from now on; absent: it has that one */
 	struct digest_auth auth;
 	struct bytes impi, source;

@@ -193,9 +193,38 @@ static void fail_all(struct auc *auc, struct auc_job *batch, enum gba_err err)
 	}
 }
 
+/* Those that resynchronise set SQNs, and may have to wait for who does not concern the others. */
+static struct auc_job *take_resyncs(struct auc_job **_batch)
+{
+	struct auc_job *resyncs = NULL, **end = &resyncs, **at = _batch;
+
+	while (*at != NULL) {
+		if ((*at)->resync.p == NULL) {
+			at = &(*at)->next;
+			continue;
+		}
+		*end = *at;
+		*at = (*at)->next;
+		end = &(*end)->next;
+		*end = NULL;
+	}
+	return resyncs;
+}
+
+static void serve_batch(struct auc *auc, struct auc_job *batch)
+{
+	struct auc_job *next;
+
+	auc_store_batch(auc, batch);
+	for (; batch != NULL; batch = next) {
+		next = batch->next;
+		serve_stored(auc, batch);
+	}
+}
+
 static void *store_thread(void *arg)
 {
-	struct auc_job *batch, *next;
+	struct auc_job *batch, *resyncs;
 	struct auc *auc = arg;
 	bool closing = false;
 
@@ -206,11 +235,11 @@ static void *store_thread(void *arg)
 			fail_all(auc, batch, GBA_E_BUSY);
 			continue;
 		}
-		auc_store_batch(auc, batch);
-		for (; batch != NULL; batch = next) {
-			next = batch->next;
-			serve_stored(auc, batch);
-		}
+		resyncs = take_resyncs(&batch);
+		if (resyncs == NULL || batch != NULL)
+			serve_batch(auc, batch);
+		if (resyncs != NULL)
+			serve_batch(auc, resyncs);
 	}
 	return NULL;
 }
@@ -268,6 +297,9 @@ enum gba_err auc_open(TALLOC_CTX *mem_ctx, const struct auc_conf *conf, struct a
 		err = sub_store_open(auc->thread_ctx, conf->db_path, &auc->store, _error);
 	if (err == GBA_OK) {
 		sub_store_patience(auc->store, auc->conf.store_ms);
+		err = sub_store_go_aside(auc->store);
+	}
+	if (err == GBA_OK) {
 		auc->version = sub_store_version(auc->store);
 		err = start(auc);
 	}

@@ -193,10 +193,10 @@ static enum gba_err claim(struct auc *auc, struct auc_entry *entry)
 		entry->lease /= 2;
 	entry->leased_at = now;
 	count = entry->wanted > entry->lease ? entry->wanted : entry->lease;
-	entry->wanted = 0;
 	err = sub_store_lease(auc->store, entry->sub.id, count, &entry->claim_next);
 	if (err != GBA_OK)
 		return err;
+	entry->wanted = 0;
 	entry->claim_last = entry->claim_next + count - 1;
 	metric_add(auc->metrics.leases, 1);
 	return GBA_OK;
@@ -242,6 +242,8 @@ static enum gba_err claim_top_ups(struct auc *auc, struct auc_entry *const *top_
 	for (i = 0; err == GBA_OK && i < count; i++) {
 		if (top_up[i]->epoch == auc->epoch && top_up[i]->claim_next > top_up[i]->claim_last)
 			err = claim(auc, top_up[i]);
+		if (err == GBA_E_IMPI_UNKNOWN)
+			err = GBA_OK;
 	}
 	return err;
 }
@@ -257,6 +259,10 @@ static enum gba_err prepare_all(struct auc *auc, struct auc_job *batch)
 		if (job->err != GBA_OK || job->seq != 0)
 			continue;
 		err = claim_for(auc, job);
+		if (err == GBA_E_IMPI_UNKNOWN) { /* removed this moment */
+			job->err = err;
+			continue;
+		}
 		if (err != GBA_OK)
 			return err;
 		if (job->seq > subscriber_seq_max(job->entry->sub.ind_bits))
@@ -277,10 +283,10 @@ static enum gba_err transaction(struct auc *auc, struct auc_job *batch, struct a
 	uint64_t start;
 	enum gba_err err;
 
-	err = sub_store_begin(auc->store);
+	err = sub_store_begin_leases(auc->store, batch != NULL && batch->resync.p != NULL);
 	if (err != GBA_OK)
 		return err;
-	err = notice_changes(auc); /* under the write lock: nothing can change from here to the commit */
+	err = notice_changes(auc); /* what changes from here to the commit has changed after these vectors were asked for */
 	if (err == GBA_OK)
 		err = prepare_all(auc, batch);
 	if (err == GBA_OK)

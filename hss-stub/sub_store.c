@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hss-stub/sub_store.h"
 
+#include "core/clock.h"
+#include "hss-stub/aside.h"
 #include "hss-stub/change/schema.h"
 #include "hss-stub/mapping/schema.h"
 #include "store/db_duty.h"
@@ -28,7 +30,7 @@ static const struct db_migration migrations[] = {
 
 enum sql_id {
 	SQL_FIND, SQL_FIND_IMSI, SQL_REV, SQL_PAGE, SQL_COUNT, SQL_ADD, SQL_ADD_SEQ, SQL_UPDATE, SQL_REMOVE, SQL_REMOVE_SEQ,
-	SQL_LEASE, SQL_SEQ, SQL_SET_SEQ, SQL_BUMP, SQL_RESEAL, SQL_LIFT, SQL_BUMP_ALL, SQL_ID_COUNT
+	SQL_LEASE, SQL_SEQ, SQL_SET_SEQ, SQL_RAISE_SEQ, SQL_BUMP, SQL_RESEAL, SQL_LIFT, SQL_BUMP_ALL, SQL_ID_COUNT
 };
 static const char *const sql_text[] = {
 	[SQL_FIND] = JOINED "WHERE impi = ?1",
@@ -48,6 +50,7 @@ static const char *const sql_text[] = {
 	[SQL_LEASE] = "UPDATE sqn SET seq = seq + ?2 WHERE id = ?1 RETURNING seq",
 	[SQL_SEQ] = "SELECT seq FROM sqn WHERE id = ?1",
 	[SQL_SET_SEQ] = "UPDATE sqn SET seq = ?2 WHERE id = ?1",
+	[SQL_RAISE_SEQ] = "UPDATE sqn SET seq = ?2 WHERE id = ?1 AND seq < ?2",
 	[SQL_LIFT] = "UPDATE sqn SET seq = seq + ?1",
 	[SQL_BUMP_ALL] = "UPDATE subscriber SET rev = rev + 1",
 	[SQL_RESEAL] = "UPDATE subscriber SET sealed = ?2, rev = rev + 1 WHERE id = ?1 AND sealed = ?3",
@@ -55,9 +58,18 @@ static const char *const sql_text[] = {
 };
 _Static_assert(sizeof(sql_text) / sizeof(sql_text[0]) == SQL_ID_COUNT, "one text per statement");
 
+#define PATIENCE_MS 2000 /* with other writers, unless told otherwise */
+#define SLICE_MS    20	 /* between two looks whether leases may go aside */
+#define SETS_MS	    300	 /* on a server, for others to end */
+
 struct sub_store {
 	struct db *db;
-	bool moved; /* the transaction set an SQN: leases others gave are void */
+	bool moved;  /* the transaction set an SQN: leases others gave are void */
+	bool beside; /* it goes to the file of aside */
+	bool raises; /* another's long one goes on: SQNs can only be raised */
+	struct aside *aside;
+	const char *file; /* SQLite's; NULL: a server */
+	unsigned int patience_ms;
 	struct db_stmt *stmt[SQL_ID_COUNT];
 };
 
@@ -80,6 +92,8 @@ enum gba_err sub_store_open(TALLOC_CTX *mem_ctx, const char *path, struct sub_st
 	*_error = gba_strerror(GBA_E_NOMEM);
 	if (store == NULL)
 		return GBA_E_NOMEM;
+	store->patience_ms = PATIENCE_MS;
+	store->file = db_is_server(path) ? NULL : talloc_strdup(store, path);
 	err = db_open(store, path, migrations, sizeof(migrations) / sizeof(migrations[0]), &store->db, &why);
 	if (err == GBA_OK)
 		err = prepare_all(store);
@@ -92,10 +106,103 @@ enum gba_err sub_store_open(TALLOC_CTX *mem_ctx, const char *path, struct sub_st
 	return GBA_OK;
 }
 
+static enum gba_err raise_seq(void *arg, int64_t id, uint64_t seq)
+{
+	struct sub_store *store = arg;
+
+	db_bind_int(store->stmt[SQL_RAISE_SEQ], 1, id);
+	db_bind_int(store->stmt[SQL_RAISE_SEQ], 2, (int64_t)seq);
+	return db_run(store->stmt[SQL_RAISE_SEQ], NULL);
+}
+
+/* In a transaction: what was leased aside becomes part of the database and durable with it, and only then the file goes, while we
+ * have the lock again: nobody can have added to it. At the end a transaction stands, unless it failed. */
+static enum gba_err take_over(struct sub_store *store)
+{
+	size_t octets = 0;
+	enum gba_err err = GBA_OK;
+
+	while (store->file != NULL && err == GBA_OK) {
+		err = aside_read(store->file, raise_seq, store, &octets);
+		if (err != GBA_OK || octets == 0)
+			break;
+		err = db_commit(store->db);
+		if (err == GBA_OK)
+			err = db_begin(store->db);
+		if (err != GBA_OK)
+			return err;
+		if (aside_forget(store->file, octets))
+			break;
+	}
+	if (err != GBA_OK)
+		db_rollback(store->db);
+	return err;
+}
+
 enum gba_err sub_store_begin(struct sub_store *store)
 {
-	store->moved = false;
-	return db_begin(store->db);
+	enum gba_err err;
+
+	store->moved = store->beside = store->raises = false;
+	err = db_begin_both(store->db);
+	return err == GBA_OK ? take_over(store) : err;
+}
+
+static enum gba_err begin_on_server(struct sub_store *store, bool sets)
+{
+	enum gba_err err = GBA_E_BUSY;
+
+	if (sets) {
+		db_patience(store->db, SETS_MS);
+		err = sub_store_begin(store);
+		db_patience(store->db, store->patience_ms);
+	}
+	if (err != GBA_E_BUSY)
+		return err;
+	store->moved = store->beside = false;
+	store->raises = true;
+	return db_begin_beside(store->db);
+}
+
+/* A long transaction may begin while we wait for the lock, and let us go aside. */
+enum gba_err sub_store_begin_leases(struct sub_store *store, bool sets)
+{
+	uint64_t until = clock_mono_ms() + store->patience_ms;
+	enum gba_err err;
+
+	if (store->file == NULL)
+		return begin_on_server(store, sets);
+	if (store->aside == NULL)
+		return sub_store_begin(store);
+	db_patience(store->db, SLICE_MS);
+	do {
+		err = GBA_OK;
+		store->moved = false;
+		store->beside = store->raises = aside_enter(store->aside);
+		if (!store->beside)
+			err = sub_store_begin(store);
+	} while (err == GBA_E_BUSY && clock_mono_ms() < until);
+	db_patience(store->db, store->patience_ms);
+	return err;
+}
+
+enum gba_err sub_store_go_aside(struct sub_store *store)
+{
+	if (store->file == NULL)
+		return GBA_OK;
+	store->aside = aside_new(store, store->file);
+	return store->aside != NULL ? GBA_OK : GBA_E_NOMEM;
+}
+
+enum gba_err sub_store_long_begin(struct sub_store *store, struct aside_hold **_hold)
+{
+	*_hold = NULL;
+	return store->file != NULL ? aside_open(store, store->file, _hold) : GBA_OK;
+}
+
+void sub_store_long_end(struct aside_hold *hold)
+{
+	aside_shut(hold);
 }
 
 enum gba_err sub_store_commit(struct sub_store *store)
@@ -105,12 +212,17 @@ enum gba_err sub_store_commit(struct sub_store *store)
 
 enum gba_err sub_store_commit_leases(struct sub_store *store)
 {
+	if (store->beside)
+		return aside_leave(store->aside, true);
 	return store->moved ? db_commit(store->db) : db_commit_quiet(store->db);
 }
 
 void sub_store_rollback(struct sub_store *store)
 {
-	db_rollback(store->db);
+	if (store->beside)
+		(void)aside_leave(store->aside, false);
+	else
+		db_rollback(store->db);
 }
 
 enum gba_err sub_store_end(struct sub_store *store, enum gba_err err)
@@ -335,12 +447,26 @@ enum gba_err sub_store_remove(struct sub_store *store, int64_t id)
 	return err == GBA_OK ? run_on(store->stmt[SQL_REMOVE_SEQ], id) : err;
 }
 
+static enum gba_err lease_aside(struct sub_store *store, int64_t id, uint32_t count, uint64_t *_first)
+{
+	uint64_t seq = 0;
+	enum gba_err err = sub_store_seq(store, id, &seq);
+
+	if (err == GBA_OK)
+		err = aside_claim(store->aside, id, seq + count);
+	if (err == GBA_OK)
+		*_first = seq + 1;
+	return err;
+}
+
 enum gba_err sub_store_lease(struct sub_store *store, int64_t id, uint32_t count, uint64_t *_first)
 {
 	struct db_stmt *stmt = store->stmt[SQL_LEASE];
 	int64_t last = 0;
 	enum gba_err err;
 
+	if (store->beside)
+		return lease_aside(store, id, count, _first);
 	db_bind_int(stmt, 1, id);
 	db_bind_int(stmt, 2, count);
 	err = int_of(stmt, &last);
@@ -357,18 +483,30 @@ enum gba_err sub_store_seq(struct sub_store *store, int64_t id, uint64_t *_seq)
 	db_bind_int(store->stmt[SQL_SEQ], 1, id);
 	err = int_of(store->stmt[SQL_SEQ], &seq);
 	if (err == GBA_OK)
-		*_seq = (uint64_t)seq;
+		*_seq = store->beside ? aside_seq(store->aside, id, (uint64_t)seq) : (uint64_t)seq;
 	return err;
 }
 
 enum gba_err sub_store_set_seq(struct sub_store *store, int64_t id, uint64_t seq)
 {
 	struct db_stmt *stmt = store->stmt[SQL_SET_SEQ];
+	uint64_t now = 0;
 	enum gba_err err;
 
-	store->moved = true;
+	if (store->raises) {
+		err = sub_store_seq(store, id, &now);
+		if (err == GBA_OK && seq < now)
+			err = GBA_E_BUSY;
+		if (err != GBA_OK)
+			return err;
+	}
+	if (store->beside)
+		return aside_claim(store->aside, id, seq);
 	db_bind_int(stmt, 2, (int64_t)seq);
 	err = run_on(stmt, id);
+	if (store->raises)
+		return err;
+	store->moved = true;
 	return err == GBA_OK ? run_on(store->stmt[SQL_BUMP], id) : err;
 }
 
@@ -407,6 +545,7 @@ int64_t sub_store_version(struct sub_store *store)
 
 void sub_store_patience(struct sub_store *store, unsigned int ms)
 {
+	store->patience_ms = ms;
 	db_patience(store->db, ms);
 }
 

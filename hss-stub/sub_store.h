@@ -7,6 +7,7 @@
 
 #include "hss-stub/subscriber.h"
 
+struct aside_hold;
 struct db;
 struct sub_store;
 
@@ -15,8 +16,19 @@ struct sub_store;
  * @param _error  on failure: text for the operator, below mem_ctx; errors as db_open */
 enum gba_err sub_store_open(TALLOC_CTX *mem_ctx, const char *path, struct sub_store **_store, const char **_error);
 
-/** Changes are made between begin and commit and are one; commit is durable on GBA_OK, else nothing stands. */
+/** Changes are made between begin and commit and are one; commit is durable on GBA_OK, else nothing stands. Whoever writes SQNs
+ * begins so: what was leased aside (aside.h) is taken over first. */
 enum gba_err sub_store_begin(struct sub_store *store);
+/** For a transaction that only leases: not kept waiting by other writers' long ones, which it goes on beside, on a server by a lock
+ * of its own, with SQLite by a file (aside.h).
+ * @param sets  it sets SEQs, too: on a server the others are waited for a moment */
+enum gba_err sub_store_begin_leases(struct sub_store *store, bool sets);
+/** From now on sub_store_begin_leases() goes that way. @retval GBA_E_NOMEM */
+enum gba_err sub_store_go_aside(struct sub_store *store);
+/** A transaction that will be long has begun; sub_store_long_end() comes before its end. _hold is NULL on a server, which needs
+ * none. */
+enum gba_err sub_store_long_begin(struct sub_store *store, struct aside_hold **_hold);
+void sub_store_long_end(struct aside_hold *hold);
 enum gba_err sub_store_commit(struct sub_store *store);
 /** The same for a transaction that did nothing but lease and set SEQs: leases are nobody else's business, so other handles'
  * sub_store_version need not move. */
@@ -56,14 +68,15 @@ enum gba_err sub_store_lift(struct sub_store *store, uint32_t count);
 enum gba_err sub_store_lease(struct sub_store *store, int64_t id, uint32_t count, uint64_t *_first);
 /** The highest SEQ that may have left. */
 enum gba_err sub_store_seq(struct sub_store *store, int64_t id, uint64_t *_seq);
-/** Set the highest used SEQ; the record's revision moves on, so that leases given before are void. */
+/** Set the highest used SEQ; the record's revision moves on, so that leases given before are void. Beside
+ * a long transaction it can only be raised, and where others hold leases below it, they find out by themselves: @retval GBA_E_BUSY */
 enum gba_err sub_store_set_seq(struct sub_store *store, int64_t id, uint64_t seq);
 
 /** Changes when another handle has committed (any number of commits: one change; leases need not count). */
 int64_t sub_store_version(struct sub_store *store);
 /** The database below, for tables that stand beside and share transactions. */
 struct db *sub_store_db(struct sub_store *store);
-/** db_patience() and db_error() of the database below. */
+/** db_patience() and db_error() of the database below; the patience also is that of sub_store_begin_leases(). */
 void sub_store_patience(struct sub_store *store, unsigned int ms);
 const char *sub_store_error(struct sub_store *store);
 

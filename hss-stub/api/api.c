@@ -41,6 +41,18 @@ enum gba_err api_authenticate(struct rest_call *call)
 	return err == GBA_OK ? invitation_of(call, type) : err;
 }
 
+/* SQNs are leased aside meanwhile. */
+enum gba_err api_long_write(struct rest_call *call, bool begun)
+{
+	struct api *api = api_of(call);
+
+	if (begun)
+		return sub_store_long_begin(mapping_subscribers(call->r), &api->hold);
+	sub_store_long_end(api->hold);
+	api->hold = NULL;
+	return GBA_OK;
+}
+
 static void metrics_get(struct api *api)
 {
 	static const char name[] = "gba_hss_api_notices_total", help[] = "Notices to users and ASPs.";

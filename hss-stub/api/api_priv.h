@@ -13,6 +13,7 @@ struct api {
 	const struct api_conf *conf;
 	const char *database, *identity;
 	struct kek *kek;
+	struct aside_hold *hold; /* of who has the database's write lock */
 	struct rest *rest;
 	struct notifier *notifier;
 	struct metric *notices_sent, *notices_failed, *notices_dropped;
@@ -29,6 +30,7 @@ extern const struct rest_setup api_setup;
 /* Hooks of the setup */
 enum gba_err api_open(TALLOC_CTX *mem_ctx, void *own, struct records **_r, const char **_error);
 enum gba_err api_authenticate(struct rest_call *call);
+enum gba_err api_long_write(struct rest_call *call, bool begun);
 /* onboard.c: a certificate that was revoked as a credential goes into the CA's list, too */
 void api_done(struct rest_call *call, const char *verb, const struct record *old);
 /* steps.c: arrows of the flows, when tracing is on */

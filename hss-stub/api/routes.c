@@ -106,4 +106,5 @@ const struct rest_setup api_setup = { .set = &mapping_set,
 				      .open = api_open,
 				      .authenticate = api_authenticate,
 				      .done = api_done,
+				      .long_write = api_long_write,
 				      .trace = api_trace };

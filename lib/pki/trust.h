@@ -34,4 +34,15 @@ enum gba_err trust_open(TALLOC_CTX *mem_ctx, const char *ca, const char *crl, st
 /** @param chain  DER, the shown certificate first; possession of its key is the caller's business */
 enum trust_verdict trust_check(struct trust *trust, const struct bytes *chain, size_t n);
 
+#define TRUST_MARK_LEN 16 /* [octets] of what names a certificate in lists of revoked ones: its issuer and serial, hashed */
+/** Of a DER certificate. @retval GBA_E_SYNTAX */
+enum gba_err trust_mark(struct bytes der, uint8_t out[TRUST_MARK_LEN]);
+/** Is it in the lists as they were last read? One that is will be told once more. */
+bool trust_listed(struct trust *trust, const uint8_t mark[TRUST_MARK_LEN]);
+/** @return GBA_OK: done with it; else it is told again the next time */
+typedef enum gba_err (*trust_each)(void *arg, const uint8_t mark[TRUST_MARK_LEN]);
+/** Look at the files, and hand out each mark that has come into the lists (at first: all that are in them). What was used while
+ * it was good can so be ended. One thread at a time. */
+void trust_tell(struct trust *trust, trust_each each, void *arg);
+
 #endif

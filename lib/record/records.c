@@ -112,6 +112,11 @@ enum gba_err records_commit(struct records *r)
 	return err;
 }
 
+enum gba_err records_flush(struct records *r)
+{
+	return db_flush(r->db);
+}
+
 void records_rollback(struct records *r)
 {
 	r->depth = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bulk import: one JSON object per line, or CSV, each row held against the same table as a single write; every bad row
- * is reported. All or nothing is one transaction, and short, since other writers wait for the same lock; row by row
- * commits as it goes, and under the name of a job how far it has come is committed with the rows. */
+ * is reported. All or nothing is one transaction, which other changes of records wait for; row by row commits as it goes, and
+ * under the name of a job how far it has come is committed with the rows. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -440,6 +440,24 @@ static bool asked(struct rest_call *call, struct import *im)
 	return false;
 }
 
+static enum gba_err long_write(struct import *im, bool begun)
+{
+	const struct rest_setup *setup = im->call->rest->setup;
+
+	return im->atomic && setup->long_write != NULL ? setup->long_write(im->call, begun) : GBA_OK;
+}
+
+/* All that can be done before the commit is, so that it is short: nothing goes on beside it. */
+static enum gba_err commit_near(struct import *im, enum gba_err err, bool applied)
+{
+	if (err == GBA_OK && applied && im->atomic)
+		err = records_settle(im->call->r);
+	if (err == GBA_OK && applied && im->atomic)
+		err = records_flush(im->call->r);
+	(void)long_write(im, false);
+	return err;
+}
+
 void rest_import(struct route_call *route)
 {
 	struct rest_call *call = rest_call_of(route);
@@ -454,12 +472,15 @@ void rest_import(struct route_call *route)
 	if (err == GBA_OK)
 		err = records_begin(call->r);
 	if (err == GBA_OK)
+		err = long_write(&im, true);
+	if (err == GBA_OK)
 		err = job_begin(&im);
 	if (err == GBA_OK)
 		err = rows_do(&im, call->body);
 	if (err == GBA_OK)
 		err = job_note(&im, true);
 	applied = err == GBA_OK && !(im.atomic && json_array_size(im.bad) > 0);
+	err = commit_near(&im, err, applied);
 	if (err == GBA_OK)
 		report(&im, applied); /* before the commit: it is kept with it */
 	if (err == GBA_OK && !applied)

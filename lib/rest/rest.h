@@ -42,8 +42,8 @@ struct rest_conf {
 	CONF_U32("api-open-rate", 5, 1, 100000, "requests/s", st, m.open_rate,                                                   \
 		 "Of one address without a valid credential; ten times as many at once"),                                        \
 	CONF_U32("api-import-max", 16, 1, 256, "MiB", st, m.import_max, "Body of a bulk import; other bodies: 64 KiB"),           \
-	CONF_U32("api-import-rows", 5000, 1, 1000000, "rows", st, m.import_rows,                                                 \
-		 "Of an import that is all or nothing: one transaction, which all other writers wait for, new leases of SQNs, too")
+	CONF_U32("api-import-rows", 1000000, 1, 10000000, "rows", st, m.import_rows,                                             \
+		 "Of an import that is all or nothing: one transaction, which other changes of records wait for (vectors do not)")
 
 /** A migration: answers for Idempotency-Key. */
 #define REST_ANSWERS                                                                                                             \
@@ -71,6 +71,9 @@ struct rest_setup {
 	enum gba_err (*authenticate)(struct rest_call *call);
 	/** After the commit of a removal ("remove") or a verb: what follows outside of the database. NULL: nothing */
 	void (*done)(struct rest_call *call, const char *verb, const struct record *old);
+	/** An import that is all or nothing: its transaction has begun (true), or is about to end (false), however it does. What
+	 * must not wait for it can go another way meanwhile. NULL: nothing */
+	enum gba_err (*long_write)(struct rest_call *call, bool begun);
 	/** An answer is about to be sent: trace steps. NULL: none */
 	void (*trace)(const struct rest_call *call);
 };

@@ -84,7 +84,22 @@ struct bytes db_col_blob(struct db_stmt *stmt, int column)
 
 enum gba_err db_begin(struct db *db)
 {
-	return db->ops->begin(db);
+	return db->ops->begin(db, DB_WRITER);
+}
+
+enum gba_err db_begin_beside(struct db *db)
+{
+	return db->ops->begin(db, DB_BESIDE);
+}
+
+enum gba_err db_begin_both(struct db *db)
+{
+	return db->ops->begin(db, DB_BOTH);
+}
+
+enum gba_err db_flush(struct db *db)
+{
+	return db->ops->flush != NULL ? db->ops->flush(db) : GBA_OK;
 }
 
 enum gba_err db_commit(struct db *db)
@@ -131,8 +146,7 @@ enum gba_err db_claim(struct db *db)
 
 void db_patience(struct db *db, unsigned int ms)
 {
-	if (db->ops->patience != NULL)
-		db->ops->patience(db, ms);
+	db->ops->patience(db, ms);
 }
 
 const char *db_error(struct db *db)

@@ -58,8 +58,15 @@ struct bytes db_col_text(struct db_stmt *stmt, int column);	/* view until the ne
 struct bytes db_col_blob(struct db_stmt *stmt, int column);
 
 /** One writer at a time for the whole database: what is read from here to the commit does not change.
- * @retval GBA_E_BUSY  another writer takes longer than two seconds  @retval GBA_E_UNREACHABLE, GBA_E_TIMEOUT */
+ * @retval GBA_E_BUSY  another writer takes longer than two seconds, or than db_patience()  @retval GBA_E_UNREACHABLE, GBA_E_TIMEOUT */
 enum gba_err db_begin(struct db *db);
+/** A writer beside that one, for rows that it does not write (or writes after db_begin_both): who has to be served while a long
+ * transaction goes on. One of these at a time, too. On SQLite there is no such thing: as db_begin. */
+enum gba_err db_begin_beside(struct db *db);
+/** A writer that excludes both. */
+enum gba_err db_begin_both(struct db *db);
+/** Bring what the transaction has changed to the disk now, so that its commit is short: who waits for its end waits less. */
+enum gba_err db_flush(struct db *db);
 /** Durable on GBA_OK; else rolled back, also when the connection was lost meanwhile.
  * @retval GBA_E_UNCERTAIN  the connection was lost at the commit, and the server could not be asked what became of it */
 enum gba_err db_commit(struct db *db);

@@ -51,11 +51,11 @@ static struct pg_stmt *pg(struct db_stmt *stmt)
 
 /* ---- transactions ---- */
 
-static enum gba_err pg_begin(struct db *base)
+static enum gba_err pg_begin(struct db *base, enum db_writer writer)
 {
 	struct pg_db *db = (struct pg_db *)base;
 
-	return db->tx == PG_TX_NONE ? pg_tx_begin(db) : GBA_E_INTERNAL;
+	return db->tx == PG_TX_NONE ? pg_tx_begin(db, writer) : GBA_E_INTERNAL;
 }
 
 static enum gba_err pg_commit(struct db *base, bool quiet)
@@ -292,7 +292,7 @@ static enum gba_err run_alone(struct pg_stmt *stmt, PGresult **_rows)
 	struct pg_db *db = stmt->db;
 	enum gba_err err;
 
-	err = pg_tx_begin(db);
+	err = pg_tx_begin(db, DB_WRITER);
 	if (err != GBA_OK)
 		return err;
 	err = run_here(stmt, false, _rows);
@@ -553,7 +553,7 @@ static enum gba_err migrate(struct pg_db *db, const struct db_migration *steps, 
 		return err;
 	if (version > (int64_t)count)
 		return GBA_E_UNSUPPORTED;
-	err = pg_tx_begin(db);
+	err = pg_tx_begin(db, DB_WRITER);
 	if (err != GBA_OK)
 		return err;
 	err = steps_run(db, steps, count);

@@ -38,7 +38,7 @@ struct pg_db {
 enum gba_err pg_tx_open(struct pg_db *db);
 /** As db_begin, db_commit, db_rollback. @param tell  others shall see that something has changed; what becomes of a commit
  * that is not told is not asked for when the connection is lost: GBA_E_UNCERTAIN */
-enum gba_err pg_tx_begin(struct pg_db *db);
+enum gba_err pg_tx_begin(struct pg_db *db, enum db_writer writer);
 enum gba_err pg_tx_commit(struct pg_db *db, bool tell);
 void pg_tx_rollback(struct pg_db *db);
 

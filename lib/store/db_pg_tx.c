@@ -14,6 +14,8 @@
  * own. */
 #define LOCK  "SELECT pg_advisory_xact_lock(1734500641, hashtext(current_schema()))" /* "gba!" */
 #define BEGIN "BEGIN; " LOCK
+/* Who writes beside (db_begin_beside) has a lock of the same kind. Who takes both takes them in this order. */
+#define LOCK_BESIDE "SELECT pg_advisory_xact_lock(1734500642, hashtext(current_schema()))"
 #define TELL  "UPDATE gba_db SET data_version = data_version + 1 RETURNING data_version; "
 
 /* Each transaction whose outcome may be asked for leaves its number in the row of its handle: who asks what became of an
@@ -51,15 +53,17 @@ static void seen_own(struct pg_db *db, int64_t version)
 	db->seen = version;
 }
 
-enum gba_err pg_tx_begin(struct pg_db *db)
+enum gba_err pg_tx_begin(struct pg_db *db, enum db_writer writer)
 {
+	static const char *const begin[] = { [DB_WRITER] = BEGIN, [DB_BESIDE] = "BEGIN; " LOCK_BESIDE,
+					     [DB_BOTH] = BEGIN "; " LOCK_BESIDE };
 	enum gba_err err;
 	int tries = 0;
 
 	do { /* a connection that died while idle is found out here, where nothing is at stake */
 		err = pg_link(db);
 		if (err == GBA_OK)
-			err = pg_exec(db, BEGIN, NULL);
+			err = pg_exec(db, begin[writer], NULL);
 	} while (err == GBA_E_UNREACHABLE && pg_link_lost(db) && tries++ == 0);
 	if (err == GBA_OK) {
 		db->tx = PG_TX_OPEN;

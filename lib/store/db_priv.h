@@ -8,6 +8,7 @@
 /** Steps of a part of a transaction: what a server is told for each. */
 enum db_part { DB_PART_BEGIN, DB_PART_KEEP, DB_PART_UNDO, DB_PART_STEPS };
 extern const char *const db_part_sql[DB_PART_STEPS];
+enum db_writer { DB_WRITER, DB_BESIDE, DB_BOTH };
 
 struct db_ops {
 	enum gba_err (*prepare)(struct db *db, const char *sql, struct db_stmt **_stmt);
@@ -20,13 +21,14 @@ struct db_ops {
 	int64_t (*col_int)(struct db_stmt *stmt, int column);
 	struct bytes (*col_text)(struct db_stmt *stmt, int column);
 	struct bytes (*col_blob)(struct db_stmt *stmt, int column);
-	enum gba_err (*begin)(struct db *db);
+	enum gba_err (*begin)(struct db *db, enum db_writer writer);
+	enum gba_err (*flush)(struct db *db); /* NULL: nothing to do */
 	enum gba_err (*commit)(struct db *db, bool quiet);
 	void (*rollback)(struct db *db);
 	enum gba_err (*part)(struct db *db, enum db_part step);
 	int64_t (*data_version)(struct db *db);
 	enum gba_err (*claim)(struct db *db);
-	void (*patience)(struct db *db, unsigned int ms); /* NULL: nothing to wait for */
+	void (*patience)(struct db *db, unsigned int ms);
 	const char *(*error)(struct db *db);
 };
 

@@ -18,6 +18,8 @@ struct sq_db {
 	struct db_stmt *begin, *commit, *rollback, *version;
 	struct db_stmt *part[DB_PART_STEPS]; /* once needed */
 	int claim;			     /* file that is locked; -1: none */
+	const char *path;
+	int tries; /* for another writer's end */
 };
 
 struct sq_stmt {
@@ -179,8 +181,9 @@ static enum gba_err migrate(struct sq_db *db, const struct db_migration *steps, 
 /* SQLite's own handler sleeps up to 100 ms at a time: whoever commits often would always be first. */
 static int busy(void *arg, int times)
 {
-	(void)arg;
-	if (times >= BUSY_TIMEOUT_MS / BUSY_STEP_MS)
+	const struct sq_db *db = arg;
+
+	if (times >= db->tries)
 		return 0;
 	usleep(BUSY_STEP_MS * 1000);
 	return 1;
@@ -196,7 +199,7 @@ static enum gba_err open_handle(struct sq_db *db, const char *path)
 
 	if (rc != SQLITE_OK)
 		return err_of(db->handle, rc);
-	sqlite3_busy_handler(db->handle, busy, NULL);
+	sqlite3_busy_handler(db->handle, busy, db);
 	/* WAL with synchronous NORMAL may undo a commit after power loss: FULL. */
 	return exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
 			"PRAGMA trusted_schema = OFF; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -65536");
@@ -329,8 +332,9 @@ static struct bytes sq_col_blob(struct db_stmt *stmt, int column)
 	return col_view(stmt, column, sqlite3_column_blob(handle_of(stmt), column));
 }
 
-static enum gba_err sq_begin(struct db *base)
+static enum gba_err sq_begin(struct db *base, enum db_writer writer)
 {
+	(void)writer; /* there is but one */
 	return sq_run(((struct sq_db *)base)->begin, NULL);
 }
 
@@ -361,6 +365,35 @@ static enum gba_err sq_commit(struct db *base, bool quiet)
 	(void)quiet; /* SQLite counts every commit */
 	if (err != GBA_OK)
 		sq_rollback(base);
+	return err;
+}
+
+static void sq_patience(struct db *base, unsigned int ms)
+{
+	struct sq_db *db = (struct sq_db *)base;
+
+	db->tries = (int)(ms < BUSY_TIMEOUT_MS ? ms : BUSY_TIMEOUT_MS) / BUSY_STEP_MS;
+}
+
+/* Into the write-ahead log, and that to the disk: the commit has a last page to write. Locks are on other files, so that
+ * closing this one loses none. */
+static enum gba_err sq_flush(struct db *base)
+{
+	struct sq_db *db = (struct sq_db *)base;
+	char *wal = talloc_asprintf(db, "%s-wal", db->path);
+	enum gba_err err;
+	int fd;
+
+	if (wal == NULL)
+		return GBA_E_NOMEM;
+	errno = 0;
+	err = err_of(db->handle, sqlite3_db_cacheflush(db->handle));
+	fd = err == GBA_OK ? open(wal, O_RDWR | O_CLOEXEC) : -1;
+	if (err == GBA_OK && (fd < 0 || fdatasync(fd) != 0))
+		err = gba_err_from_errno(errno);
+	if (fd >= 0)
+		close(fd);
+	talloc_free(wal);
 	return err;
 }
 
@@ -417,6 +450,8 @@ static const struct db_ops sqlite_ops = {
 	.col_text = sq_col_text,
 	.col_blob = sq_col_blob,
 	.begin = sq_begin,
+	.flush = sq_flush,
+	.patience = sq_patience,
 	.commit = sq_commit,
 	.rollback = sq_rollback,
 	.part = sq_part,
@@ -435,6 +470,12 @@ enum gba_err db_sqlite_open(TALLOC_CTX *mem_ctx, const char *path, const struct 
 		return GBA_E_NOMEM;
 	db->base.ops = &sqlite_ops;
 	db->claim = -1;
+	db->tries = BUSY_TIMEOUT_MS / BUSY_STEP_MS;
+	db->path = talloc_strdup(db, path);
+	if (db->path == NULL) {
+		talloc_free(db);
+		return GBA_E_NOMEM;
+	}
 	talloc_set_destructor(db, db_destroy);
 	err = create_private(path);
 	if (err == GBA_OK)

@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "hss-stub/auc.h"
 #include "hss-stub/sub_store.h"
+#include "store/db.h"
 #include "vectors/milenage.h"
 
 #define IMPI_A "001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
@@ -400,6 +401,51 @@ START_TEST(unrelated_changes_keep_the_lease)
 }
 END_TEST
 
+/* Another handle writes for long (an import that is all or nothing): vectors go on, and no SQN returns, whatever becomes of it.
+ * With SQLite they are leased aside; a node that dies meanwhile, or has them taken over by another one, changes nothing. */
+START_TEST(vectors_go_on_beside_a_long_write)
+{
+	static const char *const impis[] = { IMPI_A, IMPI_B };
+	struct aside_hold *hold = NULL;
+	uint64_t last[2] = { 0, 0 };
+	int round, i;
+
+	store_open();
+	add_plain(IMPI_A, 100);
+	add_plain(IMPI_B, 200);
+	auc = auc_start(test_ctx, 1 << 20, 1, false);
+	for (round = 0; round < 60; round++) {
+		if (round % 20 == 10) { /* it begins */
+			ck_assert_err(db_begin(sub_store_db(store)), GBA_OK);
+			ck_assert_err(sub_store_long_begin(store, &hold), GBA_OK);
+		}
+		if (round % 20 == 19) { /* it ends: undone, done, or with the node restarted before */
+			if (round == 59) {
+				auc_close(auc);
+				auc = auc_start(test_ctx, 1 << 20, 1, false);
+			}
+			sub_store_long_end(hold);
+			if (round == 19)
+				db_rollback(sub_store_db(store));
+			else
+				ck_assert_err(db_commit(sub_store_db(store)), GBA_OK);
+		}
+		for (i = 0; i < 2; i++) {
+			struct auc_job *job = ask(impis[i], 5);
+
+			ck_assert_err(job->err, GBA_OK);
+			ck_assert_uint_gt(job->sqn >> 5, last[i]);
+			last[i] = job->sqn >> 5;
+		}
+	}
+	ck_assert_err(sub_store_begin(store), GBA_OK); /* what was leased aside is in the database, and the file is gone */
+	ck_assert_uint_ge(durable_seq(IMPI_A), last[0]);
+	ck_assert_uint_ge(durable_seq(IMPI_B), last[1]);
+	sub_store_rollback(store);
+	ck_assert_int_ne(access(talloc_asprintf(test_ctx, "%s-leases", db), F_OK), 0);
+}
+END_TEST
+
 static const char guss_xml[] = "<guss id=\"" IMPI_A "\"><bsfInfo><uiccType>GBA_U</uiccType></bsfInfo>"
 			       "<ussList><uss id=\"1\" type=\"1\"><uids><uid>a</uid></uids></uss></ussList></guss>";
 
@@ -679,6 +725,7 @@ static void both_add(TCase *tc, int server)
 	tcase_add_test(tc, sqn_space_ends_with_an_error);
 	tcase_add_test(tc, changes_from_outside_are_seen);
 	tcase_add_test(tc, unrelated_changes_keep_the_lease);
+	tcase_add_test(tc, vectors_go_on_beside_a_long_write);
 	tcase_add_test(tc, guss_goes_out_unless_the_asker_has_it);
 	tcase_add_test(tc, keys_are_bound_to_their_subscriber);
 	tcase_add_test(tc, small_cache_forgets_but_never_repeats);

@@ -69,6 +69,22 @@ static bool without(const struct record_kind *kind, enum rec_act act)
 	return kind->id == KIND_NOTICE && act == REC_SET;
 }
 
+/* SQNs are leased aside meanwhile. */
+static enum gba_err long_write(struct rec *r, bool begun)
+{
+	struct aside_hold *hold = r->hold;
+	enum gba_err err;
+
+	r->hold = NULL;
+	if (!begun) {
+		sub_store_long_end(hold);
+		return GBA_OK;
+	}
+	err = sub_store_long_begin(mapping_subscribers(r->m), &hold);
+	r->hold = hold;
+	return err;
+}
+
 const struct rec_family rec_hss = { .prefix = "",
 				    .set = &mapping_set,
 				    .roles = 1U << ACTOR_ADMIN,
@@ -77,4 +93,5 @@ const struct rec_family rec_hss = { .prefix = "",
 				    .noun = noun,
 				    .without = without,
 				    .find = find_application,
-				    .open = records_of_hss };
+				    .open = records_of_hss,
+				    .long_write = long_write };

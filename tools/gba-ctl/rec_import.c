@@ -113,6 +113,24 @@ static enum gba_err job_note(struct importing *imp)
 	return imp->job[0] != '\0' ? record_job_write(imp->r.m, imp->job, &job) : GBA_OK;
 }
 
+/* Other processes' vectors go on beside one that is all or nothing: nearly to its end. */
+static enum gba_err long_write(struct importing *imp, bool begun)
+{
+	const struct rec_family *family = imp->r.family;
+
+	return imp->r.args->atomic && family->long_write != NULL ? family->long_write(&imp->r, begun) : GBA_OK;
+}
+
+static enum gba_err commit_near(struct importing *imp)
+{
+	enum gba_err err = imp->r.args->atomic ? records_settle(imp->r.m) : GBA_OK;
+
+	if (err == GBA_OK && imp->r.args->atomic)
+		err = records_flush(imp->r.m);
+	(void)long_write(imp, false);
+	return err;
+}
+
 static enum gba_err batch_end(struct importing *imp)
 {
 	enum gba_err err;
@@ -121,10 +139,13 @@ static enum gba_err batch_end(struct importing *imp)
 		return GBA_OK;
 	imp->in_batch = 0;
 	if (imp->r.args->dry_run) {
+		(void)long_write(imp, false);
 		records_rollback(imp->r.m);
 		return GBA_OK;
 	}
 	err = job_note(imp);
+	if (err == GBA_OK)
+		err = commit_near(imp);
 	if (err == GBA_OK)
 		err = records_commit(imp->r.m);
 	else
@@ -149,6 +170,8 @@ static enum gba_err row_store(struct importing *imp, uint64_t line, json_t *valu
 		imp->batch_at = clock_mono_ms();
 		if (err != GBA_OK)
 			imp->in_batch = 0;
+		else
+			err = long_write(imp, true);
 	}
 	if (err == GBA_OK) {
 		err = records_add(imp->r.m, &imp->r.call, imp->r.kind->id, values, NULL);
@@ -452,10 +475,12 @@ static enum gba_err end(struct importing *imp, enum gba_err err)
 	bool stored = !imp->r.args->dry_run && !(imp->r.args->atomic && imp->rejected > 0);
 
 	progress_end(&imp->progress);
-	if (err == GBA_OK && stored)
+	if (err == GBA_OK && stored) {
 		err = rec_fail(&imp->r, batch_end(imp), imp->path);
-	else if (imp->in_batch > 0)
+	} else if (imp->in_batch > 0) {
+		(void)long_write(imp, false);
 		records_rollback(imp->r.m);
+	}
 	if (err == GBA_OK && stored)
 		err = rec_fail(&imp->r, job_end(imp), imp->path);
 	if (err != GBA_OK)

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devices go on being served while an import that is all or nothing has the database for long."""
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+
+import pytest
+
+import apilab
+from zhlab import Vector, card, d
+from peers.waiting import until
+
+ROWS = 12000
+IMPIS = ["m%d@lab.test" % i for i in range(3)]
+
+
+class Asking(threading.Thread):
+    """Vectors for the same few subscribers, one after the other, each SQN above the last; now and then a card that is ahead."""
+
+    def __init__(self, node, seen):
+        super().__init__()
+        self.node, self.seen, self.wrong, self.end = node, seen, [], threading.Event()
+        self.cards = {impi: card(impi) for impi in IMPIS}
+
+    def ask(self, peer, impi, **kw):
+        answer = peer.request(d.mar(peer, impi, **kw))
+        if answer.result() != (0, 2001):
+            self.wrong.append((impi, kw, answer.result()))
+            return None
+        vector = Vector(answer, self.cards[impi])
+        if vector.seq <= self.seen.get(impi, 0):
+            self.wrong.append((impi, vector.seq, self.seen))
+        self.seen[impi] = vector.seq
+        self.seen["vectors"] = self.seen.get("vectors", 0) + 1
+        return vector
+
+    def run(self):
+        with self.node.peer() as peer:
+            while not self.end.is_set() and not self.wrong:
+                impi = random.choice(IMPIS)
+                vector = self.ask(peer, impi)
+                if vector is not None and random.random() < 0.02:
+                    ahead = (vector.seq + 1000) << 5
+                    self.seen[impi] = vector.seq + 1000
+                    self.ask(peer, impi, resync=vector.rand + self.cards[impi].auts(vector.rand, ahead))
+
+    def stop(self):
+        self.end.set()
+        self.join()
+        assert not self.wrong, self.wrong
+
+
+def rows(name, n=ROWS):
+    return "".join('{"reference": "%s-%d", "name": "N", "verifier": "v"}\n' % (name, i) for i in range(n)).encode()
+
+
+def load(caller, body):
+    return caller.call("POST", "/v1/verifications/import", raw=body, headers={"Content-Type": "application/x-ndjson"}, want=200).json()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def node(tmp_path_factory, request):
+    """Every other vector needs a new lease."""
+    postgres = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    one = apilab.Api(tmp_path_factory.mktemp("import"), conf="sqn-lease = 1;\nsqn-lease-max = 2;\n", ca=False, postgres=postgres, name="import")
+    for impi in IMPIS:
+        one.subscriber(impi)
+    yield one.start()
+    assert one.stop()
+
+
+@pytest.fixture(scope="module")
+def caller(node):
+    return node.admin()
+
+
+@pytest.fixture
+def asking(node):
+    seen = {}
+    thread = Asking(node.node, seen)
+    thread.start()
+    assert until(lambda: seen.get("vectors", 0) > 3)
+    yield thread
+    thread.stop()
+
+
+def test_vectors_go_on_beside_an_import(node, caller, asking):
+    beside = []
+    look = threading.Thread(target=lambda: until(lambda: os.path.exists(node.node.db + "-leases") and beside.append(asking.seen["vectors"]) is None))
+    if not node.postgres:
+        look.start()
+    before = asking.seen["vectors"]
+    report = load(caller, rows("all"))
+    after = asking.seen["vectors"]
+    assert (report["applied"], report["added"], report["rejected"]) == (True, ROWS, 0)
+    assert after - before > 20, "vectors while it went on"
+    if not node.postgres:
+        look.join()
+        assert beside and after - beside[0] > 10
+    assert until(lambda: asking.seen["vectors"] > after + 20)
+
+
+def test_an_import_that_is_refused_leaves_nothing_but_the_leases(node, caller, asking):
+    report = load(caller, rows("bad") + b'{"reference": "bad-x", "level": 9}\n')
+    assert (report["applied"], report["added"], [r["row"] for r in report["rejections"]]) == (False, 0, [ROWS + 1])
+    assert caller.get("/v1/verifications?reference=bad-0").json()["items"] == []
+    after = asking.seen["vectors"]
+    assert until(lambda: asking.seen["vectors"] > after + 20)
+    asking.stop()
+    for impi in IMPIS:  # they are in the database
+        with node.node.peer() as peer:
+            assert Vector(peer.request(d.mar(peer, impi)), card(impi)).seq > asking.seen[impi]
+        assert node.record(impi)["sqn"] >> 5 > asking.seen[impi]
+
+
+def test_another_program_imports_and_is_killed(node, caller, asking, tmp_path):
+    """gba-ctl has the lock, and dies with it."""
+    if node.postgres:
+        pytest.skip("leases go on by a lock of their own there")
+    path = str(tmp_path / "rows.ndjson")
+    with open(path, "wb") as out:
+        out.write(rows("ctl", 20 * ROWS))
+    words = [os.path.join(apilab.BUILD, "tools/gba-ctl/gba-ctl"), "--config", node.node.conf, "verification", "import", path, "--from",
+             "json", "--atomic"]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as importing:
+        assert until(lambda: os.path.exists(node.node.db + "-leases") and os.path.getsize(node.node.db + "-leases") > 100)
+        before = asking.seen["vectors"]
+        assert until(lambda: asking.seen["vectors"] > before + 10) and importing.poll() is None
+        importing.send_signal(signal.SIGKILL)
+    after = asking.seen["vectors"]
+    assert until(lambda: asking.seen["vectors"] > after + 20)
+    assert caller.get("/v1/verifications?reference=ctl-0").json()["items"] == []
+    assert until(lambda: not os.path.exists(node.node.db + "-leases"))
+    with open(path, "wb") as out:
+        out.write(rows("ctl"))
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    assert caller.get("/v1/verifications?reference=ctl-%d" % (ROWS - 1)).json()["items"]
+
+
+def test_a_node_that_dies_in_an_import_repeats_no_sqn(node, caller, asking):
+    refused = []
+
+    def importing():
+        try:
+            load(apilab.Caller(node, caller.token), rows("dies", 20 * ROWS))
+        except (OSError, ValueError, AssertionError, apilab.http.client.HTTPException) as error:
+            refused.append(error)
+
+    thread = threading.Thread(target=importing)
+    thread.start()
+    if node.postgres:
+        before = asking.seen["vectors"]
+        assert until(lambda: asking.seen["vectors"] > before + 50)
+    else:
+        assert until(lambda: os.path.exists(node.node.db + "-leases") and os.path.getsize(node.node.db + "-leases") > 100)
+    asking.stop()
+    node.node.kill()
+    thread.join()
+    assert refused
+    node.start()
+    again = apilab.Caller(node, caller.token)
+    assert again.get("/v1/verifications?reference=dies-0").json()["items"] == []
+    for impi in IMPIS:
+        with node.node.peer() as peer:
+            assert Vector(peer.request(d.mar(peer, impi)), card(impi)).seq > asking.seen[impi]
+    assert json.loads(node.ctl("subscriber", "show", IMPIS[0], "--json"))["sqn"] >> 5 >= asking.seen[IMPIS[0]]
