@@ -245,6 +245,31 @@ START_TEST(revisions_touch_their_users_alone)
 }
 END_TEST
 
+START_TEST(a_certificates_contexts_end_alone)
+{
+	static const uint8_t mark[CTX_CERT_LEN] = "certificate one!";
+	struct ctx_revision revision = { .impi = bytes_of(IMPI), .drop = true, .certificate = mark };
+	unsigned int touched[1] = { 0 };
+	struct ctx_store *store;
+	struct ctx ctx;
+	uint32_t n;
+
+	server_run(durable);
+	store = open_store();
+	for (n = 1; n <= 4; n++) {
+		ctx = make_ctx(n, IMPI, 1000);
+		if (n % 2 == 0)
+			memcpy(ctx.certificate, mark, CTX_CERT_LEN);
+		ck_assert_err(ctx_put(store, &ctx), GBA_OK);
+	}
+	ck_assert_err(store->ops->revise(store, &revision, 1, count_touched, touched), GBA_OK);
+	ck_assert_uint_eq(touched[0], 2);
+	for (n = 1; n <= 4; n++)
+		ck_assert_err(find(store, n, t0), n % 2 == 0 ? GBA_E_BTID_UNKNOWN : GBA_OK);
+	store->ops->close(store);
+}
+END_TEST
+
 /* Nobody who reads the server learns a key or who it is for. */
 START_TEST(server_holds_no_key_and_no_name)
 {
@@ -545,6 +570,7 @@ int main(void)
 	tcase_add_test(pool, what_one_stores_the_other_finds);
 	tcase_add_test(pool, expired_contexts_leave_by_themselves);
 	tcase_add_test(pool, revisions_touch_their_users_alone);
+	tcase_add_test(pool, a_certificates_contexts_end_alone);
 	tcase_add_test(pool, server_holds_no_key_and_no_name);
 	tcase_add_test(pool, another_key_is_refused);
 	tcase_add_loop_test(pool, server_that_may_lose_contexts_is_refused, 0, ROWS(durable_rows));

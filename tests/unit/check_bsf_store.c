@@ -523,6 +523,43 @@ START_TEST(revisions_touch_their_users_alone)
 }
 END_TEST
 
+/* What one certificate has made ends; what another one or none of the same user has made stays, and keeps its mark. */
+START_TEST(a_certificates_contexts_end_alone)
+{
+	static const uint8_t marks[3][CTX_CERT_LEN] = { "", "certificate one!", "certificate two!" };
+	struct ctx_revision revision = { .impi = bytes_of(impi_of(1)), .drop = true, .certificate = marks[1] };
+	uint8_t at[CTX_SHOWN_PLACES][RAND_LEN];
+	struct touched touched = { .all = 0 };
+	struct ctx ctx, shown, *found;
+	struct ctx_store *store;
+	uint32_t i;
+
+	fresh_dir();
+	store = open_store(16, CTX_SYNC_PROCESS);
+	for (i = 0; i < 6; i++) {
+		ctx = make_ctx(i + 1, 1000);
+		ctx.impi = bytes_of(impi_of(1));
+		memcpy(ctx.certificate, marks[i % 3], CTX_CERT_LEN);
+		ck_assert_err(ctx_put(store, &ctx), GBA_OK);
+	}
+	ctx_shown(&ctx, &shown);
+	ctx_shown_at(marks[2], shown.created, at);
+	ck_assert_bytes(BYTES(shown.rand, RAND_LEN), BYTES(at[0], RAND_LEN), "now");
+	ctx_shown_at(marks[2], shown.created + 604800, at);
+	ck_assert_bytes(BYTES(shown.rand, RAND_LEN), BYTES(at[1], RAND_LEN), "a lifetime later");
+	ck_assert_int_ge(shown.expires, shown.created + 604800);
+	ck_assert_err(store->ops->revise(store, &revision, 1, on_revised, &touched), GBA_OK);
+	ck_assert_uint_eq(touched.all, 2);
+	for (i = 0; i < 6; i++) {
+		ck_assert_err(find(store, i + 1, T0, &found), i % 3 == 1 ? GBA_E_BTID_UNKNOWN : GBA_OK);
+		if (i % 3 != 1)
+			ck_assert_bytes(BYTES(found->certificate, CTX_CERT_LEN), BYTES(marks[i % 3], CTX_CERT_LEN), "mark");
+	}
+	store->ops->close(store);
+	remove_dir();
+}
+END_TEST
+
 START_TEST(many_revisions_at_once)
 {
 	struct ctx_revision revisions[CTX_REVISIONS_MAX];
@@ -639,6 +676,7 @@ int main(void)
 	tcase_add_test(tc, index_agrees_with_a_list);
 	tcase_add_test(tc, file_holds_no_key);
 	tcase_add_test(tc, revisions_touch_their_users_alone);
+	tcase_add_test(tc, a_certificates_contexts_end_alone);
 	tcase_add_test(tc, many_revisions_at_once);
 	tcase_add_loop_test(tc, damaged_record_is_refused, 0, sizeof(damage_rows) / sizeof(damage_rows[0]));
 	tcase_add_test(tc, uss_list_survives_packing);

@@ -149,6 +149,32 @@ def test_revoked_while_the_bsf_runs(bsf, device):
     bsf.pki.list_revoked()
 
 
+def keys_of(bsf, *btids):
+    """Which of them a NAF still gets keys of."""
+    with bsf.naf() as naf:
+        return ["me_key" in d.bia_view(bsf.bir(naf, btid)) for btid in btids]
+
+
+def test_a_new_list_ends_what_the_certificate_made(bsf, device):
+    """Nobody but the CA says so: the list is another one, and the tokens of its certificates end at the NAF and the agents; those of
+    other certificates, of the same user, too, go on. REQ: Y3056-9.4.1-6"""
+    renewed, other = bsf.pki.issue(device.impi), Device(bsf)
+    first, again = device.ask(), device.ask()
+    bsf.hss.certificates[device.impi] = der(renewed[0])
+    second, others = device.ask(pair=renewed), other.ask()
+    btids = [got.element("btid") for got in (first, again, second, others)]
+    assert keys_of(bsf, *btids) == [True] * 4
+    bsf.taker.revocations.clear()
+    bsf.pki.revoke(device.pair[0])
+    assert until(lambda: keys_of(bsf, *btids) == [False, False, True, True])
+    assert until(lambda: {y.digest(btid) for btid in btids[:2]} <=
+                 {a.value() for message in list(bsf.taker.revocations) for a in message.find_all(y.DIGEST, y.VENDOR)})
+    assert not {y.digest(btid) for btid in btids[2:]} & \
+        {a.value() for message in list(bsf.taker.revocations) for a in message.find_all(y.DIGEST, y.VENDOR)}
+    bsf.pki.list_revoked()  # the same in a newer list: nothing more ends
+    assert device.ask(pair=renewed).status == 200 and keys_of(bsf, *btids) == [False, False, True, True]
+
+
 def test_tls12_without_extended_master_secret(bsf, device):
     """Its keying material could be another connection's (RFC 7627)."""
     got = device.ask(tls="-tls1_2", ems=False)
@@ -219,3 +245,14 @@ def test_steps_and_counters(bsf, device):
     steps = open(bsf.realm.trace, encoding="utf-8").read()
     assert "GET / with certificate" in steps and '"Y.3056 10.4-4b"' in steps
     assert os.path.exists(bsf.pki.crl)
+
+
+def test_a_list_that_came_while_the_bsf_was_down(bsf, device):
+    other = Device(bsf)
+    btids = [device.ask().element("btid"), other.ask().element("btid")]
+    assert keys_of(bsf, *btids) == [True, True]
+    bsf.kill()
+    bsf.pki.revoke(device.pair[0])
+    bsf.start()
+    bsf.taker = Taker(bsf)
+    assert until(lambda: keys_of(bsf, *btids) == [False, True])
