@@ -55,7 +55,7 @@ bool ctx_owner_none(const uint8_t owner[CTX_OWNER_LEN]);
 void ctx_claim(const struct ctx *ctx, const uint8_t owner[CTX_OWNER_LEN], struct ctx *_claim);
 
 bool ctx_certificate_none(const uint8_t certificate[CTX_CERT_LEN]);
-/** A record beside ctx that says whose its certificate is, to be put before it: for as long as that can have contexts. Views ctx. */
+/** A record beside ctx that says whose its certificate is, to be put before it: stays while there can be contexts. Views ctx. */
 void ctx_shown(const struct ctx *ctx, struct ctx *_shown);
 /** Where such records lie: those put now, and those put before that may still be of use. */
 #define CTX_SHOWN_PLACES 2

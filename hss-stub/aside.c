@@ -290,7 +290,8 @@ bool aside_enter(struct aside *aside)
 	aside->fd = open(aside->path, O_RDWR | O_APPEND | O_CLOEXEC);
 	if (aside->fd < 0)
 		return false;
-	if (octet_lock(aside->fd, WRITER_OCTET, F_WRLCK, false) && octet_locked(aside->fd, LONG_OCTET) && table_read(aside) == GBA_OK)
+	if (octet_lock(aside->fd, WRITER_OCTET, F_WRLCK, false) && octet_locked(aside->fd, LONG_OCTET) &&
+	    table_read(aside) == GBA_OK)
 		return true;
 	file_close(aside);
 	return false;

@@ -45,8 +45,8 @@ void auc_metrics_count(struct auc_metrics *metrics, const struct auc_job *job);
 enum gba_err auc_entry_admits(const struct auc_entry *entry, const struct auc_job *job);
 /** Have a new block leased before the old one is used up. Under the lock. */
 void auc_store_top_up(struct auc *auc, struct auc_entry *entry);
-/** Read, check, resynchronise, lease and commit for all jobs of the batch at once: either all resynchronise or none. After it each job has err, and on
- * GBA_OK a pinned entry and a durable SEQ of its own. Only the AuC's thread calls it, without the lock. */
+/** Read, check, resynchronise, lease and commit for all jobs of the batch at once: either all resynchronise or none. After it
+ * each job has err, and on GBA_OK a pinned entry and a durable SEQ of its own. Only the AuC's thread calls it, without the lock. */
 void auc_store_batch(struct auc *auc, struct auc_job *batch);
 
 #endif

@@ -68,8 +68,8 @@ enum gba_err sub_store_lift(struct sub_store *store, uint32_t count);
 enum gba_err sub_store_lease(struct sub_store *store, int64_t id, uint32_t count, uint64_t *_first);
 /** The highest SEQ that may have left. */
 enum gba_err sub_store_seq(struct sub_store *store, int64_t id, uint64_t *_seq);
-/** Set the highest used SEQ; the record's revision moves on, so that leases given before are void. Beside
- * a long transaction it can only be raised, and where others hold leases below it, they find out by themselves: @retval GBA_E_BUSY */
+/** Set the highest used SEQ; the record's revision moves on, so that leases given before are void. Beside a long transaction it
+ * can only be raised (who holds leases below it finds out by himself). @retval GBA_E_BUSY  it would not be */
 enum gba_err sub_store_set_seq(struct sub_store *store, int64_t id, uint64_t seq);
 
 /** Changes when another handle has committed (any number of commits: one change; leases need not count). */
