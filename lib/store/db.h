@@ -58,7 +58,7 @@ struct bytes db_col_text(struct db_stmt *stmt, int column);	/* view until the ne
 struct bytes db_col_blob(struct db_stmt *stmt, int column);
 
 /** One writer at a time for the whole database: what is read from here to the commit does not change.
- * @retval GBA_E_BUSY  another writer takes longer than two seconds, or than db_patience()  @retval GBA_E_UNREACHABLE, GBA_E_TIMEOUT */
+ * @retval GBA_E_BUSY  another writer takes longer than 2 s, or db_patience()  @retval GBA_E_UNREACHABLE, GBA_E_TIMEOUT */
 enum gba_err db_begin(struct db *db);
 /** A writer beside that one, for rows that it does not write (or writes after db_begin_both): for who has to be served while a
  * long transaction goes on. One of these at a time, too. On SQLite there is no such thing: as db_begin. */
