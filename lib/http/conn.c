@@ -171,6 +171,7 @@ static _Thread_local unsigned int library_answers, library_status; /* how many; 
 static void library_answered(struct http_conn *conn)
 {
 	library_answers--;
+	conn->early = true;
 	http_refusal_tell(conn->server, conn->mhd, library_status == 431 ? REFUSE_HEAD_SIZE : REFUSE_SYNTAX, library_status);
 }
 
@@ -190,6 +191,14 @@ static void drain(int fd)
 	} while (n > 0 && total < DRAIN_MAX);
 }
 
+/* What still comes is read, lest its loss destroys the answer. */
+static void read_on(struct http_conn *conn)
+{
+	shutdown(conn->fd, SHUT_WR);
+	if (!conn->early || !http_linger(conn->loop, conn->fd))
+		drain(conn->fd);
+}
+
 /* The socket is about to be closed. A request line that libmicrohttpd cannot read makes it close without a word: nobody but
  * we can have ended a connection that neither we nor its peer wanted to end (RFC 9112 3: answer 400). */
 static void last_words(struct http_conn *conn)
@@ -200,8 +209,12 @@ static void last_words(struct http_conn *conn)
 
 	if (conn->server->tls && !conn->closing && library_answers > 0)
 		library_answered(conn);
-	if (conn->server->tls || atomic_load(&conn->shut) || atomic_load(&conn->server->stopping))
+	if (atomic_load(&conn->shut) || atomic_load(&conn->server->stopping))
 		return;
+	if (conn->server->tls) {
+		read_on(conn);
+		return;
+	}
 	n = recv(conn->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
 	gone = n == 0 || (n < 0 && errno != EAGAIN);
 	if (!conn->closing && library_answers > 0) {
@@ -210,9 +223,10 @@ static void last_words(struct http_conn *conn)
 		metric_add(conn->server->m_refused[REFUSE_SYNTAX], 1);
 		http_refusal_tell(conn->server, conn->mhd, REFUSE_SYNTAX, 0);
 		send(conn->fd, answer_400, sizeof(answer_400) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		conn->early = true;
 	}
-	shutdown(conn->fd, SHUT_WR);
-	drain(conn->fd);
+	if (!gone)
+		read_on(conn);
 }
 
 static void on_closed(struct http_conn *conn)

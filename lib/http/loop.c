@@ -13,6 +13,8 @@
 
 #include "http/server_priv.h"
 
+#define LINGER_TICK_MS 500
+
 static void round_tell(struct http_server *server, enum http_round round)
 {
 	if (server->round != NULL)
@@ -22,7 +24,9 @@ static void round_tell(struct http_server *server, enum http_round round)
 /* Until a socket is ready, an answer has come, or the server is to end. */
 static void loop_wait(struct http_loop *loop)
 {
-	struct pollfd fds[] = { { .fd = loop->epoll, .events = POLLIN }, { .fd = loop->wake, .events = POLLIN } };
+	struct pollfd fds[] = { { .fd = loop->epoll, .events = POLLIN },
+				{ .fd = loop->wake, .events = POLLIN },
+				{ .fd = loop->linger_n > 0 ? loop->linger_epoll : -1, .events = POLLIN } };
 	MHD_UNSIGNED_LONG_LONG ms;
 	eventfd_t count;
 	int timeout = -1;
@@ -31,9 +35,11 @@ static void loop_wait(struct http_loop *loop)
 		timeout = ms < 1000 ? (int)ms : 1000;
 	if (timeout == 0)
 		return;
+	if (loop->linger_n > 0 && (timeout < 0 || timeout > LINGER_TICK_MS))
+		timeout = LINGER_TICK_MS;
 	atomic_store(&loop->asleep, true); /* first this, then the look: who comes between finds us asleep */
 	if (!atomic_load(&loop->woken))
-		poll(fds, 2, timeout);
+		poll(fds, 3, timeout);
 	atomic_store(&loop->asleep, false);
 	if (fds[1].revents != 0)
 		(void)eventfd_read(loop->wake, &count);
@@ -57,6 +63,7 @@ static void *loop_main(void *arg)
 		}
 		round_tell(loop->server, HTTP_ROUND_BEGINS);
 		MHD_run(loop->daemon);
+		http_linger_run(loop);
 		round_tell(loop->server, HTTP_ROUND_ENDS);
 	}
 	return NULL;
@@ -86,7 +93,7 @@ bool http_loop_start(struct http_loop *loop)
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 
 	loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (info == NULL || loop->wake < 0)
+	if (!http_linger_start(loop) || info == NULL || loop->wake < 0)
 		return false;
 	loop->epoll = info->epoll_fd;
 	loop->runs = pthread_create(&loop->thread, NULL, loop_main, loop) == 0;
@@ -118,6 +125,7 @@ void http_loop_stop(struct http_loop *loop)
 
 void http_loop_free(struct http_loop *loop)
 {
+	http_linger_free(loop);
 	if (loop->wake >= 0)
 		close(loop->wake);
 }

@@ -126,7 +126,7 @@ static enum MHD_Result refuse(struct http_server *server, struct MHD_Connection 
 	metric_add(server->m_refused[refusal], 1);
 	http_refusal_tell(server, mhd, refusal, 0);
 	if (conn != NULL)
-		conn->closing = true;
+		conn->closing = conn->early = true;
 	return queue(server, conn, mhd, http_refusal_status(refusal), server->refusals[refusal]);
 }
 

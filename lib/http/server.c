@@ -199,7 +199,8 @@ static bool loop_start(struct http_server *server, const struct http_conf *conf,
 	int fd = fcntl(server->listener, F_DUPFD_CLOEXEC, 0);
 
 	loop->server = server;
-	loop->wake = -1;
+	loop->wake = loop->linger_epoll = -1;
+	TAILQ_INIT(&loop->lingers);
 	if (fd < 0)
 		return false;
 	loop->daemon = daemon_start(loop, conf, pems, fd, ipv6);

@@ -45,6 +45,9 @@ struct http_loop {
 	bool runs, quiesced;
 	_Atomic bool asleep, woken; /* woken: something has come since the thread last looked */
 	_Atomic bool quiet, stop;   /* take no further connections; end */
+	TAILQ_HEAD(, http_linger) lingers; /* linger.c; of the thread */
+	unsigned int linger_n;
+	int linger_epoll;
 };
 
 struct http_source; /* an address and its number of connections */
@@ -64,6 +67,7 @@ struct http_conn {
 	bool started;			   /* one request line was read */
 	char name[HTTP_SOURCE_MAX];	   /* "192.0.2.1:4711", "[2001:db8::1]:4711" */
 	bool closing;			   /* the answer in hand is the connection's last */
+	bool early;			   /* the answer in hand went out before the request was read */
 	bool exported;			   /* its keying material was given out */
 };
 
@@ -156,6 +160,13 @@ void http_loop_again(struct http_loop *loop);
 void http_loop_quiet(struct http_loop *loop);
 void http_loop_stop(struct http_loop *loop);
 void http_loop_free(struct http_loop *loop);
+
+/* linger.c; in the loop's thread, or when it has ended. */
+bool http_linger_start(struct http_loop *loop);
+/** Read what still comes on the connection of fd, which the caller may close. False: no room for one more. */
+bool http_linger(struct http_loop *loop, int fd);
+void http_linger_run(struct http_loop *loop);
+void http_linger_free(struct http_loop *loop);
 
 /* sources.c; server->lock is held. One connection more or less. @return NULL: the address has as many as it may, or no memory */
 struct http_source *http_source_enter(struct http_server *server, const struct sockaddr *peer);

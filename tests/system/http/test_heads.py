@@ -4,7 +4,8 @@ What libmicrohttpd lets through by itself, as measured: two lengths, length and 
 names, values cut at NUL, space before colon, an answer's head sent twice."""
 import pytest
 
-from httpnet import Server
+from httpnet import Answers, Server, read_all
+from peers.waiting import until
 
 SECOND = b"GET /second HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 LINE = b"GET /x HTTP/1.1\r\n"
@@ -324,6 +325,46 @@ def test_refusals_are_answered_while_the_body_still_comes(plain):
     for _ in range(5):
         answers = plain.talk(post([b"65536"], b"x" * 65536))
         assert answers.statuses == [413] and answers.closed
+
+
+def slow_reader(server, octets, tls=None):
+    """One that writes all it has before it reads, as everyday clients do; -> statuses. A reset is an error."""
+    with server.connect(tls=tls) as sock:
+        sock.sendall(octets)
+        data = b""
+        while got := sock.recv(65536):
+            data += got
+        return Answers(data, True).statuses
+
+
+EARLY = {"body": (post([b"3000000"], b"x" * 3000000), 413), "head": (head(*[b"X-%d: %s" % (n, b"x" * 4000) for n in range(400)]), 431),
+         "syntax": (b"GET / HTTP/1.1\r\nHost : a\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2000000, 400)}
+
+
+@pytest.mark.parametrize("kind", EARLY)
+def test_who_writes_everything_first_reads_the_refusal(plain, kind):
+    octets, status = EARLY[kind]
+    for _ in range(20):
+        assert slow_reader(plain, octets) == [status]
+
+
+def test_what_is_refused_early_is_read_in_bounds(plain):
+    """Neither for ever nor without end: after 2 s or 8 MiB the connection is gone."""
+    with plain.connect() as sock:
+        sock.sendall(post([b"99999999999"], b""))
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            for _ in range(1000):
+                sock.sendall(b"x" * 65536)
+    with plain.connect() as sock:
+        sock.sendall(post([b"99999999999"], b""))
+        assert read_all(sock)[1]
+
+        def refused():
+            try:
+                sock.sendall(b"x")
+            except (BrokenPipeError, ConnectionResetError):
+                return True
+        assert until(refused)
 
 
 def test_answers_carry_the_server_token():
