@@ -10,8 +10,11 @@
 #include "ident/idrule.h"
 #include "record/csv.h"
 #include "record/job.h"
+#include "record/rules.h"
 #include "rest/rest_priv.h"
+#include "store/db.h"
 
+#define BULK_OCTETS  1048576 /* a body that is worth db_bulk() */
 #define BATCH        4000  /* rows of one transaction, row by row */
 #define BATCH_MS     200   /* and not longer: less than who waits for a vector has patience */
 #define BAD_ROWS_MAX 10000 /* then the rest is not looked at */
@@ -467,6 +470,7 @@ void rest_import(struct route_call *route)
 
 	if (!asked(call, &im))
 		goto done;
+	db_bulk(records_db(call->r), call->body.n > BULK_OCTETS);
 	/* row by row, some stand before the end */
 	err = rest_note(call, GBA_OK, "import-begin", im.schema->kind, NULL);
 	if (err == GBA_OK)
@@ -491,6 +495,7 @@ void rest_import(struct route_call *route)
 		rest_fail(call, err);
 	else if (applied)
 		metric_add(call->rest->metrics.imported, im.added + im.updated - im.stored);
+	db_bulk(records_db(call->r), false);
 done:
 	json_decref(im.bad);
 }

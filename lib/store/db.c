@@ -144,6 +144,12 @@ enum gba_err db_claim(struct db *db)
 	return db->ops->claim(db);
 }
 
+void db_bulk(struct db *db, bool on)
+{
+	if (db->ops->bulk != NULL)
+		db->ops->bulk(db, on);
+}
+
 void db_patience(struct db *db, unsigned int ms)
 {
 	db->ops->patience(db, ms);

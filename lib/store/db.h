@@ -86,6 +86,9 @@ int64_t db_data_version(struct db *db);
  * now and then, which takes it anew.
  * @retval GBA_E_BUSY  another one has it  @retval GBA_E_UNREACHABLE, GBA_E_TIMEOUT  not known */
 enum gba_err db_claim(struct db *db);
+/** Very many rows are going to be written through this handle, in transactions of some thousand, until it is said to be over: what
+ * costs memory and room on disk (some hundred MiB) to make that faster. Nothing of what is promised changes. */
+void db_bulk(struct db *db, bool on);
 /** [ms] Give up a server that has not answered for this long (30 s at first), and wait less for another writer. */
 void db_patience(struct db *db, unsigned int ms);
 /** What the last failure was, for the operator; valid until the next call. No values, no password. */

@@ -28,6 +28,7 @@ struct db_ops {
 	enum gba_err (*part)(struct db *db, enum db_part step);
 	int64_t (*data_version)(struct db *db);
 	enum gba_err (*claim)(struct db *db);
+	void (*bulk)(struct db *db, bool on); /* NULL: nothing to gain */
 	void (*patience)(struct db *db, unsigned int ms);
 	const char *(*error)(struct db *db);
 };

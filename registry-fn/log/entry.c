@@ -10,7 +10,8 @@
 #include "merkle/receipt.h"
 #include "registry-fn/log/entry_schema.h"
 
-#define SALT_LEN 16 /* [octets] */
+#define SALT_LEN    16 /* [octets] */
+#define CHANGES_MAX 256 /* read at once */
 
 /* Nodes from level 1 up are numbered as in a walk from left to right, (2 * index + 1) << level: one key for level and
  * index. The leaves' hashes are those of the entries' texts. log_mark: the last change of the history that has its
@@ -38,7 +39,7 @@ static const char *const texts[SQL_COUNT] = {
 	[SQL_MARK] = "SELECT history FROM log_mark WHERE id = 1",
 	[SQL_MARK_SET] = "INSERT INTO log_mark (id, history) VALUES (1, ?1)"
 			 " ON CONFLICT (id) DO UPDATE SET history = excluded.history",
-	[SQL_CHANGES] = "SELECT id, kind, record, rev, who, act, change FROM history WHERE id > ?1 ORDER BY id LIMIT 1",
+	[SQL_CHANGES] = "SELECT id, kind, record, rev, who, act, change FROM history WHERE id > ?1 ORDER BY id LIMIT ?2",
 };
 
 struct entry_log {
@@ -206,24 +207,31 @@ static enum gba_err entry_insert(struct entry_log *log, uint64_t index, time_t n
 	return merkle_append(&log->store, index, hash);
 }
 
-enum gba_err entry_append(struct entry_log *log, const struct entry *entry, time_t now, uint64_t *_index)
+/* @param index  the log's size so far */
+static enum gba_err append_at(struct entry_log *log, const struct entry *entry, time_t now, uint64_t index)
 {
 	char digest[HEX_LEN(HASH_MAX) + 1], *text;
 	uint8_t salt[SALT_LEN];
 	bool bound = entry->evidence.p != NULL;
 	enum gba_err err;
-	uint64_t size;
 
-	err = entry_log_size(log, &size);
-	if (err != GBA_OK)
-		return err;
 	if (bound) {
 		rand_bytes(salt, sizeof(salt));
 		evidence_digest(BYTES(salt, sizeof(salt)), entry->evidence, digest);
 	}
-	text = entry_text(log, entry, size, now, bound ? digest : NULL);
-	err = text != NULL ? entry_insert(log, size, now, text, bound ? BYTES(salt, sizeof(salt)) : BYTES_NONE) : GBA_E_NOMEM;
+	text = entry_text(log, entry, index, now, bound ? digest : NULL);
+	err = text != NULL ? entry_insert(log, index, now, text, bound ? BYTES(salt, sizeof(salt)) : BYTES_NONE) : GBA_E_NOMEM;
 	free(text);
+	return err;
+}
+
+enum gba_err entry_append(struct entry_log *log, const struct entry *entry, time_t now, uint64_t *_index)
+{
+	uint64_t size = 0;
+	enum gba_err err = entry_log_size(log, &size);
+
+	if (err == GBA_OK)
+		err = append_at(log, entry, now, size);
 	if (err == GBA_OK && _index != NULL)
 		*_index = size;
 	return err;
@@ -255,7 +263,7 @@ static enum gba_err mark_write(struct entry_log *log, int64_t mark)
 	return db_run(stmt, NULL);
 }
 
-/* A row of the history, copied out of the statement. */
+/* A row of the history, copied out of the statement: what is read and what is written must not be under way together. */
 struct change {
 	int64_t id, kind, record, rev;
 	char *who, *act, *text;
@@ -266,21 +274,28 @@ static char *keep(TALLOC_CTX *ctx, struct bytes view)
 	return talloc_strndup(ctx, view.p != NULL ? (const char *)view.p : "", view.n);
 }
 
-static enum gba_err change_next(struct entry_log *log, TALLOC_CTX *ctx, int64_t after, struct change *c)
+/* The next ones, CHANGES_MAX at most. */
+static enum gba_err changes_read(struct entry_log *log, TALLOC_CTX *ctx, int64_t after, struct change *changes, size_t *_n)
 {
 	struct db_stmt *stmt;
+	struct change *c;
+	bool row = false;
 	enum gba_err err = stmt_of(log, SQL_CHANGES, &stmt);
 
+	*_n = 0;
 	if (err != GBA_OK)
 		return err;
 	db_bind_int(stmt, 1, after);
-	err = one_row(stmt);
-	if (err == GBA_OK) {
+	db_bind_int(stmt, 2, CHANGES_MAX);
+	while (*_n < CHANGES_MAX && (err = db_step(stmt, &row)) == GBA_OK && row) {
+		c = &changes[(*_n)++];
 		*c = (struct change){ db_col_int(stmt, 0), db_col_int(stmt, 1), db_col_int(stmt, 2), db_col_int(stmt, 3),
 				      keep(ctx, db_col_text(stmt, 4)), keep(ctx, db_col_text(stmt, 5)),
 				      keep(ctx, db_col_text(stmt, 6)) };
-		if (c->who == NULL || c->act == NULL || c->text == NULL)
+		if (c->who == NULL || c->act == NULL || c->text == NULL) {
 			err = GBA_E_NOMEM;
+			break;
+		}
 	}
 	db_reset(stmt);
 	return err;
@@ -300,7 +315,7 @@ static json_t *change_detail(const struct change *c)
 			 (json_int_t)c->record, "rev", (json_int_t)c->rev, "members", names);
 }
 
-static enum gba_err change_append(struct entry_log *log, const struct change *c, time_t now)
+static enum gba_err change_append(struct entry_log *log, const struct change *c, time_t now, uint64_t index)
 {
 	json_t *detail = change_detail(c);
 	struct entry entry = { .by = c->who, .result = GBA_OK, .detail = detail, .evidence = bytes_of(c->text) };
@@ -309,32 +324,43 @@ static enum gba_err change_append(struct entry_log *log, const struct change *c,
 
 	snprintf(act, sizeof(act), "record.%s", c->act);
 	entry.act = act;
-	err = detail != NULL ? entry_append(log, &entry, now, NULL) : GBA_E_NOMEM;
+	err = detail != NULL ? append_at(log, &entry, now, index) : GBA_E_NOMEM;
 	json_decref(detail);
+	return err;
+}
+
+/* @param _mark  the last change that has its entry: moves on @param _n  how many had none */
+static enum gba_err changes_append(struct entry_log *log, time_t now, int64_t *_mark, uint64_t *_size, size_t *_n)
+{
+	TALLOC_CTX *ctx = talloc_new(log);
+	struct change *changes = talloc_array(ctx, struct change, CHANGES_MAX);
+	enum gba_err err = changes != NULL ? changes_read(log, ctx, *_mark, changes, _n) : GBA_E_NOMEM;
+	size_t i;
+
+	for (i = 0; err == GBA_OK && i < *_n; i++) {
+		err = change_append(log, &changes[i], now, (*_size)++);
+		*_mark = changes[i].id;
+	}
+	talloc_free(ctx);
 	return err;
 }
 
 enum gba_err entry_append_changes(struct entry_log *log, time_t now)
 {
-	TALLOC_CTX *ctx = talloc_new(log);
-	struct change change = { 0 };
-	int64_t mark = 0;
+	int64_t mark = 0, before;
+	uint64_t size = 0;
+	size_t n = 0;
 	enum gba_err err;
-	bool any = false;
 
-	err = ctx != NULL ? mark_read(log, &mark) : GBA_E_NOMEM;
-	while (err == GBA_OK) {
-		err = change_next(log, ctx, mark, &change);
-		if (err != GBA_OK)
-			break;
-		err = change_append(log, &change, now);
-		mark = change.id;
-		any = true;
-	}
-	if (err == GBA_E_NOT_FOUND)
-		err = any ? mark_write(log, mark) : GBA_OK;
-	talloc_free(ctx);
-	return err;
+	err = mark_read(log, &mark);
+	before = mark;
+	if (err == GBA_OK)
+		err = entry_log_size(log, &size);
+	do {
+		if (err == GBA_OK)
+			err = changes_append(log, now, &mark, &size, &n);
+	} while (err == GBA_OK && n == CHANGES_MAX);
+	return err == GBA_OK && mark != before ? mark_write(log, mark) : err;
 }
 
 /* ---- heads ---- */

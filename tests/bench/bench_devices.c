@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices of the trust registry: added as an import adds them, then looked up one after the other in an order of chance.
  *   bench_devices fill CONF FIRST COUNT BATCH    add COUNT devices from number FIRST on, BATCH to a durable commit; JSON
- *   bench_devices look CONF COUNT SECONDS        by RegDevID and by identity, in turn; among the first COUNT
- * A device's number makes its IMEI: neighbours are of one type, as makers deliver them. */
+ *   bench_devices look CONF COUNT SECONDS        by RegDevID and by identity, in turn; among the first COUNT */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,7 @@
 #include "bench/stats.h"
 #include "core/clock.h"
 #include "core/secret.h"
-#include "registry-fn/id/regdevid.h"
+#include "device_names.h"
 #include "registry-fn/record/rules.h"
 
 static struct {
@@ -30,19 +29,6 @@ static void must(enum gba_err err, const char *what)
 	exit(EXIT_FAILURE);
 }
 
-static void imei_of(unsigned long number, char out[16])
-{
-	unsigned int sum = 0, i, digit;
-
-	snprintf(out, 16, "35%012lu", number % 1000000000000UL);
-	for (i = 0; i < 14; i++) { /* Luhn: TS 23.003 B */
-		digit = (unsigned int)(out[13 - i] - '0') * (i % 2 == 0 ? 2 : 1);
-		sum += digit / 10 + digit % 10;
-	}
-	out[14] = (char)('0' + (10 - sum % 10) % 10);
-	out[15] = '\0';
-}
-
 static void open_all(TALLOC_CTX *ctx, const char *conf)
 {
 	struct conf_error error = { "" };
@@ -58,10 +44,10 @@ static void open_all(TALLOC_CTX *ctx, const char *conf)
 static void device_add(TALLOC_CTX *ctx, unsigned long number)
 {
 	TALLOC_CTX *tmp = talloc_new(ctx);
-	char imei[16], model[24];
+	char imei[IMEI_ROOM], model[24];
 	json_t *values;
 
-	imei_of(number, imei);
+	device_imei(number, imei);
 	snprintf(model, sizeof(model), "Model %lu", number / 1000000 % 100);
 	values = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "scheme", "imei", "identity", imei, "make", "Acme", "model", model,
 			   "kind", "meter", "root_of_trust", "euicc");
@@ -103,25 +89,13 @@ static unsigned long chance(unsigned long below)
 	return (unsigned long)(n % below);
 }
 
-static void regdevid_of(unsigned long number, char out[REGDEVID_MAX + 1])
-{
-	struct regdevid id = { .form = (enum regdevid_form)bench.conf.regdevid_form };
-	const char *why = "";
-	char imei[16];
-
-	imei_of(number, imei);
-	must(scheme_inherent(scheme_by_word(bytes_of("imei")), bytes_of(imei), &id.scheme, id.identity, &why), why);
-	snprintf(id.reg_id, sizeof(id.reg_id), "%s", bench.conf.reg_id);
-	regdevid_format(&id, out);
-}
-
 static void look_by_regdevid(unsigned long number)
 {
 	char regdevid[REGDEVID_MAX + 1];
 	struct record_query query = { .kind = REG_DEVICE, .limit = 1, .filters = 1, .filter = { { "regdevid", regdevid } } };
 	struct record_page *page = NULL;
 
-	regdevid_of(number, regdevid);
+	device_regdevid(number, bench.conf.reg_id, (enum regdevid_form)bench.conf.regdevid_form, regdevid);
 	must(records_list(bench.r, &bench.call, &query, &page), regdevid);
 	must(page->count == 1 ? GBA_OK : GBA_E_NOT_FOUND, regdevid);
 }
@@ -129,10 +103,10 @@ static void look_by_regdevid(unsigned long number)
 static void look_by_identity(unsigned long number)
 {
 	struct record *rec = NULL;
-	char imei[16];
+	char imei[IMEI_ROOM];
 	json_t *key;
 
-	imei_of(number, imei);
+	device_imei(number, imei);
 	key = json_pack("{s:s, s:s}", "scheme", "imei", "identity", imei);
 	must(records_find(bench.r, &bench.call, REG_DEVICE, key, &rec), imei);
 	json_decref(key);

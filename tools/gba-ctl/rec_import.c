@@ -13,6 +13,8 @@
 #include "crypto/hash.h"
 #include "record/csv.h"
 #include "record/job.h"
+#include "record/rules.h"
+#include "store/db.h"
 #include "tools/gba-ctl/rec.h"
 
 #define BATCH      2000 /* rows per commit */
@@ -503,6 +505,7 @@ enum gba_err cmd_rec_import(struct cli *cli, void *args)
 	if (!json && (imp.r.args->from == NULL || strcmp(imp.r.args->from, "csv") != 0))
 		return why_fail(&cli->why, GBA_E_SYNTAX, "--from csv or json is needed");
 	imp.row_ctx = talloc_new(cli->ctx);
+	db_bulk(records_db(imp.r.m), true);
 	imp.r.call.mem_ctx = imp.row_ctx;
 	err = job_resume(&imp);
 	if (err != GBA_OK)

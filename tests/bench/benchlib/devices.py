@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Devices of the trust registry: registrations, one durable commit each and many to one; an import by gba-ctl; single look-ups."""
+"""Devices of the trust registry: records, one durable commit each and many to one; single look-ups; registrations and interrogations at
+the doors of a node; an import by gba-ctl."""
 import json
 import os
 import random
+import ssl
 import subprocess
 import time
+import urllib.request
 
+from lab.process import wait_until
+from lab.realm import OPERATOR
+from peers import jose
+
+from .registry import REGISTRY, REG_ID
+
+CONNECTIONS = 64
 IMPORT_SECONDS, READ_US = 300, 2000  # per million devices; the 99th percentile
 
 
@@ -29,10 +39,62 @@ def imported(ground, table, realm, conf, count):
               "%.0f/s with history, log of transactions and status" % (count / took))
 
 
+def started(realm, conf):
+    """The node over the records that conf names, with both doors; where they are."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", realm.path("api.key"),
+                    "-out", realm.path("api.pem"), "-days", "2", "-subj", "/CN=registry"], check=True, capture_output=True)
+    with open(conf, "a", encoding="ascii") as out:
+        out.write('log-level = "warning";\nmetrics-listen = "%s:9100";\ndevice-socket = "%s";\napi-listen = "%s:8443";\napi-cert = "%s";\napi-key = "%s";\n'
+                  'api-rate = 100000;\napi-burst = 1000000;\n'
+                  % (realm.address("registry"), realm.path("door"), realm.address("registry"), realm.path("api.pem"), realm.path("api.key")))
+    daemon = realm.daemon_conf("registry", REGISTRY, OPERATOR, [("dict_gba", ""), ("gba_guard", realm.guard_conf("registry", [])),
+                                                                ("registry_fn", conf)], [])
+    realm.start_daemon("registry", daemon, 9100)
+    wait_until(lambda: os.path.exists(realm.path("door")), 30, "the devices' door")
+    return realm.path("door"), "https://%s:8443" % realm.address("registry")
+
+
+def session(realm, ctl, url):
+    """Token of an enquirer that has answered its challenge."""
+    tls = ssl.create_default_context()
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+
+    def post(path, body, token=None):
+        head = {"Content-Type": "application/json", **({"Authorization": "Bearer " + token} if token else {})}
+        with urllib.request.urlopen(urllib.request.Request(url + path, json.dumps(body).encode(), head), context=tls) as answer:
+            return json.loads(answer.read())
+
+    seed = os.urandom(32)
+    key = jose.public_of(seed).hex()
+    ctl("enquirer", "add", "--name", "bench", "--public-key", key, "--state", "approved", "--rights", "regdevid")
+    told = post("/v1/challenges", {"public_key": key})
+    said = "gba-registry-challenge %s %s" % (told["reg_id"], told["challenge"])
+    return post("/v1/sessions", {"challenge": told["challenge"], "signature": jose.sign(seed, said.encode()).hex()})["token"]
+
+
+def doors(ground, table, realm, conf, count):
+    """The node itself, with so many devices stored."""
+    def ctl(*words):
+        subprocess.run([os.path.join(ground.build, "tools/gba-ctl/gba-ctl"), "--config", conf, "registry", *words], check=True,
+                       stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+
+    def load(*words):
+        return ground.run_json("bench_doors", *words, ground.seconds)
+
+    socket, url = started(realm, conf)
+    for connections in (1, CONNECTIONS):
+        done = load("register", socket, 10 ** 9 * connections, connections)
+        table.add("registrations, durable, %d device%s at a time" % (connections, "s" * (connections > 1)), done["rate"], "/s", None, None, None,
+                  "Register and Set, each durable before its answer; p99 %.1f ms; %d stored" % (done["p99_us"] / 1e3, count))
+    asked = load("ask", url, session(realm, ctl, url), REG_ID, count, CONNECTIONS)
+    table.add("interrogations by RegDevID", asked["rate"], "/s", None, None, None,
+              "HTTPS, answer signed and durably in the log with its proof; p99 %.1f ms; %d stored" % (asked["p99_us"] / 1e3, count))
+
+
 def devices(ground, table):
     count = ground.scale
     with ground.new_realm("devices") as realm:
-        conf = realm._write("registry.conf", 'reg-id = "IN1";\n' + "".join(
+        conf = realm._write("registry.conf", 'reg-id = "%s";\n' % REG_ID + "".join(
             '%s = "%s";\n' % (item, realm.path(name)) for item, name in
             (("database", "registry.db"), ("kek-file", "registry.kek"), ("key-file", "registry.key"), ("audit-log", "registry.audit"))))
 
@@ -40,11 +102,13 @@ def devices(ground, table):
             return json.loads(ground.run("bench_devices", "fill", conf, first, many, batch, timeout=7200))
 
         one = fill(0, 2000, 1)
-        table.add("registrations, a durable commit each", one["rate"], "/s", None, None, None, "one after the other, by one writer")
+        table.add("records of devices, a durable commit each", one["rate"], "/s", None, None, None, "one after the other, by one writer")
         many = fill(2000, count, 20000)
-        table.add("registrations, 20,000 to a commit", many["rate"], "/s", None, None, None,
+        table.add("records of devices, 20,000 to a commit", many["rate"], "/s", None, None, None,
                   "%d octets per device on disk, with history, log of transactions and status" % many["octets"])
-        imported(ground, table, realm, conf, min(count, 1000000))
         read = ground.run_json("bench_devices", "look", conf, 2000 + count, ground.seconds)
         table.add("device by RegDevID or identity, 99th percentile", read["p99_us"], "us", None, None, ("value", "<=", READ_US),
                   "median %d us, %.0f/s, one after the other, with %d stored" % (read["p50_us"], read["rate"], count))
+        doors(ground, table, realm, conf, count)
+        realm.stop()
+        imported(ground, table, realm, conf, min(count, 1000000))

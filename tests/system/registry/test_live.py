@@ -14,7 +14,7 @@ from registrylab import IMPI, WholeRealm
 from test_ask import ADMIN, AGENCY, BULK, SEED, STRANGER, Api, certificate, credentials
 
 from peers import jose
-from peers.waiting import until
+from peers.waiting import page, until
 
 IMEI = "490154203237518"
 OTHER = "001010000000007@" + IMPI.split("@")[1]
@@ -33,6 +33,7 @@ def realm(tmp_path_factory, server):
         credentials(whole)
         whole.start_proxy()
         whole.wait_connected(("bsf",))
+        assert until(lambda: page("http://%s:9101/readyz" % whole.address("registry"))[0] == 200)
         yield whole
 
 

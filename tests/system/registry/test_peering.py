@@ -3,7 +3,9 @@
 hostile neighbour gets. The other side of the wire is tests/peers/diameter.py with openssl's Ed25519."""
 import json
 import os
+import random
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -51,6 +53,12 @@ def same(lab, without=()):
     return all(s == states[0] for s in states)
 
 
+def said(registry):
+    """Changes of status that it has told of."""
+    rows = registry.rows("SELECT number FROM event_stream WHERE origin = ? AND class = 2", registry.reg_id)
+    return rows[0][0] if rows else 0
+
+
 # REQ: Y3059-6.1-16, Y3059-7-iv-d, Y3059-7-iv-f, Y3059-6.1-14
 def test_black_at_one_primary_is_seen_at_the_other(lab):
     one, other = lab.registries["INA1"], lab.registries["INB1"]
@@ -88,6 +96,42 @@ def test_kills_and_restarts(lab):
                 far.start()
     assert until(lambda: same(lab), 60), [r.state()[1:] for r in lab.registries.values()]
     assert one.rows("SELECT number FROM event_stream WHERE origin = 'INB1' AND class = 2")[0][0] >= 60
+
+
+def test_random_kills_and_partitions(lab):
+    """Any registry ends or stands still at any time, also the two that speak; at the end all say the same, with nothing lost or doubled."""
+    seed = random.randrange(1 << 32)
+    draw, everybody = random.Random(seed), list(lab.registries.values())
+    one, other = lab.registries["INA1"], lab.registries["INB1"]
+    before = {r.reg_id: said(r) for r in (one, other)}
+    down, still = set(), set()
+
+    def disturb(victim):
+        if victim in down:
+            victim.start(wait=False)
+            down.discard(victim)
+        elif victim in still:
+            victim.process.send_signal(signal.SIGCONT)
+            still.discard(victim)
+        elif draw.random() < 0.5:
+            victim.kill()
+            down.add(victim)
+        else:
+            victim.process.send_signal(signal.SIGSTOP)
+            still.add(victim)
+
+    with one.tool() as tool, other.tool() as others:
+        for n in range(80):
+            if draw.random() < 0.25:
+                disturb(draw.choice(everybody))
+            subject = "R%d" % draw.randrange(9)
+            assert draw.choice((tool, others)).say("status.set", subject, {"status": draw.choice(("white", "grey", "black"))}) == "ok"
+    for victim in sorted(down | still, key=lambda r: r.reg_id):
+        disturb(victim)
+    for registry in everybody:
+        registry.started()
+    assert until(lambda: same(lab), 90), (seed, {r.reg_id: r.state()[1:] for r in everybody})
+    assert sum(said(r) - before[r.reg_id] for r in (one, other)) == 80, seed
 
 
 # REQ: Y3059-3.2-3, Y3059-6.1-8, Y3059-6.1-9, Y3059-6.1-11
