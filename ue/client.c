@@ -7,7 +7,6 @@
 #include "core/log.h"
 #include "core/trace.h"
 #include "ue/ub_cert.h"
-#include "ue/usim/soft_usim.h"
 
 #define RETRY_AFTER_LIMIT 3600                /* [s] nobody is kept from asking for longer */
 
@@ -24,6 +23,22 @@ struct client *client_new(TALLOC_CTX *mem_ctx, struct state *state, const struct
 	return client;
 }
 
+/* For this call the profile has another USIM. */
+static enum gba_err other_usim(struct view *view, const char *name, struct why *why)
+{
+	struct profile *profile = &view->profiles->rows[view->profiles->active];
+
+	if (!usim_name_valid(bytes_of(name)))
+		return why_fail(why, GBA_E_SYNTAX, "--usim: a name of 1 to 31 letters, digits, '-', '_', '.', or pcsc:READER");
+	snprintf(profile->usim, sizeof(profile->usim), "%s", name);
+	return GBA_OK;
+}
+
+enum gba_err client_usim(struct view *view, const struct profile *profile, struct usim *_usim)
+{
+	return usim_open(view, view->client->state, profile->usim, &view->client->conf.pin, _usim);
+}
+
 static enum gba_err view_profile(struct client *client, struct view **_view, struct why *why)
 {
 	struct view *view = talloc_zero(NULL, struct view);
@@ -38,6 +53,8 @@ static enum gba_err view_profile(struct client *client, struct view **_view, str
 		view->profile = profiles_active(view->profiles);
 		if (view->profile == NULL)
 			err = why_fail(why, GBA_E_NOT_FOUND, "no profile: add one with gba-ue profile add");
+		else if (client->conf.usim != NULL)
+			err = other_usim(view, client->conf.usim, why);
 	}
 	if (err != GBA_OK) {
 		talloc_free(view);
@@ -91,6 +108,10 @@ enum gba_err client_find_token(struct view *view, void *arg, bool *_changed)
 
 	*_changed = tokens_expire(view->tokens, view->now);
 	realm = tokens_realm(view->tokens, view->profile->name);
+	if (realm != NULL && wanted->card[0] != '\0' && strcmp(realm->impi, wanted->card) != 0) {
+		*_changed = tokens_forget(view->tokens, view->profile->name) || *_changed; /* of another card */
+		realm = NULL;
+	}
 	wanted->tmpi[0] = '\0';
 	wanted->not_before = 0;
 	if (realm != NULL) {
@@ -183,6 +204,35 @@ static void own_impi(const struct profile *profile, const struct usim *usim, con
 	snprintf(out, IMPI_MAX + 1, "%s", impi);
 }
 
+static enum gba_err card_identity(struct view *view, struct usim *_usim, struct usim_identity *_identity, struct why *why)
+{
+	enum gba_err err = client_usim(view, view->profile, _usim);
+
+	if (err != GBA_OK)
+		return why_fail(why, err, "USIM %s: %s", view->profile->usim, gba_strerror(err));
+	err = _usim->ops->identity(_usim->card, _identity);
+	if (err == GBA_OK || usim_name_is_card(view->profile->usim))
+		return err == GBA_OK ? err : usim_why(_usim, err, why);
+	return why_fail(why, err, "USIM %s: %s", view->profile->usim, gba_strerror(err));
+}
+
+/* A token serves the card that made it, and only while that is there (TS 33.220 4.4.11: keys go with the UICC): whom
+ * does the one in the reader serve? The same holds for a USIM named for this call. */
+static enum gba_err ask_card(struct view *view, struct wanted *wanted, struct why *why)
+{
+	struct usim_identity identity;
+	struct usim usim;
+	enum gba_err err;
+
+	wanted->card[0] = '\0';
+	if (!usim_name_is_card(view->profile->usim) && view->client->conf.usim == NULL)
+		return GBA_OK;
+	err = card_identity(view, &usim, &identity, why);
+	if (err == GBA_OK)
+		own_impi(view->profile, &usim, &identity, wanted->card);
+	return err;
+}
+
 /* ub_run() with what the profile says. */
 static enum gba_err run_ub(struct view *view, struct wanted *wanted, struct token_realm *realm,
 			   struct ub_result *_result, struct why *why)
@@ -196,11 +246,9 @@ static enum gba_err run_ub(struct view *view, struct wanted *wanted, struct toke
 	struct usim usim;
 	enum gba_err err;
 
-	err = soft_usim_open(view, view->client->state, profile->usim, &usim);
-	if (err == GBA_OK)
-		err = usim.ops->identity(usim.card, &identity);
+	err = card_identity(view, &usim, &identity, why);
 	if (err != GBA_OK)
-		return why_fail(why, err, "USIM %s: %s", profile->usim, gba_strerror(err));
+		return err;
 	certificate = profile->certificate || identity.certificate_only;
 	if (profile->url[0] == '\0')
 		conf.url = talloc_asprintf(view, "http%s://%s/", certificate ? "s" : "", profile->bsf);
@@ -231,7 +279,7 @@ static enum gba_err run_ub(struct view *view, struct wanted *wanted, struct toke
 static enum gba_err keep_certificate(struct view *view, struct bytes der, struct why *why)
 {
 	struct usim usim;
-	enum gba_err err = soft_usim_open(view, view->client->state, view->profile->usim, &usim);
+	enum gba_err err = client_usim(view, view->profile, &usim);
 
 	if (err == GBA_OK)
 		err = usim.ops->certificate_set(usim.card, der);
@@ -284,8 +332,11 @@ enum gba_err client_run_ub(struct view *view, struct wanted *wanted, struct why 
 /* Bootstrap unless somebody else did while we waited for our turn. */
 static enum gba_err in_turn(struct view *view, struct wanted *wanted, bool force, struct why *why)
 {
-	enum gba_err err = client_with_tokens(view, client_find_token, wanted, why);
+	enum gba_err err = ask_card(view, wanted, why);
 
+	if (err != GBA_OK)
+		return err;
+	err = client_with_tokens(view, client_find_token, wanted, why);
 	if (err != GBA_E_NOT_FOUND && !(err == GBA_OK && force))
 		return err;
 	if (!force && view->now < wanted->not_before && wanted->not_before - view->now <= RETRY_AFTER_LIMIT) {
@@ -330,6 +381,11 @@ enum gba_err client_bootstrap(struct client *client, struct bytes naf, const cha
 	err = view_profile(client, &view, why);
 	if (err != GBA_OK)
 		return err;
+	err = ask_card(view, &wanted, why);
+	if (err != GBA_OK) {
+		talloc_free(view);
+		return err;
+	}
 	err = client_with_tokens(view, client_find_token, &wanted, why);
 	talloc_free(view);
 	if (err == GBA_E_NOT_FOUND || (err == GBA_OK && force))
@@ -380,7 +436,7 @@ static enum gba_err derive(struct view *view, void *arg, bool *_changed)
 	if (realm == NULL || strcmp(realm->btid, wanted->btid) != 0)
 		return GBA_E_BTID_UNKNOWN;
 	if (realm->in_usim) {
-		err = soft_usim_open(view, view->client->state, view->profile->usim, &usim);
+		err = client_usim(view, view->profile, &usim);
 		return err != GBA_OK ? err
 				     : usim.ops->gba_naf(usim.card, bytes_of(realm->btid), bytes_of(realm->impi),
 							 wanted->naf_id, wanted->key);

@@ -15,6 +15,8 @@ struct client_conf {
 	unsigned int timeout_ms;       /* of a bootstrapping run; 0: UB_TIMEOUT_MS */
 	time_t (*now)(void);           /* NULL: clock_now */
 	const struct fetcher *fetcher; /* NULL: libcurl, a connection per run */
+	const char *usim;              /* instead of the one in the profile; NULL: that one */
+	struct usim_pin pin;           /* of cards; zero: none */
 };
 
 struct client;

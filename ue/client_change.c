@@ -47,7 +47,7 @@ static struct change find_change(struct view *view)
 	if (change.newer == NULL)
 		return change;
 	change.older = profiles_find(profiles, change.newer->replaces);
-	if (soft_usim_open(view, view->client->state, change.newer->usim, &change.usim) != GBA_OK ||
+	if (client_usim(view, change.newer, &change.usim) != GBA_OK ||
 	    !knows_impi(&change, change.newer->impi))
 		return (struct change){ .newer = NULL };
 	return change;
@@ -226,9 +226,11 @@ static enum gba_err update_locked(struct view *view, const struct client_update 
 	struct usim usim;
 	enum gba_err err;
 
-	err = soft_usim_open(view, view->client->state, view->profile->usim, &usim);
+	err = client_usim(view, view->profile, &usim);
 	if (err != GBA_OK)
 		return why_fail(why, err, "USIM %s: %s", view->profile->usim, gba_strerror(err));
+	if (usim.ops->pending == NULL)
+		return why_fail(why, GBA_E_UNSUPPORTED, "%s: the operator changes a card's keys itself", view->profile->usim);
 	err = soft_usim_update(view->client->state, view->profile->usim, ask->message, &update);
 	replayed = err == GBA_E_REPLAY && ask->again;
 	if (err != GBA_OK && !replayed) /* replayed: the card has it; what comes after it may be missing */
@@ -278,10 +280,11 @@ bool client_changing(struct client *client)
 
 	if (view == NULL)
 		return false;
+	view->client = client;
 	if (profiles_load(view, client->state, &view->profiles, NULL) == GBA_OK) {
 		view->profile = profiles_active(view->profiles);
 		changing = view->profile != NULL &&
-			   soft_usim_open(view, client->state, view->profile->usim, &usim) == GBA_OK &&
+			   client_usim(view, view->profile, &usim) == GBA_OK && usim.ops->pending != NULL &&
 			   usim.ops->pending(usim.card, &pending) == GBA_OK;
 	}
 	talloc_free(view);

@@ -23,11 +23,14 @@ struct wanted {
 	struct bytes naf;
 	const char *refused;
 	struct client_run *run;
+	char card[IMPI_MAX + 1]; /* whom the card in the reader serves; "": no card to ask */
 	char tmpi[GBA_TMPI_MAX];
 	time_t not_before;
 	bool change_awaited; /* of the last run by certificate: the change of operator is not final yet */
 };
 
+/** The USIM of a profile. */
+enum gba_err client_usim(struct view *view, const struct profile *profile, struct usim *_usim);
 /** One transaction on the token store. */
 enum gba_err client_with_tokens(struct view *view,
 				enum gba_err (*change)(struct view *view, void *arg, bool *_changed), void *arg,

@@ -107,8 +107,8 @@ enum gba_err profile_check(const struct profile *profile, struct why *why)
 		return why_fail(why, GBA_E_SYNTAX, "URL: by certificate only over https://");
 	if (profile->connect[0] != '\0' && !connect_valid(profile->connect))
 		return why_fail(why, GBA_E_SYNTAX, "address to connect to: not address:port");
-	if (!state_name_valid(bytes_of(profile->usim)))
-		return why_fail(why, GBA_E_SYNTAX, "USIM name: 1 to 31 letters, digits, '-', '_', '.'");
+	if (!usim_name_valid(bytes_of(profile->usim)))
+		return why_fail(why, GBA_E_SYNTAX, "USIM: a name of 1 to 31 letters, digits, '-', '_', '.', or pcsc:READER");
 	if (profile->impi[0] != '\0' && !impi_valid(bytes_of(profile->impi)))
 		return why_fail(why, GBA_E_IMPI_SYNTAX, "IMPI: not user@realm");
 	if (profile->replaces[0] != '\0' && !state_name_valid(bytes_of(profile->replaces)))

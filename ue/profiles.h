@@ -8,6 +8,7 @@
 
 #include "core/ident.h"
 #include "ue/state.h"
+#include "ue/usim/usim_open.h"
 
 #define PROFILES_MAX    64
 #define PROFILE_URL_MAX 511 /* [octets] */
@@ -19,7 +20,7 @@ struct profile {
 	char url[PROFILE_URL_MAX + 1]; /* where Ub is served; not set: http://<bsf>/ */
 	char connect[FQDN_MAX + 8];    /* "address:port" to connect to instead of the URL's host */
 	char ca_file[PROFILE_URL_MAX + 1]; /* PEM: trust for https URLs; not set: the system's */
-	char usim[STATE_NAME_MAX + 1];     /* whose keys */
+	char usim[USIM_NAME_MAX + 1];      /* whose keys: a soft USIM, or a card: usim_open.h */
 	char impi[IMPI_MAX + 1];           /* not set: the USIM's */
 	char replaces[STATE_NAME_MAX + 1]; /* profile of the operator being left (Y.3056 10.6), until that is final */
 	bool certificate;                  /* bootstrap by the card's certificate (Y.3056 10.4-5), not by AKA */

@@ -8,13 +8,14 @@
 #include "core/codec.h"
 #include "crypto/sign.h"
 #include "http/json.h"
-#include "ue/usim/soft_usim.h"
+#include "ue/usim/usim_open.h"
 
+#define FILE_NAME_MAX (16 + USIM_NAME_MAX)
 #define ANSWER_MAX 65536 /* [octets] */
 
-static const char *file_name(const struct registration *r, char name[64])
+static const char *file_name(const struct registration *r, char name[FILE_NAME_MAX])
 {
-	snprintf(name, 64, "registration-%s", r->usim);
+	snprintf(name, FILE_NAME_MAX, "registration-%s", r->usim);
 	return name;
 }
 
@@ -24,6 +25,7 @@ static enum gba_err card_of(struct registration *r, TALLOC_CTX *mem_ctx, struct 
 	struct usim_identity identity;
 	struct profiles *profiles;
 	struct usim usim;
+	const char *name;
 	enum gba_err err;
 
 	err = profiles_load(mem_ctx, r->state, &profiles, why);
@@ -32,12 +34,19 @@ static enum gba_err card_of(struct registration *r, TALLOC_CTX *mem_ctx, struct 
 	active = profiles_active(profiles);
 	if (active == NULL)
 		return why_fail(why, GBA_E_NOT_FOUND, "no profile: see profile add");
-	err = soft_usim_open(mem_ctx, r->state, active->usim, &usim);
-	if (err == GBA_OK)
-		err = usim.ops->identity(usim.card, &identity);
+	name = r->other_usim != NULL ? r->other_usim : active->usim;
+	err = usim_open(mem_ctx, r->state, name, &r->pin, &usim);
 	if (err != GBA_OK)
-		return why_fail(why, err, "USIM %s: %s", active->usim, gba_strerror(err));
-	snprintf(r->usim, sizeof(r->usim), "%s", active->usim);
+		return why_fail(why, err, "USIM %s: %s", name, gba_strerror(err));
+	err = usim.ops->identity(usim.card, &identity);
+	if (err != GBA_OK)
+		return usim_why(&usim, err, why);
+	if (usim_name_is_card(name) && identity.imsi[0] == '\0')
+		return why_fail(why, GBA_E_UNSUPPORTED, "%s: an ISIM has no IMSI to register with", name);
+	if (usim_name_is_card(name))
+		snprintf(r->usim, sizeof(r->usim), "card-%s", identity.imsi);
+	else
+		snprintf(r->usim, sizeof(r->usim), "%s", name);
 	snprintf(r->imsi, sizeof(r->imsi), "%s", identity.imsi);
 	return GBA_OK;
 }
@@ -45,7 +54,7 @@ static enum gba_err card_of(struct registration *r, TALLOC_CTX *mem_ctx, struct 
 enum gba_err registration_open(struct registration *r, TALLOC_CTX *mem_ctx, struct why *why)
 {
 	struct bytes plain = BYTES_NONE;
-	char name[64];
+	char name[FILE_NAME_MAX];
 	enum gba_err err = card_of(r, mem_ctx, why);
 
 	if (err != GBA_OK)
@@ -70,7 +79,7 @@ void registration_close(struct registration *r)
 
 static enum gba_err keep(struct registration *r, struct why *why)
 {
-	char *text = json_dumps(r->kept, JSON_COMPACT | JSON_SORT_KEYS), name[64];
+	char *text = json_dumps(r->kept, JSON_COMPACT | JSON_SORT_KEYS), name[FILE_NAME_MAX];
 	enum gba_err err =
 		text != NULL ? state_write_sealed(r->state, file_name(r, name), bytes_of(text)) : GBA_E_NOMEM;
 

@@ -15,7 +15,9 @@ struct registration {
 	struct client *client;
 	struct ua_conf ua; /* mode UA_PSK: the registry must prove itself */
 	const struct fetcher *fetcher;
-	char usim[STATE_NAME_MAX + 1];
+	const char *other_usim; /* instead of the profile's; NULL: that one */
+	struct usim_pin pin;
+	char usim[USIM_NAME_MAX + 1]; /* what the file is named by: the USIM, or "card-" and the IMSI */
 	char imsi[IMSI_MAX + 1]; /* of the card; "": it has none */
 	bool asked; /* the last report's answer said that questions wait for us */
 	bool wary;  /* who asks must prove its key before it is answered (Y.3059 9.3-iii) */

@@ -12,6 +12,7 @@
 #include "core/codec.h"
 #include "http/digest.h"
 #include "ue/url.h"
+#include "ue/usim/usim_open.h"
 #include "xml/bsinfo.h"
 
 #define NONCE_OCTETS_MAX 256 /* RAND, AUTN and what a server may append (RFC 3310 3.2) */
@@ -287,6 +288,8 @@ static enum gba_err finish(struct run *run)
 	if (err != GBA_OK)
 		return err;
 	err = keep_ks(run);
+	if (err != GBA_OK && run->gba_u)
+		return usim_why(run->usim, err, run->why);
 	return err == GBA_OK ? GBA_OK : why_fail(run->why, err, "keys: %s", gba_strerror(err));
 }
 
@@ -328,7 +331,7 @@ static enum gba_err answer_challenge(struct run *run)
 		return err;
 	}
 	if (err != GBA_OK)
-		return why_fail(run->why, err, "USIM: %s", gba_strerror(err));
+		return usim_why(run->usim, err, run->why);
 	err = send_response(run, false);
 	if (err != GBA_OK)
 		return err;
@@ -383,7 +386,7 @@ static enum gba_err prepare(struct run *run)
 		return why_fail(run->why, GBA_E_NOMEM, "out of memory");
 	err = run->usim->ops->identity(run->usim->card, &identity);
 	if (err != GBA_OK)
-		return why_fail(run->why, err, "USIM: %s", gba_strerror(err));
+		return usim_why(run->usim, err, run->why);
 	run->gba_u = identity.gba_u;
 	run->with_tmpi = run->conf->tmpi.n > 0;
 	run->username = run->with_tmpi ? run->conf->tmpi : run->conf->impi;

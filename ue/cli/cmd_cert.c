@@ -10,26 +10,15 @@
 #define FILE_CAP 16384
 
 struct cert_args {
-	const char *usim, *out;
+	const char *out;
 	bool new_key;
 };
 
 static const struct cli_opt request_opts[] = {
-	CLI_OPT_TEXT("--usim", "NAME", struct cert_args, usim, "Card; \"default\" otherwise"),
 	CLI_OPT_TEXT("-o", "FILE", struct cert_args, out, "Write the request here instead of standard output"),
 	CLI_OPT_FLAG("--new-key", struct cert_args, new_key, "Make another key; the certificate before is of no use then"),
 	CLI_OPT_END,
 };
-
-static const struct cli_opt install_opts[] = {
-	CLI_OPT_TEXT("--usim", "NAME", struct cert_args, usim, "Card; \"default\" otherwise"),
-	CLI_OPT_END,
-};
-
-static void cert_defaults(void *args)
-{
-	((struct cert_args *)args)->usim = "default";
-}
 
 struct request {
 	struct cli *cli;
@@ -50,6 +39,7 @@ static enum gba_err edit_request(struct soft_usim_data *data, void *arg)
 static enum gba_err cmd_request(struct cli *cli, void *args)
 {
 	const struct cert_args *cert = args;
+	const char *usim = cli_usim(cli, USIM_DEFAULT);
 	struct request request = { cli, cert->new_key, NULL };
 	struct state *state;
 	enum gba_err err = cli_state(cli, false, &state);
@@ -57,9 +47,9 @@ static enum gba_err cmd_request(struct cli *cli, void *args)
 
 	if (err != GBA_OK)
 		return err;
-	err = soft_usim_edit(state, cert->usim, edit_request, &request);
+	err = soft_usim_edit(state, usim, edit_request, &request);
 	if (err != GBA_OK)
-		return why_fail(&cli->why, err, "USIM %s: %s", cert->usim, gba_strerror(err));
+		return why_fail(&cli->why, err, "USIM %s: %s", usim, gba_strerror(err));
 	if (cert->out == NULL) {
 		fputs(request.pem, stdout);
 		cli->quiet = true;
@@ -79,7 +69,7 @@ static enum gba_err edit_install(struct soft_usim_data *data, void *arg)
 
 static enum gba_err cmd_install(struct cli *cli, void *args)
 {
-	const struct cert_args *cert = args;
+	const char *usim = cli_usim(cli, USIM_DEFAULT);
 	const char *path = cli->operands[0];
 	FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
 	char text[FILE_CAP];
@@ -87,6 +77,7 @@ static enum gba_err cmd_install(struct cli *cli, void *args)
 	struct state *state;
 	enum gba_err err;
 
+	(void)args;
 	if (in == NULL)
 		return why_fail(&cli->why, gba_err_from_errno(errno), "%s: %s", path, strerror(errno));
 	octets = BYTES(text, fread(text, 1, sizeof(text), in));
@@ -95,11 +86,11 @@ static enum gba_err cmd_install(struct cli *cli, void *args)
 	err = cli_state(cli, false, &state);
 	if (err != GBA_OK)
 		return err;
-	err = soft_usim_edit(state, cert->usim, edit_install, &octets);
+	err = soft_usim_edit(state, usim, edit_install, &octets);
 	if (err == GBA_E_UNSUPPORTED)
-		return why_fail(&cli->why, err, "USIM %s has no key yet: gba-ue certificate request", cert->usim);
+		return why_fail(&cli->why, err, "USIM %s has no key yet: gba-ue certificate request", usim);
 	if (err == GBA_E_CERTIFICATE)
-		return why_fail(&cli->why, err, "%s: of another key than that of USIM %s", path, cert->usim);
+		return why_fail(&cli->why, err, "%s: of another key than that of USIM %s", path, usim);
 	if (err != GBA_OK)
 		return why_fail(&cli->why, err, "%s: %s", path, gba_strerror(err));
 	cli_put(cli, "installed", json_boolean(true));
@@ -107,9 +98,9 @@ static enum gba_err cmd_install(struct cli *cli, void *args)
 }
 
 const struct cli_cmd cmd_cert_commands[] = {
-	{ "certificate request", "", 0, 0, request_opts, sizeof(struct cert_args), cert_defaults, cmd_request,
+	{ "certificate request", "", 0, 0, request_opts, sizeof(struct cert_args), NULL, cmd_request,
 	  "Print a request (PKCS #10) for a certificate of the card's key; makes the key" },
-	{ "certificate install", "FILE", 1, 1, install_opts, sizeof(struct cert_args), cert_defaults, cmd_install,
+	{ "certificate install", "FILE", 1, 1, NULL, 0, NULL, cmd_install,
 	  "Take the certificate that was issued for it; \"-\": standard input" },
 	CLI_CMD_END,
 };

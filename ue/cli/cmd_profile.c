@@ -3,7 +3,7 @@
 #include "ue/client.h"
 
 struct profile_args {
-	const char *bsf, *url, *connect, *ca_file, *usim, *impi;
+	const char *bsf, *url, *connect, *ca_file, *impi;
 	bool announce, certificate;
 };
 
@@ -14,7 +14,6 @@ static const struct cli_opt add_opts[] = {
 	CLI_OPT_TEXT("--connect", "ADDR:PORT", struct profile_args, connect,
 		     "Connect here, whatever host the URL names"),
 	CLI_OPT_TEXT("--ca-file", "FILE", struct profile_args, ca_file, "Certificates to trust for https (PEM)"),
-	CLI_OPT_TEXT("--usim", "NAME", struct profile_args, usim, "USIM whose keys are used; \"default\" otherwise"),
 	CLI_OPT_TEXT("--impi", "IMPI", struct profile_args, impi, "Private identity; the USIM's otherwise"),
 	CLI_OPT_FLAG("--certificate", struct profile_args, certificate,
 		     "Bootstrap by the card's certificate, over https; so does a card that has nothing else"),
@@ -22,11 +21,6 @@ static const struct cli_opt add_opts[] = {
 		     "Name the application to the BSF (header " UB_APP_HEADER ")"),
 	CLI_OPT_END,
 };
-
-static void add_defaults(void *args)
-{
-	((struct profile_args *)args)->usim = "default";
-}
 
 /* False: it does not fit. */
 static bool copy(char *out, size_t cap, const char *text)
@@ -44,7 +38,7 @@ static enum gba_err fill(struct cli *cli, const struct profile_args *args, struc
 	    !copy(profile.bsf, sizeof(profile.bsf), args->bsf) || !copy(profile.url, sizeof(profile.url), args->url) ||
 	    !copy(profile.connect, sizeof(profile.connect), args->connect) ||
 	    !copy(profile.ca_file, sizeof(profile.ca_file), args->ca_file) ||
-	    !copy(profile.usim, sizeof(profile.usim), args->usim) ||
+	    !copy(profile.usim, sizeof(profile.usim), cli_usim(cli, USIM_DEFAULT)) ||
 	    !copy(profile.impi, sizeof(profile.impi), args->impi))
 		return why_fail(&cli->why, GBA_E_SYNTAX, "a value is too long");
 	*_profile = profile;
@@ -167,7 +161,7 @@ static enum gba_err cmd_remove(struct cli *cli, void *args)
 }
 
 const struct cli_cmd cmd_profile_commands[] = {
-	{ "profile add", "NAME", 1, 1, add_opts, sizeof(struct profile_args), add_defaults, cmd_add,
+	{ "profile add", "NAME", 1, 1, add_opts, sizeof(struct profile_args), NULL, cmd_add,
 	  "Add an operator's realm; the first one becomes active" },
 	{ "profile list", "", 0, 0, NULL, 0, NULL, cmd_list, "List the realms this device may bootstrap with" },
 	{ "profile use", "NAME", 1, 1, NULL, 0, NULL, cmd_use,

@@ -130,7 +130,7 @@ static void put_said(json_t *object, const struct said *said)
 /* Everything a registration stands on, but for what is kept. */
 static enum gba_err begin(struct cli *cli, const struct said *said, struct registration *r)
 {
-	struct client_conf conf = { .product = UE_PRODUCT };
+	struct client_conf conf = { .product = UE_PRODUCT, .usim = cli_usim(cli, NULL), .pin = cli_pin(cli) };
 	struct fetch_curl *curl;
 	struct fetcher *fetcher = talloc(cli->ctx, struct fetcher);
 	enum gba_err err = cli_state(cli, false, &r->state);
@@ -148,6 +148,8 @@ static enum gba_err begin(struct cli *cli, const struct said *said, struct regis
 		r->ua = (struct ua_conf){ .product = UE_PRODUCT, .connect = said->connect, .ca_file = said->ca_file, .mode = UA_PSK,
 					  .timeout_ms = said->timeout * 1000 };
 	}
+	r->other_usim = conf.usim;
+	r->pin = conf.pin;
 	return registration_open(r, cli->ctx, &cli->why);
 }
 

@@ -112,7 +112,8 @@ static void proxy_defaults(void *args)
 
 static enum gba_err open_client(struct cli *cli, uint32_t timeout, struct client **_client)
 {
-	struct client_conf conf = { .product = UE_PRODUCT, .timeout_ms = timeout * 1000 };
+	struct client_conf conf = { .product = UE_PRODUCT, .timeout_ms = timeout * 1000, .usim = cli_usim(cli, NULL),
+				    .pin = cli_pin(cli) };
 	struct state *state;
 	enum gba_err err = cli_state(cli, false, &state);
 

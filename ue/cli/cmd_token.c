@@ -168,7 +168,7 @@ static enum gba_err usable_btid(struct cli *cli, struct state *state, struct tok
 
 static enum gba_err cmd_key(struct cli *cli, void *args)
 {
-	const struct client_conf conf = { .product = UE_PRODUCT };
+	const struct client_conf conf = { .product = UE_PRODUCT, .usim = cli_usim(cli, NULL), .pin = cli_pin(cli) };
 	const struct key_args *key_args = args;
 	uint8_t ua_id[UA_ID_LEN], naf_id[NAF_ID_MAX], key[GBA_KS_NAF_LEN];
 	char naf_id_hex[HEX_LEN(NAF_ID_MAX) + 1];

@@ -86,7 +86,7 @@ static enum gba_err go_over(struct cli *cli, struct client *client, uint32_t wai
 
 static enum gba_err cmd_update(struct cli *cli, void *args)
 {
-	const struct client_conf conf = { .product = UE_PRODUCT };
+	const struct client_conf conf = { .product = UE_PRODUCT, .usim = cli_usim(cli, NULL), .pin = cli_pin(cli) };
 	const struct update_args *update = args;
 	uint8_t octets[KEY_UPDATE_MAX];
 	struct client_update ask = { .profile = update->profile,

@@ -7,8 +7,6 @@
 #include "ue/usim/device_cert.h"
 #include "ue/usim/soft_usim.h"
 
-#define USIM_DEFAULT "default"
-
 /* What lets a card change its operator (Y.3056 10.6). */
 struct operator_args {
 	const char *name, *transfer_key, *anchor, *certificate, *private_key;

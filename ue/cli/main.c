@@ -12,12 +12,16 @@ static const struct cli_cmd other_commands[] = {
 	{ "completion", "", 0, 0, NULL, 0, NULL, cli_completion, "Print completion for bash: source <(gba-ue completion)" },
 	CLI_CMD_END,
 };
-static const struct cli_cmd *const commands[] = { cmd_session_commands, cmd_usim_commands, cmd_cert_commands, cmd_profile_commands,
+static const struct cli_cmd *const commands[] = { cmd_session_commands, cmd_usim_commands, cmd_card_commands, cmd_cert_commands, cmd_profile_commands,
 						  cmd_token_commands, cmd_update_commands, cmd_register_commands,
 						  other_commands, NULL };
 
 static const struct cli_opt common_opts[] = {
 	CLI_OPT_TEXT("--state", "DIR", struct ue_cli, state_dir, "State folder (USIMs, profiles, tokens)"),
+	CLI_OPT_TEXT("--usim", "NAME", struct ue_cli, usim,
+		     "USIM to use instead of the profile's: a name, or pcsc:READER, a card; \"pcsc:\": in the first reader"),
+	CLI_OPT_TEXT("--pin-file", "FILE", struct ue_cli, pin_file,
+		     "The card's PIN; \"-\": standard input. Otherwise from GBA_UE_PIN, or asked for at the terminal"),
 	CLI_OPT_FLAG("--json", struct ue_cli, cli.json, "Print the result as one JSON object or array"),
 	CLI_OPT_TEXT("--log-level", "LEVEL", struct ue_cli, log_level,
 		     "Lines below are left out: error, warning, info, debug"),

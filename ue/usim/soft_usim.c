@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include "core/trace.h"
 #include "ue/usim/device_cert.h"
 
 #define LOCK_WAIT_MS 5000
@@ -104,6 +103,10 @@ enum gba_err soft_usim_edit(struct state *state, const char *name,
 
 	if (data == NULL)
 		return GBA_E_NOMEM;
+	if (!state_name_valid(bytes_of(name))) {
+		talloc_free(owner);
+		return GBA_E_NOT_FOUND;
+	}
 	file_name(name, file);
 	err = state_lock(state, file, LOCK_WAIT_MS, &lock);
 	if (err == GBA_OK) {
@@ -224,21 +227,6 @@ static enum gba_err edit_authenticate(struct soft_usim_data *data, void *arg)
 	return GBA_OK;
 }
 
-static void trace_authenticate(const struct authenticate *auth, enum gba_err err)
-{
-	struct trace_step step = { .from = "ue", .to = "usim", .iface = "USIM", .clause = "Y.3056 10.4-2b" };
-	char corr[CORR_LEN + 1], message[64];
-
-	if (!trace_on())
-		return;
-	corr_from_rand(auth->rand, corr);
-	snprintf(message, sizeof(message), "AUTHENTICATE %s: %s", auth->context == USIM_GBA ? "GBA" : "3G",
-		 gba_strerror(err));
-	step.corr = corr;
-	step.message = message;
-	trace_step(&step);
-}
-
 static enum gba_err card_authenticate(void *card, enum usim_context context, const uint8_t rand[AKA_RAND_LEN],
 				      const uint8_t autn[AKA_AUTN_LEN], struct usim_reply *_reply)
 {
@@ -248,7 +236,7 @@ static enum gba_err card_authenticate(void *card, enum usim_context context, con
 
 	memset(_reply, 0, sizeof(*_reply));
 	err = soft_usim_edit(usim->state, usim->name, edit_authenticate, &auth);
-	trace_authenticate(&auth, err);
+	usim_trace(context, rand, err);
 	if (err == GBA_E_AKA_SYNC)
 		memcpy(_reply->auts, auth.auts, AKA_AUTS_LEN);
 	if (err == GBA_OK) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** The secure element as the client element sees it: what a USIM answers to AUTHENTICATE (TS 31.102 7.1) and where
- * GBA_U keeps its keys. soft_usim.h implements it in a sealed file; a card behind PC/SC implements the same operations.
+ * GBA_U keeps its keys. soft_usim.h implements it in a sealed file, card_usim.h on a card behind PC/SC.
  * Nothing above this interface ever sees K, OPc or, with GBA_U, Ks. */
 #ifndef GBA_UE_USIM_H
 #define GBA_UE_USIM_H
@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "core/ident.h"
+#include "core/why.h"
 #include "crypto/aka.h"
 #include "crypto/gba_keys.h"
 
@@ -45,7 +46,8 @@ struct usim_ops {
 	/** MAC first, then SQN (TS 33.102 6.3.3). The accepted SQN is durable before this returns GBA_OK.
 	 * @retval GBA_E_AKA_MAC   not from the home network: no answer, no AUTS
 	 * @retval GBA_E_AKA_SYNC  _reply->auts is to be sent, and nothing else in _reply is set
-	 * @retval GBA_E_UNSUPPORTED  GBA context on a card without it */
+	 * @retval GBA_E_UNSUPPORTED  GBA context on a card without it
+	 * @retval GBA_E_DENIED  a PIN is wanted and there is none, or it was refused */
 	enum gba_err (*authenticate)(void *card, enum usim_context context, const uint8_t rand[AKA_RAND_LEN],
 				     const uint8_t autn[AKA_AUTN_LEN], struct usim_reply *_reply);
 	/** GBA_U: write B-TID and lifetime beside RAND (EF_GBABP), after the run succeeded.
@@ -66,6 +68,21 @@ struct usim_ops {
 	enum gba_err (*certificate_set)(void *card, struct bytes der);
 	/** The asymmetric change of operator is final, or given up. */
 	enum gba_err (*change_end)(void *card, bool changed);
+	/** Why the call before failed, "" or NUL-terminated words of the card's own; valid until the next call. NULL: the
+	 * error row says it all */
+	const char *(*explain)(void *card);
+};
+
+#define USIM_PIN_MAX 8 /* [digits] TS 102 221 9.5.1 */
+
+/** Where a card's PIN comes from. */
+struct usim_pin {
+	void *arg;
+	/** @param tries  left before the card is blocked; -1: not known
+	 * @param person  written: somebody has entered it just now
+	 * @param out     4 to 8 digits and a NUL; the caller wipes it
+	 * @retval GBA_E_NOT_FOUND  there is none */
+	enum gba_err (*get)(void *arg, int tries, bool *_person, char out[USIM_PIN_MAX + 1], struct why *why);
 };
 
 /** Copied by value; `card` belongs to whoever made it. Calls may come from any thread. */
@@ -73,5 +90,8 @@ struct usim {
 	const struct usim_ops *ops;
 	void *card;
 };
+
+/** The step of a trace that AUTHENTICATE is. */
+void usim_trace(enum usim_context context, const uint8_t rand[AKA_RAND_LEN], enum gba_err err);
 
 #endif

@@ -18,10 +18,10 @@ PAGE = open(os.path.join(TOP, "doc", "ue.md"), encoding="utf-8").read()
 MANUAL = os.path.join(TOP, "doc", "man", "gba-ue.1")
 
 
-def examples():
+def examples(page=PAGE):
     """(command, lines it must print at least) as they stand on the page."""
     found = []
-    for line in PAGE.splitlines():
+    for line in page.splitlines():
         if line.startswith("    $ "):
             found.append((line[6:], []))
         elif line.startswith("    ") and found:
