@@ -216,7 +216,7 @@ static enum gba_err card_identity(struct view *view, struct usim *_usim, struct 
 	return why_fail(why, err, "USIM %s: %s", view->profile->usim, gba_strerror(err));
 }
 
-/* A token serves the card that made it, and only while that is there (TS 33.220 4.4.11: keys go with the UICC): whom
+/* A token serves the card that made it, and only while that is there: whom
  * does the one in the reader serve? The same holds for a USIM named for this call. */
 static enum gba_err ask_card(struct view *view, struct wanted *wanted, struct why *why)
 {

@@ -218,7 +218,7 @@ START_TEST(bootstrapping_parameters)
 
 	memset(rand, 0xab, sizeof(rand));
 	ck_assert(card_gbabp_build(rand, bytes_of("x@y"), bytes_of("now"), out, 28));
-	ck_assert_bytes(BYTES(out, 28), fixture_hex("10abababababababababababababababab0378407903" "6e6f77ffffffff"), "all of it");
+	ck_assert_bytes(BYTES(out, 28), fixture_hex("10abababababababababababababababab0378407903" "6e6f77ffffff"), "all of it");
 	ck_assert_bytes(card_gbabp_rand(BYTES(out, 28)), BYTES(rand, 16), "RAND");
 	ck_assert(card_gbabp_build(rand, bytes_of("x@y"), bytes_of("now"), out, 24));
 	ck_assert_bytes(BYTES(out + 17, 7), fixture_hex("0378407900ffff"), "no room for the lifetime");
@@ -324,23 +324,23 @@ START_TEST(names)
 }
 END_TEST
 
-#define ROWS(rows) 0, (int)(sizeof(rows) / sizeof((rows)[0]))
+#define LOOP(tc, test, rows) tcase_add_loop_test(tc, test, 0, (int)(sizeof(rows) / sizeof((rows)[0])))
 
 int main(void)
 {
 	Suite *suite = suite_create("ue card");
 	TCase *tc = fixture_tcase("card");
 
-	tcase_add_loop_test(tc, exchanges, ROWS(exchange_rows));
+	LOOP(tc, exchanges, exchange_rows);
 	tcase_add_test(tc, a_card_without_an_end);
-	tcase_add_loop_test(tc, statuses, ROWS(sw_rows));
-	tcase_add_loop_test(tc, file_control_parameters, ROWS(fcp_rows));
-	tcase_add_loop_test(tc, imsi_files, ROWS(imsi_rows));
+	LOOP(tc, statuses, sw_rows);
+	LOOP(tc, file_control_parameters, fcp_rows);
+	LOOP(tc, imsi_files, imsi_rows);
 	tcase_add_test(tc, other_files);
 	tcase_add_test(tc, bootstrapping_parameters);
-	tcase_add_loop_test(tc, authenticate, ROWS(auth_rows));
-	tcase_add_loop_test(tc, naf_derivation, ROWS(derive_rows));
-	tcase_add_loop_test(tc, names, ROWS(name_rows));
+	LOOP(tc, authenticate, auth_rows);
+	LOOP(tc, naf_derivation, derive_rows);
+	LOOP(tc, names, name_rows);
 	suite_add_tcase(suite, tc);
 	return fixture_run(suite);
 }

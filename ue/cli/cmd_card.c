@@ -147,7 +147,8 @@ static enum gba_err cmd_list(struct cli *cli, void *args)
 
 static json_t *app(bool there, int gba)
 {
-	static const char *const texts[] = { "yes; the card says what it can do after its PIN", "yes, without GBA", "yes, with GBA" };
+	static const char *const texts[] = { "yes; the card says what it can do after its PIN", "yes, without GBA",
+					     "yes, with GBA" };
 
 	return json_string(there ? texts[gba] : "no");
 }

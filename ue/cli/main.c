@@ -12,7 +12,8 @@ static const struct cli_cmd other_commands[] = {
 	{ "completion", "", 0, 0, NULL, 0, NULL, cli_completion, "Print completion for bash: source <(gba-ue completion)" },
 	CLI_CMD_END,
 };
-static const struct cli_cmd *const commands[] = { cmd_session_commands, cmd_usim_commands, cmd_card_commands, cmd_cert_commands, cmd_profile_commands,
+static const struct cli_cmd *const commands[] = { cmd_session_commands, cmd_usim_commands, cmd_card_commands,
+						  cmd_cert_commands, cmd_profile_commands,
 						  cmd_token_commands, cmd_update_commands, cmd_register_commands,
 						  other_commands, NULL };
 

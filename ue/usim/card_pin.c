@@ -80,10 +80,9 @@ static enum gba_err judged(uint16_t sw, struct state *state, const char *file, c
 	if ((sw & 0xfff0) != 0x63c0 && sw != BLOCKED)
 		return apdu_refused(sw, "VERIFY", why);
 	if (state_write_sealed(state, file, BYTES(print, 32)) != GBA_OK)
-		return why_fail(why, GBA_E_DENIED, "the card refuses the PIN (%04x), and that cannot be noted down: take the PIN away",
-				sw);
+		return why_fail(why, GBA_E_DENIED, "the card refuses the PIN, and that cannot be noted down: take the PIN away");
 	if (sw == BLOCKED || (sw & 0xf) == 0)
-		return why_fail(why, GBA_E_DENIED, "the card refuses the PIN and is blocked now: unblock it with the PUK in a phone");
+		return why_fail(why, GBA_E_DENIED, "the card refuses the PIN and is blocked: unblock it with the PUK in a phone");
 	return why_fail(why, GBA_E_DENIED, "the card refuses the PIN, %u tries left; it will not be tried again", sw & 0xfU);
 }
 
@@ -95,7 +94,7 @@ static enum gba_err allowed(int tries, bool person, bool before, struct why *why
 	if (before)
 		return why_fail(why, GBA_E_DENIED, "the card has refused this PIN before (%d tries left): not tried again", tries);
 	if (tries == 1)
-		return why_fail(why, GBA_E_DENIED, "the card has one try left for its PIN: only a person may use that, at a terminal");
+		return why_fail(why, GBA_E_DENIED, "the card has one try left for its PIN: only a person at a terminal may use it");
 	return GBA_OK;
 }
 
@@ -117,7 +116,7 @@ enum gba_err card_pin_show(const struct apdu_card *card, uint8_t reference, cons
 		return why_fail(why, GBA_E_DENIED, "the card's PIN is blocked: unblock it with the PUK in a phone");
 	err = pin != NULL && pin->get != NULL ? pin->get(pin->arg, tries, &person, text, why) : GBA_E_NOT_FOUND;
 	if (err == GBA_E_NOT_FOUND)
-		return why_fail(why, GBA_E_DENIED, "the card wants its PIN (%d tries left): give it by a file or at a terminal", tries);
+		return why_fail(why, GBA_E_DENIED, "the card wants its PIN (%d tries left): by a file or at a terminal", tries);
 	if (err == GBA_OK && !digits(text))
 		err = why_fail(why, GBA_E_SYNTAX, "a PIN has 4 to 8 digits");
 	if (err == GBA_OK) {
