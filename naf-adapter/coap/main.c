@@ -71,6 +71,21 @@ struct device {
 	coap_bin_const_t key;
 };
 
+/* One arrow between the device of this result and us. */
+static void tell(const struct gba_naf_result *result, bool to_device, const char *clause, const char *message)
+{
+	struct trace_step step = { .from = to_device ? "naf-coap" : "ue", .to = to_device ? "ue" : "naf-coap", .iface = "Ua",
+				   .clause = clause, .message = message, .id = bytes_of(me.conf.fqdn) };
+	char corr[CORR_LEN + 1];
+	uint8_t rand[RAND_LEN];
+
+	if (!trace_on() || btid_parse(bytes_of(gba_naf_result_btid(result)), rand, NULL) != GBA_OK)
+		return;
+	corr_from_rand(rand, corr);
+	step.corr = corr;
+	trace_step(&step);
+}
+
 /* The NAF_Id's last octets name the suite (TS 33.220 H.3); OpenSSL has chosen it when the key is asked for. */
 static bool ua_id_of(coap_session_t *session, uint8_t ua_id[GBA_NAF_UA_ID_LEN])
 {
@@ -132,6 +147,7 @@ static const coap_bin_const_t *on_identity(coap_bin_const_t *identity, coap_sess
 		return NULL;
 	}
 	forget(session);
+	tell(result, false, "Y.3056 10.5-2c", "ClientHello, psk_identity (DTLS)");
 	*device = (struct device){
 		result, {GBA_NAF_KEY_LEN, gba_naf_result_key(result)}
 	};
@@ -319,10 +335,15 @@ static void on_request(coap_resource_t *resource, coap_session_t *session, const
 	struct passing p = { talloc_new(NULL), resource, session, request, query, response, true };
 
 	metric_add(me.requests, 1);
+	if (device != NULL)
+		tell(device->result, false, "Y.3056 10.5-3", method_of(request) != NULL ? method_of(request) : "request");
 	if (device == NULL || gba_naf_result_expiry(device->result) <= clock_now())
 		coap_pdu_set_code(response, COAP_RESPONSE_CODE_UNAUTHORIZED); /* bootstrap again (TS 24.109 5.2.5) */
 	else
 		pass(&p, device);
+	if (device != NULL)
+		tell(device->result, true, "Y.3056 10.5-3",
+		     coap_pdu_get_code(response) < COAP_RESPONSE_CODE_BAD_REQUEST ? "2.xx" : "refused");
 	talloc_free(p.ctx);
 }
 

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small application of an ASP: it knows nothing of GBA and reads who calls from the header its NAF sets.
-Run: app.py ADDRESS PORT [TRACE-FILE]."""
+Run: app.py ADDRESS PORT [TRACE-FILE [NAME OF ITS NAF IN TRACES]]; ADDRESS may be unix:PATH."""
 import http.server
 import json
 import os
+import socketserver
 import sys
 import time
 
 
-def trace(path, direction, message):
+def trace(path, direction, message, naf="naf-proxy"):
     if not path:
         return
     step = {"at": int(time.time() * 1e6), "iface": "HTTP", "clause": "Y.3056 10.5", "message": message}
-    step["from"], step["to"] = ("naf-proxy", "application") if direction == "in" else ("application", "naf-proxy")
+    step["from"], step["to"] = (naf, "application") if direction == "in" else ("application", naf)
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
     os.write(fd, (json.dumps(step) + "\n").encode())
     os.close(fd)
@@ -21,7 +22,7 @@ def trace(path, direction, message):
 class Application(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "sample-application"
-    trace_file = None
+    trace_file, naf = None, "naf-proxy"
 
     def log_message(self, *_):
         pass
@@ -30,7 +31,7 @@ class Application(http.server.BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
         who = self.headers.get("X-3GPP-Asserted-Identity", "")
-        trace(self.trace_file, "in", "%s %s" % (self.command, self.path))
+        trace(self.trace_file, "in", "%s %s" % (self.command, self.path), self.naf)
         text = json.dumps({"hello": who.strip('"'), "method": self.command, "path": self.path, "received": len(body)}) + "\n"
         data = text.encode()
         self.send_response(200)
@@ -39,14 +40,20 @@ class Application(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
-        trace(self.trace_file, "out", "200 OK")
+        trace(self.trace_file, "out", "200 OK", self.naf)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _answer
 
 
+class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+
 def main():
     Application.trace_file = sys.argv[3] if len(sys.argv) > 3 else None
-    server = http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Application)
+    Application.naf = sys.argv[4] if len(sys.argv) > 4 else Application.naf
+    server = UnixServer(sys.argv[1][5:], Application) if sys.argv[1].startswith("unix:") else \
+        http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Application)
     server.daemon_threads = True
     server.serve_forever()
 

@@ -8,35 +8,27 @@ import sys
 import tempfile
 import time
 
-from . import change, ladder
+from . import asp, change, ladder
 from .capture import Capture
 from .flows import Flows
 from .lab import Lab
-from .realm import NAF, Realm
+from .realm import Realm
 from .registry import Registries, RegistryRealm
 
 EXIT_DONE, EXIT_NEGATIVE, EXIT_INTERRUPTED = 0, 1, 130
 
 
 def start(realm, lab):
-    for title, action in (("hss-stub", lambda: realm.start_hss(extra=lab.hss_conf())), ("bsf", lambda: realm.start_bsf(extra=lab.bsf_conf())),
-                          ("naf agent", realm.start_agent), ("application", realm.start_application), ("naf proxy", realm.start_proxy)):
+    for title, action in lab.nodes():
         action()
         lab.say("started %-12s pid %d" % (title, realm.nodes[list(realm.nodes)[-1]].pid))
     realm.wait_connected()
 
 
 def keep(realm, lab):
-    proxy = realm.address("proxy")
-    lab.say("""
-The realm stays up until Ctrl-C. Try, in another terminal:
-  gba="%s"; ue="$gba --state %s"
-  $ue bootstrap --force
-  $ue get http://%s/hello --connect %s:80
-  curl -si --connect-to %s:80:%s:80 -A 3gpp-gba http://%s/hello
-  curl -s http://%s:9100/metrics
-  tail -f %s""" % (realm.program_line("gba-ue"), realm.path("devices", "milenage"), NAF, proxy, NAF, proxy, NAF,
-                   realm.address("bsf"), realm.path("bsf.log")))
+    lines = ["ue=\"%s --state %s\"" % (realm.program_line("gba-ue"), lab.device_folder()), "$ue bootstrap --force", *lab.how(),
+             "curl -s http://%s:9100/metrics" % realm.address("bsf"), "tail -f %s" % realm.path("bsf.log")]
+    lab.say("\nThe realm stays up until Ctrl-C. Try, in another terminal:\n  " + "\n  ".join(lines))
     while all(process.alive() for process in realm.nodes.values()):
         time.sleep(0.5)
     lab.say("A node ended: " + ", ".join(name for name, process in realm.nodes.items() if not process.alive()))
@@ -51,10 +43,14 @@ def change_operator(realm, lab, options):
     return more.good()
 
 
+def lab_of(options):
+    return asp.KINDS[options.asp] if options.asp else Registries if options.registry else Flows if options.flows else Lab
+
+
 def run(options):
     folder = options.state or tempfile.mkdtemp(prefix="gba-lab-")
     with (RegistryRealm if options.registry else Realm)(folder) as realm:
-        lab = (Registries if options.registry else Flows if options.flows else Lab)(realm, options)
+        lab = lab_of(options)(realm, options)
         lab.say("State folder: %s" % realm.folder)
         capture = Capture(realm.folder, realm.block.prefix)
         realm.extra_env = capture.environment()
@@ -92,6 +88,8 @@ def main():
     parser.add_argument("--flows", action="store_true", help="the flows of Y.3056 clause 10 instead, from an empty realm on")
     parser.add_argument("--registry", action="store_true", help="three trust registries instead: a device registers, turns Black, everybody "
                         "learns it")
+    parser.add_argument("--asp", choices=list(asp.KINDS), metavar="KIND", help="an ASP's application of this kind instead, with the programs "
+                        "people have: " + ", ".join(asp.KINDS))
     parser.add_argument("--devices", type=int, default=0, metavar="N", help="bootstrap N more devices")
     parser.add_argument("--json", action="store_true", help="print one JSON object per result and nothing else")
     parser.add_argument("--state", metavar="FOLDER", help="state folder (default: a new one among the temporary files)")

@@ -52,10 +52,18 @@ class Tree:
         """Not of another build that lies in this one, as the sanitizers' do."""
         return os.path.isdir(os.path.join(self.top, os.path.relpath(path, self.build).split(os.sep)[0]))
 
+    def plugin(self, name):
+        """A shared object that another program loads."""
+        found = [os.path.join(self.build, folder, ".libs", name) for folder in ("naf-adapter/mosquitto",)] if self.build else \
+            [os.path.join(os.path.dirname(self.top), "lib", "gba-suite", name)]
+        if not os.path.exists(found[0]):
+            raise FileNotFoundError("%s is not there" % found[0])
+        return found[0]
+
     def program(self, name):
         places = {"gba-ctl": "tools/gba-ctl", "gba-ue": "ue", "gba-naf-proxy": "naf-adapter/proxy", "gba-bsf": "bsf", "gba-hss": "hss-stub",
                   "gba-naf-agent": "naf-adapter/agent", "gba-registry": "registry-fn", "gba-naf-coap": "naf-adapter/coap",
-                  "gba-naf-oidc": "naf-adapter/oidc"}
+                  "gba-naf-oidc": "naf-adapter/oidc", "gba-naf-mqtt": "naf-adapter/mosquitto"}
         if self.build and name in places:
             return os.path.join(self.build, places[name], name)
         found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
@@ -88,6 +96,7 @@ class Realm:
         self.nodes = {}
         self.extra_env = {}
         self.site_gsids = [GSID]  # whose user settings the proxy asks for
+        self.names, self.impi_allowed = [NAF], False  # the operator gives keys for these names, and identities
 
     def __enter__(self):
         return self
@@ -145,7 +154,8 @@ class Realm:
     def bsf_conf(self, extra="", nafs=None):
         os.makedirs(self.path("bsf"), mode=0o700, exist_ok=True)
         if nafs is None:
-            nafs = ('{ identity = %s; fqdns = [ %s ]; gsids = [ "*" ]; impi-allowed = false; }' % (q(AGENT), q(NAF)))
+            nafs = ('{ identity = %s; fqdns = [ %s ]; gsids = [ "*" ]; impi-allowed = %s; }'
+                    % (q(AGENT), ", ".join(q(name) for name in self.names), str(self.impi_allowed).lower()))
         return self._write("bsf.conf", self.common("bsf") + 'name = %s;\nub = ( { listen = %s; } );\n'
                            'hss = ( { impi-realm = %s; destination-realm = %s; } );\nnafs = ( %s );\n'
                            'store-dir = %s;\nkek-file = %s;\nmetrics-listen = %s;\n%s'
@@ -155,9 +165,9 @@ class Realm:
     def agent_conf(self, extra=""):
         return self._write("naf.conf", self.common("agent") + 'audit-log = %s;\n' % q(self.path("agent.audit.log")) + 'socket = %s;\n'
                            'realms = ( { domain = %s; realm = %s; host = %s; } );\n'
-                           'clients = ( { name = "naf-proxy"; user = "%d"; fqdns = [ %s, %s ]; } );\n%s'
-                           % (q(self.path("naf.sock")), q(BSF), q(OPERATOR), q(BSF_DIAMETER), os.getuid(), q(NAF),
-                              q(FORBIDDEN_NAF), extra))
+                           'clients = ( { name = "naf-proxy"; user = "%d"; fqdns = [ %s ]; } );\n%s'
+                           % (q(self.path("naf.sock")), q(BSF), q(OPERATOR), q(BSF_DIAMETER), os.getuid(),
+                              ", ".join(q(name) for name in self.names + [FORBIDDEN_NAF]), extra))
 
     def proxy_conf(self, extra=""):
         cert, key = self.authority.issue(NAF)

@@ -4,6 +4,7 @@ import json
 import time
 
 from . import ladder
+from .realm import NAF
 
 
 class Scenarios:
@@ -20,6 +21,21 @@ class Scenarios:
         self.readers = [(ladder.TraceReader(path), names) for path, names in traces]
         self.terminal = ladder.TerminalLadder()
         self.chapters, self.results = [], []
+
+    def nodes(self):
+        """Steps that start the realm: [(title, action)]."""
+        realm = self.realm  # of a laboratory with one
+        return [("hss-stub", lambda: realm.start_hss(extra=self.hss_conf())), ("bsf", lambda: realm.start_bsf(extra=self.bsf_conf())),
+                ("naf agent", realm.start_agent), ("application", realm.start_application), ("naf proxy", realm.start_proxy)]
+
+    def device_folder(self):
+        """Of the device that --keep tells about, and what to try with it."""
+        return self.realm.path("devices", "milenage")
+
+    def how(self):
+        proxy = self.realm.address("proxy")
+        return ["$ue get http://%s/hello --connect %s:80" % (NAF, proxy),
+                "curl -si --connect-to %s:80:%s:80 -A 3gpp-gba http://%s/hello" % (NAF, proxy, NAF)]
 
     def say(self, text):
         if not self.options.json:
