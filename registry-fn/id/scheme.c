@@ -147,6 +147,36 @@ enum gba_err scheme_canonical(const struct scheme *scheme, struct bytes text, ch
 	return err;
 }
 
+static int family_of(const struct scheme *scheme)
+{
+	return scheme->check == id_ipv4 ? AF_INET : scheme->check == id_ipv6 ? AF_INET6 : AF_UNSPEC;
+}
+
+/* Many hosts have the same one: loopback and link-local addresses, and those of RFC 1918 and RFC 6598; or it is another's text. */
+static bool is_of_many(const struct scheme *scheme, const char *text)
+{
+	static const struct {
+		uint8_t octets[2], mask[2];
+	} ranges[] = {
+		{ { 0, 0 }, { 255, 0 } },	{ { 10, 0 }, { 255, 0 } },   { { 100, 64 }, { 255, 192 } }, { { 127, 0 }, { 255, 0 } },
+		{ { 169, 254 }, { 255, 255 } }, { { 172, 16 }, { 255, 240 } }, { { 192, 168 }, { 255, 255 } },
+	};
+	struct in6_addr six;
+	uint8_t octets[16];
+	size_t i;
+
+	if (family_of(scheme) == AF_INET6 && inet_pton(AF_INET6, text, &six) == 1)
+		return IN6_IS_ADDR_LOOPBACK(&six) || IN6_IS_ADDR_LINKLOCAL(&six) || IN6_IS_ADDR_V4MAPPED(&six);
+	if (family_of(scheme) != AF_INET || inet_pton(AF_INET, text, octets) != 1)
+		return false;
+	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		if ((octets[0] & ranges[i].mask[0]) == ranges[i].octets[0] &&
+		    (octets[1] & ranges[i].mask[1]) == ranges[i].octets[1])
+			return true;
+	}
+	return false;
+}
+
 enum gba_err scheme_inherent(const struct scheme *scheme, struct bytes text, const struct scheme **_scheme, char *out,
 			     const char **_why)
 {
@@ -162,17 +192,16 @@ enum gba_err scheme_inherent(const struct scheme *scheme, struct bytes text, con
 		*_why = "identifiers of this scheme name no device for good";
 		return GBA_E_UNSUPPORTED;
 	}
+	if (is_of_many(scheme, out)) {
+		*_why = "many hosts have this address";
+		return GBA_E_RANGE;
+	}
 	if (strlen(out) > INHERENT_MAX) {
 		*_why = "an identifier that is to be a device's own has at most 96 octets";
 		return GBA_E_TOO_LONG;
 	}
 	*_scheme = scheme;
 	return GBA_OK;
-}
-
-static int family_of(const struct scheme *scheme)
-{
-	return scheme->check == id_ipv4 ? AF_INET : scheme->check == id_ipv6 ? AF_INET6 : AF_UNSPEC;
 }
 
 /* Addresses by their octets, all else by the hex digits of its text. */

@@ -49,6 +49,7 @@ enum gba_err scheme_canonical(const struct scheme *scheme, struct bytes text, ch
 /** May a device be registered under it? The scheme and form it is then known by: an IMEISV stands for its IMEI.
  * @param _scheme  written on GBA_OK @param out  as above
  * @retval GBA_E_UNSUPPORTED  the scheme names no device for good: advertising identifiers, users, classes of goods
+ * @retval GBA_E_RANGE  an address that many hosts have, too
  * @retval GBA_E_TOO_LONG  beyond INHERENT_MAX; others as scheme_canonical */
 enum gba_err scheme_inherent(const struct scheme *scheme, struct bytes text, const struct scheme **_scheme, char *out,
 			     const char **_why);

@@ -117,26 +117,6 @@ enum gba_err scheme_oid(struct bytes text, const char **_why)
 	return arcs > 1 ? GBA_OK : refuse(GBA_E_SYNTAX, why, _why);
 }
 
-enum gba_err scheme_epc(struct bytes text, const char **_why)
-{
-	static const char why[] = "an EPC is urn:epc:id:SCHEME:VALUE with three parts or two and dots between";
-	static const char *const kinds[] = { "sgtin", "sscc", "sgln", "grai", "giai", "gsrn", "gsrnp", "gdti", "cpi", "sgcn",
-					     "itip", "upui", "pgln", "gid", "usdod", "adi", "bic", "imovn", "ginc", "gsin" };
-	struct bytes kind, value;
-	size_t i;
-
-	if (text.n < 11 || memcmp(text.p, "urn:epc:id:", 11) != 0 ||
-	    !bytes_split(BYTES(text.p + 11, text.n - 11), ':', &kind, &value))
-		return refuse(GBA_E_SYNTAX, why, _why);
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !bytes_eq_str(kind, kinds[i]); i++)
-		;
-	if (i == sizeof(kinds) / sizeof(kinds[0]))
-		return refuse(GBA_E_SYNTAX, "no kind of EPC has this name", _why);
-	if (value.n == 0 || value.p[0] == '.' || value.p[value.n - 1] == '.')
-		return refuse(GBA_E_SYNTAX, why, _why);
-	return of_set(value, ".-_!'()*+,:;=%~", why, _why);
-}
-
 enum gba_err scheme_upc(struct bytes text, const char **_why)
 {
 	if (text.n != 12 || !digits(text))

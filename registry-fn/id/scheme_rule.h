@@ -10,7 +10,7 @@ enum gba_err scheme_imei(struct bytes text, const char **_why);	  /* 14 digits, 
 enum gba_err scheme_imsi(struct bytes text, const char **_why);	  /* up to 15 digits with MCC and MNC */
 enum gba_err scheme_uuid(struct bytes text, const char **_why);	  /* RFC 9562 text; neither nil nor max */
 enum gba_err scheme_oid(struct bytes text, const char **_why);	  /* 1.2.840.113549, "urn:oid:" before it allowed */
-enum gba_err scheme_epc(struct bytes text, const char **_why);	  /* pure identity: urn:epc:id:sgtin:0614141.112345.400 */
+enum gba_err scheme_epc(struct bytes text, const char **_why);	  /* urn:epc:id:sgtin:0614141.112345.400; scheme_epc.c */
 enum gba_err scheme_upc(struct bytes text, const char **_why);	  /* UPC-A: 12 digits, GS1 check digit */
 enum gba_err scheme_handle(struct bytes text, const char **_why); /* prefix/suffix, RFC 3651 */
 enum gba_err scheme_doi(struct bytes text, const char **_why);	  /* a handle whose prefix starts with 10. */

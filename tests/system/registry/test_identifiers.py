@@ -36,7 +36,8 @@ def identity(draw, scheme):
         body = "89" + number(draw.randint(15, 17))
         return body + oracle.luhn(body)
     return {"mac": lambda: octets(6), "eui64": lambda: octets(8), "eid": lambda: oracle.eid("89" + number(28)),
-            "ipv4": lambda: str(ipaddress.IPv4Address(draw.randint(1 << 24, 0xdfffffff))),
+            "ipv4": lambda: str(next(a for a in (ipaddress.IPv4Address(draw.randint(1 << 24, 0xdfffffff)) for _ in range(1000))
+                                     if a.is_global)),
             "ipv6": lambda: str(ipaddress.IPv6Address(draw.getrandbits(125) | 1 << 125)),
             "uuid": lambda: str(uuid.UUID(int=draw.getrandbits(127) + 1)),
             "oid": lambda: "1.3.6.1." + ".".join(str(draw.randrange(100000)) for _ in range(draw.randint(1, 9))),
@@ -139,6 +140,24 @@ GOOD = [("imei", IMEI, "object", "thing"), ("iccid", "8965880812100011146", "obj
         ("package", "com.example.app", "application", "application"), ("advertising", UUID, "application", "application")]
 
 
+EPCS = ["sgtin:0614141.112345.400", "sscc:0614141.1234567890", "sgln:0614141.12345.400", "grai:0614141.12345.400", "giai:0614141.12345400",
+        "gsrn:0614141.1234567890", "gsrnp:0614141.1234567890", "gdti:0614141.12345.400", "gid:95100000.12345.400", "usdod:2S194.12345678901",
+        "adi:2S194..12345678901", "adi:W81X9C.3KL984PX1.2WMA52", "cpi:0614141.123ABC.123456789", "bic:CSQU3054383", "imovn:9176187",
+        "sgcn:4012345.67890.04711", "ginc:0614141.xyz47%2F11", "gsin:0614141.123456789", "itip:4012345.012345.01.02.987",
+        "upui:1234567.089456.51qIgY)%3C%26Jp3*j7'SDB", "pgln:1234567.89012", "sgtin:061414112345.0.a"]
+NO_EPCS = ["sgtin:061414.112345.400", "sgtin:0614141.112345", "sgtin:0614141.112345.", "sgtin:06141.11234567.400", "sgtin:0614141.11234a.400",
+           "sgtin:0614141.112345." + "x" * 21, "sgtin:0614141.112345.a%2", "sgtin:0614141.112345.a b", "sscc:0614141.123456789",
+           "sscc:0614141.1234567890.1", "gid:268435456.1.1", "gid:1.16777216.1", "gid:1.1.68719476736", "gid:01.1.1", "gid:1.1",
+           "usdod:2SI94.1", "usdod:2S19.1", "bic:CSQU3054384", "bic:CSQU305438", "imovn:917618", "itip:4012345.012345.1.02.987", "grai:0614141.12345.",
+           "pgln:1234567.890123", "none:1.2.3", "sgtin:"]
+
+
+def test_every_kind_of_epc_has_its_parts():
+    """The examples of GS1's EPC Tag Data Standard, and what is not as long, or not made of that."""
+    assert [a[0] for a in ask([("make", "prefix", "IN1", "epc", "urn:epc:id:" + epc) for epc in EPCS])] == ["ok"] * len(EPCS)
+    assert [a[0] for a in ask([("identifier", "epc", "urn:epc:id:" + epc) for epc in NO_EPCS])] == ["error"] * len(NO_EPCS)
+
+
 def test_every_identifier_has_its_class_and_what_it_names():
     """REQ: TEC-A1-1, TEC-A1-2, TEC-A1-3, TEC-A1-4, TEC-A1-7, TEC-A1-10, TEC-A1-12: type and label follow from the scheme."""
     answers = ask([("identifier", scheme, text) for scheme, text, _, _ in GOOD])
@@ -161,7 +180,9 @@ def test_a_bad_identifier_is_refused(scheme, text):
 
 @pytest.mark.parametrize("scheme,text", [("advertising", UUID), ("imsi", "001010000000001"), ("e164", "919812345678"), ("account", "alice"),
                                          ("package", "com.example.app"), ("upc", "036000291452"), ("hostname", "host.example"),
-                                         ("serial", "SN-1"), ("cid", "c" * 97)])
+                                         ("serial", "SN-1"), ("cid", "c" * 97), ("ipv6", "::1"), ("ipv6", "fe80::1"),
+                                         ("ipv6", "::ffff:192.0.2.1"), ("ipv4", "127.0.0.1"), ("ipv4", "10.1.2.3"), ("ipv4", "172.16.0.1"),
+                                         ("ipv4", "172.31.255.1"), ("ipv4", "192.168.0.1"), ("ipv4", "169.254.1.1"), ("ipv4", "100.64.0.1")])
 def test_what_names_no_device_makes_no_regdevid(scheme, text):
     """REQ: TEC-A1-13: an advertising identifier above all."""
     assert ask([("make", "prefix", "IN1", scheme, text)])[0][0] == "error"
