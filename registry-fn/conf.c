@@ -43,6 +43,8 @@ const struct conf_item registry_conf_items[] = {
 		  "Devices without a root of trust: refused, or registered but never White"),
 	CONF_BOOL("custodian-required", false, struct registry_conf, custodian_required,
 		  "Refuse devices for which no verified custodian answers"),
+	CONF_U32("devices-per-subscription", 64, 1, 1000000, "", struct registry_conf, devices_per_subscription,
+		 "Identities that devices with one subscription may register: who has one card cannot take what is many others'"),
 	CONF_U32("acknowledge-time", 600, 1, 604800, "s", struct registry_conf, acknowledge_time,
 		 "Time a device has to confirm its RegDevID by Set"),
 	CONF_U32("report-interval", 86400, 1, 31536000, "s", struct registry_conf, report_interval,

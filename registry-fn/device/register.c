@@ -232,6 +232,23 @@ static enum gba_err initial_report(struct device_call *call, struct record *rec,
 	return err;
 }
 
+/* A subscription takes so many identities; what is beyond looks as if it were another's. */
+static enum gba_err room_for(struct device_call *call)
+{
+	struct db_stmt *stmt;
+	int64_t n = 0;
+	enum gba_err err = records_stmt(call->desk->records, "SELECT count(*) FROM device WHERE impi = ?1 AND state <> ?2", &stmt);
+
+	if (err != GBA_OK)
+		return err;
+	db_bind_text(stmt, 1, bytes_of(call->impi));
+	db_bind_int(stmt, 2, DEVICE_RETIRED);
+	err = records_int(stmt, &n);
+	if (err != GBA_OK || n < conf_of(call)->devices_per_subscription)
+		return err;
+	return record_refuse(&call->record, GBA_E_DENIED, "identity", "this identity cannot be registered by this device");
+}
+
 static enum gba_err first_time(struct device_call *call, json_t *body, const struct scheme *scheme,
 			       const char *identity, struct record **_rec)
 {
@@ -239,7 +256,9 @@ static enum gba_err first_time(struct device_call *call, json_t *body, const str
 	int64_t custodian = 0;
 	enum gba_err err;
 
-	err = custodian_find(call, body, &custodian);
+	err = room_for(call);
+	if (err == GBA_OK)
+		err = custodian_find(call, body, &custodian);
 	if (err == GBA_OK)
 		err = record_new(call->record.mem_ctx, &registry_set.kinds[REG_DEVICE], &rec);
 	if (err != GBA_OK)
@@ -282,6 +301,8 @@ static enum gba_err again(struct device_call *call, json_t *body, const struct r
 	if (rec == NULL)
 		return GBA_E_NOMEM;
 	err = same_model(call, old, body);
+	if (err == GBA_OK && !same)
+		err = room_for(call);
 	if (err == GBA_OK)
 		err = custodian_find(call, body, &custodian);
 	if (err != GBA_OK)

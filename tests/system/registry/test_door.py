@@ -91,6 +91,18 @@ def test_repeated_messages_make_no_second_identity(node, door):
     assert node.told().count(ack["regdevid"]) == 1
 
 
+def test_a_subscription_takes_so_many_identities(node, door):
+    """devices-per-subscription: who has one card cannot take what is many others'; the refusal is that of an identity that is taken."""
+    impi = "001010000000055@" + IMPI.split("@")[1]
+    macs = ["00:1b:63:01:02:%02x" % n for n in range(65)]
+    asks = [door.ask("POST", "/register", dict(phone(), scheme="mac", identity=mac), impi) for mac in macs]
+    assert [status for status, _ in asks] == [201] * 64 + [403]
+    assert door.ask("POST", "/register", dict(phone(), scheme="mac", identity=macs[0]), impi)[0] == 200  # its own, again
+    assert asks[-1][1]["errors"] == door.ask("POST", "/register", dict(phone(), scheme="mac", identity=macs[0]), OTHER)[1]["errors"]
+    node.change("UPDATE device SET state = 3 WHERE impi = ? AND identity = ?", impi, macs[1])  # retired
+    assert door.ask("POST", "/register", dict(phone(), scheme="mac", identity=macs[-1]), impi)[0] == 201
+
+
 @pytest.mark.parametrize("wrong,status", [
     ({"identity": "490154203237519"}, 422), ({"identity": "4901542032375"}, 422), ({"identity": ""}, 422), ({"scheme": "nothing"}, 422),
     ({"scheme": "advertising", "identity": "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"}, 422), ({"scheme": "imsi", "identity": "001010000000001"}, 422),
