@@ -85,6 +85,14 @@ const struct conf_item registry_conf_items[] = {
 	CONF_U32("fix-days-low", 180, 1, 3650, "days", struct registry_conf, fix_days_low, "The same"),
 	REST_CONF_ITEMS(struct registry_conf, api),
 	WEBHOOK_CONF_ITEMS(struct registry_conf, webhook),
+	CONF_U32("tell-dead-letters", 10000, 1, 1000000, "", struct registry_conf, tell_dead_letters,
+		 "Kept of a subscription what could not be delivered; it waits when there are as many"),
+	CONF_U32("stream-max", 256, 1, 512, "", struct registry_conf, stream_max,
+		 "Subscribers that read server-sent events at a time; beyond: 503"),
+	CONF_U32("stream-beat", 15000, 100, 600000, "ms", struct registry_conf, stream_beat,
+		 "Comment to a stream on which nothing happens"),
+	CONF_U32("stream-stall", 10000, 100, 600000, "ms", struct registry_conf, stream_stall,
+		 "A reader that takes nothing for so long is cut off; it may go on where it was"),
 	CONF_AUDIT(struct registry_conf, audit, "the database's name with .audit"),
 	CONF_END
 };

@@ -24,6 +24,7 @@ static const struct registry_room *const rooms[] = {
 	&door_room,
 	&api_room,
 	&tell_room,
+	&tell_stream_room,
 	NULL
 };
 

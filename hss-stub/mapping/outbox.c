@@ -18,9 +18,10 @@ enum gba_err outbox_add(struct records *m, enum outbox_kind kind, struct bytes i
 	return db_run(stmt, NULL);
 }
 
-static enum gba_err row_read(TALLOC_CTX *ctx, struct db_stmt *stmt, struct outbox_row *row)
+static enum gba_err row_read(TALLOC_CTX *ctx, struct db_stmt *stmt, void *_row)
 {
 	struct bytes impi = BYTES_NONE, fqdn = BYTES_NONE;
+	struct outbox_row *row = _row;
 	enum gba_err err;
 
 	row->id = db_col_int(stmt, 0);
@@ -41,37 +42,22 @@ static enum gba_err row_read(TALLOC_CTX *ctx, struct db_stmt *stmt, struct outbo
 enum gba_err outbox_next(struct records *m, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct outbox_row **_rows,
 			 size_t *_count)
 {
-	struct outbox_row *rows = talloc_zero_array(mem_ctx, struct outbox_row, limit);
 	struct db_stmt *stmt = NULL;
+	void *rows = NULL;
 	enum gba_err err;
-	bool row = true;
-	size_t n = 0;
 
-	if (rows == NULL)
-		return GBA_E_NOMEM;
 	err = records_stmt(m,
 			   "SELECT o.id, o.kind, o.impi, o.naf_fqdn, o.created, s.guss FROM outbox o"
 			   " LEFT JOIN subscriber s ON s.impi = o.impi WHERE o.id > ?1 ORDER BY o.id LIMIT ?2",
 			   &stmt);
-	if (err == GBA_OK) {
-		db_bind_int(stmt, 1, after);
-		db_bind_int(stmt, 2, (int64_t)limit);
-		while (err == GBA_OK && n < limit) {
-			err = db_step(stmt, &row);
-			if (err != GBA_OK || !row)
-				break;
-			err = row_read(rows, stmt, &rows[n]);
-			n += err == GBA_OK;
-		}
-		db_reset(stmt);
-	}
-	if (err != GBA_OK) {
-		talloc_free(rows);
+	if (err != GBA_OK)
 		return err;
-	}
-	*_rows = rows;
-	*_count = n;
-	return GBA_OK;
+	db_bind_int(stmt, 1, after);
+	db_bind_int(stmt, 2, (int64_t)limit);
+	err = db_page(mem_ctx, stmt, sizeof(struct outbox_row), limit, row_read, &rows, _count);
+	if (err == GBA_OK)
+		*_rows = rows;
+	return err;
 }
 
 enum gba_err outbox_done(struct records *m, int64_t id)

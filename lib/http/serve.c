@@ -285,10 +285,10 @@ unsigned int http_answer_suspended(struct http_server *server)
 	}
 }
 
-static struct MHD_Response *response_new(struct http_server *server, const struct http_header *headers, struct bytes body)
+/* @return NULL: no memory, and the response is gone */
+static struct MHD_Response *with_headers(struct http_server *server, struct MHD_Response *response,
+					 const struct http_header *headers)
 {
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
 	bool good = response != NULL;
 
 	if (good && server->token != NULL)
@@ -302,10 +302,16 @@ static struct MHD_Response *response_new(struct http_server *server, const struc
 	return NULL;
 }
 
-void http_reply(struct http_req *req, unsigned int status, const struct http_header *headers, struct bytes body)
+static struct MHD_Response *response_new(struct http_server *server, const struct http_header *headers, struct bytes body)
+{
+	return with_headers(server, MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY),
+			    headers);
+}
+
+/* @param stream  that the response is read from; NULL: none */
+static void answer(struct http_req *req, unsigned int status, struct MHD_Response *response, struct http_stream *stream)
 {
 	struct http_server *server = req->server;
-	struct MHD_Response *response = response_new(server, headers, body);
 	struct MHD_Connection *mhd = NULL;
 	struct http_loop *loop = NULL;
 
@@ -317,6 +323,8 @@ void http_reply(struct http_req *req, unsigned int status, const struct http_hea
 		loop = req->conn->loop;
 		/* fall through */
 	case STAGE_HANDLING:
+		if (response != NULL && stream != NULL)
+			http_stream_attach(stream, req);
 		req->response = response;
 		req->status = status;
 		response = NULL;
@@ -330,6 +338,16 @@ void http_reply(struct http_req *req, unsigned int status, const struct http_hea
 	if (mhd != NULL)
 		http_loop_resume(loop, mhd);
 	req_unref(req);
+}
+
+void http_reply(struct http_req *req, unsigned int status, const struct http_header *headers, struct bytes body)
+{
+	answer(req, status, response_new(req->server, headers, body), NULL);
+}
+
+void http_reply_stream(struct http_req *req, unsigned int status, const struct http_header *headers, struct http_stream *stream)
+{
+	answer(req, status, with_headers(req->server, http_stream_response(stream), headers), stream);
 }
 
 void http_reply_error(struct http_req *req, enum gba_err err)

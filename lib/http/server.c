@@ -139,6 +139,7 @@ static void get_metrics(struct http_server *server)
 	size_t i;
 
 	server->m_conns = metric_get("gba_http_connections", "Open HTTP connections.", METRIC_GAUGE, "");
+	server->m_streams = metric_get("gba_http_streams", "Answers without an end under way.", METRIC_GAUGE, "");
 	for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
 		label[0] = '\0';
 		metric_label(label, sizeof(label), "code", classes[i]);
@@ -177,6 +178,7 @@ static struct http_server *server_new(const struct http_conf *conf, http_handler
 	pthread_mutex_init(&server->lock, NULL);
 	LIST_INIT(&server->conns);
 	LIST_INIT(&server->suspended);
+	LIST_INIT(&server->streams);
 	get_metrics(server);
 	return server;
 }
@@ -289,6 +291,7 @@ void http_server_stop(struct http_server *server, unsigned int timeout_ms)
 	for (i = 0; i < server->loop_n; i++)
 		http_loop_quiet(&server->loops[i]);
 	atomic_store(&server->stopping, true);
+	http_streams_stop(server);
 	while (atomic_load(&server->work) > 0 && clock_mono_ms() < end)
 		usleep(STOP_STEP);
 	answer_rest(server);

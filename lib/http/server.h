@@ -97,6 +97,25 @@ struct http_header {
 };
 /** Answer and give req up. Headers and body are copied. @param headers  ends with { NULL, NULL }; may be NULL */
 void http_reply(struct http_req *req, unsigned int status, const struct http_header *headers, struct bytes body);
+/** An answer's body that is written bit by bit, from any thread, until one side has enough of it: server-sent events. What is
+ * not taken yet is kept in memory, up to room; a client that takes nothing of it for stall_ms is cut off. No thread waits. That
+ * a client has gone shows when something is written. */
+struct http_stream;
+/** For the writer. @param room  [octets] @return NULL: out of memory; else http_stream_end() must follow, answered with or not */
+struct http_stream *http_stream_new(size_t room, unsigned int stall_ms);
+/** For who answers with it, while the writer may end it at any time: a reference, to be dropped after http_reply_stream(). */
+struct http_stream *http_stream_keep(struct http_stream *stream);
+void http_stream_drop(struct http_stream *stream);
+/** Answer with the stream as body, chunked, and give req up. Once for a stream. */
+void http_reply_stream(struct http_req *req, unsigned int status, const struct http_header *headers, struct http_stream *stream);
+/** All of the text, or nothing of it. @retval GBA_E_BUSY  no room until the client has taken some
+ * @retval GBA_E_UNREACHABLE  the client has gone, or the server stops */
+enum gba_err http_stream_write(struct http_stream *stream, struct bytes text);
+bool http_stream_open(struct http_stream *stream);
+/** Has its client gone because it was cut off? */
+bool http_stream_cut(struct http_stream *stream);
+/** What was written is still sent, then the answer ends; the stream must not be used any more. */
+void http_stream_end(struct http_stream *stream);
 /** Plain answer for an error row: status of err, Retry-After when that is 503, one line of text. */
 void http_reply_error(struct http_req *req, enum gba_err err);
 

@@ -105,7 +105,7 @@ struct http_server {
 	bool tls, client_ca, client_optional, problems;
 	size_t (*body_limit)(const struct http_req *req, void *arg);
 	struct MHD_Response *refusals[REFUSE_COUNT];
-	struct metric *m_conns, *m_refused[REFUSE_COUNT], *m_requests[6]; /* by status / 100 */
+	struct metric *m_conns, *m_streams, *m_refused[REFUSE_COUNT], *m_requests[6]; /* by status / 100 */
 
 	_Atomic int refs;     /* http_server_stop() and suspended requests */
 	_Atomic int handling; /* requests inside the handler's call */
@@ -116,6 +116,7 @@ struct http_server {
 	LIST_HEAD(, http_conn) conns;
 	void *sources; /* tree of http_source */
 	LIST_HEAD(, http_req) suspended;
+	LIST_HEAD(, http_stream) streams;
 
 	pthread_t timer;
 	pthread_cond_t timer_wake;
@@ -141,6 +142,14 @@ unsigned int http_answer_suspended(struct http_server *server);
 bool http_refusals_new(struct http_server *server);
 void http_refusals_free(struct http_server *server);
 void http_server_unref(struct http_server *server);
+
+/* stream.c */
+/* NULL: out of memory */
+struct MHD_Response *http_stream_response(struct http_stream *stream);
+/* The response is the request's from now on; server->lock is held. */
+void http_stream_attach(struct http_stream *stream, struct http_req *req);
+/* End all, those that come later, too; server->stopping is set. */
+void http_streams_stop(struct http_server *server);
 
 /* conn.c */
 void http_on_connection(void *loop, struct MHD_Connection *mhd, void **_conn, enum MHD_ConnectionNotificationCode code);

@@ -109,3 +109,22 @@ bool rest_admit(struct rest_call *call)
 	rest_refuse(call, PROBLEM_FORBIDDEN, "%s", "");
 	return false;
 }
+
+enum gba_err rest_again(struct rest *rest, struct records *r, TALLOC_CTX *mem_ctx, const struct rest_shown *shown,
+			struct actor **_actor)
+{
+	struct rest_call *call = talloc_zero(mem_ctx, struct rest_call);
+	enum gba_err err;
+
+	if (call == NULL)
+		return GBA_E_NOMEM;
+	call->rest = rest;
+	call->r = r;
+	call->rc = (struct record_call){ .now = clock_now(), .mem_ctx = call };
+	call->credential = shown->credential;
+	memcpy(call->hash, shown->hash, sizeof(call->hash));
+	err = rest->setup->authenticate(call);
+	if (err == GBA_OK)
+		*_actor = call->actor;
+	return err == GBA_E_NOT_FOUND ? GBA_E_NOT_AUTHORIZED : err;
+}

@@ -49,9 +49,11 @@
 #define REST_PEM (1U << 8) /* answers application/x-pem-file */
 #define REST_SECRET (1U << 9) /* answers with a secret shown once */
 #define REST_INVITED (1U << 10) /* for invitations only */
+#define REST_STREAM (1U << 11) /* answers events as they come: rest_stream() */
 
 #define REST_PEM_TYPE "application/x-pem-file"
 #define REST_GZIP_TYPE "application/gzip"
+#define REST_EVENTS "text/event-stream" /* HTML, server-sent events */
 
 /** A body's shape, for reading it and for OpenAPI. */
 struct rest_schema {
@@ -62,6 +64,8 @@ struct rest_schema {
 	enum { SCHEMA_RECORD, SCHEMA_ADD, SCHEMA_CHANGE, SCHEMA_LIST, SCHEMA_OWN, SCHEMA_VERB, SCHEMA_FREE } use;
 	bool whole; /* PUT: what may not be changed may be given as it stands, what is missing is asked for later */
 	const struct record_verb *verb; /* SCHEMA_VERB */
+	bool optional;	      /* there may be no body */
+	const char *document; /* SCHEMA_FREE: its JSON Schema; NULL: any object */
 };
 
 struct rest_reply {
@@ -70,6 +74,14 @@ struct rest_reply {
 	struct bytes body;
 	struct http_header headers[REST_HEADERS_MAX + 1];
 	size_t n_headers;
+	struct http_stream *stream; /* goes on after the reply; NULL: none */
+};
+
+enum rest_credential { REST_NONE, REST_TOKEN, REST_CERTIFICATE };
+/** What a caller has shown. */
+struct rest_shown {
+	enum rest_credential credential;
+	char hash[65];
 };
 
 struct rest_call {
@@ -83,11 +95,12 @@ struct rest_call {
 	char corr[REST_CORR_LEN + 1];
 	const char *type; /* of the answer, as agreed */
 	const char *authorization, *if_match, *if_none_match, *accept, *content_type, *idempotency, *source;
+	const char *last_event; /* Last-Event-ID */
 	struct bytes body;
 	struct http_peer_cert cert;
 	uint64_t began_us, began_at; /* [us] monotonic; since epoch, for traces */
 	const char *header[REST_OWN_HEADERS]; /* setup's headers, in their order; NULL: not there */
-	enum { REST_NONE, REST_TOKEN, REST_CERTIFICATE } credential;
+	enum rest_credential credential;
 	char hash[65]; /* SHA-256 of the credential, hex */
 	bool invited;  /* the credential is an invitation: good for REST_INVITED operations only, and they for it */
 	const char *once, *once_body; /* of Idempotency-Key: whose key for what, and the body, hashed; NULL: none */
@@ -103,6 +116,13 @@ static inline struct rest_call *rest_call_of(struct route_call *call)
 void rest_header(struct rest_call *call, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /** Takes the reference. */
 void rest_json(struct rest_call *call, unsigned int status, json_t *body);
+/** Answer with events: the stream is sent with the reply, and written from wherever. @param stream  stays the writer's to end;
+ * the reply has a reference of its own */
+void rest_stream(struct rest_call *call, struct http_stream *stream);
+/** Is a credential still good, and whose? For what goes on after its call. @param r  of the calling thread
+ * @param _actor  below mem_ctx @retval GBA_E_NOT_AUTHORIZED */
+enum gba_err rest_again(struct rest *rest, struct records *r, TALLOC_CTX *mem_ctx, const struct rest_shown *shown,
+			struct actor **_actor);
 /** body: below the call, or constant. */
 void rest_body(struct rest_call *call, unsigned int status, const char *type, struct bytes body);
 void rest_problem(struct rest_call *call, struct problem *p);

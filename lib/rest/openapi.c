@@ -158,7 +158,8 @@ static json_t *schema_json(const struct rest_schema *schema)
 	if (schema == &rest_schema_report)
 		return report_json();
 	if (schema->use == SCHEMA_FREE)
-		return json_pack("{s:s}", "type", "object");
+		return schema->document != NULL ? json_loads(schema->document, JSON_REJECT_DUPLICATES, NULL)
+						: json_pack("{s:s}", "type", "object");
 	if (schema->use != SCHEMA_LIST)
 		return members_json(schema);
 	if (schema->kind != NULL) {
@@ -229,6 +230,9 @@ static json_t *parameters_json(const struct route *route)
 	if (route->flags & REST_MATCH)
 		json_array_append_new(
 			list, parameter("If-Match", "header", false, json_incref(text), "ETag of what was read"));
+	if (route->flags & REST_STREAM)
+		json_array_append_new(list, parameter("Last-Event-ID", "header", false, json_incref(text),
+						      "id of the last event that was read: go on behind it"));
 	if (route->flags & REST_CREATES)
 		json_array_append_new(list, parameter("Idempotency-Key", "header", false, json_incref(text),
 						      "A retry with it is done once"));
@@ -245,10 +249,11 @@ static json_t *good_content(const struct route *route)
 {
 	json_t *text = json_pack("{s:s}", "type", "string"), *map;
 
-	if (route->flags & (REST_GZIP | REST_PAGE | REST_PEM))
-		return content(route->flags & REST_GZIP   ? REST_GZIP_TYPE
-			       : route->flags & REST_PAGE ? REST_HTML
-							  : REST_PEM_TYPE,
+	if (route->flags & (REST_GZIP | REST_PAGE | REST_PEM | REST_STREAM))
+		return content(route->flags & REST_GZIP	    ? REST_GZIP_TYPE
+			       : route->flags & REST_PAGE   ? REST_HTML
+			       : route->flags & REST_STREAM ? REST_EVENTS
+							    : REST_PEM_TYPE,
 			       text);
 	map = content(REST_JSON, ref(REF_SCHEMA, ((const struct rest_schema *)route->response)->name));
 	if (route->flags & REST_LIST) {
@@ -309,7 +314,7 @@ static json_t *request_json(const struct route *route)
 		json_object_set_new(map, REST_CSV, json_pack("{s:{s:s}}", "schema", "type", "string"));
 	if (route->flags & REST_MERGED)
 		json_object_set_new(map, REST_MERGE, json_pack("{s:o}", "schema", ref(REF_SCHEMA, schema->name)));
-	return json_pack("{s:b, s:o}", "required", 1, "content", map);
+	return json_pack("{s:b, s:o}", "required", !schema->optional, "content", map);
 }
 
 static json_t *roles_json(const struct rest_setup *setup, unsigned int roles)

@@ -47,6 +47,13 @@ void rest_body(struct rest_call *call, unsigned int status, const char *type, st
 	call->reply.body = body;
 }
 
+void rest_stream(struct rest_call *call, struct http_stream *stream)
+{
+	rest_body(call, 200, REST_EVENTS, BYTES_NONE);
+	rest_header(call, "X-Accel-Buffering", "no"); /* proxies hand on what comes as it comes */
+	call->reply.stream = http_stream_keep(stream);
+}
+
 void rest_json(struct rest_call *call, unsigned int status, json_t *body)
 {
 	char *text = body != NULL ? json_dumps(body, REST_JSON_FLAGS) : NULL;
@@ -65,6 +72,9 @@ void rest_problem(struct rest_call *call, struct problem *p)
 	json_t *root = p != NULL ? problem_json(p, call->corr) : NULL;
 
 	call->reply.n_headers = 0; /* of an answer that was begun */
+	if (call->reply.stream != NULL)
+		http_stream_drop(call->reply.stream);
+	call->reply.stream = NULL;
 	if (root == NULL) {
 		rest_body(call, 503, REST_PROBLEM,
 			  bytes_of("{\"title\":\"out of memory\",\"status\":503,\"code\":\"unavailable\"}\n"));
@@ -148,6 +158,7 @@ void rest_send(struct rest_call *call)
 {
 	struct rest_reply *reply = &call->reply;
 	struct http_header headers[REST_HEADERS_MAX + 6];
+	struct http_stream *stream;
 	size_t i, n = 0;
 
 	if (reply->status == 0)
@@ -168,5 +179,11 @@ void rest_send(struct rest_call *call)
 		call->rest->setup->trace(call);
 	metric_add(call->rest->metrics.requests[reply->status / 100 <= 5 ? reply->status / 100 : 0], 1);
 	metric_observe_us(call->rest->metrics.seconds, clock_mono_us() - call->began_us);
-	http_reply(call->req, reply->status, headers, reply->body);
+	if (reply->stream == NULL) {
+		http_reply(call->req, reply->status, headers, reply->body);
+		return;
+	}
+	stream = reply->stream; /* the call ends with its answer */
+	http_reply_stream(call->req, reply->status, headers, stream);
+	http_stream_drop(stream);
 }

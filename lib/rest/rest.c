@@ -50,6 +50,7 @@ static struct rest_call *call_new(struct rest *rest, struct http_req *req)
 	call->accept = header_copy(call, "Accept");
 	call->content_type = header_copy(call, "Content-Type");
 	call->idempotency = header_copy(call, "Idempotency-Key");
+	call->last_event = header_copy(call, "Last-Event-ID");
 	for (i = 0; names != NULL && i < REST_OWN_HEADERS && names[i] != NULL; i++)
 		call->header[i] = header_copy(call, names[i]);
 	http_req_peer_cert(req, &call->cert);
@@ -152,6 +153,8 @@ static const char *only_type(unsigned int flags)
 		return REST_GZIP_TYPE;
 	if (flags & REST_PAGE)
 		return REST_HTML;
+	if (flags & REST_STREAM)
+		return REST_EVENTS;
 	return flags & REST_PEM ? REST_PEM_TYPE : NULL;
 }
 
@@ -182,6 +185,8 @@ static bool body_fits(struct rest_call *call)
 			rest_refuse(call, PROBLEM_BAD_REQUEST, "this operation takes no body");
 		return call->body.n == 0;
 	}
+	if (call->body.n == 0 && ((const struct rest_schema *)route->request)->optional)
+		return true;
 	if (route->flags & REST_IMPORT)
 		good = content_type_is(type, REST_NDJSON) || content_type_is(type, REST_CSV);
 	else

@@ -53,6 +53,14 @@ enum gba_err db_step(struct db_stmt *stmt, bool *_row);
  * @retval GBA_E_UNREACHABLE, GBA_E_TIMEOUT  the server; the next call tries to connect again, with a back-off */
 enum gba_err db_run(struct db_stmt *stmt, int *_changed);
 void db_reset(struct db_stmt *stmt);
+/** Run a bound query and read its rows into one array: all of them, or none and why.
+ * @param size   [octets] of an element; it is zeroed
+ * @param limit  room; rows beyond are not looked at
+ * @param read   one row; what it allocates hangs below rows, which is the array
+ * @param _rows  the array, below mem_ctx; NULL on failure */
+typedef enum gba_err (*db_row_reader)(TALLOC_CTX *rows, struct db_stmt *stmt, void *_row);
+enum gba_err db_page(TALLOC_CTX *mem_ctx, struct db_stmt *stmt, size_t size, size_t limit, db_row_reader read, void **_rows,
+		     size_t *_n);
 int64_t db_col_int(struct db_stmt *stmt, int column);		/* column from 0 */
 struct bytes db_col_text(struct db_stmt *stmt, int column);	/* view until the next step; NULL: absent */
 struct bytes db_col_blob(struct db_stmt *stmt, int column);

@@ -320,11 +320,12 @@ static int root_free(json_t **root)
 	return 0;
 }
 
-static enum gba_err row_read(TALLOC_CTX *ctx, struct db_stmt *stmt, struct event *event)
+static enum gba_err row_read(TALLOC_CTX *ctx, struct db_stmt *stmt, void *_row)
 {
 	struct bytes wire = db_col_blob(stmt, 1);
 	uint8_t previous[EVENT_DIGEST_LEN], *copy;
 	json_t **root = talloc_zero(ctx, json_t *);
+	struct event *event = _row;
 	enum gba_err err;
 
 	copy = talloc_memdup(ctx, wire.p, wire.n);
@@ -341,34 +342,18 @@ static enum gba_err row_read(TALLOC_CTX *ctx, struct db_stmt *stmt, struct event
 enum gba_err event_next(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct event **_events,
 			size_t *_n)
 {
-	struct event *events = talloc_zero_array(mem_ctx, struct event, limit);
 	struct db_stmt *stmt;
-	bool row = true;
-	size_t n = 0;
-	enum gba_err err;
+	void *events = NULL;
+	enum gba_err err = event_stmt(log, "SELECT seq, wire FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2", &stmt);
 
-	if (events == NULL)
-		return GBA_E_NOMEM;
-	err = event_stmt(log, "SELECT seq, wire FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2", &stmt);
-	if (err == GBA_OK) {
-		db_bind_int(stmt, 1, after);
-		db_bind_int(stmt, 2, (int64_t)limit);
-		while (err == GBA_OK && n < limit) {
-			err = db_step(stmt, &row);
-			if (err != GBA_OK || !row)
-				break;
-			err = row_read(events, stmt, &events[n]);
-			n += err == GBA_OK;
-		}
-		db_reset(stmt);
-	}
-	if (err != GBA_OK) {
-		talloc_free(events);
+	if (err != GBA_OK)
 		return err;
-	}
-	*_events = events;
-	*_n = n;
-	return GBA_OK;
+	db_bind_int(stmt, 1, after);
+	db_bind_int(stmt, 2, (int64_t)limit);
+	err = db_page(mem_ctx, stmt, sizeof(struct event), limit, row_read, &events, _n);
+	if (err == GBA_OK)
+		*_events = events;
+	return err;
 }
 
 enum gba_err event_last(struct event_log *log, int64_t *_seq)

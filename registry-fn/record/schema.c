@@ -131,6 +131,24 @@ static const char tell_schema_1[] =
 	"CREATE TABLE tell_dead (subscription INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, again INTEGER NOT NULL,"
 	" why TEXT NOT NULL, PRIMARY KEY (subscription, seq)) STRICT";
 
+/* Deliveries of many events at once, and digests: where one that is under way ends (upto; part: another follows it), the digest
+ * told last and the one under way (told, ends). What was given up: an event, or a digest of what came after `since`. */
+static const char tell_schema_2[] =
+	"ALTER TABLE subscription ADD COLUMN kinds TEXT;"
+	"ALTER TABLE subscription ADD COLUMN batch INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE subscription ADD COLUMN digest INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE subscription ADD COLUMN digest_empty INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE tell_state ADD COLUMN upto INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE tell_state ADD COLUMN part INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE tell_state ADD COLUMN told INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE tell_state ADD COLUMN ends INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE tell_letter (id INTEGER PRIMARY KEY AUTOINCREMENT, subscription INTEGER NOT NULL, seq INTEGER NOT NULL,"
+	" since INTEGER NOT NULL, began INTEGER NOT NULL, ends INTEGER NOT NULL, at INTEGER NOT NULL, again INTEGER NOT NULL,"
+	" why TEXT NOT NULL, UNIQUE (subscription, seq, ends)) STRICT;"
+	"INSERT INTO tell_letter (subscription, seq, since, began, ends, at, again, why)"
+	" SELECT subscription, seq, 0, 0, 0, at, again, why FROM tell_dead;"
+	"DROP TABLE tell_dead";
+
 const struct db_migration registry_schema[] = {
 	{ node_schema_1 },
 	{ event_schema_1 },
@@ -143,5 +161,6 @@ const struct db_migration registry_schema[] = {
 	{ tell_schema_1 },
 	{ event_schema_2 },
 	{ live_schema_2 },
+	{ tell_schema_2 },
 };
 const size_t registry_schema_steps = sizeof(registry_schema) / sizeof(registry_schema[0]);

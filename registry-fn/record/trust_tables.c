@@ -15,7 +15,9 @@ const char *const reg_vulnerability_words[] = { "received", "confirmed", "forwar
 						NULL };
 const char *const reg_override_words[] = { "requested", "in-force", "refused", "lifted", NULL };
 
-const char *const reg_method_words[] = { "push", "poll", NULL };
+const char *const reg_method_words[] = { "push", "poll", "stream", NULL };
+static const char *const event_kind_words[] = { "device.registered", "device.removed", "status.set", "vulnerability.set", "list.published",
+						"registry.assigned", "registry.introduced", NULL };
 
 #define A   FOR_ADMIN
 #define G   FOR_AGENCY
@@ -91,7 +93,7 @@ const struct field reg_subscription_fields[SUBSCRIPTION_COUNT] = {
 	[SUBSCRIPTION_NAME] = F_TEXT("name", REQ, 1, 64, id_token, SUB, SUB, SUB, "Name for its owner"),
 	[SUBSCRIPTION_OWNER_ROLE] = { "owner_role", FIELD_INT, FIELD_HIDDEN, 0, INT64_MAX, 0, NULL, NULL, 0, 0, 0, 0, "Role of its owner" },
 	[SUBSCRIPTION_OWNER] = { "owner", FIELD_INT, FIELD_HIDDEN, 0, INT64_MAX, 0, NULL, NULL, 0, 0, 0, 0, "Record of its owner; 0: none" },
-	[SUBSCRIPTION_METHOD] = F_WORD("method", FIX | FLT, reg_method_words, SUBSCRIPTION_PUSH, SUB, SUB, NO, "Tokens are pushed (RFC 8935) or fetched (RFC 8936)"),
+	[SUBSCRIPTION_METHOD] = F_WORD("method", FIX | FLT, reg_method_words, SUBSCRIPTION_PUSH, SUB, SUB, NO, "Tokens are pushed (RFC 8935), fetched (RFC 8936), or read as server-sent events"),
 	[SUBSCRIPTION_URL] = F_TEXT("url", 0, 9, 500, id_https_url, SUB, SUB, SUB, "Where to push to"),
 	[SUBSCRIPTION_PAUSED] = F_BOOL("paused", 0, 0, SUB, SUB, SUB, "Nothing is told, and nothing lost, until it goes on"),
 	[SUBSCRIPTION_EVENTS] = F_SET("events", 0, event_class_names, SUB, SUB, SUB, "These classes of event; none: all"),
@@ -99,5 +101,9 @@ const struct field reg_subscription_fields[SUBSCRIPTION_COUNT] = {
 	[SUBSCRIPTION_USE_CASES] = F_SET("use_cases", 0, reg_device_kind_words, SUB, SUB, SUB, "Of devices for these uses (their kind); none: all"),
 	[SUBSCRIPTION_MAKE] = F_TEXT("make", 0, 1, 128, id_text, SUB, SUB, SUB, "Of this make"),
 	[SUBSCRIPTION_MODEL] = F_TEXT("model", 0, 1, 128, id_text, SUB, SUB, SUB, "Of this model"),
+	[SUBSCRIPTION_KINDS] = F_SET("kinds", 0, event_kind_words, SUB, SUB, SUB, "These kinds of event; none: all"),
+	[SUBSCRIPTION_BATCH] = F_INT("batch", 0, 1, SUBSCRIPTION_BATCH_MAX, 1, SUB, SUB, SUB, "Push: so many events in one delivery, when as many wait"),
+	[SUBSCRIPTION_DIGEST] = F_INT("digest", 0, 0, 2678400, 0, SUB, SUB, SUB, "Push: a summary every so many seconds (3600 hourly, 86400 daily, on the hour and day of UTC) in place of the events; 0: the events"),
+	[SUBSCRIPTION_DIGEST_EMPTY] = F_BOOL("digest_empty", 0, 0, SUB, SUB, SUB, "Summaries also of times in which nothing happened"),
 	[SUBSCRIPTION_SUBJECTS] = F_LIST("subjects", 0, 1, EVENT_SUBJECT_MAX, id_text, SUB, SUB, SUB, "Of these alone: RegDevIDs, references of vulnerabilities; none: all"),
 };

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The thread that pushes (RFC 8935): one event of each subscription at a time, in order, until it was taken or is given up. */
+/* The thread that pushes (RFC 8935): one delivery of each subscription at a time, in order, until it was taken or is
+ * given up. */
 #include <pthread.h>
 #include <time.h>
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/metrics.h"
 #include "registry-fn/tell/tell.h"
 #include "registry-fn/trust/trust.h"
 #include "rest/notice.h"
 
-#define LOOK_MS	     200     /* between looks at the log */
+#define LOOK_MS      200     /* between looks at the log */
+#define COUNT_MS     3000    /* between counts of dead letters */
 #define BACK_OFF_MAX 3600000 /* [ms] */
 
 static struct {
@@ -21,7 +24,25 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool running, stopping;
+	int64_t held;        /* subscriptions that wait for room for dead letters, in the look under way */
+	uint64_t counted_ms; /* when dead letters were counted; 0: to be counted again */
+	struct metric *m_delivered, *m_failed, *m_events, *m_dead, *m_letters, *m_held;
 } sender = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
+
+static void metrics_get(void)
+{
+	sender.m_delivered = metric_get("gba_registry_tell_deliveries_total",
+					"Deliveries to subscribers that were taken.", METRIC_COUNTER, "");
+	sender.m_failed = metric_get("gba_registry_tell_failures_total", "Attempts at deliveries that failed.",
+				     METRIC_COUNTER, "");
+	sender.m_events = metric_get("gba_registry_tell_events_total",
+				     "Events, and digests, in deliveries that were taken.", METRIC_COUNTER, "");
+	sender.m_dead = metric_get("gba_registry_tell_dead_total",
+				   "Events and digests given up: they became dead letters.", METRIC_COUNTER, "");
+	sender.m_letters = metric_get("gba_registry_tell_dead_letters", "Dead letters kept.", METRIC_GAUGE, "");
+	sender.m_held = metric_get("gba_registry_tell_held",
+				   "Subscriptions that wait because their dead letters are full.", METRIC_GAUGE, "");
+}
 
 static int64_t now_ms(void)
 {
@@ -41,98 +62,216 @@ static bool stopping(void)
 	return is;
 }
 
-/* @param _told  false: not taken, why says it */
-static enum gba_err push(TALLOC_CTX *ctx, const struct tell_sub *sub, const struct event *event, char *why, size_t cap, bool *_told)
-{
-	struct webhook_order order = { .url = record_text(sub->rec, SUBSCRIPTION_URL), .type = "application/secevent+jwt" };
-	char *token = NULL;
-	enum gba_err err = tell_token(sender.r, ctx, sub, event, &token);
+/* What is sent at once: a digest, or one event or more. */
+struct delivery {
+	char *token;
+	const struct tell_page *page;
+	const struct tell_digest *digest; /* NULL: events */
+	int64_t seen;
+};
 
-	if (err != GBA_OK)
-		return err;
-	order.body = token;
-	*_told = webhook_send(sender.hook, &order, why, cap) == GBA_OK;
-	return GBA_OK;
+/* @param why  when it was not taken */
+static bool push(const struct tell_sub *sub, const struct delivery *what, char *why, size_t cap)
+{
+	struct webhook_order order = { .url = record_text(sub->rec, SUBSCRIPTION_URL),
+				       .type = "application/secevent+jwt",
+				       .body = what->token };
+	bool told = webhook_send(sender.hook, &order, why, cap) == GBA_OK;
+
+	metric_add(told ? sender.m_delivered : sender.m_failed, 1);
+	if (told)
+		metric_add(sender.m_events, what->digest != NULL ? 1 : (int64_t)what->page->n);
+	return told;
 }
 
-static enum gba_err give_up(struct tell_sub *sub, int64_t seq, const char *why)
+static void advance(struct tell_sub *sub, const struct delivery *what)
+{
+	if (what->digest != NULL) {
+		tell_digest_done(sub);
+		return;
+	}
+	sub->cursor = what->seen;
+	sub->tries = sub->due = sub->upto = 0;
+}
+
+static enum gba_err bury(const struct tell_sub *sub, const struct delivery *what, const char *why)
+{
+	enum gba_err err = GBA_OK;
+	size_t i;
+
+	if (what->digest != NULL)
+		return tell_letter_add(sender.r, sub, what->digest->upto, what->digest, why, clock_now());
+	for (i = 0; err == GBA_OK && i < what->page->n; i++)
+		err = tell_letter_add(sender.r, sub, what->page->items[i].event->seq, NULL, why, clock_now());
+	return err;
+}
+
+/* Its dead letters are as many as there may be: nothing is thrown away, so it goes on trying what it has. */
+static enum gba_err hold(struct tell_sub *sub, const char *why)
+{
+	if (sub->tries == sender.conf->tries)
+		log_event(LOG_L_ERROR, "registry.tell.held", NULL,
+			  "subscription %lld: dead letters are full, it waits: %s", (long long)sub->rec->id, why);
+	sub->due = now_ms() + BACK_OFF_MAX;
+	return tell_sub_keep(sender.r, sub);
+}
+
+static enum gba_err give_up(struct tell_sub *sub, const struct delivery *what, const char *why)
 {
 	enum gba_err err = records_begin(sender.r);
+	struct tell_sub moved = *sub;
 
 	if (err != GBA_OK)
 		return err;
-	err = tell_dead_add(sender.r, sub, seq, why, clock_now());
+	err = bury(sub, what, why);
+	advance(&moved, what);
 	if (err == GBA_OK)
-		err = tell_move(sender.r, sub, seq, 0, 0);
+		err = tell_sub_keep(sender.r, &moved);
 	if (err == GBA_OK)
 		err = records_commit(sender.r);
 	else
 		records_rollback(sender.r);
-	if (err == GBA_OK)
-		log_event(LOG_L_WARNING, "registry.tell.dead", NULL, "subscription %lld: event %lld given up: %s",
-			  (long long)sub->rec->id, (long long)seq, why);
-	return err;
+	if (err == GBA_E_NOSPACE)
+		return hold(sub, why);
+	if (err != GBA_OK)
+		return err;
+	metric_add(sender.m_dead, what->digest != NULL ? 1 : (int64_t)what->page->n);
+	sender.counted_ms = 0;
+	log_event(LOG_L_WARNING, "registry.tell.dead", NULL, "subscription %lld: given up up to event %lld: %s",
+		  (long long)sub->rec->id, (long long)what->seen, why);
+	return GBA_OK;
 }
 
-static enum gba_err failed(struct tell_sub *sub, int64_t place, int64_t seq, const char *why)
+/* What is tried again is the same delivery. */
+static enum gba_err failed(struct tell_sub *sub, const struct delivery *what, const char *why)
 {
-	int64_t tries = sub->tries + 1, wait = sender.conf->retry;
+	int64_t wait = sender.conf->retry;
 
-	if (tries >= sender.conf->tries)
-		return give_up(sub, seq, why);
-	for (int64_t i = 1; i < tries && wait < BACK_OFF_MAX; i++)
+	sub->tries++;
+	if (sub->tries >= sender.conf->tries)
+		return give_up(sub, what, why);
+	for (int64_t i = 1; i < sub->tries && wait < BACK_OFF_MAX; i++)
 		wait *= 2;
-	if (tries == 1)
-		log_event(LOG_L_WARNING, "registry.tell.retry", NULL, "subscription %lld: %s", (long long)sub->rec->id, why);
-	return tell_move(sender.r, sub, place, tries, now_ms() + (wait < BACK_OFF_MAX ? wait : BACK_OFF_MAX));
+	if (sub->tries == 1)
+		log_event(LOG_L_WARNING, "registry.tell.retry", NULL, "subscription %lld: %s", (long long)sub->rec->id,
+			  why);
+	sub->due = now_ms() + (wait < BACK_OFF_MAX ? wait : BACK_OFF_MAX);
+	sub->upto = what->seen;
+	return tell_sub_keep(sender.r, sub);
+}
+
+static enum gba_err deliver(struct tell_sub *sub, const struct delivery *what)
+{
+	char why[256] = "";
+
+	if (!push(sub, what, why, sizeof(why)))
+		return failed(sub, what, why);
+	advance(sub, what);
+	return tell_sub_keep(sender.r, sub);
+}
+
+/* A digest of nothing is sent only where it is wanted. */
+static enum gba_err next_digest(TALLOC_CTX *ctx, struct tell_sub *sub, bool *_more)
+{
+	struct delivery what = { .digest = NULL };
+	struct tell_digest digest;
+	int64_t n = 0;
+	bool due;
+	enum gba_err err = tell_digest_due(sender.r, sub, clock_now(), &due);
+
+	if (err != GBA_OK || !due)
+		return err;
+	err = tell_sub_keep(sender.r, sub);
+	digest = (struct tell_digest){ sub->cursor, sub->upto, sub->told, sub->ends, sub->part };
+	if (err == GBA_OK)
+		err = tell_digest_token(sender.r, ctx, sub, &digest, &n, &what.token);
+	if (err != GBA_OK)
+		return err;
+	*_more = *_more || sub->part;
+	what.digest = &digest;
+	what.seen = digest.upto;
+	if (n > 0 || (sub->rec->v[SUBSCRIPTION_DIGEST_EMPTY].n != 0 && !digest.part))
+		return deliver(sub, &what);
+	advance(sub, &what);
+	return tell_sub_keep(sender.r, sub);
+}
+
+static enum gba_err token_of(TALLOC_CTX *ctx, const struct tell_sub *sub, struct delivery *what)
+{
+	return sub->rec->v[SUBSCRIPTION_BATCH].n > 1
+		       ? tell_batch_token(sender.r, ctx, sub, what->page->items, what->page->n, &what->token)
+		       : tell_token(sender.r, ctx, sub, &what->page->items[0], &what->token);
+}
+
+static enum gba_err next_events(TALLOC_CTX *ctx, struct tell_sub *sub, bool *_more)
+{
+	struct tell_page *page = talloc_zero(ctx, struct tell_page);
+	struct delivery what = { .page = page };
+	enum gba_err err = GBA_E_NOMEM;
+
+	if (page != NULL)
+		err = tell_read(sender.r, ctx, sub, sub->cursor, sub->upto, (size_t)sub->rec->v[SUBSCRIPTION_BATCH].n,
+				page);
+	if (err != GBA_OK || page->seen == sub->cursor)
+		return err;
+	*_more = true;
+	what.seen = page->seen;
+	if (page->n == 0) {
+		advance(sub, &what);
+		return tell_sub_keep(sender.r, sub);
+	}
+	err = token_of(ctx, sub, &what);
+	return err == GBA_OK ? deliver(sub, &what) : err;
 }
 
 /* What was given up and is wanted again: once. What its owner may no longer see is not sent. */
-static enum gba_err again_one(TALLOC_CTX *ctx, struct tell_sub *sub, int64_t seq)
+static enum gba_err again_one(TALLOC_CTX *ctx, struct tell_sub *sub, const struct tell_letter *letter)
 {
-	struct event *event = NULL;
+	struct tell_digest digest = { letter->since, letter->seq, letter->began, letter->ends, false };
+	struct tell_page *page = talloc_zero(ctx, struct tell_page);
+	struct delivery what = { .page = page, .digest = letter->ends != 0 ? &digest : NULL };
 	char why[256] = "";
 	bool told = true;
-	enum gba_err err = tell_at(sender.r, ctx, sub, seq, &event);
+	int64_t n;
+	enum gba_err err = GBA_E_NOMEM;
 
-	if (err == GBA_OK && event != NULL)
-		err = push(ctx, sub, event, why, sizeof(why), &told);
+	if (page != NULL && what.digest != NULL)
+		err = tell_digest_token(sender.r, ctx, sub, &digest, &n, &what.token);
+	else if (page != NULL)
+		err = tell_at(sender.r, ctx, sub, letter->seq, &page->items[0]);
+	page->n = err == GBA_OK && page->items[0].event != NULL;
+	if (err == GBA_OK && page->n == 1)
+		err = token_of(ctx, sub, &what);
 	if (err != GBA_OK)
 		return err;
-	return told ? tell_dead_end(sender.r, sub, seq) : tell_dead_add(sender.r, sub, seq, why, clock_now());
+	if (what.token != NULL)
+		told = push(sub, &what, why, sizeof(why));
+	else
+		log_event(LOG_L_WARNING, "registry.tell.dead", NULL,
+			  "subscription %lld: event %lld is no longer its owner's to see", (long long)sub->rec->id,
+			  (long long)letter->seq);
+	sender.counted_ms = 0;
+	return tell_letter_end(sender.r, letter->id, told ? NULL : why, clock_now());
 }
 
 static enum gba_err next_one(TALLOC_CTX *ctx, struct tell_sub *sub, bool *_more)
 {
-	struct event *event = NULL;
-	char why[256] = "";
-	bool told = false;
-	int64_t seen = 0, place = sub->cursor;
-	enum gba_err err = tell_next(sender.r, ctx, sub, place, &event, &seen);
-
-	if (err != GBA_OK || seen == place)
-		return err;
-	*_more = true;
-	if (event == NULL)
-		return tell_move(sender.r, sub, seen, sub->tries, sub->due);
-	err = push(ctx, sub, event, why, sizeof(why), &told);
-	if (err != GBA_OK)
-		return err;
-	return told ? tell_move(sender.r, sub, seen, 0, 0) : failed(sub, place, seen, why);
+	return sub->rec->v[SUBSCRIPTION_DIGEST].n > 0 ? next_digest(ctx, sub, _more) : next_events(ctx, sub, _more);
 }
 
 static enum gba_err serve(int64_t id, bool *_more)
 {
 	TALLOC_CTX *ctx = talloc_new(sender.root);
+	struct tell_letter letter = { 0 };
 	struct tell_sub *sub = NULL;
-	int64_t again = 0;
 	enum gba_err err = tell_sub_load(sender.r, ctx, id, &sub);
 
 	if (err == GBA_OK && sub->good) {
-		err = tell_dead_next(sender.r, sub, &again);
-		if (err == GBA_OK && again != 0) {
+		sender.held += sub->tries >= sender.conf->tries;
+		err = tell_letter_next(sender.r, ctx, sub, &letter);
+		if (err == GBA_OK && letter.id != 0) {
 			*_more = true;
-			err = again_one(ctx, sub, again);
+			err = again_one(ctx, sub, &letter);
 		}
 		if (err == GBA_OK && sub->due <= now_ms())
 			err = next_one(ctx, sub, _more);
@@ -159,6 +298,19 @@ static enum gba_err next_subscription(int64_t after, int64_t *_id)
 	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
 }
 
+/* Now and then: others write dead letters, too. */
+static void letters_count(void)
+{
+	uint64_t now = clock_mono_ms();
+	int64_t n = 0;
+
+	if (sender.counted_ms != 0 && now - sender.counted_ms < COUNT_MS)
+		return;
+	if (tell_letters_count(sender.r, 0, &n) == GBA_OK)
+		metric_set(sender.m_letters, n);
+	sender.counted_ms = now;
+}
+
 /* A failure is told once, not with every look. What could not be done is done with the next. */
 static bool look(enum gba_err *_last)
 {
@@ -166,6 +318,7 @@ static bool look(enum gba_err *_last)
 	bool more = false;
 	enum gba_err err, first = GBA_OK;
 
+	sender.held = 0;
 	do {
 		err = next_subscription(id, &id);
 		if (err == GBA_OK && id != 0)
@@ -176,6 +329,8 @@ static bool look(enum gba_err *_last)
 	if (first != GBA_OK && first != *_last)
 		log_event(LOG_L_ERROR, "registry.tell", NULL, "subscribers not told: %s", gba_strerror(first));
 	*_last = first;
+	metric_set(sender.m_held, sender.held);
+	letters_count();
 	return more && first == GBA_OK;
 }
 
@@ -212,6 +367,7 @@ static enum gba_err tell_start(struct registry *registry, const char **_why)
 	sender.root = talloc_named_const(NULL, 0, "tell");
 	if (sender.root == NULL)
 		return GBA_E_NOMEM;
+	metrics_get();
 	sender.conf = &registry->conf->webhook;
 	sender.stopping = false;
 	err = registry_records(sender.root, registry, &sender.r, _why);

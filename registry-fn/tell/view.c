@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which events a subscriber wants, and which of them it may see (Y.3059 9.4-i-a). */
-#include "jose/jws.h"
 #include "registry-fn/tell/tell.h"
 #include "registry-fn/trust/trust.h"
 
@@ -49,9 +48,11 @@ static enum gba_err about_read(struct records *r, TALLOC_CTX *ctx, const struct 
 {
 	struct db_stmt *stmt;
 	bool row = false;
-	enum gba_err err = records_stmt(r, "SELECT id, custodian, kind, make, model FROM device WHERE regdevid = ?1", &stmt);
+	enum gba_err err =
+		records_stmt(r, "SELECT id, custodian, kind, make, model FROM device WHERE regdevid = ?1", &stmt);
 
-	*_about = (struct about){ .kind = kind_of(member(event->body, "kind")), .make = member(event->body, "make"),
+	*_about = (struct about){ .kind = kind_of(member(event->body, "kind")),
+				  .make = member(event->body, "make"),
 				  .model = member(event->body, "model") };
 	if (err != GBA_OK || (event->class != EVENT_DEVICE && event->class != EVENT_STATUS))
 		return err;
@@ -76,6 +77,8 @@ static bool wants(const struct tell_sub *sub, const struct event *event, const s
 	enum trust_status status;
 
 	if (v[SUBSCRIPTION_EVENTS].t.n > 0 && !list_has(v[SUBSCRIPTION_EVENTS].t, event_class_names[event->class]))
+		return false;
+	if (v[SUBSCRIPTION_KINDS].t.n > 0 && !list_has(v[SUBSCRIPTION_KINDS].t, event->kind))
 		return false;
 	if (v[SUBSCRIPTION_SUBJECTS].t.n > 0 && !list_has(v[SUBSCRIPTION_SUBJECTS].t, event->subject))
 		return false;
@@ -104,8 +107,8 @@ static enum gba_err one_row(struct records *r, const char *sql, int64_t id, cons
 }
 
 /* By disclosure: who may read the record may be told of it. What other registries say of theirs has no record here. */
-static enum gba_err vulnerability_may(struct records *r, TALLOC_CTX *ctx, const struct tell_sub *sub, const struct event *event,
-				      bool *_may)
+static enum gba_err vulnerability_may(struct records *r, TALLOC_CTX *ctx, const struct tell_sub *sub,
+				      const struct event *event, bool *_may)
 {
 	struct record_call call = { .actor = &sub->actor, .mem_ctx = ctx };
 	int64_t id = 0;
@@ -121,46 +124,84 @@ static enum gba_err vulnerability_may(struct records *r, TALLOC_CTX *ctx, const 
 	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
 }
 
-/* An enquirer is told of what it may ask by: of devices it names, or of all with the right to ask by model. */
-static enum gba_err enquirer_may(struct records *r, const struct tell_sub *sub, bool *_may)
+/* Rights of an enquirer, as bits. */
+static enum gba_err rights_read(struct records *r, int64_t enquirer, unsigned int *_rights)
 {
 	struct db_stmt *stmt;
 	bool row = false;
 	enum gba_err err = records_stmt(r, "SELECT rights FROM enquirer WHERE id = ?1", &stmt);
+	size_t i;
 
+	*_rights = 0;
 	if (err != GBA_OK)
 		return err;
-	db_bind_int(stmt, 1, sub->actor.id);
+	db_bind_int(stmt, 1, enquirer);
 	err = db_step(stmt, &row);
-	if (err == GBA_OK && row && db_col_text(stmt, 0).p != NULL)
-		*_may = list_has(db_col_text(stmt, 0), reg_right_words[RIGHT_MODEL]) ||
-			(sub->rec->v[SUBSCRIPTION_SUBJECTS].t.n > 0 &&
-			 list_has(db_col_text(stmt, 0), reg_right_words[RIGHT_REGDEVID]));
+	for (i = 0; err == GBA_OK && row && reg_right_words[i] != NULL; i++) {
+		if (db_col_text(stmt, 0).p != NULL && list_has(db_col_text(stmt, 0), reg_right_words[i]))
+			*_rights |= 1U << i;
+	}
 	db_reset(stmt);
 	return err;
 }
 
-static enum gba_err device_may(struct records *r, const struct tell_sub *sub, const struct about *about, bool *_may)
+#define BY_ATTRIBUTE (1U << RIGHT_MODEL | 1U << RIGHT_DETAILS)
+
+static bool has_filters(const struct tell_sub *sub)
+{
+	const struct value *v = sub->rec->v;
+
+	return v[SUBSCRIPTION_MAKE].t.p != NULL || v[SUBSCRIPTION_MODEL].t.p != NULL ||
+	       v[SUBSCRIPTION_USE_CASES].t.n > 0;
+}
+
+enum gba_err tell_filters_may(struct records *r, const struct tell_sub *sub, bool *_may)
+{
+	unsigned int rights;
+	enum gba_err err;
+
+	*_may = true;
+	if (sub->actor.role != REG_ROLE_ENQUIRER || !has_filters(sub))
+		return GBA_OK;
+	err = rights_read(r, sub->actor.id, &rights);
+	*_may = (rights & BY_ATTRIBUTE) != 0;
+	return err;
+}
+
+/* An enquirer is told of what it may ask by: of devices it names, or of all with the right to ask by model. A filter
+ * tells of the attribute it is for. */
+static enum gba_err enquirer_may(struct records *r, struct tell_sub *sub, bool *_may)
+{
+	unsigned int rights;
+	enum gba_err err = rights_read(r, sub->actor.id, &rights);
+
+	if (err != GBA_OK)
+		return err;
+	sub->narrow = (rights & 1U << RIGHT_DETAILS) == 0;
+	*_may = (rights & 1U << RIGHT_MODEL) != 0 ||
+		(sub->rec->v[SUBSCRIPTION_SUBJECTS].t.n > 0 && (rights & 1U << RIGHT_REGDEVID) != 0);
+	if (has_filters(sub) && (rights & BY_ATTRIBUTE) == 0)
+		*_may = false;
+	return GBA_OK;
+}
+
+static enum gba_err device_may(struct records *r, struct tell_sub *sub, const struct about *about, bool *_may)
 {
 	int64_t found = 0;
 	enum gba_err err;
 
 	switch (sub->actor.role) {
-	case REG_ROLE_CUSTODIAN:
-		*_may = about->device != 0 && about->custodian == sub->actor.id;
-		return GBA_OK;
+	case REG_ROLE_CUSTODIAN: *_may = about->device != 0 && about->custodian == sub->actor.id; return GBA_OK;
 	case REG_ROLE_MAKER:
 		err = one_row(r, "SELECT 1 FROM maker WHERE name = ?1 AND id = ?2", sub->actor.id, about->make, &found);
 		*_may = found != 0;
 		return err;
-	case REG_ROLE_ENQUIRER:
-		return enquirer_may(r, sub, _may);
-	default:
-		return GBA_OK;
+	case REG_ROLE_ENQUIRER: return enquirer_may(r, sub, _may);
+	default: return GBA_OK;
 	}
 }
 
-static enum gba_err may_see(struct records *r, TALLOC_CTX *ctx, const struct tell_sub *sub, const struct event *event,
+static enum gba_err may_see(struct records *r, TALLOC_CTX *ctx, struct tell_sub *sub, const struct event *event,
 			    const struct about *about, bool *_may)
 {
 	*_may = false;
@@ -175,90 +216,99 @@ static enum gba_err may_see(struct records *r, TALLOC_CTX *ctx, const struct tel
 	return event->class == EVENT_DEVICE || event->class == EVENT_STATUS ? device_may(r, sub, about, _may) : GBA_OK;
 }
 
-static enum gba_err is_for(struct records *r, TALLOC_CTX *ctx, const struct tell_sub *sub, const struct event *event, bool *_for)
+/* Of a device: its status, and nothing of what it is. */
+static void narrow(const struct event *event)
 {
+	json_t *status = json_incref(json_object_get(event->body, "status"));
+
+	if (event->class == EVENT_DEVICE || event->class == EVENT_STATUS) {
+		json_object_clear(event->body);
+		if (status != NULL)
+			json_object_set(event->body, "status", status);
+	}
+	json_decref(status);
+}
+
+/* @param _item  of the event when it is for the subscriber; else its event is NULL */
+static enum gba_err look_at(struct records *r, TALLOC_CTX *ctx, const struct tell_sub *sub, struct event *event,
+			    struct tell_item *_item)
+{
+	struct tell_sub as = *sub;
 	struct about about;
+	bool may = false;
 	enum gba_err err = about_read(r, ctx, event, &about);
 
-	*_for = false;
+	*_item = (struct tell_item){ NULL, "", "" };
 	if (err == GBA_OK && wants(sub, event, &about))
-		err = may_see(r, ctx, sub, event, &about, _for);
-	if (*_for && (WIDE & 1U << sub->actor.role) == 0)
+		err = may_see(r, ctx, &as, event, &about, &may);
+	if (err != GBA_OK || !may)
+		return err;
+	_item->event = event;
+	if ((WIDE & 1U << sub->actor.role) == 0)
 		json_object_del(event->body, "identities");
-	return err;
+	if (as.narrow) {
+		narrow(event);
+		return GBA_OK;
+	}
+	_item->make = talloc_strdup(ctx, about.make);
+	_item->model = talloc_strdup(ctx, about.model);
+	return _item->make != NULL && _item->model != NULL ? GBA_OK : GBA_E_NOMEM;
 }
 
-enum gba_err tell_next(struct records *r, TALLOC_CTX *mem_ctx, const struct tell_sub *sub, int64_t after, struct event **_event,
-		       int64_t *_seen)
+/* One look at the log. Events that nobody wants are not kept. */
+static enum gba_err look(struct records *r, TALLOC_CTX *mem_ctx, const struct tell_sub *sub, int64_t upto, size_t limit,
+			 struct tell_page *page, size_t *_octets)
 {
 	struct event *events = NULL;
-	size_t i, n = 0;
-	bool found = false;
-	enum gba_err err = event_next(registry_handle_of(r)->events, mem_ctx, after, LOOK, &events, &n);
+	size_t i, n = 0, before = page->n;
+	enum gba_err err = event_next(registry_handle_of(r)->events, mem_ctx, page->seen, LOOK, &events, &n);
 
-	*_event = NULL;
-	*_seen = after;
-	for (i = 0; err == GBA_OK && !found && i < n; i++) {
-		err = is_for(r, mem_ctx, sub, &events[i], &found);
-		if (err != GBA_OK)
-			return err;
-		*_seen = events[i].seq;
-		if (found)
-			*_event = &events[i];
+	page->end = err == GBA_OK && n < LOOK;
+	for (i = 0; err == GBA_OK && i < n; i++) {
+		if (upto > 0 && events[i].seq > upto) {
+			page->end = true;
+			break;
+		}
+		if (page->n == limit || *_octets >= TELL_OCTETS) {
+			page->end = false;
+			break;
+		}
+		err = look_at(r, events, sub, &events[i], &page->items[page->n]);
+		if (err == GBA_OK && page->items[page->n].event != NULL) {
+			page->n++;
+			*_octets += events[i].wire.n;
+		}
+		page->seen = events[i].seq;
 	}
+	if (err != GBA_OK || page->n == before)
+		talloc_free(events);
 	return err;
 }
 
-enum gba_err tell_at(struct records *r, TALLOC_CTX *mem_ctx, const struct tell_sub *sub, int64_t seq, struct event **_event)
+enum gba_err tell_read(struct records *r, TALLOC_CTX *mem_ctx, const struct tell_sub *sub, int64_t after, int64_t upto,
+		       size_t limit, struct tell_page *_page)
+{
+	enum gba_err err = GBA_OK;
+	size_t octets = 0;
+	int looks = 0;
+
+	_page->n = 0;
+	_page->seen = after;
+	_page->end = false;
+	while (err == GBA_OK && !_page->end && looks++ < TELL_LOOKS && _page->n < limit && octets < TELL_OCTETS)
+		err = look(r, mem_ctx, sub, upto, limit, _page, &octets);
+	return err;
+}
+
+enum gba_err tell_at(struct records *r, TALLOC_CTX *mem_ctx, const struct tell_sub *sub, int64_t seq,
+		     struct tell_item *_item)
 {
 	struct event *events = NULL;
 	size_t n = 0;
-	bool found = false;
 	enum gba_err err = event_next(registry_handle_of(r)->events, mem_ctx, seq - 1, 1, &events, &n);
 
-	*_event = NULL;
-	if (err == GBA_OK && n == 1 && events[0].seq == seq)
-		err = is_for(r, mem_ctx, sub, &events[0], &found);
-	if (err == GBA_OK && found)
-		*_event = &events[0];
-	return err;
-}
-
-char *tell_jti(struct records *r, TALLOC_CTX *mem_ctx, const struct tell_sub *sub, int64_t seq)
-{
-	return talloc_asprintf(mem_ctx, "%s-%lld-%lld", registry_handle_of(r)->registry.conf->reg_id, (long long)sub->rec->id,
-			       (long long)seq);
-}
-
-int64_t tell_place(struct records *r, const struct tell_sub *sub, const char *jti)
-{
-	const char *last = strrchr(jti, '-');
-	int64_t seq = last != NULL && strlen(last) <= 19 ? strtoll(last + 1, NULL, 10) : 0;
-	char *same = tell_jti(r, NULL, sub, seq);
-	bool ours = seq > 0 && same != NULL && strcmp(same, jti) == 0;
-
-	talloc_free(same);
-	return ours ? seq : 0;
-}
-
-/* RFC 8417 2.2; the subject as RFC 9493 3.2.7 has it. */
-enum gba_err tell_token(struct records *r, TALLOC_CTX *mem_ctx, const struct tell_sub *sub, const struct event *event,
-			char **_text)
-{
-	const struct registry *registry = &registry_handle_of(r)->registry;
-	char *type = talloc_asprintf(mem_ctx, "urn:gba:registry:%s", event->kind);
-	char *jti = tell_jti(r, mem_ctx, sub, event->seq);
-	json_t *set = NULL;
-	enum gba_err err = GBA_E_NOMEM;
-
-	if (type != NULL && jti != NULL)
-		set = json_pack("{s:s, s:I, s:I, s:s, s:s, s:{s:s, s:s}, s:{s:{s:s, s:I, s:O}}}", "iss",
-				registry->conf->reg_id, "iat", (json_int_t)event->at, "toe", (json_int_t)event->at, "jti", jti,
-				"aud", sub->actor.name, "sub_id",
-				"format", "opaque", "id", event->subject, "events", type, "origin", event->origin, "number",
-				(json_int_t)event->number, "body", event->body);
-	if (set != NULL)
-		err = jws_sign_json(mem_ctx, registry->key, TELL_TYP, set, _text);
-	json_decref(set);
-	return err;
+	*_item = (struct tell_item){ NULL, "", "" };
+	if (err != GBA_OK || n == 0 || events[0].seq != seq)
+		return err;
+	return look_at(r, events, sub, &events[0], _item);
 }

@@ -41,6 +41,8 @@ struct rec_family {
 	enum gba_err (*long_write)(struct rec *r, bool begun);
 };
 extern const struct rec_family rec_hss, rec_registry;
+/** The registry's records for a command that is none of a kind. @param change  note it in the audit log first */
+enum gba_err rec_registry_open(struct ctl *ctl, bool change, struct records **_r);
 
 /** What a command line names beside its options. */
 struct rec_command {

@@ -61,6 +61,14 @@ static enum gba_err records_of_registry(struct rec *r, bool change)
 	return store_open(ctl, conf, change, &r->m);
 }
 
+enum gba_err rec_registry_open(struct ctl *ctl, bool change, struct records **_r)
+{
+	struct registry_conf *conf = NULL;
+	enum gba_err err = conf_read(ctl, &conf);
+
+	return err == GBA_OK ? store_open(ctl, conf, change, _r) : err;
+}
+
 /* A device by its RegDevID, in any form. */
 static enum gba_err find_device(struct rec *r, const struct record_kind *kind, struct bytes text, struct record **_rec)
 {
@@ -133,12 +141,9 @@ static enum gba_err cmd_token_issue(struct cli *cli, void *given)
 	const struct token_args *args = given;
 	struct ctl *ctl = (struct ctl *)cli;
 	char token[TOKEN_ROOM], hash[TOKEN_HASH_ROOM], expires[TIME_TEXT_LEN + 1];
-	struct registry_conf *conf = NULL;
 	struct records *r = NULL;
-	enum gba_err err = conf_read(ctl, &conf);
+	enum gba_err err = rec_registry_open(ctl, true, &r);
 
-	if (err == GBA_OK)
-		err = store_open(ctl, conf, true, &r);
 	if (err != GBA_OK)
 		return err;
 	time_format(clock_now() + (time_t)args->days * DAY, expires);

@@ -1,82 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Subscriptions (Y.3059 9.4): a receiver written in python is told by signed tokens that openssl checks, through failures of its own and
 of the registry."""
-import http.client
-import http.server
 import json
-import ssl
-import subprocess
-import threading
 
 import pytest
-from test_api import Node
+from telllab import TellNode
 
 from peers import jose
 from peers.waiting import until
 
 
-class Receiver:
-    """An HTTPS server that takes tokens; `answers`: what it says to the next requests."""
-
-    def __init__(self, realm):
-        self.tokens, self.answers, self.types = [], [], []
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                text = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                status = outer.answers.pop(0) if outer.answers else 202
-                if status == 202:
-                    outer.tokens.append(text)
-                    outer.types.append(self.headers["Content-Type"])
-                self.send_response(status)
-                body = b'{"err":"invalid_key","description":"no such key"}' if status == 400 else b""
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        key, pem = realm.path("hook.key"), realm.path("hook.pem")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", pem,
-                        "-days", "2", "-subj", "/CN=hook", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(pem, key)
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.url = "https://127.0.0.1:%d/events" % self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
-class TellNode(Node):
-    def start_registry(self, **conf):
-        conf["extra"] += 'webhook-ca = "%s";\nwebhook-tries = 3;\nwebhook-retry = 100;\nwebhook-private = %s;\n' % (
-            self.path("hook.pem"), "true" if self.private else "false")
-        self.process = super().start_registry(**conf)
-        return self.process
-
-    def patch(self, path, body, token):
-        tls = ssl.create_default_context(cafile=self.pem)
-        tls.check_hostname = False
-        link = http.client.HTTPSConnection(self.address("registry"), self.port, context=tls, timeout=60)
-        link.request("PATCH", path, json.dumps(body), {"Content-Type": "application/merge-patch+json", "If-Match": "*",
-                                                       "Authorization": "Bearer " + token})
-        status = link.getresponse().status
-        link.close()
-        return status
-
-
 @pytest.fixture(scope="module")
 def node(tmp_path_factory, server):
     with TellNode(tmp_path_factory.mktemp("tell") / "realm", trace=False, server=server) as realm:
-        realm.private = True
-        realm.receiver = Receiver(realm)
-        realm.start_api()
-        realm.admin, realm.agency = realm.token("admin"), realm.token("agency")
-        realm.public = bytes.fromhex(realm.call("GET", "/.well-known/gba-registry")[1]["public_key"])
-        yield realm
+        yield realm.begin()
         realm.receiver.server.shutdown()
 
 
