@@ -247,6 +247,7 @@ static const struct {
 	{ "model", PAGE "make = ?4" OF },
 	{ "capability", PAGE "lower(?5 || coalesce(communication, '') || ?5) LIKE lower(?4)" OF },
 	{ "status", PAGE "status = ?4" OF },
+	{ "use_case", PAGE "kind = ?4" OF },
 	{ "custodian", PAGE "custodian = (SELECT id FROM custodian WHERE account = ?4)" OF },
 };
 
@@ -254,7 +255,8 @@ static enum gba_err page_bind(struct question *q, struct db_stmt *stmt, size_t w
 {
 	const json_t *after = json_object_get(q->body, "after");
 	const char *value = q->value;
-	int status;
+	const char *const *words = NULL;
+	int word;
 
 	db_bind_int(stmt, 1, after != NULL ? json_integer_value(after) : 0);
 	db_bind_text(stmt, 2, bytes_of(q->make));
@@ -263,14 +265,18 @@ static enum gba_err page_bind(struct question *q, struct db_stmt *stmt, size_t w
 		value = talloc_asprintf(q->call, "%%\n%s\n%%", q->value);
 		db_bind_text(stmt, 5, bytes_of("\n"));
 	}
-	if (strcmp(pages[which].by, "status") != 0) {
+	if (strcmp(pages[which].by, "status") == 0)
+		words = trust_status_names;
+	else if (strcmp(pages[which].by, "use_case") == 0)
+		words = reg_device_kind_words;
+	if (words == NULL) {
 		db_bind_text(stmt, 4, bytes_of(value));
 		return value != NULL ? GBA_OK : GBA_E_NOMEM;
 	}
-	for (status = 0; status < TRUST_STATUSES && strcmp(trust_status_names[status], q->value) != 0; status++)
+	for (word = 0; words[word] != NULL && strcmp(words[word], q->value) != 0; word++)
 		;
-	db_bind_int(stmt, 4, status);
-	return status < TRUST_STATUSES ? GBA_OK : record_refuse(&q->call->rc, GBA_E_SYNTAX, "value", "white, grey or black");
+	db_bind_int(stmt, 4, word);
+	return words[word] != NULL ? GBA_OK : record_refuse(&q->call->rc, GBA_E_SYNTAX, "value", "no such %s", pages[which].by);
 }
 
 static enum gba_err by_page(struct question *q, size_t which)
@@ -305,7 +311,7 @@ static const struct {
 } kinds[] = {
 	{ "regdevid", RIGHT_REGDEVID, by_regdevid }, { "virtual", RIGHT_VIRTUAL, by_virtual }, { "identity", RIGHT_IDENTITY, by_identity },
 	{ "model", RIGHT_MODEL, NULL },		     { "capability", RIGHT_MODEL, NULL },      { "status", RIGHT_MODEL, NULL },
-	{ "custodian", RIGHT_CUSTODIAN, NULL },
+	{ "custodian", RIGHT_CUSTODIAN, NULL },	     { "use_case", RIGHT_MODEL, NULL },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 #define ONES  3 /* kinds about one device */

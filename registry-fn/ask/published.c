@@ -26,6 +26,17 @@ static json_t *accepted_roots(const struct registry_conf *conf)
 	return list;
 }
 
+/* Keys, certificates and protocols that are accepted: of devices, of callers, of other registries (Y.3059 9.1-vi). */
+static json_t *accepted(void)
+{
+	return json_pack("{s:{s:[s], s:[s, s, s, s]}, s:{s:[s, s, s], s:[s, s]}, s:{s:[s], s:[s, s]}}", "devices",
+			 "keys", "Ks_(ext/int)_NAF of the operator's BSF (TS 33.220, Y.3056)", "protocols",
+			 "TLS-PSK (TS 33.222)", "HTTP Digest (TS 24.109)", "HTTPS", "CoAP over DTLS-PSK", "callers",
+			 "keys", "X.509 certificate of this registry's CA", "bearer token of this registry",
+			 "Ed25519 key (enquirers)", "protocols", "TLS 1.3", "TLS 1.2", "registries", "keys",
+			 "X.509 certificate of the peer's Diameter identity", "protocols", "TLS 1.3", "TLS 1.2");
+}
+
 static json_t *rules(struct rest_call *call)
 {
 	char **texts = trust_policy_texts(call, ask_registry(call)->policy);
@@ -64,13 +75,13 @@ void ask_well_known(struct route_call *route)
 	practice_read(call, version);
 	hex_encode(BYTES(sign_key_public(registry->key), SIGN_PUBLIC_LEN), public_hex);
 	rest_json(call, 200,
-		  json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:o, s:o, s:{s:s, s:s, s:s, s:s, s:s}}", "reg_id",
-			    registry->conf->reg_id, "type", registry_type_names[registry->conf->reg_type], "name",
-			    registry->conf->name, "parent", registry->conf->parent, "public_key", public_hex,
+		  json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:{s:s, s:s, s:s, s:s, s:s}}",
+			    "reg_id", registry->conf->reg_id, "type", registry_type_names[registry->conf->reg_type],
+			    "name", registry->conf->name, "parent", registry->conf->parent, "public_key", public_hex,
 			    "practice_statement", "url", "/practice-statement", "version", version, "roots_of_trust",
-			    accepted_roots(registry->conf), "rules", rules(call), "procedures", "enquirer",
-			    "/v1/enquirer-registrations", "challenge", "/v1/challenges", "ask", "/v1/questions", "log",
-			    "/v1/log/head", "api", "/openapi.json"));
+			    accepted_roots(registry->conf), "accepts", accepted(), "rules", rules(call), "procedures",
+			    "enquirer", "/v1/enquirer-registrations", "challenge", "/v1/challenges", "ask",
+			    "/v1/questions", "log", "/v1/log/head", "api", "/openapi.json"));
 }
 
 void ask_jwks(struct route_call *route)
@@ -200,7 +211,8 @@ void ask_log_consistency(struct route_call *route)
 		return;
 	err = moment_begin(call);
 	if (err == GBA_OK) {
-		err = entry_receipt_growth(log_of(call), json_string_value(json_object_get(body, "first")), call->rc.now, &receipt);
+		err = entry_receipt_growth(log_of(call), json_string_value(json_object_get(body, "first")),
+					   call->rc.now, &receipt);
 		moment_end(call);
 	}
 	receipt_reply(call, err, receipt);
@@ -258,7 +270,8 @@ static json_t *change_json(const struct trust_change *change, bool all)
 	json_object_set_new(json, "at", json_string(at));
 	if (all) {
 		json_object_set_new(json, "author", json_string(change->author));
-		json_object_set_new(json, "evidence", change->evidence != NULL ? json_string(change->evidence) : json_null());
+		json_object_set_new(json, "evidence",
+				    change->evidence != NULL ? json_string(change->evidence) : json_null());
 	}
 	return json;
 }
@@ -379,8 +392,9 @@ void ask_application_status(struct route_call *route)
 	status = word_of(trust_status_names, json_string_value(json_object_get(body, "status")));
 	err = status >= 0 ? records_begin(call->r) : GBA_E_SYNTAX;
 	if (err == GBA_OK)
-		err = ask_finish(call, trust_set_application(call->r, &call->rc, application->id, (enum trust_status)status,
-							     json_string_value(json_object_get(body, "reason"))));
+		err = ask_finish(call,
+				 trust_set_application(call->r, &call->rc, application->id, (enum trust_status)status,
+						       json_string_value(json_object_get(body, "reason"))));
 	if (err == GBA_OK)
 		err = trust_at(call->r, call, TRUST_APPLICATION, application->id, call->rc.now, &change);
 	if (err == GBA_OK)

@@ -12,8 +12,8 @@ BATCH, DIGEST = "urn:gba:registry:batch", "urn:gba:registry:digest"
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory):
-    with TellNode(tmp_path_factory.mktemp("digests") / "realm", trace=False) as realm:
+def node(tmp_path_factory, server):
+    with TellNode(tmp_path_factory.mktemp("digests") / "realm", trace=False, server=server) as realm:
         yield realm.begin(tell_dead_letters=3)
         realm.receiver.server.shutdown()
 
