@@ -33,7 +33,8 @@ static const struct field question_fields[] = {
 	REST_TEXT("make", 0, 1, 128, NULL, "model, capability, status, use_case: of this make"),
 	REST_TEXT("model", 0, 1, 128, NULL, "The same: of this model"),
 	{ "at", FIELD_TIME, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0, "The status at this time; now when not given" },
-	REST_INT("after", 0, INT64_MAX, 0, "model, capability, status, custodian, use_case: the next page, as the answer before says"),
+	REST_INT("after", 0, INT64_MAX, 0, "model, capability, status, custodian, use_case: the next page, as the answer"
+					   " before says"),
 	REST_TEXT("nonce", 0, 1, 128, id_token, "Comes back in the answer"),
 };
 static const struct field interrogation_fields[] = {
