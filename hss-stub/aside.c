@@ -123,7 +123,7 @@ enum gba_err aside_read(const char *database, enum gba_err (*each)(void *arg, in
 
 	*_octets = 0;
 	if (fd >= 0) {
-		err = file_read(fd, &text, _octets);
+		err = octet_locked(fd, LONG_OCTET) ? GBA_E_BUSY : file_read(fd, &text, _octets);
 		close(fd);
 	} else if (path != NULL && errno == ENOENT) {
 		err = GBA_OK;
@@ -215,7 +215,7 @@ enum gba_err aside_open(TALLOC_CTX *mem_ctx, const char *database, struct aside_
 		err = gba_err_from_errno(errno);
 	if (err == GBA_OK)
 		err = folder_sync(path);
-	if (err == GBA_OK && !octet_lock(hold->fd, LONG_OCTET, F_WRLCK, false))
+	if (err == GBA_OK && !octet_lock(hold->fd, LONG_OCTET, F_WRLCK, true)) /* of one that has just ended */
 		err = gba_err_from_errno(errno);
 	if (err != GBA_OK) {
 		talloc_free(hold);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** Leases of SEQs while a long transaction (an import that is all or nothing, of this process or another) has SQLite's one write
  * lock: a file beside the database takes them, and whoever has the lock next takes them over before it writes an SQN
- * (sub_store_begin). It is written only while the long transaction goes on, so that nobody can lease the same in the database.
- * A line is an id and the highest SEQ claimed; locks on two of its octets say who may do what, and end with their process:
- * octet 0 is the long transaction's, octet 1 that of who writes, one at a time. */
+ * (sub_store_begin). Who leases aside does so while octet 0 of the file is locked, and who leases in the database waits until it is
+ * not: so nobody leases the same. A line is an id and the highest SEQ claimed. Octet 0 is locked by the long transaction, octet 1 by
+ * who writes, one at a time; locks end with their process. */
 #ifndef GBA_HSS_ASIDE_H
 #define GBA_HSS_ASIDE_H
 
@@ -16,8 +16,8 @@
 struct aside;
 struct aside_hold;
 
-/** The caller's transaction has the write lock of this SQLite file: leases may go aside until aside_shut(), which comes before that
- * transaction ends, however it does, and waits for a lease under way. @param _hold  below mem_ctx
+/** The caller's transaction has the write lock of this SQLite file: leases may go aside until aside_shut(), which comes at once when
+ * that transaction has ended, however it did, and waits for a lease under way. @param _hold  below mem_ctx
  * @retval GBA_E_IO and its relatives, GBA_E_NOMEM */
 enum gba_err aside_open(TALLOC_CTX *mem_ctx, const char *database, struct aside_hold **_hold);
 void aside_shut(struct aside_hold *hold); /* NULL passes */
@@ -34,6 +34,7 @@ enum gba_err aside_claim(struct aside *aside, int64_t id, uint64_t seq);
 enum gba_err aside_leave(struct aside *aside, bool keep);
 
 /** What a file of them holds, for who has the write lock. @param _octets  0: there is none
+ * @retval GBA_E_BUSY  the long transaction has ended, but is not shut yet: in a moment
  * @retval GBA_E_CORRUPT  no file of ours, GBA_E_IO, GBA_E_NOMEM, or what each returns */
 enum gba_err aside_read(const char *database, enum gba_err (*each)(void *arg, int64_t id, uint64_t seq), void *arg,
 			size_t *_octets);

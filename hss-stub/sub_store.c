@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hss-stub/sub_store.h"
 
+#include <unistd.h>
+
 #include "core/clock.h"
 #include "hss-stub/aside.h"
 #include "hss-stub/change/schema.h"
@@ -119,11 +121,13 @@ static enum gba_err raise_seq(void *arg, int64_t id, uint64_t seq)
  * have the lock again: nobody can have added to it. At the end a transaction stands, unless it failed. */
 static enum gba_err take_over(struct sub_store *store)
 {
+	uint64_t until = clock_mono_ms() + store->patience_ms;
 	size_t octets = 0;
 	enum gba_err err = GBA_OK;
 
 	while (store->file != NULL && err == GBA_OK) {
-		err = aside_read(store->file, raise_seq, store, &octets);
+		while ((err = aside_read(store->file, raise_seq, store, &octets)) == GBA_E_BUSY && clock_mono_ms() < until)
+			usleep(500);
 		if (err != GBA_OK || octets == 0)
 			break;
 		err = db_commit(store->db);

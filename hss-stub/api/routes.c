@@ -4,6 +4,18 @@
 #include "hss-stub/api/api_priv.h"
 #include "ident/idrule.h"
 
+static enum gba_err pem_text(struct bytes text, const char **_why)
+{
+	size_t i;
+
+	*_why = "PEM has printable characters and ends of lines only";
+	for (i = 0; i < text.n; i++) {
+		if ((text.p[i] < ' ' && text.p[i] != '\n' && text.p[i] != '\r') || text.p[i] > '~')
+			return GBA_E_SYNTAX;
+	}
+	return GBA_OK;
+}
+
 static const struct field registration_fields[] = {
 	{ "type", FIELD_WORD, FIELD_REQUIRED, 0, 0, 0, asp_identity_words, NULL, 0, 0, 0, 0, "Kind of public identity" },
 	REST_TEXT("identity", FIELD_REQUIRED, 1, IDRULE_MAX, id_text, "Public identity, such as a CIN"),
@@ -18,13 +30,13 @@ static const struct field registered_fields[] = {
 static const struct field invitation_fields[] = {
 	REST_TEXT("name", FIELD_REQUIRED, 1, 64, id_token, "Name of the administrator, for history and audit"),
 	REST_INT("days", 1, 3650, 365, "Life of the credential"),
-	REST_TEXT("csr", 0, 1, 8192, NULL, "PKCS #10 request (PEM): a certificate instead of a token"),
+	REST_TEXT("csr", 0, 1, 8192, pem_text, "PKCS #10 request (PEM): a certificate instead of a token"),
 };
 static const struct field issue_fields[] = {
 	REST_TEXT("name", FIELD_REQUIRED, 1, 64, id_token, "Name of the credential, for history and audit"),
 	REST_WORD("type", credential_words, CREDENTIAL_TOKEN, "certificate or token"),
 	REST_INT("days", 1, 3650, 365, "Life of the credential"),
-	REST_TEXT("csr", 0, 1, 8192, NULL, "PKCS #10 request (PEM); without it a key is made and shown once"),
+	REST_TEXT("csr", 0, 1, 8192, pem_text, "PKCS #10 request (PEM); without it a key is made and shown once"),
 };
 static const struct field issued_fields[] = {
 	REST_INT("id", 1, INT64_MAX, 0, "The credential's record"),
@@ -40,7 +52,7 @@ static const struct field bundle_fields[] = {
 	REST_TEXT("realm", 0, 1, FQDN_MAX, id_fqdn, "Its Diameter realm; the identity's domain if not given"),
 	REST_TEXT("user", 0, 1, 64, id_token, "User the application runs as on the agent's host; www-data if not given"),
 	REST_INT("days", 1, 3650, 365, "Life of the agent's certificate"),
-	REST_TEXT("csr", 0, 1, 8192, NULL, "PKCS #10 request (PEM); without it the bundle has a key made for it"),
+	REST_TEXT("csr", 0, 1, 8192, pem_text, "PKCS #10 request (PEM); without it the bundle has a key made for it"),
 };
 static const struct field self_fields[] = {
 	REST_WORD("role", mapping_roles, 0, "What the caller may do"),

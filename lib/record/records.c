@@ -112,11 +112,6 @@ enum gba_err records_commit(struct records *r)
 	return err;
 }
 
-enum gba_err records_flush(struct records *r)
-{
-	return db_flush(r->db);
-}
-
 void records_rollback(struct records *r)
 {
 	r->depth = 0;

@@ -43,8 +43,6 @@ enum gba_err records_begin(struct records *r);
 enum gba_err records_commit(struct records *r);
 /** In a transaction: what follows from its changes at the commit is done now, so that they read as they will stand. */
 enum gba_err records_settle(struct records *r);
-/** In a transaction: db_flush() of what it has changed, so that its commit is short. */
-enum gba_err records_flush(struct records *r);
 void records_rollback(struct records *r);
 /** In a transaction: what follows, up to its end, is a part that can be undone alone, whatever it has written.
  * @param err  what came of it: anything but GBA_OK undoes it

@@ -450,17 +450,6 @@ static enum gba_err long_write(struct import *im, bool begun)
 	return im->atomic && setup->long_write != NULL ? setup->long_write(im->call, begun) : GBA_OK;
 }
 
-/* All that can be done before the commit is, so that it is short: nothing goes on beside it. */
-static enum gba_err commit_near(struct import *im, enum gba_err err, bool applied)
-{
-	if (err == GBA_OK && applied && im->atomic)
-		err = records_settle(im->call->r);
-	if (err == GBA_OK && applied && im->atomic)
-		err = records_flush(im->call->r);
-	(void)long_write(im, false);
-	return err;
-}
-
 void rest_import(struct route_call *route)
 {
 	struct rest_call *call = rest_call_of(route);
@@ -484,13 +473,13 @@ void rest_import(struct route_call *route)
 	if (err == GBA_OK)
 		err = job_note(&im, true);
 	applied = err == GBA_OK && !(im.atomic && json_array_size(im.bad) > 0);
-	err = commit_near(&im, err, applied);
 	if (err == GBA_OK)
 		report(&im, applied); /* before the commit: it is kept with it */
 	if (err == GBA_OK && !applied)
 		records_rollback(call->r);
 	else
 		err = rest_write(call, err, "import", im.schema->kind, NULL);
+	(void)long_write(&im, false);
 	if (err != GBA_OK)
 		rest_fail(call, err);
 	else if (applied)

@@ -64,8 +64,9 @@ static json_t *field_json(const struct field *field, bool null)
 		break;
 	case FIELD_LIST: schema = list_json(field, null); break;
 	default:
-		schema = json_pack("{s:o, s:I, s:I}", "type", type_json("string", null), "minLength",
-				   (json_int_t)(field->min > 0), "maxLength", (json_int_t)field->max);
+		schema = json_pack("{s:o, s:I, s:I, s:I}", "type", type_json("string", null), "minLength",
+				   (json_int_t)(field->min > 0), "maxLength", (json_int_t)field->max, "x-maxOctets",
+				   (json_int_t)field->max);
 		break;
 	}
 	json_object_set_new(schema, "description", json_string(field->help));

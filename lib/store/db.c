@@ -97,11 +97,6 @@ enum gba_err db_begin_both(struct db *db)
 	return db->ops->begin(db, DB_BOTH);
 }
 
-enum gba_err db_flush(struct db *db)
-{
-	return db->ops->flush != NULL ? db->ops->flush(db) : GBA_OK;
-}
-
 enum gba_err db_commit(struct db *db)
 {
 	return db->ops->commit(db, false);

@@ -73,8 +73,6 @@ enum gba_err db_begin(struct db *db);
 enum gba_err db_begin_beside(struct db *db);
 /** A writer that excludes both. */
 enum gba_err db_begin_both(struct db *db);
-/** Bring what the transaction has changed to the disk now, so that its commit is short: who waits for its end waits less. */
-enum gba_err db_flush(struct db *db);
 /** Durable on GBA_OK; else rolled back, also when the connection was lost meanwhile.
  * @retval GBA_E_UNCERTAIN  the connection was lost at the commit, and the server could not be asked what became of it */
 enum gba_err db_commit(struct db *db);

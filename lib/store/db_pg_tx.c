@@ -15,7 +15,7 @@
 #define LOCK  "SELECT pg_advisory_xact_lock(1734500641, hashtext(current_schema()))" /* "gba!" */
 #define BEGIN "BEGIN; " LOCK
 /* Who writes beside (db_begin_beside) has a lock of the same kind. Who takes both takes them in this order. */
-#define LOCK_BESIDE "SELECT pg_advisory_xact_lock(1734500642, hashtext(current_schema()))"
+#define LOCK_BESIDE "SELECT pg_advisory_xact_lock(1734500643, hashtext(current_schema()))"
 #define TELL  "UPDATE gba_db SET data_version = data_version + 1 RETURNING data_version; "
 
 /* Each transaction whose outcome may be asked for leaves its number in the row of its handle: who asks what became of an

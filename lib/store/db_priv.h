@@ -22,7 +22,6 @@ struct db_ops {
 	struct bytes (*col_text)(struct db_stmt *stmt, int column);
 	struct bytes (*col_blob)(struct db_stmt *stmt, int column);
 	enum gba_err (*begin)(struct db *db, enum db_writer writer);
-	enum gba_err (*flush)(struct db *db); /* NULL: nothing to do */
 	enum gba_err (*commit)(struct db *db, bool quiet);
 	void (*rollback)(struct db *db);
 	enum gba_err (*part)(struct db *db, enum db_part step);

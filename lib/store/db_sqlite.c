@@ -19,7 +19,6 @@ struct sq_db {
 	struct db_stmt *begin, *commit, *rollback, *version;
 	struct db_stmt *part[DB_PART_STEPS]; /* once needed */
 	int claim;			     /* file that is locked; -1: none */
-	const char *path;
 	int tries; /* for another writer's end */
 };
 
@@ -376,28 +375,6 @@ static void sq_patience(struct db *base, unsigned int ms)
 	db->tries = (int)(ms < BUSY_TIMEOUT_MS ? ms : BUSY_TIMEOUT_MS) / BUSY_STEP_MS;
 }
 
-/* Into the write-ahead log, and that to the disk: the commit has a last page to write. Locks are on other files, so that
- * closing this one loses none. */
-static enum gba_err sq_flush(struct db *base)
-{
-	struct sq_db *db = (struct sq_db *)base;
-	char *wal = talloc_asprintf(db, "%s-wal", db->path);
-	enum gba_err err;
-	int fd;
-
-	if (wal == NULL)
-		return GBA_E_NOMEM;
-	errno = 0;
-	err = err_of(db->handle, sqlite3_db_cacheflush(db->handle));
-	fd = err == GBA_OK ? open(wal, O_RDWR | O_CLOEXEC) : -1;
-	if (err == GBA_OK && (fd < 0 || fdatasync(fd) != 0))
-		err = gba_err_from_errno(errno);
-	if (fd >= 0)
-		close(fd);
-	talloc_free(wal);
-	return err;
-}
-
 static int64_t sq_data_version(struct db *base)
 {
 	struct db_stmt *stmt = ((struct sq_db *)base)->version;
@@ -458,7 +435,6 @@ static const struct db_ops sqlite_ops = {
 	.col_text = sq_col_text,
 	.col_blob = sq_col_blob,
 	.begin = sq_begin,
-	.flush = sq_flush,
 	.patience = sq_patience,
 	.commit = sq_commit,
 	.rollback = sq_rollback,
@@ -480,11 +456,6 @@ enum gba_err db_sqlite_open(TALLOC_CTX *mem_ctx, const char *path, const struct 
 	db->base.ops = &sqlite_ops;
 	db->claim = -1;
 	db->tries = BUSY_TIMEOUT_MS / BUSY_STEP_MS;
-	db->path = talloc_strdup(db, path);
-	if (db->path == NULL) {
-		talloc_free(db);
-		return GBA_E_NOMEM;
-	}
 	talloc_set_destructor(db, db_destroy);
 	err = create_private(path);
 	if (err == GBA_OK)

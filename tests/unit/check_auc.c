@@ -424,11 +424,12 @@ START_TEST(vectors_go_on_beside_a_long_write)
 				auc_close(auc);
 				auc = auc_start(test_ctx, 1 << 20, 1, false);
 			}
-			sub_store_long_end(hold);
 			if (round == 19)
 				db_rollback(sub_store_db(store));
 			else
 				ck_assert_err(db_commit(sub_store_db(store)), GBA_OK);
+			ck_assert_err(ask(IMPI_A, 5)->err, GBA_OK); /* ended, but not shut */
+			sub_store_long_end(hold);
 		}
 		for (i = 0; i < 2; i++) {
 			struct auc_job *job = ask(impis[i], 5);

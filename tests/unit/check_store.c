@@ -669,12 +669,15 @@ END_TEST
 START_TEST(one_handle_claims_and_others_work)
 {
 	struct db *db = open_steps(1), *other = open_steps(1);
+	int tries;
 
 	ck_assert_err(db_claim(db), GBA_OK);
 	ck_assert_err(db_claim(db), GBA_OK);
 	ck_assert_err(db_claim(other), GBA_E_BUSY);
 	ck_assert_err(insert(other, 1, "one", BYTES_NONE), GBA_OK);
 	talloc_free(db);
+	for (tries = 0; db_claim(other) == GBA_E_BUSY && tries < 1500; tries++) /* a server's session ends in its own time */
+		usleep(10000);
 	ck_assert_err(db_claim(other), GBA_OK);
 }
 END_TEST

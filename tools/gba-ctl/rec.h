@@ -36,8 +36,8 @@ struct rec_family {
 	enum gba_err (*find)(struct rec *r, const struct record_kind *kind, struct bytes text, struct record **_rec);
 	/** Set r->m. @param change  note it in the audit log first */
 	enum gba_err (*open)(struct rec *r, bool change);
-	/** A transaction that will be long has begun, or is about to end, however it does: what must not wait for it can go another
-	 * way meanwhile. NULL: nothing */
+	/** A transaction that will be long has begun, or has ended: what must not wait for it can go another way meanwhile.
+	 * NULL: nothing */
 	enum gba_err (*long_write)(struct rec *r, bool begun);
 };
 extern const struct rec_family rec_hss, rec_registry;

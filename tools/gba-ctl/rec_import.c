@@ -115,22 +115,12 @@ static enum gba_err job_note(struct importing *imp)
 	return imp->job[0] != '\0' ? record_job_write(imp->r.m, imp->job, &job) : GBA_OK;
 }
 
-/* Other processes' vectors go on beside one that is all or nothing: nearly to its end. */
+/* Other processes' vectors go on beside one that is all or nothing. */
 static enum gba_err long_write(struct importing *imp, bool begun)
 {
 	const struct rec_family *family = imp->r.family;
 
 	return imp->r.args->atomic && family->long_write != NULL ? family->long_write(&imp->r, begun) : GBA_OK;
-}
-
-static enum gba_err commit_near(struct importing *imp)
-{
-	enum gba_err err = imp->r.args->atomic ? records_settle(imp->r.m) : GBA_OK;
-
-	if (err == GBA_OK && imp->r.args->atomic)
-		err = records_flush(imp->r.m);
-	(void)long_write(imp, false);
-	return err;
 }
 
 static enum gba_err batch_end(struct importing *imp)
@@ -141,17 +131,16 @@ static enum gba_err batch_end(struct importing *imp)
 		return GBA_OK;
 	imp->in_batch = 0;
 	if (imp->r.args->dry_run) {
-		(void)long_write(imp, false);
 		records_rollback(imp->r.m);
+		(void)long_write(imp, false);
 		return GBA_OK;
 	}
 	err = job_note(imp);
 	if (err == GBA_OK)
-		err = commit_near(imp);
-	if (err == GBA_OK)
 		err = records_commit(imp->r.m);
 	else
 		records_rollback(imp->r.m);
+	(void)long_write(imp, false);
 	usleep(PAUSE_US);
 	return err;
 }
@@ -480,8 +469,8 @@ static enum gba_err end(struct importing *imp, enum gba_err err)
 	if (err == GBA_OK && stored) {
 		err = rec_fail(&imp->r, batch_end(imp), imp->path);
 	} else if (imp->in_batch > 0) {
-		(void)long_write(imp, false);
 		records_rollback(imp->r.m);
+		(void)long_write(imp, false);
 	}
 	if (err == GBA_OK && stored)
 		err = rec_fail(&imp->r, job_end(imp), imp->path);

@@ -145,11 +145,16 @@ def faults(schema):
         yield "no such word"
     if "maxLength" in schema:
         yield "a" * (schema["maxLength"] + 1)
+        yield "\u00e9" * (schema["x-maxOctets"] // 2 + 1)  # octets of UTF-8 are what is bounded
+        yield from ("a\x07b" + "c" * 30, "\x1b[2J" + "c" * 30, "a\x7fb" + "c" * 30)
     if schema.get("minLength", 0) > 0:
         yield ""
     if kind == "array":
         yield ["a"] * (schema["maxItems"] + 1)
         yield [5]
+        yield ["a\x07b" + "c" * 30]
+        if "maxLength" in schema["items"]:
+            yield ["a" * (schema["items"]["maxLength"] + 1)]
     if schema.get("format") == "date-time":
         yield from ("tomorrow", "2031-13-01T00:00:00Z")
 
@@ -174,6 +179,72 @@ def test_every_member_has_bounds_and_a_precise_error(document, world, admin):
                 assert any(p == "/" + member or p.startswith("/" + member + "/") for p in pointers), (path, member, value, got)
                 count += 1
     assert count > 500
+
+
+def test_every_row_of_an_import_is_held_against_the_same_bounds(document, world, admin):
+    """Each fault of each member in a row of its own: each row is reported, with its number and the member."""
+    kinds = 0
+    for method, path, operation in operations(document):
+        content = operation.get("requestBody", {}).get("content", {})
+        if "application/x-ndjson" not in content:
+            continue
+        kinds += 1
+        schema = document["components"]["schemas"][content["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+                                                   if "application/json" in content else row_schema(document, path)]
+        rows = [(member, value) for member, rule in schema["properties"].items() for value in faults(rule)]
+        raw = "".join(json.dumps({member: value}) + "\n" for member, value in rows).encode()
+        for mode in ("all", "rows"):
+            report = admin.call(method, "%s?mode=%s" % (path, mode), raw=raw, headers={"Content-Type": "application/x-ndjson"}, want=200).json()
+            assert (report["added"], report["rejected"], report["complete"]) == (0, len(rows), True), path
+            for number, ((member, value), rejection) in enumerate(zip(rows, report["rejections"]), 1):
+                pointers = [e["pointer"] for e in rejection["errors"]]
+                assert rejection["row"] == number, (path, rejection)
+                assert any(p == "/" + member or p.startswith("/" + member + "/") for p in pointers), (path, member, value, rejection)
+    assert kinds > 8
+
+
+def row_schema(document, path):
+    """Of the kind's own POST."""
+    body = document["paths"][path[:-len("/import")]]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    return body["$ref"].rsplit("/", 1)[1]
+
+
+def test_every_text_has_an_upper_bound(document):
+    """No member, parameter or list without one."""
+    def bounded(schema):
+        kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        if "string" in kinds:
+            return "enum" in schema or schema.get("format") == "date-time" or schema["maxLength"] > 0
+        if "integer" in kinds:
+            return "minimum" in schema
+        return kinds[0] != "array" or ("maxItems" in schema and bounded(schema["items"]))
+
+    for method, path, operation in operations(document):
+        for parameter in operation["parameters"]:
+            assert "$ref" in parameter or bounded(parameter["schema"]), (method, path, parameter)
+        content = operation.get("requestBody", {}).get("content", {})
+        if "application/json" in content:
+            name = content["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+            for member, rule in document["components"]["schemas"][name]["properties"].items():
+                assert bounded(rule), (name, member)
+
+
+def test_an_invitation_survives_what_is_refused(document, api):
+    invited = apilab.Caller(api, api.invite())
+    schema = document["components"]["schemas"]["Invitation"]
+    for member, rule in schema["properties"].items():
+        for value in faults(rule):
+            got = invited.call("POST", "/v1/invitation", {"name": "ok", member: value}, want=422).json()
+            assert [e["pointer"] for e in got["errors"]] == ["/" + member], (member, value, got)
+    invited.call("POST", "/v1/invitation", {"name": "after-all"}, want=201)
+
+
+def test_text_that_is_none(admin):
+    """What no JSON text may hold, or only half of a character: refused as a whole, with its place."""
+    for raw in (b'{"name": "a\x01b"}', b'{"name": "a\\u0000b"}', b'{"name": "\\ud800"}', b'{"name": "\xff"}', b'{"name": "\xc0\x80"}',
+                b'{"name": "\xed\xa0\x80"}', b'{"level": 1e400}', b'{"level": 99999999999999999999}', b'{"name": NaN}', b'{"name": "a"} {}'):
+        got = admin.call("POST", "/v1/verifications", raw=raw, headers={"Content-Type": "application/json"})
+        assert got.status == 400 and got.json()["code"] == "json" and "column" in got.json()["detail"], (raw, got)
 
 
 def test_several_members_at_fault_are_all_named(admin):
