@@ -16,7 +16,7 @@
 struct aside;
 struct aside_hold;
 
-/** The caller's transaction has the write lock of this SQLite file: leases may go aside until aside_shut(), which comes at once when
+/** The caller's transaction has the write lock of this SQLite file: leases may go aside until aside_shut(), at once when
  * that transaction has ended, however it did, and waits for a lease under way. @param _hold  below mem_ctx
  * @retval GBA_E_IO and its relatives, GBA_E_NOMEM */
 enum gba_err aside_open(TALLOC_CTX *mem_ctx, const char *database, struct aside_hold **_hold);

@@ -25,7 +25,7 @@ enum gba_err sub_store_begin(struct sub_store *store);
 enum gba_err sub_store_begin_leases(struct sub_store *store, bool sets);
 /** From now on sub_store_begin_leases() goes that way. @retval GBA_E_NOMEM */
 enum gba_err sub_store_go_aside(struct sub_store *store);
-/** A transaction that will be long has begun; sub_store_long_end() comes at once when it has ended. _hold is NULL on a server, which
+/** A transaction that will be long has begun; sub_store_long_end() comes at once when it has ended. _hold: NULL on a server, which
  * needs none. */
 enum gba_err sub_store_long_begin(struct sub_store *store, struct aside_hold **_hold);
 void sub_store_long_end(struct aside_hold *hold);

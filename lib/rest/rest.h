@@ -71,7 +71,7 @@ struct rest_setup {
 	enum gba_err (*authenticate)(struct rest_call *call);
 	/** After the commit of a removal ("remove") or a verb: what follows outside of the database. NULL: nothing */
 	void (*done)(struct rest_call *call, const char *verb, const struct record *old);
-	/** An import that is all or nothing: its transaction has begun (true), or, also when it has not, has ended (false). What must
+	/** An import that is all or nothing: its transaction has begun (true), or, also if it has not, has ended (false). What must
 	 * not wait for it can go another way meanwhile. NULL: nothing */
 	enum gba_err (*long_write)(struct rest_call *call, bool begun);
 	/** An answer is about to be sent: trace steps. NULL: none */
