@@ -2,7 +2,7 @@
 /** Leases of SEQs while a long transaction (an import that is all or nothing, of this process or another) has SQLite's one write
  * lock: a file beside the database takes them, and whoever has the lock next takes them over before it writes an SQN
  * (sub_store_begin). Who leases aside does so while octet 0 of the file is locked, and who leases in the database waits until it is
- * not: so nobody leases the same. A line is an id and the highest SEQ claimed. Octet 0 is locked by the long transaction, octet 1 by
+ * not: so nobody leases the same. A line is an id and the highest SEQ claimed. Octet 0 is the long transaction's, octet 1 by
  * who writes, one at a time; locks end with their process. */
 #ifndef GBA_HSS_ASIDE_H
 #define GBA_HSS_ASIDE_H
