@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ub when things go wrong: HSS down, slow, talking nonsense; kill -9 under load; floods; a full disk."""
+import base64
 import os
 import random
 import threading
@@ -8,7 +9,8 @@ import time
 import pytest
 
 from peers import diameter as d
-from peers.bsf_node import HSS, IMPI_REALM, OPERATOR, impi_of, rss_kib
+from peers.bsf_node import BSF, HSS, IMPI_REALM, OPERATOR, impi_of, rss_kib
+from peers.keys import kdf
 from peers.ub import Http, Refused, authorization
 from peers.waiting import PATIENCE, until
 
@@ -319,3 +321,56 @@ def test_ipv6(own):
     ue.address = ("::1", port)
     ue.bootstrap()
     node.ue(impi_of(3)).bootstrap()
+
+
+OTHER_REALM, OTHER_HSS = "other.example", "hss.other.example"
+
+
+def with_two_hss_rows(realm):
+    """bsf.conf names an HSS for each of two domains of users, and no other for either."""
+    plain = realm.bsf_conf
+
+    def conf(**kw):
+        path = plain(**kw)
+        with open(path, encoding="utf-8") as text:
+            old = text.read()
+        rows = ('hss = ( { impi-realm = "%s"; destination-realm="%s"; hosts = [ "%s" ]; },\n  { impi-realm = "%s"; destination-realm="%s"; hosts = [ "%s" ]; } );'
+                % (IMPI_REALM, OPERATOR, HSS, OTHER_REALM, OTHER_REALM, OTHER_HSS))
+        line = next(line for line in old.split("\n") if line.startswith("hss = ("))
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(old.replace(line, rows))
+        return path
+    realm.bsf_conf = conf
+
+
+def test_the_token_tells_the_hss(own):
+    """A device that shows its token's temporary identity, and nothing else, is asked about at its own HSS of two; a B-TID leads to
+    the user of the one or the other. REQ: OBF-10.3-3"""
+    from peers.bsf_node import FakeHss
+    node = own(hss=False, start=False)
+    with_two_hss_rows(node.realm)
+    node.hosts = [(HSS, node.realm.address("hss")), (OTHER_HSS, node.realm.block.address(31))]
+    one, two = node.start_hss(), FakeHss((node.realm.block.address(31), 3868), OTHER_HSS, OTHER_REALM)
+    try:
+        node.start()
+        assert two.server.wait_connected()
+        for hss, silent, impi in ((one, two, impi_of(21)), (two, one, "meter-7@" + OTHER_REALM)):
+            asked = len(silent.asked)
+
+            def device(name):
+                ue = node.ue(name, tmpi=True)
+                ue.res = lambda rand, autn, at=hss: at.res(rand)
+                return ue
+            assert until(lambda: device(impi).first().status == 401)
+            btid, _ = device(impi).bootstrap()
+            rand = base64.b64decode(btid.split("@")[0])
+            temp = kdf(hss.ks(rand), b"gba-me", rand, impi.encode(), BSF.encode() + b"\1\0\0\1\0")[:24]
+            again, _ = device(base64.b64encode(temp).decode() + "@tmpi.bsf.3gppnetwork.org").bootstrap()
+            assert again != btid and hss.asked[-1] == impi and len(silent.asked) == asked
+            node.hss = hss
+            with node.naf() as naf:
+                for token in (btid, again):
+                    assert d.bia_view(node.bir(naf, token))["me_key"] == node.key_of(token)
+        node.hss = one
+    finally:
+        two.close()
