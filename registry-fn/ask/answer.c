@@ -241,14 +241,15 @@ static enum gba_err by_identity(struct question *q)
 #define PAGE "SELECT id, regdevid FROM device WHERE id > ?1 AND "
 #define OF   " AND (?2 = '' OR make = ?2) AND (?3 = '' OR model = ?3) ORDER BY id LIMIT 101"
 
+/* In the order of kinds[]. */
 static const struct {
 	const char *by, *sql;
 } pages[] = {
 	{ "model", PAGE "make = ?4" OF },
 	{ "capability", PAGE "lower(?5 || coalesce(communication, '') || ?5) LIKE lower(?4)" OF },
 	{ "status", PAGE "status = ?4" OF },
-	{ "use_case", PAGE "kind = ?4" OF },
 	{ "custodian", PAGE "custodian = (SELECT id FROM custodian WHERE account = ?4)" OF },
+	{ "use_case", PAGE "kind = ?4" OF },
 };
 
 static enum gba_err page_bind(struct question *q, struct db_stmt *stmt, size_t which)
