@@ -71,6 +71,7 @@ START_TEST(hkdf_of_rfc_5869)
 }
 END_TEST
 
+/* REQ: OBF-I.2-d1 */
 START_TEST(frames_as_the_oracle_makes_them)
 {
 	struct sealed_keys keys = keys_of(sealed_rows[_i].index);
@@ -146,7 +147,8 @@ static enum gba_err open_octets(const struct sealed_keys *keys, struct bytes oct
 	return err == GBA_OK ? sealed_open(keys, SEALED_DEVICE, &frame, back, &n) : err;
 }
 
-/* Every bit: the checksum finds it; with the checksum made good, form, key or MAC does. Every shorter and a longer frame, too. */
+/* REQ: OBF-I.2-d2, OBF-I.2-s2
+ * Every bit: the checksum finds it; with the checksum made good, form, key or MAC does. Every shorter and a longer frame, too. */
 START_TEST(no_bit_can_be_changed)
 {
 	struct sealed_keys keys = keys_of(0);
@@ -178,6 +180,7 @@ START_TEST(no_bit_can_be_changed)
 }
 END_TEST
 
+/* Neither direction: the keys differ, the cipher does not. REQ: OBF-I.2-d4, OBF-I.2-s4 */
 START_TEST(nothing_readable_on_the_way)
 {
 	static const char text[] = "28.6139 N 77.2090 E";
@@ -268,7 +271,7 @@ static enum gba_err take(struct sealed_link *link, const struct mail *mail)
 	return sealed_link_receive(link, BYTES(mail->octets, mail->n), out, &n);
 }
 
-/* A link that loses every seventh, swaps neighbours and brings everything twice. */
+/* A link that loses every seventh, swaps neighbours and brings everything twice. REQ: OBF-I.2-d3 */
 START_TEST(a_bad_link)
 {
 	struct sealed_link *device, *server;
@@ -295,7 +298,7 @@ START_TEST(a_bad_link)
 }
 END_TEST
 
-/* Ends that stop without a word: no counter is used twice, no command is taken twice. */
+/* Ends that stop without a word: no counter is used twice, no command is taken twice. REQ: OBF-I.2-s3 */
 START_TEST(restarts)
 {
 	struct sealed_link *device, *server;
@@ -385,6 +388,74 @@ START_TEST(no_room_to_remember)
 }
 END_TEST
 
+/* The device's end, which has no keys: what comes is handed to the element that has (the link), what that gives out is carried out. */
+struct tracker {
+	struct sealed_link *element;
+	unsigned int looked_at, handed_in, carried_out;
+	struct mail answer;
+};
+
+static enum gba_err tracker_take(struct tracker *tracker, const struct mail *mail)
+{
+	struct bytes octets = BYTES(mail->octets, mail->n);
+	uint8_t command[SEALED_PLAIN_MAX];
+	struct sealed_frame frame;
+	enum gba_err err;
+	size_t n = 0;
+
+	tracker->looked_at++;
+	err = sealed_parse(octets, &frame); /* the checksum, without any key */
+	if (err != GBA_OK)
+		return err;
+	tracker->handed_in++;
+	err = sealed_link_receive(tracker->element, octets, command, &n);
+	if (err != GBA_OK)
+		return err;
+	ck_assert_bytes(BYTES(command, n), bytes_of("close panic"), "command");
+	tracker->carried_out++;
+	tracker->answer = mail_from(tracker->element, "panic closed");
+	return GBA_OK;
+}
+
+/* Y.OBF I.2.3, all of it: sealed with trust data by the server, checksum at the device, opened and found fresh by the element, carried
+ * out, and the answer comes back protected. What fails at one step reaches none behind it.
+ * REQ: OBF-I.2.3-1, OBF-I.2.2.1-a, OBF-I.2.2.1-b1, OBF-I.2.2.1-b2, OBF-I.2.2.3-b, OBF-I.2.2.3-c, OBF-I.2-s1 */
+START_TEST(a_command_and_its_answer)
+{
+	struct sealed_keys foreign = keys_of(1);
+	uint8_t back[SEALED_PLAIN_MAX];
+	struct sealed_link *server;
+	struct tracker tracker = { .element = NULL };
+	struct mail command, bad;
+	size_t n;
+
+	folder_make();
+	server = link_of(SEALED_SERVER, true);
+	tracker.element = link_of(SEALED_DEVICE, true);
+	command = mail_from(server, "close panic");
+	bad = command;
+	bad.octets[command.n - 1] ^= 1;
+	ck_assert_err(tracker_take(&tracker, &bad), GBA_E_CORRUPT);
+	ck_assert_uint_eq(tracker.handed_in, 0);
+	with_checksum(bad.octets, bad.n); /* the sum made good: it has no key */
+	ck_assert_err(tracker_take(&tracker, &bad), GBA_E_DENIED);
+	ck_assert_err(sealed_seal(&foreign, SEALED_SERVER, 9, bytes_of("close panic"), bad.octets, &bad.n), GBA_OK);
+	ck_assert_err(tracker_take(&tracker, &bad), GBA_E_NOT_FOUND); /* of a server that has other keys */
+	ck_assert_uint_eq(tracker.carried_out, 0);
+	ck_assert_err(tracker_take(&tracker, &command), GBA_OK);
+	ck_assert_uint_eq(tracker.carried_out, 1);
+	ck_assert_err(tracker_take(&tracker, &command), GBA_E_REPLAY);
+	ck_assert_uint_eq(tracker.carried_out, 1);
+	ck_assert_ptr_null(memmem(tracker.answer.octets, tracker.answer.n, "panic", 5));
+	ck_assert_err(sealed_link_receive(server, BYTES(tracker.answer.octets, tracker.answer.n), back, &n), GBA_OK);
+	ck_assert_bytes(BYTES(back, n), bytes_of("panic closed"), "answer");
+	ck_assert_err(take(server, &tracker.answer), GBA_E_REPLAY);
+	ck_assert_err(sealed_seal(&foreign, SEALED_DEVICE, 9, bytes_of("panic closed"), bad.octets, &bad.n), GBA_OK);
+	ck_assert_err(take(server, &bad), GBA_E_NOT_FOUND); /* another device's */
+	folder_done();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sealed");
@@ -398,6 +469,7 @@ int main(void)
 	tcase_add_loop_test(tc, frames_as_the_oracle_makes_them, 0, ROWS(sealed_rows));
 	tcase_add_test(tc, ninety_octets_fit_a_short_message);
 	tcase_add_test(tc, limits);
+	tcase_add_test(tc, a_command_and_its_answer);
 	tcase_add_test(tc, no_bit_can_be_changed);
 	tcase_add_test(tc, nothing_readable_on_the_way);
 	tcase_add_test(tc, window_against_a_list);

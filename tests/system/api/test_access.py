@@ -120,7 +120,7 @@ def key_and_request(folder, name):
 
 
 def test_certificates_of_the_realms_ca(api, admin, tmp_path):
-    """REQ: Y3056-10.2-1c"""
+    """REQ: Y3056-10.2-1c, Y3056-8.2.2-1"""
     folder = str(tmp_path)
     owner, caller = apilab.asp(admin, api, "U72200KA2011PTC060121", "Cert Ltd")
     key, request = key_and_request(folder, "own")

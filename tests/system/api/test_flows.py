@@ -125,7 +125,8 @@ def meters(api, admin):
 
 def test_a_bundle_is_ready_to_run(api, admin, meters, tmp_path):
     """The agent of the bundle starts and comes to the operator's node with its certificate.
-    REQ: Y3056-10.1-3b, Y3056-10.2-1c, Y3056-9.2.2-7"""
+    REQ: Y3056-10.1-3b, Y3056-10.2-1c, Y3056-9.2.2-7,
+    Y3056-9.2-2"""
     _, caller, app = meters
     where = "/v1/applications/%d/bundle" % app["id"]
     for identity in ("bsf.operator.example", "hss.operator.example", "naf.other.example", "example", "operator.example"):

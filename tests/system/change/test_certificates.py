@@ -54,7 +54,7 @@ def device(provider):
 
 
 def test_a_device_without_usim_opens_an_application(provider, device):
-    """REQ: Y3056-10.4-4e, OBF-10-1, Y3056-7.4-1"""
+    """REQ: Y3056-10.4-4e, OBF-10-1, Y3056-7.4-1, Y3056-9.2.1-2"""
     run = device.bootstrap()
     assert run["btid"].endswith("@" + Names.bsf) and run["fresh"]
     answer = device.ue("get", "https://%s/hello" % NAF, "--connect", provider.address("proxy") + ":443", "--psk")

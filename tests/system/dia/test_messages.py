@@ -144,6 +144,7 @@ def check_shown(tree, lines, intent):
 
 
 def test_tshark_shows_every_avp_of_every_command(encoded, tmp_path):
+    # REQ: Y3056-8.2.2-2
     trees = tshark(tmp_path / "all.pcap", [encoded[name] for name in INTENT])
     assert len(trees) == len(INTENT)
     for name, layers in zip(INTENT, trees):

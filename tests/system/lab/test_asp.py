@@ -25,6 +25,7 @@ SEEN = {  # what the last good scenario of each has to have seen, and who is in 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_kind(kind, tmp_path):
+    # REQ: Y3056-8.3-3
     done = subprocess.run([LAB, "--asp", kind, "--json", "--state", str(tmp_path / "s")], capture_output=True, text=True, timeout=300,
                           check=False)
     rows = [json.loads(line) for line in done.stdout.splitlines()]

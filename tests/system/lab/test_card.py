@@ -41,7 +41,8 @@ def realm(tmp_path_factory):
                                  ("erin", "001010000000033", False, 1 << 24), ("frank", "001010000000034", True, 1 << 24)],
                          ids=["GBA_ME", "GBA_U", "GBA_ME, resynchronised", "GBA_U, resynchronised"])
 def test_from_the_card_to_the_application(realm, pcscd, row):
-    """The operator's records and the card have the keys, nobody else; the application is reached over PSK-TLS and Digest."""
+    """The operator's records and the card have the keys, nobody else; the application is reached over PSK-TLS and Digest.
+    REQ: OBF-11.1-1"""
     name, imsi, gba_u, sqn = row
     device = Device(realm, name, imsi, gba_u=gba_u)
     device.provision()

@@ -32,6 +32,7 @@ START = {"hss": Realm.start_hss, "bsf": Realm.start_bsf, "agent": Realm.start_ag
 
 
 def test_each_role_ends_five_times_while_its_peers_live(realm):
+    # REQ: Y3056-8.2-1
     for _ in range(5):
         for node in START:
             assert end(realm, node) == 0, realm.nodes[node].log_text()[-2000:]

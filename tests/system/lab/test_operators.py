@@ -9,7 +9,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.ab
 
 def test_two_operators(tmp_path):
     """REQ: Y3056-10.6.2-1, Y3056-10.6.2-2, Y3056-10.6.2-3, Y3056-10.6.2-4, Y3056-10.6.2-4n, Y3056-10.6.2-5, Y3056-10.6.2-6,
-    Y3056-10.6-1, Y3056-10.6.1-1, Y3056-10.6.1-2, Y3056-10.6.1-3, Y3056-10.6.1-4, Y3056-10.6.1-5, Y3056-10.6.1-6"""
+    Y3056-10.6-1, Y3056-10.6.1-1, Y3056-10.6.1-2, Y3056-10.6.1-3, Y3056-10.6.1-4, Y3056-10.6.1-5, Y3056-10.6.1-6,
+    Y3056-9-1"""
     done = subprocess.run([os.path.join(TOP, "tools", "gba-lab"), "--operators", "2", "--json", "--state", str(tmp_path / "s")],
                           capture_output=True, text=True, timeout=300)
     rows = [json.loads(line) for line in done.stdout.splitlines()]

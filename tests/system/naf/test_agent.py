@@ -23,6 +23,7 @@ def fresh(bsf, domain, life=None):
 
 # REQ: Y3056-8.3-1
 def test_key_is_fetched_over_zn(world):
+    # REQ: OBF-7.2.1-1
     name = world.one.knows(btid("bsf.one.example"))
     error, got = world.agent.ask(name, ua_id=HTTP_DIGEST, gsids=[1000, 7], flags=1)
     assert error == 0
@@ -155,6 +156,7 @@ def test_bsf_down(world):
 
 
 def test_application_gets_its_own_names_only(world):
+    # REQ: Y3056-9.4.3-4
     name, _ = fresh(world.one, "bsf.one.example")
     before = len(world.agent.events("local.denied"))
     with Local(world.agent.socket) as local:

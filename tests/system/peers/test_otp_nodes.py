@@ -90,6 +90,7 @@ def vector_row():
 
 
 def test_hss_and_naf_of_another_make_use_our_bsf(realm):
+    # REQ: Y3056-8.5-1
     rand, row = vector_row()
     address, port = diameter(realm, "hss")
     with otp.Server("hss", [row], host=HSS, realm=OPERATOR, ip=address, port=port, **credentials(realm, HSS)):

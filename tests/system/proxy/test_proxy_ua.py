@@ -133,7 +133,7 @@ def test_psk_tls12_takes_the_key_of_the_negotiated_suite(world, proxy, suite):
 
 
 def test_psk_tls13(world, proxy):
-    # REQ: Y3056-7.6-4, Y3056-7.6-5, Y3056-9.6.4-3, Y3056-9.5-1b
+    # REQ: Y3056-7.6-4, Y3056-7.6-5, Y3056-9.6.4-3, Y3056-9.5-1b, Y3056-9.5-3
     _, btid, key = device(world, ua=TLS13_PSK)
     out, err = s_client(proxy.tls, "3GPP-bootstrapping;" + btid, key, GET, version="1.3")
     assert b"path /x" in out, err

@@ -17,6 +17,7 @@ from peers.waiting import until
 
 
 def test_bootstrap_and_key(shared):
+    # REQ: Y3056-9.6.3-3
     ue = shared.ue()
     before = time.time()
     btid, expires = ue.bootstrap()
@@ -29,7 +30,7 @@ def test_bootstrap_and_key(shared):
 
 
 def test_challenge_is_as_in_24109(shared):
-    """REQ: OBF-7.2.3-3"""
+    """REQ: OBF-7.2.3-3, Y3056-8.2.1-1"""
     answer = shared.ue(impi_of(2)).first()
     assert answer.status == 401
     assert re.fullmatch(r'Digest realm="%s", nonce="[A-Za-z0-9+/]{43}=", algorithm=AKAv1-MD5, qop="auth-int", opaque="[0-9a-f]{32}"'
@@ -97,7 +98,7 @@ WRONG = [
 
 @pytest.mark.parametrize("name,changes,hashed,status", WRONG, ids=[row[0] for row in WRONG])
 def test_wrong_answer_is_refused(shared, name, changes, hashed, status):
-    """REQ: OBF-12.2-2"""
+    """REQ: OBF-12.2-2, OBF-7.1.3-1"""
     ue = shared.ue(impi_of(200 + [row[0] for row in WRONG].index(name)))
     challenge = params(ue.first().get("WWW-Authenticate"))
     rand = base64.b64decode(challenge["nonce"])[:16]

@@ -116,6 +116,7 @@ def test_wrong_use_is_told(ue, args):
 
 @pytest.mark.parametrize("args", [["usim", "show"], ["usim", "show", "other"], ["profile", "use", "x"], ["token", "show"], ["bootstrap"]])
 def test_what_is_not_there(ue, args):
+    # REQ: OBF-7.1.1-3
     assert ue.json(*args, status=3)["error"] == "GBA_E_NOT_FOUND"
 
 

@@ -102,6 +102,7 @@ def test_large_transfer_and_half_close(device, tmp_path):
 
 
 def test_unmodified_http_program_through_a_stream(device, tmp_path):
+    # REQ: OBF-11.1-1
     key = session_of(RANDS[0]).ks_naf(NAF, UA_13)
     with gnutls_server(tmp_path, [("3GPP-bootstrapping;" + btid_of(RANDS[0]), key)], "1.3") as server:
         with Proxy(device, "--to", "tls://%s:443" % NAF, "--connect", server.address) as proxy:

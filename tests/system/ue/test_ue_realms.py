@@ -111,7 +111,8 @@ def signal(naf, word):
 @pytest.mark.parametrize("word", ["renew", "revoke"])
 def test_the_application_ends_its_token(two_realms, bsf, certificate, word):
     """renew: bootstrapped again at once; revoke: when the application is asked again. Either way the old token is not used any
-    more. REQ: Y3056-9.3-7, Y3056-9.3-9"""
+    more. REQ: Y3056-9.3-7, Y3056-9.3-9,
+    OBF-7.1.1-2"""
     ask = ["get", "https://%s/" % NAF, "--ca-file", certificate[0], "--digest"]
     with FakeNaf(NAF, bsf, certificate=certificate) as naf:
         ask += ["--connect", naf.address]

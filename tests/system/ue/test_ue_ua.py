@@ -216,7 +216,8 @@ def test_headers_that_are_ours(device, bsf, header):
                                        ("DHE-PSK-AES128-GCM-SHA256", "00aa"), ("DHE-PSK-AES256-GCM-SHA384", "00ab"),
                                        ("ECDHE-PSK-CHACHA20-POLY1305", "ccac")])
 def test_psk_tls12_with_openssl(device, suite, code):
-    """The key's name carries the suite: 01 00 01 yy zz (TS 33.222 5.4). REQ: Y3056-9.5-1a, OBF-12.1-3"""
+    """The key's name carries the suite: 01 00 01 yy zz (TS 33.222 5.4). REQ: Y3056-9.5-1a, OBF-12.1-3,
+    Y3056-9.2.2-12, Y3056-9.6.4-5"""
     with openssl_server(session_of(RANDS[0]).ks_naf(NAF, "010001" + code), "-tls1_2", "-cipher", suite) as server:
         got = device.json("get", "https://%s/" % NAF, "--connect", server.address, "--psk")
         assert got["status"] == 200 and got["server-proved"] and (got["tls"], got["suite"]) == ("1.2", code)
@@ -293,7 +294,8 @@ def test_identity_too_long_for_tls(ue, tmp_path):
 
 
 def test_no_key_and_no_identity_on_the_wire(device, bsf, tmp_path):
-    """What leaves the device in a PSK session holds neither IMPI, IMSI nor the request. REQ: Y3056-9.5-4, Y3056-7.4-3, OBF-7.2.4-1"""
+    """What leaves the device in a PSK session holds neither IMPI, IMSI nor the request. REQ: Y3056-9.5-4, Y3056-7.4-3, OBF-7.2.4-1,
+    Y3056-8.5-d"""
     with openssl_server(session_of(RANDS[0]).ks_naf(NAF, UA_13), "-tls1_3", "-psk_identity",
                         "3GPP-bootstrapping;" + btid_of(RANDS[0])) as server:
         host, port = server.address.split(":")

@@ -17,7 +17,8 @@ RAND = bytes.fromhex(EXAMPLE["input"]["rand"])
 
 
 def test_worked_example_on_the_wire(ue, bsf):
-    """Both requests as TS 24.109 A.3 shows them; cnonce and what follows from it recomputed. REQ: Y3056-10.4-2c, Y3056-8.5-c"""
+    """Both requests as TS 24.109 A.3 shows them; cnonce and what follows from it recomputed. REQ: Y3056-10.4-2c, Y3056-8.5-c,
+    Y3056-8.1.1-1, Y3056-9.3-2, Y3056-9.6.3-1, OBF-7.1.1-1, OBF-8.5-1"""
     bsf.rands, bsf.users[IMPI].sqn = [RAND], 1
     ue.equip(bsf)
     run = ue.json("bootstrap")
@@ -142,7 +143,7 @@ def test_wrong_realm_is_refused(ue, bsf):
 
 
 def test_challenge_of_another_network(ue, bsf):
-    """REQ: OBF-12.2-2"""
+    """REQ: OBF-12.2-2, OBF-8.1-1"""
     ue.equip(bsf)
     bsf.add(IMPI, "00" * 16, OPC)
     assert ue.json("bootstrap", status=6)["error"] == "GBA_E_AKA_MAC"
@@ -167,7 +168,7 @@ def garbage_body(headers, body):
 
 @pytest.mark.parametrize("fault", [wrong_rspauth, no_rspauth, other_lifetime, garbage_body])
 def test_a_network_that_does_not_prove_itself(ue, bsf, fault):
-    """rspauth covers the body: nothing of such an answer is used. REQ: OBF-7.2.3-1"""
+    """rspauth covers the body: nothing of such an answer is used. REQ: OBF-7.2.3-1, Y3056-9.3-1"""
     ue.equip(bsf)
     bsf.on_done = fault
     assert ue.json("bootstrap", status=6)["error"] == "GBA_E_DIGEST_MISMATCH"

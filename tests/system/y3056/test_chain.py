@@ -138,7 +138,8 @@ def forms(secret):
 
 
 def test_both_ends_compute_the_key_and_nobody_sends_it(chain):
-    """REQ: Y3056-7.2-5, Y3056-10.4-4c, OBF-7.3-1, OBF-8.1-2, OBF-12.2-0, OBF-10.3-2"""
+    """REQ: Y3056-7.2-5, Y3056-10.4-4c, OBF-7.3-1, OBF-8.1-2, OBF-12.2-0, OBF-10.3-2,
+    Y3056-9.6.3-2, Y3056-9.1.1-5, Y3056-9.4.1-3"""
     device = chain.device()
     btid = device.bootstrap()["btid"]
     rand, ck, ik, keys = keys_of(device, btid)
@@ -281,7 +282,7 @@ def test_the_session_works_over_any_path(chain, path):
 
 @pytest.mark.parametrize("kind", [{}, dict(keys=TS_35233_SET_1, algorithm="tuak")], ids=["milenage", "tuak"])
 def test_families_of_algorithms(chain, kind):
-    """REQ: OBF-10.1-3, OBF-10.1.2-b2"""
+    """REQ: OBF-10.1-3, OBF-10.1.2-b2, Y3056-8.4-5"""
     device = chain.device(**kind)
     btid = device.bootstrap()["btid"]
     assert chain.open(device, chain.realm.address("proxy") + ":443")[1]["status"] == 200

@@ -119,7 +119,7 @@ def test_from_the_record_to_the_first_handshake(world):
 
 
 def test_no_permission_no_token(world):
-    # REQ: Y3056-7.6-3
+    # REQ: Y3056-7.6-3, Y3056-8.2.2-3, Y3056-9.2-3, OBF-7.2.2-1, OBF-8.5.2-1
     impi = world.user(permitted=False)
     with pytest.raises(Refused) as refused:
         world.bootstrap(impi, application=NAF)

@@ -11,7 +11,7 @@ from zhlab import BSF, BSF2, GUSS, HSS, IND, IND2, K, STRANGER, Vector, card, d,
 # Vectors --------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("impi", ["alice@lab.test", "tuak@lab.test"])
 def test_vector_of_a_subscriber(node, impi):
-    """REQ: Y3056-9.6.2-3, Y3056-10.4-1c, Y3056-9.4.1-1, OBF-7.1.2-1, OBF-10.1.2-b1"""
+    """REQ: Y3056-9.6.2-3, Y3056-10.4-1c, Y3056-9.4.1-1, OBF-7.1.2-1, OBF-10.1.2-b1, Y3056-9.2.1-1"""
     with node.peer() as peer:
         answer = peer.request(d.mar(peer, impi))
         vector = Vector(answer, card(impi))
@@ -149,6 +149,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_refusal_changes_nothing(node, name):
+    # REQ: Y3056-8.5-b
     make, host, result, failed = REFUSALS[name]
     with node.peer(host) as peer:
         before, logged = node.records(), node.log().count(" zh.mar ")

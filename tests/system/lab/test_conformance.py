@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table that `make conformance` writes: which requirement is shown by which test."""
+import collections
+import os
+import re
+import subprocess
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+
+def rows():
+    done = subprocess.run([os.path.join(TOP, "tools", "conformance")], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr  # tests that claim what is no requirement
+    found = [re.match(r"\| (\S+) \| (\S+) (\S+) \| (\w+) \| (\S+) \| (.*) \|$", line) for line in done.stdout.splitlines()]
+    return [dict(zip(("id", "source", "clause", "level", "component", "shown"), row.groups())) for row in found if row]
+
+
+def test_nothing_that_must_be_is_open():
+    """Every node supports the functions and workflows that concern it: the table has a test for each row that Y.3056 and the framework
+    it stands on require, and for each step of their flows. REQ: OBF-9.1-2"""
+    table = [row for row in rows() if row["source"] in ("Y.3056", "Y.OBF")]
+    must = [row for row in table if row["level"] in ("required", "flow")]
+    assert len(table) > 250 and len(must) > 150
+    assert [row["id"] for row in must if row["shown"] == "open"] == []
+    nodes = collections.Counter(row["component"] for row in must)
+    assert {"bsf", "hss-stub", "naf-adapter", "ue"} <= set(nodes) and min(nodes[n] for n in ("bsf", "hss-stub", "naf-adapter", "ue")) > 10
+    for row in table:
+        for path in [] if row["shown"] == "open" else row["shown"].split(", "):
+            assert os.path.exists(os.path.join(TOP, path)), row
