@@ -237,6 +237,19 @@ done:
 	json_decref(body);
 }
 
+/* One that stands already: answered like a new one, since anybody may ask; the token opens nothing. */
+static enum gba_err registration_repeated(struct rest_call *call, const struct order *order, json_t *answer)
+{
+	char token[TOKEN_ROOM], hash[TOKEN_HASH_ROOM], expires[TIME_TEXT_LEN + 1];
+
+	token_new(token, hash);
+	time_text(call->rc.now + (time_t)order->days * DAY, expires);
+	json_object_set_new(answer, "expires", json_string(expires));
+	json_object_set_new(answer, "token", json_string(token));
+	SECRET_WIPE(token);
+	return GBA_OK;
+}
+
 void api_asp_registration(struct route_call *route)
 {
 	struct rest_call *call = rest_call_of(route);
@@ -260,6 +273,8 @@ void api_asp_registration(struct route_call *route)
 			err = credential_issue(call, &order, &rec, answer);
 		}
 		err = rest_write(call, err, "register", &mapping_kinds[KIND_ASP], asp);
+		if (err == GBA_E_EXISTS)
+			err = registration_repeated(call, &order, answer);
 	}
 	if (err == GBA_OK) {
 		json_object_del(answer, "type");
