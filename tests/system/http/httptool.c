@@ -12,11 +12,14 @@
 struct late {
 	struct http_req *req;
 	unsigned int ms;
+	struct http_stream *stream;
+	unsigned int count, size;
 };
+#define STREAM_ROOM 65536
 
 static struct http_req *never[1024]; /* kept, and answered after the server has stopped */
 static _Atomic unsigned int never_count;
-static unsigned int announce;
+static unsigned int announce, stall_ms = 500;
 
 static void taken(void)
 {
@@ -67,6 +70,54 @@ static void start_late(struct http_req *req, struct bytes query)
 	pthread_detach(thread);
 }
 
+/* "/stream?COUNT-SIZE": so many texts of this size, as fast as they are taken; COUNT 0: one, then until the client goes. */
+static void *write_stream(void *arg)
+{
+	struct late *late = arg;
+	char *text = malloc(late->size + 1);
+	enum gba_err err = GBA_OK;
+	unsigned int n;
+
+	memset(text, '.', late->size);
+	for (n = 0; (late->count == 0 || n < late->count) && err != GBA_E_UNREACHABLE; n += err == GBA_OK) {
+		snprintf(text, 16, "%010u", n);
+		text[10] = ' ';
+		err = http_stream_write(late->stream, BYTES(text, late->size));
+		if (err != GBA_OK || late->count == 0)
+			usleep(1000);
+	}
+	if (err == GBA_E_UNREACHABLE) {
+		printf("%s %u\n", http_stream_cut(late->stream) ? "cut" : "gone", n);
+		fflush(stdout);
+	}
+	http_stream_end(late->stream);
+	free(text);
+	free(late);
+	return NULL;
+}
+
+static void start_stream(struct http_req *req, struct bytes query)
+{
+	static const struct http_header headers[] = { { "Content-Type", "text/event-stream" }, { NULL, NULL } };
+	struct late *late = calloc(1, sizeof(*late));
+	struct http_stream *stream;
+	char text[64];
+	pthread_t thread;
+
+	snprintf(text, sizeof(text), "%.*s", BYTES_FMT(query));
+	if (sscanf(text, "%u-%u", &late->count, &late->size) != 2 || late->size < 12 || late->size > STREAM_ROOM) {
+		free(late);
+		http_reply_error(req, GBA_E_RANGE);
+		return;
+	}
+	stream = late->stream = http_stream_new(STREAM_ROOM, stall_ms);
+	http_stream_keep(stream);
+	pthread_create(&thread, NULL, write_stream, late); /* before the answer, and while it is given */
+	pthread_detach(thread);
+	http_reply_stream(req, 200, headers, stream);
+	http_stream_drop(stream);
+}
+
 static void on_request(struct http_req *req, void *arg)
 {
 	struct bytes path = http_req_target(req), query = BYTES_NONE;
@@ -84,6 +135,8 @@ static void on_request(struct http_req *req, void *arg)
 		taken();
 		usleep((unsigned int)strtoul((const char *)query.p, NULL, 10) * 1000);
 		echo(req);
+	} else if (bytes_eq_str(path, "/stream")) {
+		start_stream(req, query);
 	} else if (bytes_eq_str(path, "/busy")) {
 		http_reply_error(req, GBA_E_BUSY);
 	} else if (bytes_eq_str(path, "/bad-header")) {
@@ -102,7 +155,7 @@ static bool is_ready(void *arg, const char **_missing)
 static void usage(void)
 {
 	fprintf(stderr, "httptool [name value]...: listen threads connections per-source head-ms idle-ms max-head max-body\n"
-			"cert key ca token stop-ms metrics missing announce\n");
+			"cert key ca token stop-ms metrics missing announce stall-ms\n");
 	exit(2);
 }
 
@@ -121,7 +174,7 @@ static bool number_option(struct tool *tool, const char *name, unsigned long val
 	} numbers[] = { { "threads", &conf->threads },	     { "connections", &conf->max_connections },
 			{ "head-ms", &conf->head_timeout_ms }, { "per-source", &conf->max_per_source },
 			{ "stop-ms", &tool->stop_ms },	     { "idle-ms", &conf->idle_timeout_ms },
-			{ "announce", &announce } };
+			{ "announce", &announce },	     { "stall-ms", &stall_ms } };
 	size_t i;
 
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {

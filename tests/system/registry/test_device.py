@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole way: a simulated USIM bootstraps, opens PSK-TLS to the registry, registers, reports; gba-ue on one side, the registry on
 the other, the operator's nodes between."""
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 
 import pytest
-from registrylab import REGISTRY_NAF, WholeRealm
+from registrylab import IMPI, REGISTRY_NAF, WholeRealm
 
+from lab.realm import BSF
 from peers import regdevid as oracle
 from peers.waiting import until
 
+luhn = lambda digits: digits + oracle.luhn(digits)
 IMEI, MAC, IP6 = "490154203237518", "00:1b:63:84:45:e6", "2001:db8::1"
 SAID = ["--kind", "phone", "--firmware", "1.0", "--software", "2.0", "--power", "battery", "--communication", "4g", "--communication", "wlan",
         "--protocol", "http"]
@@ -110,6 +114,62 @@ def test_no_valid_bootstrap_no_registration(realm):
                           input="", capture_output=True, text=True, timeout=60, check=False)
     assert bare.returncode != 0
     assert realm.rows("SELECT count(*) FROM device WHERE scheme = 8") == [(0,)]
+
+
+def test_nothing_is_keyed_without_the_card(realm):
+    """REQ: Y3059-7-ii-a, TEC-A4-rot-13: what runs above the element has neither its keys nor a way around it: without the soft USIM, with
+    another one in its place, and with all else that the device keeps there is no session and no registration."""
+    device = realm.device("dora", "001010000000006")
+    words, other = realm.register_words(("imei", luhn("35693803990001"))), realm.device("other", "001010000000007")
+    card = next(name for name in os.listdir(device.state) if name.startswith("usim-"))
+    path, away = os.path.join(device.state, card), realm.path("card-away")
+    with open(path, "rb") as kept:
+        octets = kept.read()
+    assert bytes.fromhex(device.k) not in octets and device.k.encode() not in octets  # sealed in its file
+    os.rename(path, away)
+    code, result, said = device.ue(*words)
+    assert code != 0 and result["message"], said
+    with open(os.path.join(other.state, card), "rb") as kept:  # another subscription's card, sealed for another device
+        octets = kept.read()
+    with open(path, "wb") as out:
+        out.write(octets)
+    assert device.ue(*words)[0] != 0
+    for key in ("00" * 32, device.k * 2):  # as a program would that knows what a NAF is told, and even K
+        forged = subprocess.run(["openssl", "s_client", "-connect", realm.address("proxy") + ":443", "-servername", REGISTRY_NAF, "-psk", key,
+                                 "-psk_identity", "3GPP-bootstrapping;AAAAAAAAAAAAAAAAAAAAAA==@" + BSF, "-cipher", "PSK", "-tls1_2", "-brief"],
+                                input="", capture_output=True, text=True, timeout=60, check=False)
+        assert forged.returncode != 0
+    assert realm.rows("SELECT count(*) FROM device WHERE impi = ?", device.impi) == [(0,)]
+    os.replace(away, path)
+    done = device.must(*words)
+    assert done["state"] == "registered"
+    said = "".join(open(os.path.join(device.state, name), encoding="latin-1").read() for name in os.listdir(device.state)
+                   if os.path.isfile(os.path.join(device.state, name)))
+    assert device.k not in said and device.opc not in said
+
+
+def test_registration_is_secured_as_y3056_says(realm):
+    """REQ: Y3059-9-n: in a session that a bootstrap token keys and nowhere else: not in clear, not without PSK, not with a certificate's
+    TLS, not past the application element; and in the session only ciphertext passes."""
+    body = json.dumps({"scheme": "imei", "identity": luhn("35693803990002"), "make": "Acme", "model": "One", "root_of_trust": "usim"})
+    address = realm.address("proxy")
+    request = "POST /register HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" \
+              "X-3GPP-Asserted-Identity: \"%s\"\r\nConnection: close\r\n\r\n%s" % (REGISTRY_NAF, len(body), IMPI, body)
+    with socket.create_connection((address, 443), 30) as bare:
+        bare.sendall(request.encode())
+        bare.settimeout(30)
+        answer = b""
+        with contextlib.suppress(OSError):
+            while piece := bare.recv(4096):
+                answer += piece
+    assert b" 201 " not in answer
+    for options in (["-tls1_3"], ["-tls1_2"], ["-tls1_2", "-cipher", "PSK", "-psk", "00" * 32, "-psk_identity", "x"]):
+        done = subprocess.run(["openssl", "s_client", "-connect", address + ":443", "-servername", REGISTRY_NAF, "-quiet", *options],
+                              input=request, capture_output=True, text=True, timeout=60, check=False)
+        assert "201" not in done.stdout, done.stdout
+    status, _ = realm.door().ask("POST", "/register", body, impi=None)  # the door itself: nobody vouches
+    assert status == 401
+    assert realm.rows("SELECT count(*) FROM device WHERE identity = ?", luhn("35693803990002")) == [(0,)]
 
 
 def test_kills_on_both_sides_leave_one_identity(realm):
