@@ -60,6 +60,17 @@ static bool optional_fqdn(struct bytes text)
 	return text.n == 0 || fqdn_valid(text);
 }
 
+static bool path_or_empty(struct bytes text)
+{
+	size_t i;
+
+	for (i = 0; i < text.n; i++) {
+		if (text.p[i] <= 0x20 || text.p[i] >= 0x7f || text.p[i] == '#')
+			return false;
+	}
+	return text.n == 0 || text.p[0] == '/';
+}
+
 static bool gsid_valid(struct bytes text)
 {
 	char copy[16], *end;
@@ -142,6 +153,8 @@ static const struct conf_item site_items[] = {
 	CONF_BOOL("authentication-info", true, SITE, authentication_info, "Prove ourselves to the device with rspauth"),
 	CONF_BOOL("flags-header", false, SITE, flags_header,
 		 "Tell the application the USS flags in X-3GPP-Authorization-Flags"),
+	CONF_STR("health-path", "", 0, 255, path_or_empty, SITE, health_path,
+		 "GET this of the application every health-interval: 503 at once while it does not answer 2xx or 3xx; empty: off"),
 	CONF_BOOL("token-info", false, SITE, token_info,
 		 "Tell the application the token in X-GBA-Token: B-TID, Ua identifier, kind, bootstrapping time, expiry"),
 	CONF_BOOL("token-control", false, SITE, token_control,
@@ -192,6 +205,8 @@ const struct conf_item proxy_conf_items[] = {
 		 "Keep an unused connection to the application"),
 	CONF_U32("upstream-idle", 64, 0, 10000, "", PROXY, upstream_idle,
 		 "Unused connections kept per site and worker"),
+	CONF_U32("health-interval", 5, 1, 3600, "s", PROXY, health_interval, "Between two looks at health-path"),
+	CONF_U32("health-timeout", 2000, 50, 60000, "ms", PROXY, health_timeout, "For its answer"),
 	CONF_U32("drain-timeout", 15, 0, 3600, "s", PROXY, drain_timeout, "Finish requests after SIGTERM"),
 	CONF_U32("max-head", 32, 4, 256, "KiB", PROXY, max_head, "Longest request or response head"),
 	CONF_U32("key-cache", 4096, 0, 1000000, "", PROXY, key_cache, "Keys a worker remembers"),
@@ -256,6 +271,8 @@ static enum gba_err site_check(const struct site_conf *site, struct conf_error *
 		return wrong(_error, "sites: %s: stream mode has no Digest: leave certificate and http-digest out", site->fqdn);
 	if (!site->psk && !(site->tls_digest && (certificate || site->upstream[0] == '\0')) && !site->http_digest)
 		return wrong(_error, "sites: %s: no way in: set psk, certificate or http-digest", site->fqdn);
+	if (site->health_path[0] != '\0' && (site->mode == SITE_STREAM || site->upstream[0] == '\0'))
+		return wrong(_error, "sites: %s: health-path needs an HTTP application", site->fqdn);
 	if (site->uicc_psk && !site->psk)
 		return wrong(_error, "sites: %s: psk-uicc needs psk", site->fqdn);
 	if (site->tls_min > site->tls_max)

@@ -21,6 +21,7 @@ struct site_conf {
 	uint32_t mode;
 	bool psk, uicc_psk, tls_digest, http_digest;
 	const char *certificate, *private_key;
+	const char *health_path; /* "": the application is not asked */
 	uint32_t tls_min, tls_max, tls13_ua_id;
 	uint32_t keys, challenge, identity, intended;
 	struct conf_strlist gsids;
@@ -49,6 +50,7 @@ struct proxy_conf {
 	uint32_t handshake_timeout, head_timeout, idle_timeout, body_timeout, stream_timeout;
 	uint32_t upstream_connect_timeout, upstream_timeout, upstream_idle_timeout, upstream_idle;
 	uint32_t drain_timeout, max_head;
+	uint32_t health_interval, health_timeout; /* [s], [ms] */
 	uint32_t key_cache, key_cache_time;
 	uint32_t nonce_lifetime, nonce_entries;
 	const char *nonce_secret_file;

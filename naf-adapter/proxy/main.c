@@ -167,8 +167,13 @@ static enum gba_err set_up(struct daemon *daemon, struct conf_error *_error)
 	err = nonces_set_up(daemon, _error);
 	if (err == GBA_OK)
 		err = workers_set_up(daemon, _error);
+	if (err == GBA_OK) {
+		daemon->proxy.health = health_start(daemon, &daemon->conf);
+		err = daemon->proxy.health != NULL ? GBA_OK : GBA_E_NOMEM;
+	}
 	if (err == GBA_OK && daemon->conf.metrics[0] != '\0') {
-		err = http_metrics_start(daemon, daemon->conf.metrics, NULL, NULL, &daemon->metrics, &error);
+		err = http_metrics_start(daemon, daemon->conf.metrics, health_ready, daemon->proxy.health, &daemon->metrics,
+					 &error);
 		if (err != GBA_OK)
 			snprintf(_error->text, sizeof(_error->text), "metrics: %s", error);
 	}
@@ -278,6 +283,8 @@ static int daemon_main(const struct role *role, const char *path)
 		status = run(daemon, &signals);
 	if (daemon != NULL && daemon->metrics != NULL)
 		http_server_stop(daemon->metrics, 0);
+	if (daemon != NULL)
+		health_stop(daemon->proxy.health);
 	talloc_free(daemon);
 	trace_close();
 	log_close();

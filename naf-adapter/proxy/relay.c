@@ -54,6 +54,8 @@ static enum run connect_start(struct exchange *ex)
 {
 	struct conn *conn = ex->conn;
 
+	if (health_down(conn->worker->proxy->health, ex->site->index))
+		return exchange_refuse(ex, 503, "application is not well", NULL);
 	ex->up = upstream_get(&ex->site->pool, ex->retried, wake, conn);
 	if (ex->up == NULL)
 		return upstream_refuse(ex, 502, "no connection to the application");

@@ -215,8 +215,10 @@ static enum gba_err sites_set_up(struct worker *worker, const char **_error)
 	if (worker->sites == NULL)
 		return GBA_E_NOMEM;
 	worker->site_count = sites->n;
-	for (i = 0; i < sites->n && err == GBA_OK; i++)
+	for (i = 0; i < sites->n && err == GBA_OK; i++) {
+		worker->sites[i].index = i;
 		err = site_set_up(worker, &worker->sites[i], (const struct site_conf *)sites->v + i, _error);
+	}
 	return err;
 }
 

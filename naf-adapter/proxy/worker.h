@@ -12,6 +12,7 @@
 #include "core/ident.h"
 #include "naf-adapter/libnaf/gba-naf.h"
 #include "naf-adapter/proxy/conf.h"
+#include "naf-adapter/proxy/health.h"
 #include "naf-adapter/proxy/keys.h"
 #include "naf-adapter/proxy/nonce.h"
 #include "naf-adapter/proxy/source.h"
@@ -22,6 +23,7 @@
 /** What all workers share, read only but for its members that lock. */
 struct proxy {
 	const struct proxy_conf *conf;
+	struct health *health;
 	struct nonces *nonces;
 	struct sources *sources;
 	struct stats stats;
