@@ -411,4 +411,6 @@ class Mqtt(Kind):
                 "mosquitto_pub -h %s -p 1000 -t devices/%s/reading -m 48" % (self.realm.address("ue"), self.user)]
 
 
-KINDS = {"http": Http, "ws": WebSocket, "mqtt": Mqtt, "coap": Coap, "tcp": Tcp}
+from .asp_oidc import Oidc  # noqa: E402  it is a Kind itself
+
+KINDS = {"http": Http, "ws": WebSocket, "mqtt": Mqtt, "coap": Coap, "tcp": Tcp, "oidc": Oidc}
