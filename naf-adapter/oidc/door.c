@@ -38,8 +38,8 @@ struct bytes target_path(struct bytes target, struct bytes *_query)
 
 static void trace(const struct visit *v, const char *outcome)
 {
-	struct trace_step step = { .corr = v->corr[0] != '\0' ? v->corr : NULL, .from = "naf-proxy", .to = "naf-oidc", .iface = "HTTP",
-				   .clause = "OIDC Core 3.1.2.1", .message = "authentication request" };
+	struct trace_step step = { .corr = v->corr[0] != '\0' ? v->corr : NULL, .from = "naf-proxy", .to = "naf-oidc",
+				   .iface = "HTTP", .clause = "OIDC Core 3.1.2.1", .message = "authentication request" };
 
 	trace_step(&step);
 	step.from = "naf-oidc";
