@@ -88,6 +88,22 @@ void device_leave(struct device_call *call)
 		records_rollback(call->desk->records);
 }
 
+enum gba_err device_members(struct device_call *call, json_t *body, const char *const *names)
+{
+	const char *name;
+	json_t *value;
+	size_t i;
+
+	json_object_foreach(body, name, value)
+	{
+		for (i = 0; names[i] != NULL && strcmp(name, names[i]) != 0; i++)
+			;
+		if (names[i] == NULL)
+			return record_refuse(&call->record, GBA_E_SYNTAX, NULL, "there is no such member here");
+	}
+	return GBA_OK;
+}
+
 enum gba_err device_text(struct device_call *call, json_t *body, const char *name, const char **_text)
 {
 	*_text = json_string_value(json_object_get(body, name));

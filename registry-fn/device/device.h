@@ -93,6 +93,8 @@ void device_leave(struct device_call *call);
 
 /** The device of a RegDevID, when it is this IMPI's. @retval GBA_E_NOT_FOUND  whatever is wrong with it */
 enum gba_err device_own(struct device_call *call, json_t *body, struct record **_rec);
+/** Has it other members than these? names: NULL-terminated. */
+enum gba_err device_members(struct device_call *call, json_t *body, const char *const *names);
 /** A text member. @retval GBA_E_SYNTAX  missing, or no text */
 enum gba_err device_text(struct device_call *call, json_t *body, const char *name, const char **_text);
 /** A whole number member. */

@@ -8,30 +8,14 @@
 #include "registry-fn/device/device.h"
 #include "registry-fn/id/regdevid.h"
 
-/* Members of Register that are no fields of the record, or that only the first Register says. */
-static const char *const extra_members[] = { "scheme",         "identity",      "make",  "model",         "custodian",
+static const char *const set_members[] = { "regdevid", "serial", NULL };
+static const char *const register_members[] = { "scheme",         "identity",      "make",  "model",         "custodian",
 					     "custodian_code", "identities",    "kind",  "root_of_trust", "firmware",
 					     "software",       "communication", "power", "protocols",     NULL };
 
 static const struct registry_conf *conf_of(const struct device_call *call)
 {
 	return call->desk->registry->conf;
-}
-
-static enum gba_err members_check(struct device_call *call, json_t *body)
-{
-	const char *name;
-	json_t *value;
-	size_t i;
-
-	json_object_foreach(body, name, value)
-	{
-		for (i = 0; extra_members[i] != NULL && strcmp(name, extra_members[i]) != 0; i++)
-			;
-		if (extra_members[i] == NULL)
-			return record_refuse(&call->record, GBA_E_SYNTAX, NULL, "Register has no such member");
-	}
-	return GBA_OK;
 }
 
 /* Where devices of this hierarchy register instead (Y.3059 6.1-13). */
@@ -373,7 +357,7 @@ enum gba_err device_register(struct device_call *call, json_t *body)
 
 	err = primary_only(call);
 	if (err == GBA_OK)
-		err = members_check(call, body);
+		err = device_members(call, body, register_members);
 	if (err == GBA_OK)
 		err = device_begin(call);
 	if (err != GBA_OK)
@@ -452,6 +436,8 @@ enum gba_err device_set(struct device_call *call, json_t *body)
 {
 	enum gba_err err = primary_only(call);
 
+	if (err == GBA_OK)
+		err = device_members(call, body, set_members);
 	if (err == GBA_OK)
 		err = device_begin(call);
 	return err == GBA_OK ? device_end(call, set(call, body)) : err;

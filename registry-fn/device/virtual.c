@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A device asks for a stand-in (Y.3059 9.2-i-f). */
+#include "ident/idrule.h"
 #include "registry-fn/device/device.h"
 #include "registry-fn/id/virtual.h"
 
 static enum gba_err ask_of(struct device_call *call, json_t *body, struct virtual_ask *ask)
 {
-	const char *kind;
+	const json_t *audience;
+	const char *kind, *why = "";
 	enum gba_err err = device_text(call, body, "kind", &kind);
 
 	if (err != GBA_OK)
@@ -13,8 +15,12 @@ static enum gba_err ask_of(struct device_call *call, json_t *body, struct virtua
 	if (strcmp(kind, "timed") != 0 && strcmp(kind, "single") != 0)
 		return record_refuse(&call->record, GBA_E_SYNTAX, "kind", "timed or single");
 	ask->single = strcmp(kind, "single") == 0;
-	ask->audience = json_string_value(json_object_get(body, "audience"));
-	ask->audience = ask->audience != NULL ? ask->audience : "";
+	audience = json_object_get(body, "audience");
+	if (audience != NULL && !json_is_string(audience)) /* what is meant for one must not become everybody's */
+		return record_refuse(&call->record, GBA_E_SYNTAX, "audience", "a text is needed");
+	ask->audience = audience != NULL ? json_string_value(audience) : "";
+	if (ask->audience[0] != '\0' && id_text(bytes_of(ask->audience), &why) != GBA_OK)
+		return record_refuse(&call->record, GBA_E_RANGE, "audience", "%s", why);
 	err = device_number(call, body, "seconds", &ask->seconds);
 	if (err == GBA_OK && (ask->seconds == 0 || ask->seconds > VIRTUAL_SECONDS_MAX))
 		err = record_refuse(&call->record, GBA_E_RANGE, "seconds", "1 to %d", VIRTUAL_SECONDS_MAX);
@@ -52,7 +58,10 @@ static enum gba_err issue(struct device_call *call, json_t *body)
 
 enum gba_err device_virtual(struct device_call *call, json_t *body)
 {
-	enum gba_err err = device_begin(call);
+	static const char *const members[] = { "regdevid", "kind", "seconds", "audience", NULL };
+	enum gba_err err = device_members(call, body, members);
 
+	if (err == GBA_OK)
+		err = device_begin(call);
 	return err == GBA_OK ? device_end(call, issue(call, body)) : err;
 }
