@@ -8,5 +8,6 @@ AC_DEFUN([GBA_FREEDIAMETER], [
 ])
 # Files made by configure beside the Makefile; each folder adds its own here.
 AC_DEFUN([GBA_CONFIG_FILES], [
-	AC_CONFIG_FILES([naf-adapter/libnaf/libgba-naf.pc naf-adapter/libnaf/libgba-naf-openssl.pc])
+	AC_CONFIG_FILES([naf-adapter/libnaf/libgba-naf.pc naf-adapter/libnaf/libgba-naf-openssl.pc
+			 naf-adapter/sealed/libgba-sealed.pc])
 ])

@@ -463,6 +463,42 @@ static enum gba_err source_key(void *arg, const struct token_ref *token, struct 
 	return err;
 }
 
+struct wanted_card {
+	const char *btid;
+	char *impi;
+	char usim[USIM_NAME_MAX + 1];
+};
+
+static enum gba_err find_card(struct view *view, void *arg, bool *_changed)
+{
+	const struct token_realm *realm = tokens_usable(view->tokens, view->profile->name, view->now);
+	struct wanted_card *wanted = arg;
+
+	(void)_changed;
+	if (realm == NULL || strcmp(realm->btid, wanted->btid) != 0)
+		return GBA_E_BTID_UNKNOWN;
+	if (!realm->in_usim)
+		return GBA_E_UNSUPPORTED;
+	snprintf(wanted->impi, IMPI_MAX + 1, "%s", realm->impi);
+	snprintf(wanted->usim, sizeof(wanted->usim), "%s", view->profile->usim);
+	return GBA_OK;
+}
+
+enum gba_err client_card_of(TALLOC_CTX *mem_ctx, struct client *client, const char *btid, struct usim *_usim,
+			    char impi[IMPI_MAX + 1])
+{
+	struct wanted_card wanted = { .btid = btid, .impi = impi };
+	struct view *view;
+	enum gba_err err;
+
+	err = view_profile(client, &view, NULL);
+	if (err != GBA_OK)
+		return err;
+	err = client_with_tokens(view, find_card, &wanted, NULL);
+	talloc_free(view);
+	return err == GBA_OK ? usim_open(mem_ctx, client->state, wanted.usim, &client->conf.pin, _usim) : err;
+}
+
 struct ending {
 	struct bytes naf;
 	const char *btid;

@@ -31,6 +31,10 @@ struct wanted {
 
 /** The USIM of a profile. */
 enum gba_err client_usim(struct view *view, const struct profile *profile, struct usim *_usim);
+/** The USIM that holds the Ks of the active realm's token. @param impi  written: whose keys are derived
+ * @retval GBA_E_BTID_UNKNOWN  the token is another one  @retval GBA_E_UNSUPPORTED  its Ks is not in the USIM */
+enum gba_err client_card_of(TALLOC_CTX *mem_ctx, struct client *client, const char *btid, struct usim *_usim,
+			    char impi[IMPI_MAX + 1]);
 /** One transaction on the token store. */
 enum gba_err client_with_tokens(struct view *view,
 				enum gba_err (*change)(struct view *view, void *arg, bool *_changed), void *arg,

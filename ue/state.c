@@ -20,6 +20,7 @@
 
 struct state {
 	int dir_fd;
+	char *dir;
 	struct kek *kek;
 };
 
@@ -87,6 +88,11 @@ enum gba_err state_open(TALLOC_CTX *mem_ctx, const char *dir, bool create, struc
 	if (state == NULL)
 		return why_fail(why, GBA_E_NOMEM, "out of memory");
 	state->dir_fd = -1;
+	state->dir = talloc_strdup(state, dir);
+	if (state->dir == NULL) {
+		talloc_free(state);
+		return why_fail(why, GBA_E_NOMEM, "out of memory");
+	}
 	talloc_set_destructor(state, state_close);
 	if (create)
 		err = make_folder(dir);
@@ -109,6 +115,11 @@ enum gba_err state_open(TALLOC_CTX *mem_ctx, const char *dir, bool create, struc
 fail:
 	talloc_free(state);
 	return err;
+}
+
+char *state_path(TALLOC_CTX *mem_ctx, const struct state *state, const char *name)
+{
+	return talloc_asprintf(mem_ctx, "%s/%s", state->dir, name);
 }
 
 enum gba_err state_lock(struct state *state, const char *name, unsigned int wait_ms, int *_fd)

@@ -38,6 +38,8 @@ enum gba_err state_write(struct state *state, const char *name, struct bytes con
 enum gba_err state_read_sealed(TALLOC_CTX *mem_ctx, struct state *state, const char *name, struct bytes *_plain);
 enum gba_err state_write_sealed(struct state *state, const char *name, struct bytes plain);
 
+/** Path of a file in the folder, for what keeps it open; below mem_ctx. NULL: out of memory. */
+char *state_path(TALLOC_CTX *mem_ctx, const struct state *state, const char *name);
 enum gba_err state_remove(struct state *state, const char *name);
 /** Does the file exist? */
 bool state_has(struct state *state, const char *name);

@@ -55,6 +55,7 @@ size_t naf_id_build(struct bytes fqdn, const uint8_t ua_id[UA_ID_LEN], uint8_t *
 extern const uint8_t UA_ID_HTTP_DIGEST[UA_ID_LEN]; /* 01 00 00 00 02: HTTP Digest without TLS, TS 24.109 */
 extern const uint8_t UA_ID_TLS13_PSK[UA_ID_LEN];   /* 01 00 00 00 07: shared-key TLS 1.3, TS 33.222 5.4.0.2 */
 extern const uint8_t UA_ID_TMPI[UA_ID_LEN];	   /* 01 00 00 01 00: TMPI, TS 33.220 B.4 */
+extern const uint8_t UA_ID_SEALED[UA_ID_LEN];	   /* ff 00 00 00 01: sealed datagrams; FF is for what is nobody's, H.2 */
 /** 01 00 01 yy zz: TLS 1.2, yy zz the negotiated cipher suite's code point. */
 void ua_id_tls12(uint16_t suite, uint8_t out[UA_ID_LEN]);
 

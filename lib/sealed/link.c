@@ -164,3 +164,8 @@ enum gba_err sealed_link_receive(struct sealed_link *link, struct bytes frame, u
 	*_n = n;
 	return GBA_OK;
 }
+
+bool sealed_link_heard(const struct sealed_link *link)
+{
+	return link->window.next > 0;
+}

@@ -32,5 +32,7 @@ enum gba_err sealed_link_send(struct sealed_link *link, struct bytes plain, uint
  * @retval GBA_E_DENIED     not made by the other end  @retval GBA_E_REPLAY  had before, or too old to know
  * @retval GBA_E_IO, GBA_E_NOSPACE  not taken: it could be had again after a restart */
 enum gba_err sealed_link_receive(struct sealed_link *link, struct bytes frame, uint8_t *out, size_t *_n);
+/** Has the other end ever proved itself under these keys? */
+bool sealed_link_heard(const struct sealed_link *link);
 
 #endif

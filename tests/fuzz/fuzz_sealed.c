@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "core/secret.h"
-#include "sealed/sealed.h"
+#include "sealed/intro.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -45,6 +45,16 @@ static void check_change(const struct sealed_keys *keys, struct bytes in)
 		abort();
 }
 
+static void check_intro(struct bytes octets)
+{
+	uint8_t again[SEALED_INTRO_MAX], index;
+	struct bytes btid;
+
+	if (sealed_intro_parse(octets, &btid, &index) == GBA_OK &&
+	    !bytes_eq(octets, BYTES(again, sealed_intro_build(btid, index, again))))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t octets[4 + SEALED_FRAME_MAX];
@@ -56,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	check_open(&keys, SEALED_DEVICE, BYTES(data, size));
 	check_change(&keys, BYTES(data, size));
+	check_intro(BYTES(data, size));
 	if (size == 0 || size > SEALED_FRAME_MAX)
 		return 0;
 	sum = crc32_of(BYTES(data, size));
@@ -63,5 +74,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		octets[i] = (uint8_t)(sum >> (24 - 8 * i));
 	memcpy(octets + 4, data, size);
 	check_open(&keys, SEALED_DEVICE, BYTES(octets, size + 4));
+	check_intro(BYTES(octets, size + 4));
 	return 0;
 }

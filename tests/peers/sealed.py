@@ -73,6 +73,11 @@ def seal(ks_naf, btid, sender, counter, plain, index=0):
     return zlib.crc32(cose).to_bytes(4, "big") + cose
 
 
+def introduction(btid, index=0):
+    body = b"\x82" + cbor.encode(index) + cbor.encode(btid)
+    return zlib.crc32(body).to_bytes(4, "big") + body
+
+
 def open_frame(ks_naf, btid, sender, frame, index=0):
     """(counter, plain)"""
     if zlib.crc32(frame[4:]).to_bytes(4, "big") != frame[:4]:

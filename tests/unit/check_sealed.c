@@ -7,6 +7,7 @@
 
 #include "common/fixture.h"
 #include "core/secret.h"
+#include "sealed/intro.h"
 #include "sealed/link.h"
 #include "vectors/sealed.h"
 
@@ -456,6 +457,42 @@ START_TEST(a_command_and_its_answer)
 }
 END_TEST
 
+/* Made by tests/peers/sealed.py: introduction(BTID, index). */
+static const struct {
+	uint8_t index;
+	const char *datagram;
+} intro_rows[] = {
+	{ 0, "5c939f7c8200782a614756736247386764323979624751674d54497a4e413d3d406273662e686f6d65312e6578616d706c65" },
+	{ 3, "6358e1e98203782a614756736247386764323979624751674d54497a4e413d3d406273662e686f6d65312e6578616d706c65" },
+	{ 255, "b5a5c7f58218ff782a614756736247386764323979624751674d54497a4e413d3d406273662e686f6d65312e6578616d706c65" },
+};
+
+START_TEST(introductions)
+{
+	uint8_t out[SEALED_INTRO_MAX], longest[SEALED_BTID_MAX + 1], index;
+	size_t n = sealed_intro_build(bytes_of(SEALED_BTID), intro_rows[_i].index, out), i, bit;
+	struct bytes btid;
+
+	ck_assert_bytes(BYTES(out, n), fixture_hex(intro_rows[_i].datagram), "introduction");
+	ck_assert_err(sealed_intro_parse(BYTES(out, n), &btid, &index), GBA_OK);
+	ck_assert(bytes_eq_str(btid, SEALED_BTID) && index == intro_rows[_i].index);
+	for (i = 0; i < n; i++)
+		ck_assert_int_ne(sealed_intro_parse(BYTES(out, i), &btid, &index), GBA_OK);
+	for (bit = 0; bit < 8 * n; bit++) {
+		out[bit / 8] ^= (uint8_t)(1U << bit % 8);
+		ck_assert_err(sealed_intro_parse(BYTES(out, n), &btid, &index), GBA_E_CORRUPT);
+		out[bit / 8] ^= (uint8_t)(1U << bit % 8);
+	}
+	memset(longest, 'x', sizeof(longest));
+	n = sealed_intro_build(BYTES(longest, SEALED_BTID_MAX), 255, out);
+	ck_assert_uint_eq(n, SEALED_INTRO_MAX);
+	ck_assert_err(sealed_intro_parse(BYTES(out, n), &btid, &index), GBA_OK);
+	ck_assert_uint_eq(btid.n, SEALED_BTID_MAX);
+	ck_assert_uint_eq(sealed_intro_build(BYTES(longest, sizeof(longest)), 0, out), 0);
+	ck_assert_uint_eq(sealed_intro_build(BYTES("", 0), 0, out), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sealed");
@@ -474,6 +511,7 @@ int main(void)
 	tcase_add_test(tc, nothing_readable_on_the_way);
 	tcase_add_test(tc, window_against_a_list);
 	tcase_add_test(tc, a_bad_link);
+	tcase_add_loop_test(tc, introductions, 0, ROWS(intro_rows));
 	tcase_add_test(tc, restarts);
 	tcase_add_test(tc, files_that_are_not_ours);
 	tcase_add_test(tc, no_room_to_remember);

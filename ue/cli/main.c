@@ -14,7 +14,8 @@ static const struct cli_cmd other_commands[] = {
 };
 static const struct cli_cmd *const commands[] = { cmd_session_commands, cmd_usim_commands, cmd_card_commands,
 						  cmd_cert_commands, cmd_profile_commands,
-						  cmd_token_commands, cmd_update_commands, cmd_register_commands,
+						  cmd_token_commands, cmd_datagram_commands,
+						  cmd_update_commands, cmd_register_commands,
 						  other_commands, NULL };
 
 static const struct cli_opt common_opts[] = {

@@ -22,7 +22,8 @@ struct ue_cli {
 
 /** Commands, a table per file of commands. */
 extern const struct cli_cmd cmd_session_commands[], cmd_usim_commands[], cmd_cert_commands[], cmd_profile_commands[],
-	cmd_token_commands[], cmd_update_commands[], cmd_register_commands[], cmd_card_commands[];
+	cmd_token_commands[], cmd_update_commands[], cmd_register_commands[], cmd_card_commands[],
+	cmd_datagram_commands[];
 
 /** Where cards get their PIN: --pin-file, GBA_UE_PIN, the terminal. */
 struct usim_pin cli_pin(struct cli *cli);

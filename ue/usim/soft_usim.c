@@ -140,6 +140,12 @@ static enum gba_err card_load(const struct soft_usim *usim, struct soft_usim_dat
 	return load(usim->state, usim->name, *_data);
 }
 
+enum gba_err soft_usim_card_load(void *card, struct state **_state, struct soft_usim_data **_data, struct secret **_owner)
+{
+	*_state = ((struct soft_usim *)card)->state;
+	return card_load(card, _data, _owner);
+}
+
 static enum gba_err card_identity(void *card, struct usim_identity *_identity)
 {
 	struct soft_usim_data *data;
@@ -256,8 +262,7 @@ struct bind {
 	time_t expires;
 };
 
-/* Is Ks inside the one of this B-TID's run? */
-static bool holds(const struct soft_usim_data *data, struct bytes btid)
+bool soft_usim_holds(const struct soft_usim_data *data, struct bytes btid)
 {
 	uint8_t rand[RAND_LEN];
 
@@ -268,7 +273,7 @@ static enum gba_err edit_bind(struct soft_usim_data *data, void *arg)
 {
 	const struct bind *bind = arg;
 
-	if (!holds(data, bind->btid))
+	if (!soft_usim_holds(data, bind->btid))
 		return GBA_E_BTID_UNKNOWN;
 	snprintf(data->btid, sizeof(data->btid), "%.*s", BYTES_FMT(bind->btid));
 	data->expires = bind->expires;
@@ -291,7 +296,7 @@ static enum gba_err card_gba_naf(void *card, struct bytes btid, struct bytes imp
 	enum gba_err err;
 
 	err = card_load(card, &data, &owner);
-	if (err == GBA_OK && !holds(data, btid))
+	if (err == GBA_OK && !soft_usim_holds(data, btid))
 		err = GBA_E_BTID_UNKNOWN;
 	if (err == GBA_OK)
 		gba_ks_naf(GBA_KEY_ME, data->ks, data->rand, impi, naf_id, ks_ext_naf);
@@ -385,6 +390,8 @@ static const struct usim_ops soft_usim_ops = {
 	.tls_client = card_tls_client,
 	.certificate_set = card_certificate_set,
 	.change_end = card_change_end,
+	.seal = soft_usim_seal,
+	.open = soft_usim_unseal,
 };
 
 enum gba_err soft_usim_open(TALLOC_CTX *mem_ctx, struct state *state, const char *name, struct usim *_usim)

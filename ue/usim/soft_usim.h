@@ -83,4 +83,12 @@ enum gba_err soft_usim_update(struct state *state, const char *name, struct byte
  * @retval GBA_E_NOT_FOUND */
 enum gba_err soft_usim_open(TALLOC_CTX *mem_ctx, struct state *state, const char *name, struct usim *_usim);
 
+/** Operations seal and open of its interface. */
+enum gba_err soft_usim_seal(void *card, const struct usim_key *key, struct bytes plain, uint8_t *out, size_t *_n);
+enum gba_err soft_usim_unseal(void *card, const struct usim_key *key, struct bytes frame, uint8_t *out, size_t *_n);
+/** What the card of the interface is made of; for those two. */
+enum gba_err soft_usim_card_load(void *card, struct state **_state, struct soft_usim_data **_data, struct secret **_owner);
+/** Is Ks inside the one of this B-TID's run? */
+bool soft_usim_holds(const struct soft_usim_data *data, struct bytes btid);
+
 #endif

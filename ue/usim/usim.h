@@ -40,6 +40,14 @@ struct usim_pending {
 	char old_impi[IMPI_MAX + 1];
 };
 
+#define USIM_KEY_INDEX_MAX 15
+
+/** Which key in the card. */
+struct usim_key {
+	struct bytes btid, impi, naf_id;
+	uint8_t index; /* 1 .. USIM_KEY_INDEX_MAX; 0 is Ks_ext_NAF, which is outside */
+};
+
 struct usim_ops {
 	/** @retval GBA_E_CORRUPT, GBA_E_IO, ... the card cannot be used */
 	enum gba_err (*identity)(void *card, struct usim_identity *_identity);
@@ -68,6 +76,14 @@ struct usim_ops {
 	enum gba_err (*certificate_set)(void *card, struct bytes der);
 	/** The asymmetric change of operator is final, or given up. */
 	enum gba_err (*change_end)(void *card, bool changed);
+	/** Encrypt Device Data, Decrypt Data (Y.OBF I.2.2.2): sealed datagrams with the key of an index, made of Ks_int_NAF in the
+	 * card. Counters and what was had before are the card's to remember. NULL: a card that does not do it.
+	 * @param out  SEALED_FRAME_MAX, SEALED_PLAIN_MAX octets
+	 * @retval GBA_E_NOT_FOUND     no such index
+	 * @retval GBA_E_BTID_UNKNOWN  Ks inside belongs to another run
+	 * @return and all of sealed_link_send(), sealed_link_receive() */
+	enum gba_err (*seal)(void *card, const struct usim_key *key, struct bytes plain, uint8_t *out, size_t *_n);
+	enum gba_err (*open)(void *card, const struct usim_key *key, struct bytes frame, uint8_t *out, size_t *_n);
 	/** Why the call before failed, "" or NUL-terminated words of the card's own; valid until the next call. NULL: the
 	 * error row says it all */
 	const char *(*explain)(void *card);
