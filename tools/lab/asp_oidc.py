@@ -7,14 +7,17 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import urllib.parse
 
 from .asp import Kind
+from .process import wait_until
 from .realm import ASP, GSID, NAF, q
 
 MODULES = "/usr/lib/apache2/modules"
 NAMES = ("mpm_event", "authn_core", "authz_core", "authz_user", "mime", "headers", "env", "ssl", "auth_openidc")
 PORTAL = "portal." + ASP
+MAX_AGE = 3
 SECRET = "the laboratory's client secret, known to everybody"
 
 APACHE = """
@@ -129,6 +132,19 @@ class Oidc(Kind):
         status, headers, _ = self.curl("https://%s:8443/readings.html" % PORTAL, self.realm.path("jar"))
         return "%d, for %s" % (status, headers.get("x-application-user"))
 
+    def fresh(self):
+        """max_age: a token older than that gets the renegotiation indication; gba-ue bootstraps anew and is sent on."""
+        fields = {"client_id": "portal", "redirect_uri": "https://%s:8443/callback" % PORTAL, "response_type": "code", "scope": "openid", "max_age": str(MAX_AGE),
+                  "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "code_challenge_method": "S256"}
+        before, since = self.device.bootstrap()["btid"], time.time()
+        wait_until(lambda: time.time() > since + MAX_AGE + 1, 60, "the token is old")
+        for _ in range(3):  # on a busy machine it may be old again at once
+            status, headers, _ = self.login("https://%s/authorize?%s" % (NAF, urllib.parse.urlencode(fields)))
+            if status == 302:
+                break
+        return "%d, %s; %s" % (status, "a code" if "code=" in headers.get("location", "") else headers.get("location"),
+                               "bootstrapped again" if self.device.bootstrap()["btid"] != before else "the same token")
+
     def stolen(self):
         """The code that the device has used, brought by another browser, and by hand to the provider's token endpoint."""
         status, headers, _ = self.curl(self.callback, self.realm.path("thief"))
@@ -145,6 +161,7 @@ class Oidc(Kind):
     def scenarios(self):
         self.scenario("The application sends the device to log in, and knows it", self.page, lambda seen: seen == "200; 47.1, says the page, for " + self.user)
         self.scenario("It has a session there", self.again, lambda seen: seen == "200, for " + self.user)
+        self.scenario("It wants a login no older than %d s" % MAX_AGE, self.fresh, lambda seen: seen == "302, a code; bootstrapped again")
         self.scenario("Refused: the code a second time", self.stolen, lambda seen: "nobody" in seen and "invalid_grant" in seen)
         self.scenario("Refused: a redirection to where no client is", self.foreign, lambda seen: seen.startswith("400, no redirection"))
 
