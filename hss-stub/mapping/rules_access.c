@@ -88,6 +88,8 @@ static enum gba_err pseudonym_settle(struct records *m, struct record *now, int6
 	return GBA_OK;
 }
 
+#define NOT_REGISTERED "no registered user has a device with this client element"
+
 static enum gba_err registered_check(struct records *m, struct record_call *call, struct bytes impi, const char *field)
 {
 	int64_t custodian = 0;
@@ -95,8 +97,7 @@ static enum gba_err registered_check(struct records *m, struct record_call *call
 	enum gba_err err = device_registered(m, impi, &yes, &custodian);
 
 	if (err == GBA_OK && !yes)
-		return record_refuse(call, GBA_E_STATE, field,
-				     "no registered user has a device with this client element");
+		return record_refuse(call, GBA_E_STATE, field, NOT_REGISTERED);
 	return err;
 }
 
@@ -193,21 +194,33 @@ AFTER(permission_after)
 	return err == GBA_OK ? mapping_dirty(m, rec->v[PERMISSION_IMPI].t, call->now) : err;
 }
 
+/* A user learns of a client element that is none, and of one that is nobody's, the same. */
+static enum gba_err delegate_settle(struct records *m, struct record_call *call, struct record *now)
+{
+	enum gba_err err = impi_settle(m, call, now, DELEGATION_TO_IMPI);
+
+	if (err == GBA_E_NOT_FOUND && call->actor->role == ACTOR_SUBSCRIBER)
+		return record_refuse(call, GBA_E_STATE, "to_impi", NOT_REGISTERED);
+	return err;
+}
+
 static enum gba_err delegation_new(struct records *m, struct record_call *call, struct record *now)
 {
 	struct record *permission = NULL;
 	enum gba_err err;
 
-	err = impi_settle(m, call, now, DELEGATION_TO_IMPI);
-	if (err != GBA_OK || now->v[DELEGATION_PERMISSION].n == 0 || now->v[DELEGATION_TO_IMPI].t.p == NULL)
-		return err;
+	if (now->v[DELEGATION_PERMISSION].n == 0 || now->v[DELEGATION_TO_IMPI].t.p == NULL)
+		return GBA_OK; /* record_complete says so */
 	err = record_load(m, now, KIND_PERMISSION, now->v[DELEGATION_PERMISSION].n, &permission);
+	if (err != GBA_OK)
+		return err;
+	if (permission->v[PERMISSION_FLAG].n != FLAG_SET)
+		return record_refuse(call, GBA_E_STATE, "permission", "its flag is cleared");
+	err = delegate_settle(m, call, now);
 	if (err != GBA_OK)
 		return err;
 	if (bytes_eq(permission->v[PERMISSION_IMPI].t, now->v[DELEGATION_TO_IMPI].t))
 		return record_refuse(call, GBA_E_RANGE, "to_impi", "has the permission itself");
-	if (permission->v[PERMISSION_FLAG].n != FLAG_SET)
-		return record_refuse(call, GBA_E_STATE, "permission", "its flag is cleared");
 	err = registered_check(m, call, now->v[DELEGATION_TO_IMPI].t, "to_impi");
 	if (err == GBA_OK)
 		err = pseudonym_settle(m, now, permission->v[PERMISSION_APPLICATION].n, now->v[DELEGATION_TO_IMPI].t,

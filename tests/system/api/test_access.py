@@ -66,6 +66,56 @@ def same(a, b):
     assert a.status in (401, 403, 404), a
 
 
+def test_every_operation_tells_a_wrong_caller_the_same(api, people, admin):
+    """Each operation of the contract that names a record, with another's and with none, as ASP and as subscriber: the same answer to
+    the octet but for the name itself. REQ: Y3056-7.5-6a"""
+    other = {"users": people["users"][1][0], "devices": people["devices"][1], "asps": people["asps"][1][0], "applications": people["apps"][1],
+             "permissions": people["rights"][1]}
+    other.update((path, admin.get("/v1/%s?limit=1000" % path).json()["items"]) for path in ("verifications", "authentications"))
+    owned = admin.get("/v1/credentials?limit=1000").json()["items"]
+    number = {path: (item[-1] if isinstance(item, list) else item)["id"] for path, item in other.items()}
+    callers = {"asp": people["asps"][0][1], "subscriber": people["users"][0][1]}
+    count = 0
+    for name, caller in callers.items():
+        number["credentials"] = next(c["id"] for c in owned if (c["owner_type"], c["owner"]) == ("asp", people["asps"][1][0]["id"]))
+        for path, methods in json.loads(apilab.Caller(api).get("/openapi.json").body)["paths"].items():
+            noun = path.split("/")[2] if path.startswith("/v1/") else ""
+            if "{id}" not in path or noun not in number:
+                continue
+            for method in methods:
+                there, nowhere = ((caller.call(method.upper(), path.replace("{id}", str(n)), {} if method in ("post", "put", "patch") else None,
+                                               {"If-Match": "*"})) for n in (number[noun], 99999999))
+                same(there, nowhere)
+                assert len(there.body) == len(nowhere.body), (name, method, path)
+                count += 1
+    assert count > 60
+
+
+def test_references_and_names_tell_a_wrong_caller_the_same(api, people):
+    """What a body refers to: another's, and none. And nobody learns from a registration who is registered."""
+    (_, user), (asp, asp_caller) = people["users"][0], people["asps"][0]
+
+    def alike(caller, path, there, nowhere):
+        got = [caller.call("POST", path, body) for body in (there, nowhere)]
+        texts = [re.sub(r'("instance":")[^"]*|no (application|permission|asp) [0-9]+', r"\1\2", answer.body.decode()) for answer in got]
+        assert got[0].status == got[1].status != 201 and texts[0] == texts[1], got
+
+    alike(user, "/v1/requests", {"impi": people["impis"][0], "application": people["apps"][1]["id"]},
+          {"impi": people["impis"][0], "application": 99999999})
+    until = {"valid_until": "2040-01-01T00:00:00Z"}
+    alike(user, "/v1/delegations", dict(until, permission=people["rights"][1]["id"], to_impi=people["impis"][1]),
+          dict(until, permission=99999999, to_impi="nobody@lab.test"))
+    alike(user, "/v1/delegations", dict(until, permission=people["rights"][0]["id"], to_impi=api.subscriber("nobodys@lab.test")),
+          dict(until, permission=people["rights"][0]["id"], to_impi="nobody@lab.test"))
+    alike(asp_caller, "/v1/applications", {"asp": people["asps"][1][0]["id"], "type": "fqdn", "identity": "one.example", "name": "A"},
+          {"asp": 99999999, "type": "fqdn", "identity": "one.example", "name": "A"})
+    wish = {"type": "cin", "name": "A", "contact": "a@b.example"}
+    known, unknown = (apilab.Caller(api).post("/v1/asp-registrations", dict(wish, identity=identity))
+                      for identity in (asp["identity"], "U72200KA2011PTC060190"))
+    assert set(known.json()) == set(unknown.json()) and len(known.body) == len(unknown.body)
+    assert {k for k in known.headers} == {k for k in unknown.headers}
+
+
 def test_whoever_is_not_known_gets_one_answer(api, people, admin):
     """No credential, one of nobody, malformed ones: 401, alike for what is there and what is not."""
     stranger = apilab.Caller(api)
