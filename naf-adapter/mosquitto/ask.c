@@ -8,7 +8,6 @@
 #include "naf-adapter/proxy/keys.h"
 
 #define REFUSED_MAX    4096
-#define ALLOWANCE_CAP  4 /* waits that can be saved up */
 #define QUESTION_MAX   (GBA_NAF_BTID_MAX + GBA_NAF_FQDN_MAX + GBA_NAF_UA_ID_LEN)
 
 /* Who waits inside a handshake. */
@@ -59,7 +58,7 @@ struct ask *ask_new(TALLOC_CTX *mem_ctx, const struct mqtt_conf *conf, struct gb
 	if (ask == NULL)
 		return NULL;
 	*ask = (struct ask){ .conf = conf, .naf = naf, .allowed_at = clock_mono_us() };
-	ask->allowed_us = (uint64_t)conf->wait * 1000 * ALLOWANCE_CAP;
+	ask->allowed_us = (uint64_t)conf->wait * 1000;
 	ask->keys = keys_new(ask, conf->keys, conf->key_life);
 	if (ask->keys == NULL || !table_init(&ask->pending, ask, conf->max_waiting) ||
 	    !table_init(&ask->refused, ask, REFUSED_MAX)) {
@@ -181,10 +180,11 @@ static enum gba_naf_error begin(struct ask *ask, const struct gba_naf_query *que
 	return GBA_NAF_OK;
 }
 
-/* wait-share of the time that passes may be waited away; what is not used is saved up for a few waits. */
+/* wait-share of the time that passes may be waited away; what is not used is saved up for one wait: handshakes that come together
+ * hold the broker no longer than one. */
 unsigned int ask_allowance(struct ask *ask)
 {
-	uint64_t now = clock_mono_us(), cap = (uint64_t)ask->conf->wait * 1000 * ALLOWANCE_CAP;
+	uint64_t now = clock_mono_us(), cap = (uint64_t)ask->conf->wait * 1000;
 
 	ask->allowed_us += (now - ask->allowed_at) * ask->conf->wait_share / 100;
 	ask->allowed_at = now;

@@ -339,7 +339,7 @@ class Mqtt(Kind):
     def start_broker(self):
         realm, address = self.realm, self.realm.address("proxy")
         plugin = realm._write("naf-mqtt.conf", realm.common("broker") + "fqdns = [ %s ];\ngsids = [ %s ];\nagent-socket = %s;\nmetrics-listen = %s;\n"
-                              "rights = ( { topic = \"devices/%%u/#\"; } );\n" % (q(NAF), q(GSID), q(realm.path("naf.sock")), q(address + ":9100")))
+                              "wait = 5000;\nwait-share = 100;\nrights = ( { topic = \"devices/%%u/#\"; } );\n" % (q(NAF), q(GSID), q(realm.path("naf.sock")), q(address + ":9100")))
         self.must_do("mosquitto_passwd", "-b", "-c", realm.path("passwords"), "backend", "secret")
         acl = realm._write("acl", "user backend\ntopic readwrite #\n")
         conf = realm._write("mosquitto.conf", "%slog_dest file %s\nlog_type all\nallow_anonymous false\npassword_file %s\nacl_file %s\nplugin %s\nplugin_opt_conf %s\n"

@@ -10,7 +10,7 @@ from lab.realm import Tree
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 SAMPLES = [("gba-bsf", "bsf.conf"), ("gba-hss", "hss.conf"), ("gba-naf-agent", "naf.conf"), ("gba-naf-proxy", "naf-proxy.conf"),
-           ("gba-registry", "registry.conf"), ("gba-naf-oidc", "naf-oidc.conf")]
+           ("gba-registry", "registry.conf"), ("gba-naf-oidc", "naf-oidc.conf"), ("gba-naf-mqtt", "naf-mqtt.conf")]
 
 
 def run(tree, program, *args, **more):

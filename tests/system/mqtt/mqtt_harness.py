@@ -48,7 +48,7 @@ class Broker:
                                env={"GBA_COREDUMP": "1", "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", "")})
 
     def write(self):
-        items = dict({"log-level": '"debug"', "fqdns": '[ "%s", "%s" ]' % (NAME, OTHER_NAME), "gsids": '[ "%d" ]' % GSID,
+        items = dict({"wait": 5000, "wait-share": 100, "log-level": '"debug"', "fqdns": '[ "%s", "%s" ]' % (NAME, OTHER_NAME), "gsids": '[ "%d" ]' % GSID,
                       "agent-socket": '"%s"' % self.agent_socket, "log-file": '"%s"' % self.plugin_log,
                       "metrics-listen": '"%s:%d"' % (HOST, self.metrics_port)},
                      **{name.replace("_", "-"): value for name, value in self.items.items()})
