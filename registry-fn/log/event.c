@@ -61,7 +61,7 @@ void event_log_listen(struct event_log *log, event_listener listener, void *arg)
 
 /* ---- streams and the clock ---- */
 
-static enum gba_err stream_read(struct event_log *log, const char *origin, enum event_class class, struct event_stream *_stream)
+enum gba_err event_stream_read(struct event_log *log, const char *origin, enum event_class class, struct event_stream *_stream)
 {
 	static const char sql[] = "SELECT number, lamport, digest FROM event_stream WHERE origin = ?1 AND class = ?2";
 	struct db_stmt *stmt;
@@ -86,7 +86,7 @@ static enum gba_err stream_read(struct event_log *log, const char *origin, enum 
 	return err;
 }
 
-static enum gba_err stream_write(struct event_log *log, const struct event *event, const uint8_t digest[EVENT_DIGEST_LEN])
+enum gba_err event_stream_write(struct event_log *log, const struct event *event, const uint8_t digest[EVENT_DIGEST_LEN])
 {
 	static const char sql[] = "INSERT INTO event_stream (origin, class, number, lamport, digest) VALUES (?1, ?2, ?3, ?4, ?5)"
 				  " ON CONFLICT (origin, class) DO UPDATE SET number = excluded.number,"
@@ -163,7 +163,7 @@ static enum gba_err enter(struct event_log *log, struct event *event)
 	event_digest(event->wire, digest);
 	err = row_write(log, event);
 	if (err == GBA_OK)
-		err = stream_write(log, event, digest);
+		err = event_stream_write(log, event, digest);
 	if (err == GBA_OK)
 		err = clock_write(log, event->lamport);
 	if (err == GBA_OK && event->class == EVENT_REGISTRY)
@@ -215,7 +215,7 @@ enum gba_err event_append(struct event_log *log, const char *kind, const char *s
 	if (err == GBA_OK)
 		err = event_rules(&event, log->self.type);
 	if (err == GBA_OK)
-		err = stream_read(log, event.origin, event.class, &stream);
+		err = event_stream_read(log, event.origin, event.class, &stream);
 	if (err == GBA_OK)
 		err = clock_read(log, &clock);
 	if (err != GBA_OK)
@@ -259,7 +259,7 @@ static enum gba_err check_place(struct event_log *log, const struct event *event
 				bool *_known)
 {
 	struct event_stream stream;
-	enum gba_err err = stream_read(log, event->origin, event->class, &stream);
+	enum gba_err err = event_stream_read(log, event->origin, event->class, &stream);
 
 	*_known = false;
 	if (err != GBA_OK)
@@ -282,7 +282,7 @@ static enum gba_err take_read(struct event_log *log, struct event *event, const 
 	bool known = false;
 	enum gba_err err;
 
-	err = event_signed(log, event->origin, event->wire, &type);
+	err = event_signed(log, event, &type);
 	if (err == GBA_OK)
 		err = check_place(log, event, previous, &known);
 	if (err != GBA_OK || known)

@@ -129,6 +129,15 @@ enum gba_err event_registry_assign(struct event_log *log, const struct event_reg
  * @retval GBA_E_DENIED  a primary vouches for nobody */
 enum gba_err event_registry_introduce(struct event_log *log, const struct event_registry *neighbour, time_t now);
 
+/** A key of a registry is trusted no more. Below us: said to all; of others: here only.
+ * @param keep  what has come of it until now is good; else nothing that was signed with it */
+enum gba_err event_registry_revoke(struct event_log *log, const char *reg_id, const uint8_t key[SIGN_PUBLIC_LEN], bool keep,
+				   time_t now);
+/** A number that is another one when something has been revoked. */
+enum gba_err event_revocations(struct event_log *log, int64_t *_number);
+/** Sign all that we have ever said with the key we have now. @param _count  how many events */
+enum gba_err event_sign_again(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t *_count);
+
 /* ---- what all events together say: the database that every layer keeps (Y.3059 6.1-14) ---- */
 
 #define EVENT_NOW ((time_t)INT64_MAX)

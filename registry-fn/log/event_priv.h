@@ -5,7 +5,7 @@
 
 #include "registry-fn/log/event.h"
 
-#define EVENT_STATEMENTS 40
+#define EVENT_STATEMENTS 64
 #define EVENT_TEXT_MAX	 (EVENT_MAX - SIGN_LEN)
 
 struct event_log {
@@ -26,6 +26,10 @@ struct event_stream {
 	int64_t number, lamport;
 	uint8_t digest[EVENT_DIGEST_LEN];
 };
+
+enum gba_err event_stream_read(struct event_log *log, const char *origin, enum event_class class, struct event_stream *_stream);
+/** Of event: origin, class, number, lamport. */
+enum gba_err event_stream_write(struct event_log *log, const struct event *event, const uint8_t digest[EVENT_DIGEST_LEN]);
 
 /* text: what an event looks like */
 
@@ -57,8 +61,14 @@ void event_copy(char *out, size_t cap, struct bytes text);
 /** A key of a registry: the newest is the one in force, older ones still open what they have signed. Who is its parent is said
  * by the parent, also of one that the configuration names. */
 enum gba_err event_key_add(struct event_log *log, const struct event_registry *registry);
-/** Is wire signed by a key of origin? @retval GBA_E_SIGNATURE */
-enum gba_err event_signed(struct event_log *log, const char *origin, struct bytes wire, enum registry_type *_type);
+/** Is it signed by a key of its origin that is good for it? @retval GBA_E_SIGNATURE */
+enum gba_err event_signed(struct event_log *log, const struct event *event, enum registry_type *_type);
+/** Of a key's events those that were not revoked are good. */
+enum gba_err event_key_good(struct event_log *log, struct bytes key_hex, const struct event *event, bool *_good);
+/** Body of registry.revoked: "key", "good": {class: number}. @retval GBA_E_RANGE */
+enum gba_err event_revocation(const json_t *body, uint8_t _key[SIGN_PUBLIC_LEN], int64_t _good[EVENT_CLASSES]);
+/** What it does here. */
+enum gba_err event_revoked(struct event_log *log, const char *reg_id, const json_t *body);
 /** What a registry.* event says about registries. */
 enum gba_err event_registry_heard(struct event_log *log, const struct event *event);
 /** Keep a statement about a subject. */

@@ -48,25 +48,26 @@ static enum gba_err signed_by_us(struct event_log *log, struct bytes wire, enum 
 	return sign_verify(sign_key_public(log->self.key), text, wire.p) == GBA_OK ? GBA_OK : GBA_E_SIGNATURE;
 }
 
-enum gba_err event_signed(struct event_log *log, const char *origin, struct bytes wire, enum registry_type *_type)
+enum gba_err event_signed(struct event_log *log, const struct event *event, enum registry_type *_type)
 {
 	static const char sql[] = "SELECT public_key, type FROM event_registry WHERE reg_id = ?1 ORDER BY rank DESC";
 	struct db_stmt *stmt;
 	bool row = true, good = false;
 	enum gba_err err;
 
-	if (strcmp(origin, log->reg_id) == 0)
-		return signed_by_us(log, wire, _type);
+	if (strcmp(event->origin, log->reg_id) == 0)
+		return signed_by_us(log, event->wire, _type);
 	err = event_stmt(log, sql, &stmt);
 	if (err != GBA_OK)
 		return err;
-	db_bind_text(stmt, 1, bytes_of(origin));
-	while (!good) {
+	db_bind_text(stmt, 1, bytes_of(event->origin));
+	while (err == GBA_OK && !good) {
 		err = db_step(stmt, &row);
 		if (err != GBA_OK || !row)
 			break;
 		*_type = (enum registry_type)db_col_int(stmt, 1);
-		good = key_check(db_col_text(stmt, 0), wire) == GBA_OK;
+		if (key_check(db_col_text(stmt, 0), event->wire) == GBA_OK)
+			err = event_key_good(log, db_col_text(stmt, 0), event, &good);
 	}
 	db_reset(stmt);
 	if (err != GBA_OK)
@@ -270,6 +271,8 @@ enum gba_err event_registry_heard(struct event_log *log, const struct event *eve
 	struct event_registry registry = { .type = REGISTRY_PRIMARY };
 	enum gba_err err;
 
+	if (strcmp(event->kind, "registry.revoked") == 0)
+		return event_revoked(log, event->subject, event->body);
 	if (strcmp(event->subject, log->reg_id) == 0 || event_assignment(event->body, &registry) != GBA_OK)
 		return GBA_OK; /* we know ourselves */
 	event_copy(registry.reg_id, sizeof(registry.reg_id), bytes_of(event->subject));

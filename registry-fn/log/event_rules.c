@@ -115,11 +115,18 @@ bool event_parent_may(enum registry_type parent, enum registry_type child)
 static enum gba_err registry_good(const struct event *event, enum registry_type origin_type)
 {
 	size_t n = strlen(event->origin);
+	int64_t good[EVENT_CLASSES];
 	struct event_registry who;
 	enum gba_err err;
 
 	if (!regid_valid(bytes_of(event->subject)))
 		return GBA_E_RANGE;
+	if (strcmp(event->kind, "registry.revoked") == 0) { /* by who stands above it, at any distance */
+		if (strlen(event->subject) <= n || strncmp(event->subject, event->origin, n) != 0 ||
+		    origin_type == REGISTRY_PRIMARY)
+			return GBA_E_DENIED;
+		return event_revocation(event->body, who.key, good);
+	}
 	err = event_assignment(event->body, &who);
 	if (err != GBA_OK)
 		return err;

@@ -32,3 +32,7 @@ const char event_schema_2[] =
 	"CREATE TABLE list_order (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL, asked_by TEXT NOT NULL,"
 	" waits INTEGER NOT NULL, approved_by TEXT, at INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX event_subject_black ON event_subject (subject) WHERE status = 2;";
+
+/* Keys that are trusted no more, but for events up to a number of each class. */
+const char event_schema_3[] = "CREATE TABLE event_revoked (public_key TEXT NOT NULL, class INTEGER NOT NULL, good INTEGER NOT NULL,"
+			      " PRIMARY KEY (public_key, class)) STRICT";

@@ -185,6 +185,19 @@ static void letters_work(struct peering *peering, struct letter *letter)
 	}
 }
 
+/* Where something was revoked streams have become shorter: all is said anew of how far they are. */
+static void revocations_look(struct peering *peering)
+{
+	int64_t number = 0;
+	size_t i;
+
+	if (event_revocations(peering->log, &number) != GBA_OK || number == peering->revocations)
+		return;
+	peering->revocations = number;
+	for (i = 0; i < peering->n; i++)
+		peering_lost(&peering->neighbours[i]);
+}
+
 /* Has anybody written, an answer come, or has it been a while (parked streams, failures)? Else no neighbour's place in the log need
  * be looked at. */
 static void look_around(struct peering *peering, bool letters, uint64_t now_ms)
@@ -196,6 +209,7 @@ static void look_around(struct peering *peering, bool letters, uint64_t now_ms)
 		return;
 	peering->version = version;
 	peering->look_ms = now_ms + LOOK_ALL_MS;
+	revocations_look(peering);
 }
 
 static void *peering_main(void *arg)

@@ -61,6 +61,7 @@ struct peering {
 	size_t waiting;
 	bool look;	 /* there may be something to send; the thread's, as what follows */
 	int64_t version; /* of the database */
+	int64_t revocations;
 	uint64_t look_ms, rows_ms;
 };
 

@@ -250,6 +250,144 @@ START_TEST(keys_come_from_parents)
 }
 END_TEST
 
+/* ---- keys that are trusted no more ---- */
+
+/* The same registry with another key, as another process has it. */
+static void rekey(struct node *node, struct sign_key *key)
+{
+	struct event_self self = { node->reg_id, node->type, key };
+
+	node->key = key;
+	ck_assert_err(event_log_open(node->ctx, node->db, &self, &node->log), GBA_OK);
+}
+
+static void ck_view(struct node *who, const char *subject, enum trust_status status, const char *registry)
+{
+	struct event_view view;
+
+	ck_assert_err(event_view_subject(who->log, subject, EVENT_NOW, &view), GBA_OK);
+	ck_assert_msg(view.status == status && strcmp(view.registry, registry) == 0, "%s: %s, %s", subject,
+		      trust_status_names[view.status], view.registry);
+}
+
+static char *revocation(TALLOC_CTX *ctx, const struct node *of, const char *good)
+{
+	struct event_registry as = node_as(of, "");
+	char hex[2 * SIGN_PUBLIC_LEN + 1];
+	size_t i;
+
+	for (i = 0; i < SIGN_PUBLIC_LEN; i++)
+		sprintf(hex + 2 * i, "%02x", as.key[i]);
+	return talloc_asprintf(ctx, "{\"good\":%s,\"key\":\"%s\"}", good, hex);
+}
+
+/* REQ: Y3059-9.1-v: who has stolen a registry's key has a voice until it is revoked; what was forged goes, and does not come again. */
+START_TEST(a_revoked_key_is_good_for_what_was_true)
+{
+	TALLOC_CTX *ctx = talloc_new(test_ctx);
+	struct bytes registered, white, forged[2];
+	struct event_registry as;
+	struct sign_key *fresh;
+	struct node thief;
+	int64_t n = 0;
+
+	ck_assert_err(node_say(&prim, "device.registered", "R1", "{\"identities\":[{\"type\":\"mac\",\"value\":\"01\"}]}", T), GBA_OK);
+	registered = node_last(&prim, ctx);
+	ck_assert_err(node_say(&prim, "status.set", "R1", "{\"status\":\"white\"}", T), GBA_OK);
+	white = node_last(&prim, ctx);
+	node_new(&thief, "IN4F7", REGISTRY_PRIMARY);
+	rekey(&thief, prim.key);
+	expect(&thief, registered, GBA_OK, true);
+	expect(&thief, white, GBA_OK, true);
+	ck_assert_err(node_say(&thief, "status.set", "R1", "{\"status\":\"black\"}", T), GBA_OK);
+	forged[0] = node_last(&thief, ctx);
+	ck_assert_err(node_say(&thief, "device.registered", "R9", "{}", T), GBA_OK);
+	forged[1] = node_last(&thief, ctx);
+	expect(&sector, registered, GBA_OK, true);
+	expect(&sector, white, GBA_OK, true);
+	expect(&sector, forged[0], GBA_OK, true);
+	expect(&sector, forged[1], GBA_OK, true);
+	ck_view(&sector, "R1", TRUST_BLACK, "IN4F7");
+	ck_view(&sector, "R9", TRUST_GREY, "IN4F7");
+
+	ck_assert_err(node_say(&sector, "registry.revoked", "IN4F7", revocation(ctx, &prim, "{\"device\":1,\"status\":1}"), T), GBA_OK);
+	ck_view(&sector, "R1", TRUST_WHITE, "IN4F7");
+	ck_view(&sector, "R9", TRUST_GREY, "");
+	expect(&sector, forged[0], GBA_E_SIGNATURE, false);
+	expect(&sector, forged[1], GBA_E_SIGNATURE, false);
+	expect(&sector, white, GBA_OK, false);
+
+	/* It goes on with another key, where the true ones ended. */
+	ck_assert_err(sign_key_open(prim.ctx, talloc_asprintf(ctx, "%s/fresh", prim.dir), true, &fresh), GBA_OK);
+	rekey(&prim, fresh);
+	ck_assert_err(db_begin(prim.db), GBA_OK);
+	ck_assert_err(event_sign_again(prim.log, ctx, &n), GBA_OK);
+	ck_assert_err(db_commit(prim.db), GBA_OK);
+	ck_assert_int_eq(n, 2);
+	ck_assert_err(node_say(&prim, "status.set", "R1", "{\"status\":\"grey\"}", T + 1), GBA_OK);
+	expect(&sector, node_last(&prim, ctx), GBA_E_SIGNATURE, false);
+	as = node_as(&prim, "IN4");
+	ck_assert_err(db_begin(sector.db), GBA_OK);
+	ck_assert_err(event_registry_assign(sector.log, &as, T + 1), GBA_OK);
+	ck_assert_err(db_commit(sector.db), GBA_OK);
+	expect(&sector, node_last(&prim, ctx), GBA_OK, true);
+	ck_view(&sector, "R1", TRUST_GREY, "IN4F7");
+
+	/* Nothing of a key is good: nothing is left; said of one that is not below us, it holds here alone. */
+	ck_assert_err(db_begin(sector.db), GBA_OK);
+	ck_assert_err(event_registry_revoke(sector.log, "IN4F7", as.key, false, T + 2), GBA_OK);
+	ck_assert_err(db_commit(sector.db), GBA_OK);
+	ck_view(&sector, "R1", TRUST_WHITE, "IN4F7"); /* the first key's is still good */
+	expect(&sector, node_last(&prim, ctx), GBA_E_SIGNATURE, false);
+	node_remove(&thief);
+	talloc_free(ctx);
+}
+END_TEST
+
+START_TEST(who_may_revoke)
+{
+	TALLOC_CTX *ctx = talloc_new(test_ctx);
+	char *body = revocation(ctx, &prim, "{}");
+
+	ck_assert_err(node_say(&geo, "registry.revoked", "IN4F7", body, T), GBA_OK); /* at any distance above */
+	ck_assert_err(node_say(&other, "registry.revoked", "IN4F7", body, T), GBA_E_DENIED);
+	ck_assert_err(node_say(&sector, "registry.revoked", "IN4", body, T), GBA_E_DENIED);
+	ck_assert_err(node_say(&prim, "registry.revoked", "IN4F7X", body, T), GBA_E_DENIED);
+	ck_assert_err(node_say(&sector, "registry.revoked", "IN4F7", "{\"good\":{},\"key\":\"00\"}", T), GBA_E_RANGE);
+	ck_assert_err(node_say(&sector, "registry.revoked", "IN4F7", revocation(ctx, &prim, "{\"status\":-1}"), T), GBA_E_RANGE);
+	ck_assert_err(node_say(&sector, "registry.revoked", "IN4F7", revocation(ctx, &prim, "{\"colour\":1}"), T), GBA_E_RANGE);
+	talloc_free(ctx);
+}
+END_TEST
+
+/* With a registry's key goes what it has made known of others. */
+START_TEST(a_forged_child_goes_with_its_parents_key)
+{
+	TALLOC_CTX *ctx = talloc_new(test_ctx);
+	struct event_registry as, found;
+	struct node forged;
+
+	node_new(&forged, "IN4ZZ", REGISTRY_PRIMARY);
+	node_trust(&geo, &sector);
+	expect(&geo, node_last(&sector, ctx), GBA_OK, true); /* IN4F7 */
+	as = node_as(&forged, "IN4");
+	ck_assert_err(db_begin(sector.db), GBA_OK);
+	ck_assert_err(event_registry_assign(sector.log, &as, T), GBA_OK);
+	ck_assert_err(db_commit(sector.db), GBA_OK);
+	expect(&geo, node_last(&sector, ctx), GBA_OK, true);
+	ck_assert_err(node_say(&forged, "status.set", "R1", "{\"status\":\"black\"}", T), GBA_OK);
+	expect(&geo, node_last(&forged, ctx), GBA_OK, true);
+	ck_view(&geo, "R1", TRUST_BLACK, "");
+	ck_assert_err(node_say(&geo, "registry.revoked", "IN4", revocation(ctx, &sector, "{\"registry\":1}"), T), GBA_OK);
+	ck_view(&geo, "R1", TRUST_GREY, "");
+	ck_assert_err(event_registry_find(geo.log, "IN4ZZ", &found), GBA_E_NOT_FOUND);
+	ck_assert_err(event_registry_find(geo.log, "IN4F7", &found), GBA_OK);
+	expect(&geo, node_last(&forged, ctx), GBA_E_SIGNATURE, false);
+	node_remove(&forged);
+	talloc_free(ctx);
+}
+END_TEST
+
 /* ---- whose word holds ---- */
 
 START_TEST(the_worst_of_several_devices_holds)
@@ -431,6 +569,9 @@ static TCase *cases(const char *name)
 	tcase_add_test(tcase, keys_come_from_parents);
 	tcase_add_test(tcase, the_worst_of_several_devices_holds);
 	tcase_add_test(tcase, a_replica_knows_every_time);
+	tcase_add_test(tcase, a_revoked_key_is_good_for_what_was_true);
+	tcase_add_test(tcase, who_may_revoke);
+	tcase_add_test(tcase, a_forged_child_goes_with_its_parents_key);
 	tcase_add_test(tcase, lists_page_by_page);
 	tcase_add_test(tcase, reg_ids_until_none_is_left);
 	return tcase;

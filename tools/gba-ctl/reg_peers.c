@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gba-ctl registry peers, sync, new-id: the bonds of a registry to others, how far each stream of events has come, and a RegID
- * for a child. Read from the database; the daemon may run. */
+/* gba-ctl registry peers, sync, new-id, revoke, key-change: the bonds of a registry to others, how far each stream of events has
+ * come, a RegID for a child, and keys that are trusted no more. */
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/clock.h"
+#include "core/codec.h"
 #include "core/mask.h"
 #include "registry-fn/log/event.h"
+#include "registry-fn/log/key_change.h"
 #include "registry-fn/registry.h"
 #include "tools/gba-ctl/ctl.h"
 
@@ -139,11 +142,97 @@ static enum gba_err cmd_registry_new_id(struct cli *cli, void *args)
 	return ctl_fail_err(ctl, err, bonds.conf->reg_id);
 }
 
+/* ---- keys ---- */
+
+struct revoke_args {
+	bool all;
+};
+static const struct cli_opt revoke_opts[] = {
+	CLI_OPT_FLAG("--all", struct revoke_args, all, "Nothing it has signed is good, not even what has come until now"),
+	CLI_OPT_END,
+};
+
+/* Our own key says it: to all, of a registry below us. */
+static enum gba_err signer_open(struct ctl *ctl, struct bonds *bonds)
+{
+	struct event_self self = { bonds->conf->reg_id, (enum registry_type)bonds->conf->reg_type, NULL };
+	struct sign_key *key = NULL;
+	enum gba_err err = sign_key_open(ctl->cli.ctx, bonds->conf->key_file, false, &key);
+
+	if (err != GBA_OK)
+		return why_fail(&ctl->cli.why, err, "%s: %s", bonds->conf->key_file, gba_strerror(err));
+	self.key = key;
+	return ctl_fail_err(ctl, event_log_open(ctl->cli.ctx, bonds->db, &self, &bonds->log), "events");
+}
+
+static enum gba_err key_revoke(struct bonds *bonds, const char *reg_id, const uint8_t key[SIGN_PUBLIC_LEN], bool all)
+{
+	enum gba_err err = db_begin(bonds->db);
+
+	if (err != GBA_OK)
+		return err;
+	err = event_registry_revoke(bonds->log, reg_id, key, !all, clock_now());
+	if (err == GBA_OK)
+		return db_commit(bonds->db);
+	db_rollback(bonds->db);
+	return err;
+}
+
+static enum gba_err cmd_registry_revoke(struct cli *cli, void *args)
+{
+	const char *reg_id = cli->operands[0], *hex = cli->operands[1];
+	struct ctl *ctl = (struct ctl *)cli;
+	struct bonds bonds = { 0 };
+	uint8_t key[SIGN_PUBLIC_LEN];
+	enum gba_err err;
+
+	if (!regid_valid(bytes_of(reg_id)) || hex_decode(bytes_of(hex), key, sizeof(key)) != GBA_OK)
+		return why_fail(&cli->why, GBA_E_SYNTAX, "REGID is A-Z and 0-9, KEY 64 hex digits");
+	err = bonds_open(ctl, &bonds);
+	if (err == GBA_OK && strcmp(reg_id, bonds.conf->reg_id) == 0)
+		return why_fail(&cli->why, GBA_E_SYNTAX, "%s is this registry: who stands above it revokes its key", reg_id);
+	if (err == GBA_OK)
+		err = signer_open(ctl, &bonds);
+	if (err != GBA_OK)
+		return err;
+	err = key_revoke(&bonds, reg_id, key, ((struct revoke_args *)args)->all);
+	if (err == GBA_OK) {
+		writer_text(cli->out, "revoked", bytes_of(reg_id));
+		writer_text(cli->out, "key", bytes_of(hex));
+		writer_end(cli->out);
+	}
+	return ctl_fail_err(ctl, err, reg_id);
+}
+
+static enum gba_err cmd_registry_key_change(struct cli *cli, void *args)
+{
+	struct ctl *ctl = (struct ctl *)cli;
+	struct bonds bonds = { 0 };
+	struct key_change change;
+	const char *why = "";
+	enum gba_err err = bonds_open(ctl, &bonds);
+
+	(void)args;
+	if (err != GBA_OK)
+		return err;
+	err = registry_key_change(cli->ctx, bonds.conf, clock_now(), &change, &why);
+	if (err != GBA_OK)
+		return why_fail(&cli->why, err, "%s: %s", why, gba_strerror(err));
+	writer_int(cli->out, "events", change.events);
+	writer_int(cli->out, "heads", change.heads);
+	writer_end(cli->out);
+	return GBA_OK;
+}
+
 const struct cli_cmd ctl_registry_peer_commands[] = {
 	{ "registry peers", "", 0, 0, NULL, 0, NULL, cmd_registry_peers,
 	  "The registry's neighbours: bond, state of the link, events they lack" },
 	{ "registry sync", "", 0, 0, NULL, 0, NULL, cmd_registry_sync, "How many events of each registry and class have arrived" },
 	{ "registry new-id", "LENGTH", 1, 1, NULL, 0, NULL, cmd_registry_new_id,
 	  "A free RegID for a child: the registry's own and LENGTH characters more" },
+	{ "registry revoke", "REGID KEY", 2, 2, revoke_opts, sizeof(struct revoke_args), NULL, cmd_registry_revoke,
+	  "Trust this key of another registry no more; below this one that is said to all registries" },
+	{ "registry key-change", "", 0, 0, NULL, 0, NULL, cmd_registry_key_change,
+	  "The key that stands in key-file becomes this registry's: all it has said is signed again; while the node does not run" },
 	CLI_CMD_END,
 };
