@@ -119,6 +119,23 @@ static enum gba_err custodian_check(struct records *r, struct record_call *call,
 	return GBA_OK;
 }
 
+/* It stands for one device and platform; who has it already is not told. */
+static enum gba_err composite_check(struct records *r, struct record_call *call, const struct record *now)
+{
+	struct db_stmt *stmt;
+	int64_t other = 0;
+	enum gba_err err = records_stmt(r, "SELECT id FROM device WHERE composite = ?1 AND id <> ?2 LIMIT 1", &stmt);
+
+	if (err != GBA_OK)
+		return err;
+	db_bind_text(stmt, 1, now->v[DEVICE_COMPOSITE].t);
+	db_bind_int(stmt, 2, now->id);
+	err = records_int(stmt, &other);
+	if (err == GBA_E_NOT_FOUND)
+		return GBA_OK;
+	return err == GBA_OK ? record_refuse(call, GBA_E_EXISTS, "composite", "another device has this one") : err;
+}
+
 enum gba_err reg_device_before(struct records *r, struct record_call *call, const struct record *old, struct record *now)
 {
 	enum gba_err err = GBA_OK;
@@ -132,6 +149,9 @@ enum gba_err reg_device_before(struct records *r, struct record_call *call, cons
 	if (err == GBA_OK && now->v[DEVICE_CUSTODIAN].n != 0 &&
 	    (old == NULL || old->v[DEVICE_CUSTODIAN].n != now->v[DEVICE_CUSTODIAN].n))
 		err = custodian_check(r, call, now);
+	if (err == GBA_OK && now->v[DEVICE_COMPOSITE].t.p != NULL &&
+	    (old == NULL || !bytes_eq(old->v[DEVICE_COMPOSITE].t, now->v[DEVICE_COMPOSITE].t)))
+		err = composite_check(r, call, now);
 	return err;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ten registries in two trees, three layers each, joined at the top and by a bilateral bond, under random partitions, losses and
- * kills: in the end all say the same, and each event has arrived everywhere once. The seed is printed; GBA_SEED repeats a run. */
+ * kills: in the end all say the same, and each event has arrived everywhere once. The seed is printed; GBA_SEED repeats a run.
+ * REQ: Y3059-8.1-1: a function by what goes in and comes out, its neighbours and its network made up. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>

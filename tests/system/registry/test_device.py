@@ -54,7 +54,7 @@ def test_a_device_registers_by_its_token(realm, alice):
 
 
 def test_reports_when_firmware_changes(realm, alice):
-    """REQ: Y3059-9.2-ii-c, Y3059-9.2-ii-d, Y3059-9.3-iv-a: later contact under the RegDevID; every attribute; nothing twice."""
+    """REQ: Y3059-9.2-ii-c, Y3059-9.2-ii-d, Y3059-9.3-iv-a, Y3059-9.4-i-b: later contact under the RegDevID; every attribute; nothing twice."""
     assert alice.must("report", *there(realm), "--changes-only", "--firmware", "1.0")["sent"] == 0
     sent = alice.must("report", *there(realm), "--firmware", "1.1", "--communication", "5g")
     assert sent["sent"] == 1 and sent["seq"] == 2

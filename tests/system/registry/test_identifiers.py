@@ -189,7 +189,8 @@ def test_what_names_no_device_makes_no_regdevid(scheme, text):
 
 
 def test_composite_identities():
-    """Parts are prefixed with their lengths: what moves from one to the next changes the value, and so does absent for empty."""
+    """REQ: TEC-2.2.1-4, TEC-2.2.1-5: parts are prefixed with their lengths: what moves from one to the next changes the value, and so
+    does absent for empty."""
     parts = [(b"cert", b"app", b"platform", b"sim"), (b"certa", b"pp", b"platform", b"sim"), (b"", b"", b"", b""), (None,) * 4,
              (b"cert", None, None, b"sim"), (b"x" * 3000, b"a", b"b", b"c")]
     answers = ask([("composite", *("-" if part is None else part.hex() for part in row)) for row in parts])

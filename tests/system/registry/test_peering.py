@@ -377,7 +377,7 @@ def test_hostile_requests(lab, stranger):
 
 
 def test_a_bond_that_allows_little(lab):
-    """INA8 may send vulnerabilities alone."""
+    """INA8 may send vulnerabilities alone. REQ: Y3059-9.4-i-b: by the messages of doc/registry-peering.md, from another implementation."""
     origin = lab.narrow.origin
     with lab.registries["INA"].client(host_of("INA8")) as peer:
         answer = events(peer, "INA8", origin.event("status.set", "X", {"status": "black"}, keep=False))
