@@ -30,6 +30,7 @@ static struct {
 
 struct line {
 	CURL *curl;
+	struct curl_slist *head; /* of a device: with its IMPI */
 	char body[BODY_ROOM];
 	size_t n;
 };
@@ -72,11 +73,23 @@ static bool confirmation(const struct line *line, char out[512])
 	return regdevid != NULL;
 }
 
+static void become(struct line *line, unsigned long number)
+{
+	char impi[128];
+
+	curl_slist_free_all(line->head);
+	snprintf(impi, sizeof(impi), "X-3GPP-Asserted-Identity: \"%015lu@ims.mnc001.mcc001.3gppnetwork.org\"", number);
+	line->head = curl_slist_append(curl_slist_append(NULL, "Content-Type: application/json"), impi);
+	curl_easy_setopt(line->curl, CURLOPT_HTTPHEADER, line->head);
+}
+
 static bool register_one(struct line *line)
 {
+	unsigned long number = atomic_fetch_add(&bench.next, 1);
 	char imei[IMEI_ROOM], body[512];
 
-	device_imei(atomic_fetch_add(&bench.next, 1), imei);
+	device_imei(number, imei);
+	become(line, number);
 	snprintf(body, sizeof(body),
 		 "{\"scheme\":\"imei\",\"identity\":\"%s\",\"make\":\"Acme\",\"model\":\"One\",\"kind\":\"meter\","
 		 "\"root_of_trust\":\"euicc\",\"firmware\":\"1.0\"}", imei);
@@ -126,6 +139,7 @@ static void *work(void *arg)
 		pthread_mutex_unlock(&bench.lock);
 	}
 	curl_easy_cleanup(line.curl);
+	curl_slist_free_all(line.head);
 	return NULL;
 }
 
@@ -164,10 +178,10 @@ int main(int argc, char **argv)
 		bench.reg_id = argv[4];
 		bench.count = strtoul(argv[5], NULL, 10);
 	} else {
-		snprintf(token, sizeof(token), "X-3GPP-Asserted-Identity: \"001010000000001@ims.mnc001.mcc001.3gppnetwork.org\"");
 		bench.next = strtoul(argv[3], NULL, 10);
 	}
-	bench.head = curl_slist_append(bench.head, token);
+	if (bench.ask)
+		bench.head = curl_slist_append(bench.head, token);
 	run(strtoul(argv[argc - 2], NULL, 10), strtoul(argv[argc - 1], NULL, 10));
 	curl_slist_free_all(bench.head);
 	curl_global_cleanup();

@@ -50,7 +50,7 @@ def started(realm, conf):
     daemon = realm.daemon_conf("registry", REGISTRY, OPERATOR, [("dict_gba", ""), ("gba_guard", realm.guard_conf("registry", [])),
                                                                 ("registry_fn", conf)], [])
     realm.start_daemon("registry", daemon, 9100)
-    wait_until(lambda: os.path.exists(realm.path("door")), 30, "the devices' door")
+    wait_until(lambda: realm.ready("registry"), 60, "the registry is ready")
     return realm.path("door"), "https://%s:8443" % realm.address("registry")
 
 
