@@ -41,6 +41,7 @@ static struct {
 	uint64_t looked_at; /* [ms] */
 	time_t swept_at;    /* [s since epoch] */
 	unsigned int again; /* keys asked for again */
+	uint64_t notices;   /* heard */
 	struct metric *accepted, *refused, *late, *connects, *turned_away, *ended, *sessions_now, *waited;
 } me;
 
@@ -154,7 +155,7 @@ static int on_psk(int number, void *data, void *arg)
 	struct mosquitto_evt_psk_key *event = data;
 	struct conn *conn = conns_match(event->client);
 	struct gba_naf_result *result = NULL;
-	uint64_t start = clock_mono_us();
+	uint64_t start = clock_mono_us(), heard = me.notices;
 	enum gba_naf_error error;
 
 	(void)number, (void)arg;
@@ -174,6 +175,7 @@ static int on_psk(int number, void *data, void *arg)
 	}
 	gba_naf_result_free(conn->result); /* of a first ClientHello that had to be said again */
 	conn->result = result;
+	conn->doubt = me.notices != heard; /* one may have been about this key, before it was here */
 	hex_encode(BYTES(gba_naf_result_key(result), GBA_NAF_KEY_LEN), event->key);
 	metric_add(me.accepted, 1);
 	return ERR_SUCCESS;
@@ -194,7 +196,7 @@ static const char *objection(const struct conn *conn, const char *user, const ch
 		return "no identity the user has allowed us";
 	if (client_id == NULL || !mqtt_client_id_good(&me.conf, user, client_id))
 		return "not a client identifier of this user";
-	return other != NULL && strcmp(other->user, user) != 0 ? "another user's client identifier" : NULL;
+	return other != NULL && other->conn != NULL && strcmp(other->user, user) != 0 ? "another user's client identifier" : NULL;
 }
 
 static int turn_away(struct conn *conn, struct mosquitto *client, const char *why)
@@ -233,11 +235,8 @@ static int on_connect(int number, void *data, void *arg)
 	const char *client_id = mosquitto_client_id(event->client), *user, *why;
 
 	(void)number, (void)arg;
-	if (conn == NULL) { /* another listener's */
-		if (client_id != NULL)
-			sessions_drop(me.sessions, client_id);
+	if (conn == NULL) /* another listener's */
 		return ERR_PLUGIN_DEFER;
-	}
 	if (conn->result == NULL)
 		return ERR_AUTH;
 	user = mqtt_user_of(&me.conf, conn->result);
@@ -272,7 +271,7 @@ static bool same_user(const struct session *session, const struct mosquitto *cli
 {
 	const char *user = mosquitto_client_username(client);
 
-	return user != NULL && strcmp(user, session->user) == 0 && (session->conn == NULL || session->conn->client == client);
+	return session->client == client && user != NULL && strcmp(user, session->user) == 0;
 }
 
 static int on_topic(int number, void *data, void *arg)
@@ -302,6 +301,7 @@ static void on_notice(void *arg, const struct gba_naf_notice *notice)
 	struct conn *conn, *next;
 
 	(void)arg;
+	me.notices++;
 	ask_forget(me.ask, notice);
 	for (conn = conns_first(); conn != NULL; conn = next) {
 		next = conn->next;

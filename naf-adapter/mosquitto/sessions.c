@@ -44,6 +44,18 @@ static void session_free(struct table *table, struct session *session)
 	talloc_free(session);
 }
 
+/* Whoever had this identifier before has it no more. */
+static void drop(struct sessions *sessions, const char *client_id)
+{
+	struct session *session = find_in(&sessions->live, client_id);
+
+	if (session != NULL)
+		session_free(&sessions->live, session);
+	session = find_in(&sessions->gone, client_id);
+	if (session != NULL)
+		session_free(&sessions->gone, session);
+}
+
 struct session *sessions_enter(struct sessions *sessions, const char *client_id, const char *user, uint64_t rights,
 			       struct conn *conn)
 {
@@ -57,9 +69,10 @@ struct session *sessions_enter(struct sessions *sessions, const char *client_id,
 		talloc_free(session);
 		return NULL;
 	}
-	sessions_drop(sessions, client_id);
+	drop(sessions, client_id);
 	session->rights = rights;
 	session->conn = conn;
+	session->client = conn->client;
 	conn->session = session;
 	table_add(&sessions->live, &session->node, bytes_of(session->client_id));
 	return session;
@@ -75,17 +88,6 @@ void sessions_gone(struct sessions *sessions, struct session *session)
 	if (sessions->gone.count >= sessions->gone_max)
 		session_free(&sessions->gone, TABLE_OWNER(sessions->gone.oldest, struct session, node));
 	table_add(&sessions->gone, &session->node, bytes_of(session->client_id));
-}
-
-void sessions_drop(struct sessions *sessions, const char *client_id)
-{
-	struct session *session = find_in(&sessions->live, client_id);
-
-	if (session != NULL)
-		session_free(&sessions->live, session);
-	session = find_in(&sessions->gone, client_id);
-	if (session != NULL)
-		session_free(&sessions->gone, session);
 }
 
 static void each_of(struct table *table, void (*see)(struct session *session, void *arg), void *arg)

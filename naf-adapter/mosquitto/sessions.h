@@ -10,7 +10,8 @@ struct session {
 	struct table_node node;
 	char *client_id, *user;
 	uint64_t rights; /* bits of mqtt_rights_of() */
-	struct conn *conn; /* NULL: gone */
+	struct conn *conn;  /* NULL: gone */
+	const void *client; /* struct mosquitto *, the broker's also when the device has gone */
 };
 
 struct sessions;
@@ -24,8 +25,6 @@ struct session *sessions_enter(struct sessions *sessions, const char *client_id,
 			       struct conn *conn);
 /** Its device has gone. */
 void sessions_gone(struct sessions *sessions, struct session *session);
-/** Somebody else has this identifier now. */
-void sessions_drop(struct sessions *sessions, const char *client_id);
 /** For each: what it may do by new rules. */
 void sessions_each(struct sessions *sessions, void (*see)(struct session *session, void *arg), void *arg);
 size_t sessions_live(const struct sessions *sessions);

@@ -374,8 +374,8 @@ class Mqtt(Kind):
                        "-m", "47.2")[1]
 
     def expiring(self):
-        """A device whose token lives for three seconds stays connected: the broker ends its session."""
-        device = Device(self.realm, "brief", "001010000000002", life_time=3)
+        """A device whose token lives for six seconds stays connected: the broker ends its session."""
+        device = Device(self.realm, "brief", "001010000000002", life_time=6)
         device.provision()
         device.personalise()
         run = device.bootstrap("--force")

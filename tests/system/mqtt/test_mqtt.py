@@ -172,7 +172,16 @@ def test_a_client_identifier_of_another_user(world, broker):
         assert done.returncode != 0 and "Not authorized" in done.stderr + done.stdout
         broker.backend_publish("devices/%s/a" % user, "still here")
         assert sub.message()[1] == "still here"
-    assert broker.publish(one, "devices/%s/x" % user, "x", "-i", "thing").stderr == ""
+    assert until(lambda: broker.publish(two, "devices/%s/x" % other, "x", "-i", "thing").stderr == "")  # nobody's any more
+
+
+def test_a_wrong_password_ends_nothing(world, broker):
+    """Somebody names a device's identifier at another listener: the device keeps its topics."""
+    device, user = world.device()
+    with broker.subscribe(device, "devices/%s/#" % user, "-i", "calm-" + user) as sub:
+        line = ["mosquitto_pub", "-h", HOST, "-p", str(broker.inner), "-u", "backend", "-P", "wrong", "-i", "calm-" + user, "-t", "x", "-m", "x"]
+        assert subprocess.run(line, capture_output=True, timeout=PATIENCE, check=False).returncode != 0
+        assert still_there(broker, sub, user)
 
 
 def test_a_password_does_not_inherit_a_device(world, broker):
@@ -211,7 +220,7 @@ def test_revoked(world, broker, names, why):
 
 def test_expired(world, broker):
     """REQ: Y3056-9.3-7"""
-    device, user = world.device(life=3)
+    device, user = world.device(life=5)
     with broker.subscribe(device, "devices/%s/#" % user):
         assert until(lambda: "id=%s msg=\"the key has expired\"" % user in broker.log())
     assert until(lambda: REFUSED in broker.publish(device, "devices/%s/x" % user).stderr)
