@@ -2,7 +2,6 @@
 """Debian's pcscd with virtual readers (vsmartcard-vpcd), apart from any that the machine has: in a mount namespace with a /run of its
 own where the system lets us make one, else in the system's /run if nobody else is there."""
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -11,7 +10,7 @@ from .uicc import Reader
 from .waiting import until
 
 DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
-SHARED = "/run/pcscd/pcscd.comm"
+PROGRAM, SHARED = "/usr/sbin/pcscd", "/run/pcscd/pcscd.comm"
 
 
 def _own_namespace():
@@ -25,7 +24,8 @@ def _own_namespace():
 
 def available():
     """May a test have one?"""
-    return bool(shutil.which("pcscd", path="/usr/sbin:" + os.environ.get("PATH", ""))) and os.path.exists(DRIVER)
+    return (os.path.exists(PROGRAM) and os.path.exists(DRIVER) and
+            (_own_namespace() is not None or (os.getuid() == 0 and not os.path.exists(SHARED))))
 
 
 def _two_ports():
@@ -42,15 +42,13 @@ def _two_ports():
 
 
 class Pcscd:
-    """`first` and `second`: two readers (uicc.Reader), empty."""
+    """`first` and `second`: two readers (uicc.Reader), empty. without: it has none."""
 
-    def __init__(self, folder, name="Virtual PCD"):
-        self.folder, self.process = str(folder), None
-        self.conf, self.before, port = os.path.join(self.folder, "reader.conf.d"), _own_namespace(), _two_ports()
-        self.first, self.second = Reader(name + " 00 00", port), Reader(name + " 00 01", port + 1)
+    def __init__(self, folder, name="Virtual PCD", without=False):
+        self.folder, self.process, self.without = str(folder), None, without
+        self.name, self.conf, self.before = name, os.path.join(self.folder, "reader.conf.d"), _own_namespace()
+        self.first, self.second = Reader(name + " 00 00", 0), Reader(name + " 00 01", 0)
         os.makedirs(self.conf, exist_ok=True)
-        with open(os.path.join(self.conf, "virtual"), "w", encoding="ascii") as out:
-            out.write('FRIENDLYNAME "%s"\nDEVICENAME /dev/null:%d\nLIBPATH %s\nCHANNELID %d\n' % (name, port, DRIVER, port))
 
     def __enter__(self):
         self.start()
@@ -71,12 +69,29 @@ class Pcscd:
         return {"PCSCLITE_CSOCK_NAME": self.socket}
 
     def start(self):
-        assert self.before or not os.path.exists(SHARED), "another pcscd has /run/pcscd"
-        self.log = open(os.path.join(self.folder, "pcscd.log"), "ab")
-        self.process = subprocess.Popen([*(self.before or []), "/usr/sbin/pcscd", "--foreground", "--info", "--config", self.conf],
+        """On other ports each time: somebody may have taken those that were free."""
+        for _ in range(5):
+            self.first.port = _two_ports()
+            self.second.port = self.first.port + 1
+            with open(os.path.join(self.conf, "virtual"), "w", encoding="ascii") as out:
+                out.write("" if self.without else 'FRIENDLYNAME "%s"\nDEVICENAME /dev/null:%d\nLIBPATH %s\nCHANNELID %d\n' %
+                          (self.name, self.first.port, DRIVER, self.first.port))
+            if self.run():
+                return
+            self.stop()
+        raise OSError("pcscd does not start:\n" + self.said())
+
+    def run(self):
+        """Is it up, with both readers?"""
+        self.log = open(os.path.join(self.folder, "pcscd.log"), "wb")
+        self.process = subprocess.Popen([*(self.before or []), PROGRAM, "--foreground", "--info", "--config", self.conf],
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-        assert until(lambda: os.path.exists(self.socket) or self.process.poll() is not None) and self.process.poll() is None, \
-            open(self.log.name, encoding="utf-8", errors="replace").read()
+        until(lambda: "daemon ready" in self.said() or self.process.poll() is not None)
+        return self.process.poll() is None and self.said().count("Waiting for virtual ICC") == 2 * (not self.without)
+
+    def said(self):
+        with open(os.path.join(self.folder, "pcscd.log"), encoding="utf-8", errors="replace") as log:
+            return log.read()
 
     def stop(self):
         if self.process and self.process.poll() is None:

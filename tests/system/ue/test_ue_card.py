@@ -371,6 +371,13 @@ def test_pcscd_does_not_run(tmp_path):
     assert "pcscd) does not run" in ue.fails(5, "card", "list")
 
 
+def test_no_reader(tmp_path):
+    with Pcscd(tmp_path, without=True) as own, FakeBsf(BSF) as bsf:
+        ue = CardUe(tmp_path / "state", own)
+        assert "no reader is connected" in ue.card(bsf, name="pcsc:").fails(3, "bootstrap") and ue.json("card", "list") == []
+        assert "no reader is connected" in ue.fails(3, "card", "show")
+
+
 def test_pcscd_ends_and_comes_back(ue, bsf, tmp_path):
     with Pcscd(tmp_path) as own:
         mine = CardUe(ue.state, own).card(bsf)
