@@ -8,6 +8,7 @@
 #include <freeDiameter/extension.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,24 +17,34 @@
 #define EXPORT	   __attribute__((visibility("default")))
 #define ROOM	   1000 /* [items] that a queue with a limit can hold at least */
 #define RING_FIRST 64	/* [items] power of two; the ring doubles when it is full */
-#define LOOK_S	   1	/* a thread that waits looks so often whether it was forgotten */
+#define LOOK_S	   4	/* a thread that waits looks so often whether it was forgotten */
+#define LATER_MAX  4	/* queues whose getters a thread wakes later */
+#define LATER_POSTS 16	/* or sooner, after so many items */
 #define MAGIC	   0x67626166
 
-/* A side of the queue on which threads wait. */
-struct side {
+/* A thread that waits. Each has a condition of its own: one that several threads wait on can lose a wake-up (bug 25847 of glibc
+ * before 2.41). Never freed but kept for the next thread: it may be woken when it has gone on by itself. */
+struct waiter {
 	pthread_cond_t wake;
-	unsigned int waiting, woken; /* woken: those of them that are on their way */
+	bool called; /* out of the list; lock of the queue */
+	struct waiter *next;
+};
+
+/* Those who wait on one side of the queue. Who came last is called first: its caches are the warmest. */
+struct side {
+	struct waiter *first;
 };
 
 struct fifo {
 	unsigned int magic;
+	atomic_uint refs;     /* the owner's, and one for each thread that will wake somebody later */
 	pthread_mutex_t lock; /* all below */
 	struct side getters, posters;
 	void **ring;
 	size_t size, first, count; /* of the ring; oldest item; items */
 	int max, highest;
 	long long taken;
-	unsigned int away; /* threads in let_others() */
+	unsigned int away; /* threads that wait, or let others go first */
 	bool closing;
 	struct {
 		int high, low, passed; /* passed: how many times `high` the count has reached, less those it fell below */
@@ -43,63 +54,116 @@ struct fifo {
 	} level;
 };
 
+/* Of each thread. Of one that has more to do: whom it will wake when it is done, so that messages that come together stay
+ * together from thread to thread. */
+static __thread struct {
+	struct waiter *self;
+	struct fifo *queues[LATER_MAX];
+	unsigned int n, posts;
+	bool more; /* there is more in the queue that it took its last item from */
+} mine;
+
+static pthread_key_t at_end; /* has a value in threads that are to tidy up */
+
 static bool is_fifo(const struct fifo *queue)
 {
 	return queue != NULL && queue->magic == MAGIC;
 }
 
-/* ---- waiting ---- */
-
-/* One thread of this side shall go on. @return does anybody need to be woken for it? (wake() after the lock is given up) */
-static bool call_one(struct side *side)
+static void unref(struct fifo *queue)
 {
-	if (side->waiting <= side->woken)
-		return false;
-	side->woken++;
-	return true;
+	if (atomic_fetch_sub(&queue->refs, 1) > 1)
+		return;
+	pthread_mutex_destroy(&queue->lock);
+	free(queue->ring);
+	free(queue);
 }
 
-static void wake_if(bool called, struct side *side)
+/* ---- waiting ---- */
+
+/* One thread of this side shall go on. The lock is held. @return for wake(), after the lock is given up; NULL: nobody waits */
+static struct waiter *call_one(struct side *side)
 {
-	if (called)
-		pthread_cond_signal(&side->wake);
+	struct waiter *waiter = side->first;
+
+	if (waiter == NULL)
+		return NULL;
+	side->first = waiter->next;
+	waiter->called = true;
+	return waiter;
+}
+
+static void wake(struct waiter *waiter)
+{
+	if (waiter != NULL)
+		pthread_cond_signal(&waiter->wake);
+}
+
+static struct {
+	pthread_mutex_t lock;
+	struct waiter *first;
+} spare = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* This thread's own. NULL: out of memory */
+static struct waiter *waiter_own(void)
+{
+	struct waiter *waiter = mine.self;
+
+	if (waiter != NULL)
+		return waiter;
+	pthread_mutex_lock(&spare.lock);
+	waiter = spare.first;
+	if (waiter != NULL)
+		spare.first = waiter->next;
+	pthread_mutex_unlock(&spare.lock);
+	if (waiter == NULL) {
+		waiter = calloc(1, sizeof(*waiter));
+		if (waiter == NULL)
+			return NULL;
+		pthread_cond_init(&waiter->wake, NULL);
+	}
+	mine.self = waiter;
+	(void)pthread_setspecific(at_end, &mine); /* out of memory: lost with the thread */
+	return waiter;
+}
+
+static void waiter_spare(struct waiter *waiter)
+{
+	pthread_mutex_lock(&spare.lock);
+	waiter->next = spare.first;
+	spare.first = waiter;
+	pthread_mutex_unlock(&spare.lock);
 }
 
 struct wait {
 	struct fifo *queue;
 	struct side *side;
+	struct waiter *waiter;
 };
 
-static void wait_end(struct side *side)
+/* The lock is held. */
+static void wait_end(struct wait *wait)
 {
-	side->waiting--;
-	if (side->woken > 0)
-		side->woken--;
+	struct waiter **at;
+
+	for (at = &wait->side->first; *at != NULL; at = &(*at)->next) {
+		if (*at == wait->waiter) {
+			*at = wait->waiter->next;
+			break;
+		}
+	}
+	wait->queue->away--;
 }
 
 /* freeDiameter cancels its threads where they wait: what this one was called for must not be lost. */
 static void wait_cancelled(void *arg)
 {
 	struct wait *wait = arg;
+	struct waiter *next = wait->waiter->called ? call_one(wait->side) : NULL;
 
-	wait_end(wait->side);
-	if (call_one(wait->side))
-		pthread_cond_signal(&wait->side->wake);
+	wait_end(wait);
 	pthread_mutex_unlock(&wait->queue->lock);
-}
-
-/* The lock is held. @return 0, or ETIMEDOUT */
-static int wait_until(struct fifo *queue, struct side *side, const struct timespec *until)
-{
-	struct wait wait = { queue, side };
-	int rc;
-
-	side->waiting++;
-	pthread_cleanup_push(wait_cancelled, &wait);
-	rc = pthread_cond_timedwait(&side->wake, &queue->lock, until);
-	pthread_cleanup_pop(0);
-	wait_end(side);
-	return rc;
+	wake(next);
 }
 
 static bool is_before(const struct timespec *a, const struct timespec *b)
@@ -107,20 +171,47 @@ static bool is_before(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
-/* glibc before 2.41 can lose a wake-up where several threads wait (its bug 25847). Whom it was for would count as called ever
- * after, and nobody be called in its place: so nobody waits for longer than LOOK_S at a time. The lock is held.
- * @param until  NULL: for ever @return 0: look again; ETIMEDOUT: it is that late */
-static int wait_on(struct fifo *queue, struct side *side, const struct timespec *until)
+static int wait_until(struct wait *wait, const struct timespec *until)
+{
+	int rc;
+
+	pthread_cleanup_push(wait_cancelled, wait);
+	rc = pthread_cond_timedwait(&wait->waiter->wake, &wait->queue->lock, until);
+	pthread_cleanup_pop(0);
+	return rc;
+}
+
+/* For no longer than LOOK_S: a call that does not arrive, for whatever reason, costs so much and not the queue. The lock is held.
+ * @return 0: look again; ETIMEDOUT: it is that late */
+static int wait_called(struct wait *wait, const struct timespec *until)
 {
 	struct timespec look;
-	int rc;
+	bool to_end;
+	int rc = 0;
 
 	clock_gettime(CLOCK_REALTIME, &look);
 	look.tv_sec += LOOK_S;
-	if (until != NULL && !is_before(&look, until))
-		return wait_until(queue, side, until);
-	rc = wait_until(queue, side, &look);
-	return rc == ETIMEDOUT ? 0 : rc;
+	to_end = until != NULL && !is_before(&look, until);
+	while (!wait->waiter->called && rc == 0)
+		rc = wait_until(wait, to_end ? until : &look);
+	return wait->waiter->called || (rc == ETIMEDOUT && !to_end) ? 0 : rc;
+}
+
+/* The lock is held. @param until  NULL: for ever @return 0: look again; ETIMEDOUT: it is that late; ENOMEM */
+static int wait_on(struct fifo *queue, struct side *side, const struct timespec *until)
+{
+	struct wait wait = { queue, side, waiter_own() };
+	int rc;
+
+	if (wait.waiter == NULL)
+		return ENOMEM;
+	wait.waiter->called = false;
+	wait.waiter->next = side->first;
+	side->first = wait.waiter;
+	queue->away++;
+	rc = wait_called(&wait, until);
+	wait_end(&wait);
+	return rc;
 }
 
 /* Whoever else had the processor may be about to post: cheaper than to sleep and be woken. No wake-up is missed: who comes back
@@ -130,6 +221,69 @@ static void let_others(struct fifo *queue)
 	queue->away++;
 	pthread_mutex_unlock(&queue->lock);
 	sched_yield();
+	pthread_mutex_lock(&queue->lock);
+	queue->away--;
+}
+
+/* ---- waking later: a thread that is about to take its next item wakes nobody for the one it has passed on ---- */
+
+/* Called wherever a thread might stop, and when it ends. */
+static void wake_those(void)
+{
+	struct waiter *waiter;
+	struct fifo *queue;
+
+	while (mine.n > 0) {
+		queue = mine.queues[--mine.n];
+		pthread_mutex_lock(&queue->lock);
+		waiter = queue->count > 0 ? call_one(&queue->getters) : NULL;
+		pthread_mutex_unlock(&queue->lock);
+		wake(waiter);
+		unref(queue);
+	}
+	mine.posts = 0;
+}
+
+static void on_thread_end(void *unused)
+{
+	(void)unused;
+	wake_those();
+	if (mine.self != NULL)
+		waiter_spare(mine.self);
+	mine.self = NULL;
+}
+
+__attribute__((constructor)) static void at_end_make(void)
+{
+	if (pthread_key_create(&at_end, on_thread_end) != 0)
+		abort();
+}
+
+/* Somebody waits for an item just posted. The lock is held. @return false: must be woken now */
+static bool may_wake_later(struct fifo *queue)
+{
+	unsigned int i;
+
+	if (!mine.more || mine.posts >= LATER_POSTS)
+		return false;
+	for (i = 0; i < mine.n && mine.queues[i] != queue; i++)
+		;
+	if (i == LATER_MAX || (i == mine.n && pthread_setspecific(at_end, &mine) != 0))
+		return false;
+	if (i == mine.n) {
+		atomic_fetch_add(&queue->refs, 1);
+		mine.queues[mine.n++] = queue;
+	}
+	mine.posts++;
+	return true;
+}
+
+/* The lock is held, and given up meanwhile. */
+static void wake_those_unlocked(struct fifo *queue)
+{
+	queue->away++;
+	pthread_mutex_unlock(&queue->lock);
+	wake_those();
 	pthread_mutex_lock(&queue->lock);
 	queue->away--;
 }
@@ -206,8 +360,7 @@ EXPORT int fd_fifo_new(struct fifo **_queue, int max)
 	queue->magic = MAGIC;
 	queue->max = max > 0 && max < ROOM ? ROOM : max;
 	pthread_mutex_init(&queue->lock, NULL);
-	pthread_cond_init(&queue->getters.wake, NULL);
-	pthread_cond_init(&queue->posters.wake, NULL);
+	atomic_init(&queue->refs, 1);
 	*_queue = queue;
 	return 0;
 }
@@ -216,9 +369,11 @@ EXPORT int fd_fifo_new(struct fifo **_queue, int max)
 static void send_away(struct fifo *queue)
 {
 	queue->closing = true;
-	while (queue->getters.waiting > 0 || queue->posters.waiting > 0 || queue->away > 0) {
-		pthread_cond_broadcast(&queue->getters.wake);
-		pthread_cond_broadcast(&queue->posters.wake);
+	while (queue->away > 0) {
+		while (queue->getters.first != NULL)
+			wake(call_one(&queue->getters));
+		while (queue->posters.first != NULL)
+			wake(call_one(&queue->posters));
 		pthread_mutex_unlock(&queue->lock);
 		usleep(1000);
 		pthread_mutex_lock(&queue->lock);
@@ -241,18 +396,14 @@ EXPORT int fd_fifo_del(struct fifo **_queue)
 	send_away(queue);
 	queue->magic = 0;
 	pthread_mutex_unlock(&queue->lock);
-	pthread_cond_destroy(&queue->getters.wake);
-	pthread_cond_destroy(&queue->posters.wake);
-	pthread_mutex_destroy(&queue->lock);
-	free(queue->ring);
-	free(queue);
+	unref(queue);
 	*_queue = NULL;
 	return 0;
 }
 
 EXPORT int fd_fifo_move(struct fifo *from, struct fifo *to, struct fifo **_place)
 {
-	bool called = false;
+	struct waiter *called;
 	int rc = 0;
 
 	if (!is_fifo(from) || !is_fifo(to))
@@ -267,37 +418,43 @@ EXPORT int fd_fifo_move(struct fifo *from, struct fifo *to, struct fifo **_place
 			pop(from);
 		else
 			rc = ENOMEM;
-		called = call_one(&to->getters) || called;
 	}
+	called = to->count > 0 ? call_one(&to->getters) : NULL; /* who goes with more left behind calls the next */
 	from->closing = false;
 	pthread_mutex_unlock(&to->lock);
 	pthread_mutex_unlock(&from->lock);
-	if (called)
-		pthread_cond_broadcast(&to->getters.wake);
+	wake(called);
 	return rc;
 }
 
 static int post(struct fifo *queue, void **_item, bool may_wait)
 {
-	bool called = false, risen = false;
+	struct waiter *called = NULL;
+	bool risen = false;
 	int rc = 0;
 
 	if (!is_fifo(queue) || _item == NULL || *_item == NULL)
 		return EINVAL;
 	pthread_mutex_lock(&queue->lock);
-	while (may_wait && is_full(queue) && !queue->closing)
-		wait_on(queue, &queue->posters, NULL);
+	while (may_wait && is_full(queue) && !queue->closing) {
+		if (mine.n > 0)
+			wake_those_unlocked(queue);
+		else if (wait_on(queue, &queue->posters, NULL) != 0)
+			break;
+	}
 	if (queue->closing)
 		rc = EPIPE;
 	else if (!push(queue, *_item))
 		rc = ENOMEM;
 	if (rc == 0) {
 		*_item = NULL;
-		called = call_one(&queue->getters);
+		called = queue->getters.first == NULL || may_wake_later(queue) ? NULL : call_one(&queue->getters);
 		risen = level_risen(queue);
 	}
 	pthread_mutex_unlock(&queue->lock);
-	wake_if(called, &queue->getters);
+	wake(called);
+	if (!mine.more && mine.n > 0)
+		wake_those();
 	if (risen && queue->level.on_high != NULL)
 		queue->level.on_high(queue, &queue->level.data);
 	return rc;
@@ -318,9 +475,11 @@ static int wait_item(struct fifo *queue, const struct timespec *until)
 {
 	int rc = 0;
 
+	if (queue->count == 0 && mine.n > 0)
+		wake_those_unlocked(queue);
 	if (queue->count == 0 && !queue->closing)
 		let_others(queue);
-	while (queue->count == 0 && !queue->closing && rc != ETIMEDOUT)
+	while (queue->count == 0 && !queue->closing && rc == 0)
 		rc = wait_on(queue, &queue->getters, until);
 	if (queue->closing)
 		return EPIPE;
@@ -329,7 +488,8 @@ static int wait_item(struct fifo *queue, const struct timespec *until)
 
 static int get(struct fifo *queue, void **_item, bool may_wait, const struct timespec *until)
 {
-	bool called = false, fallen = false;
+	struct waiter *called = NULL, *another = NULL;
+	bool fallen = false;
 	int rc;
 
 	if (!is_fifo(queue) || _item == NULL)
@@ -341,11 +501,17 @@ static int get(struct fifo *queue, void **_item, bool may_wait, const struct tim
 		rc = queue->closing ? EPIPE : queue->count > 0 ? 0 : EWOULDBLOCK;
 	if (rc == 0) {
 		*_item = pop(queue);
-		called = !is_full(queue) && call_one(&queue->posters);
+		called = !is_full(queue) ? call_one(&queue->posters) : NULL;
+		another = queue->count > 0 ? call_one(&queue->getters) : NULL;
 		fallen = level_fallen(queue);
 	}
+	/* Only the threads of routing, dispatch and sending have queues with a limit: nothing stops them before they come back. */
+	mine.more = rc == 0 && may_wait && queue->max > 0 && queue->count > 0;
 	pthread_mutex_unlock(&queue->lock);
-	wake_if(called, &queue->posters);
+	wake(called);
+	wake(another);
+	if (!may_wait && mine.n > 0)
+		wake_those();
 	if (fallen && queue->level.on_low != NULL)
 		queue->level.on_low(queue, &queue->level.data);
 	return rc;
@@ -368,6 +534,7 @@ EXPORT int fd_fifo_timedget_int(struct fifo *queue, void **_item, const struct t
 
 EXPORT int fd_fifo_select(struct fifo *queue, const struct timespec *until)
 {
+	struct waiter *called;
 	int rc = 0, count;
 
 	if (!is_fifo(queue))
@@ -377,9 +544,9 @@ EXPORT int fd_fifo_select(struct fifo *queue, const struct timespec *until)
 		rc = wait_item(queue, until);
 	count = queue->closing ? -EPIPE : (int)queue->count;
 	/* It takes nothing: whom the item was meant for must still come. */
-	if (count > 0 && call_one(&queue->getters))
-		pthread_cond_signal(&queue->getters.wake);
+	called = count > 0 ? call_one(&queue->getters) : NULL;
 	pthread_mutex_unlock(&queue->lock);
+	wake(called);
 	return rc == 0 || rc == ETIMEDOUT || rc == EPIPE ? count : -rc;
 }
 
@@ -450,8 +617,8 @@ EXPORT DECLARE_FD_DUMP_PROTOTYPE(fd_fifo_dump, char *name, struct fifo *queue, f
 	if (!is_fifo(queue))
 		return fd_dump_extend(FD_DUMP_STD_PARAMS, "'%s'(@%p): no queue", name, (void *)queue);
 	pthread_mutex_lock(&queue->lock);
-	text = fd_dump_extend(FD_DUMP_STD_PARAMS, "'%s'(@%p): items:%zu,%d,%d threads:%u,%u", name, (void *)queue, queue->count,
-			      queue->highest, queue->max, queue->getters.waiting, queue->posters.waiting);
+	text = fd_dump_extend(FD_DUMP_STD_PARAMS, "'%s'(@%p): items:%zu,%d,%d threads:%u", name, (void *)queue, queue->count,
+			      queue->highest, queue->max, queue->away);
 	for (i = 0; dump_item != NULL && text != NULL && i < queue->count; i++)
 		text = dump_item(FD_DUMP_STD_PARAMS, queue->ring[(queue->first + i) & (queue->size - 1)]);
 	pthread_mutex_unlock(&queue->lock);

@@ -177,6 +177,87 @@ static int order(void)
 	return fd_fifo_del(&queue) == 0 && fd_fifo_del(&other) == 0 ? 0 : __LINE__;
 }
 
+/* ---- items that are passed on from queue to queue, as messages are from thread to thread ---- */
+
+#define HOPS	 3
+#define PASSED	 20000
+#define LAST_ONE ((void *)(uintptr_t)(PASSED + 1))
+
+static struct fifo *hops[HOPS + 1];
+
+/* Pass on all; @param arg  from which queue */
+static void *pass_all(void *arg)
+{
+	struct fifo *const *from = &hops[(uintptr_t)arg];
+	void *item = NULL, *last = NULL;
+
+	while (last != LAST_ONE) {
+		if (fd_fifo_get(from[0], &item) != 0)
+			abort();
+		last = item;
+		if (fd_fifo_post(from[1], &item) != 0)
+			abort();
+	}
+	return NULL;
+}
+
+/* Pass one on and end, whatever else there is. */
+static void *pass_one(void *unused)
+{
+	void *item = NULL;
+
+	(void)unused;
+	return fd_fifo_get(hops[0], &item) == 0 && fd_fifo_post(hops[1], &item) == 0 ? NULL : hops[0];
+}
+
+static int pass(void)
+{
+	pthread_t threads[HOPS];
+	uintptr_t i, next;
+	void *item;
+
+	for (i = 0; i <= HOPS; i++)
+		NEED(fd_fifo_new(&hops[i], 20) == 0);
+	for (i = 0; i < HOPS; i++)
+		NEED(pthread_create(&threads[i], NULL, pass_all, (void *)i) == 0);
+	for (i = 1, next = 1; next <= PASSED + 1; next++) {
+		for (; i <= PASSED + 1 && i < next + 20; i++) { /* a window of them, as of requests in flight */
+			item = (void *)i;
+			NEED(fd_fifo_post(hops[0], &item) == 0);
+		}
+		NEED(fd_fifo_get(hops[HOPS], &item) == 0 && (uintptr_t)item == next);
+	}
+	for (i = 0; i < HOPS; i++)
+		pthread_join(threads[i], NULL);
+	for (i = 0; i <= HOPS; i++)
+		NEED(fd_fifo_del(&hops[i]) == 0);
+	return 0;
+}
+
+static int pass_and_end(void)
+{
+	pthread_t waits, passes;
+	uintptr_t i;
+	void *item, *rc;
+
+	atomic_store(&taken, 0);
+	NEED(fd_fifo_new(&hops[0], 20) == 0 && fd_fifo_new(&hops[1], 20) == 0);
+	queue = hops[1];
+	for (i = 1; i <= 5; i++) {
+		item = (void *)i;
+		NEED(fd_fifo_post(hops[0], &item) == 0);
+	}
+	NEED(pthread_create(&waits, NULL, get_one, NULL) == 0);
+	usleep(10000); /* it waits now, most likely */
+	NEED(pthread_create(&passes, NULL, pass_one, NULL) == 0);
+	pthread_join(passes, &rc);
+	pthread_join(waits, NULL);
+	NEED(rc == NULL && atomic_load(&taken) == 1);
+	while (fd_fifo_tryget(hops[0], &item) == 0)
+		;
+	return fd_fifo_del(&hops[0]) == 0 && fd_fifo_del(&hops[1]) == 0 ? 0 : __LINE__;
+}
+
 static int highs, lows;
 
 static void on_high(struct fifo *q, void **data)
@@ -216,12 +297,16 @@ static atomic_bool lossy, held, inside, ended, left_behind;
 
 EXPORT int pthread_cond_signal(pthread_cond_t *cond)
 {
-	static int (*real)(pthread_cond_t *);
+	static _Atomic(void *) found;
+	void *symbol = atomic_load(&found);
+	int (*real)(pthread_cond_t *);
 
 	if (lossy) /* glibc bug 25847 */
 		return 0;
-	if (real == NULL)
-		*(void **)&real = dlsym(RTLD_NEXT, "pthread_cond_signal");
+	if (symbol == NULL)
+		symbol = dlsym(RTLD_NEXT, "pthread_cond_signal");
+	atomic_store(&found, symbol);
+	*(void **)&real = symbol;
 	return real(cond);
 }
 
@@ -308,6 +393,8 @@ static int exercise(void)
 	rc = order();
 	rc = rc != 0 ? rc : levels();
 	rc = rc != 0 ? rc : crowd();
+	rc = rc != 0 ? rc : pass();
+	rc = rc != 0 ? rc : pass_and_end();
 	if (rc != 0)
 		fprintf(stderr, "check_fdtune: line %d\n", rc);
 	return rc != 0;
