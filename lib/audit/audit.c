@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each line goes to the kernel before audit_note() returns; disk and signature follow in the caller (durable) or within a
- * second in a thread. A lock on the file keeps processes apart: whoever finds the file longer than it left it reads its end. */
+ * second in a thread. A lock on the file keeps processes apart: whoever finds the file longer than it left it reads its end.
+ * While lines come fast, the lock is kept from one to the next, for milliseconds. */
 #include "audit/audit.h"
 
 #include <errno.h>
@@ -13,23 +14,32 @@
 #include <unistd.h>
 
 #include "audit/audit_priv.h"
+#include "core/clock.h"
 #include "core/codec.h"
+
+#define FAST_US 1000 /* lines that follow each other sooner than this share the lock */
+#define KEEP_US 5000 /* for so long: who else wants it waits no longer than twice that */
+#define REST_US 500  /* and then it is theirs to take, between any two lines, for so long */
 
 struct audit {
 	char *path, *head_path, *node;
 	uint64_t rotate_at;
 	struct sign_key *key;
 	pthread_mutex_t lock; /* all below; the file's lock is taken inside it */
-	pthread_cond_t stop;
+	pthread_cond_t wake; /* of the thread */
 	int fd, head_fd;
 	dev_t device; /* of fd */
 	ino_t inode;
 	off_t size;
 	struct audit_end end;
+	bool kept;		    /* the file's lock, from one line to the next */
+	uint64_t taken_us, last_us; /* [monotonic] the lock that is kept; the last line */
+	uint64_t rest_us;	    /* [monotonic] not kept again before */
+	bool watched;		    /* the thread looks every KEEP_US */
 	pthread_mutex_t sync_lock; /* one sync at a time; taken before lock */
 	uint64_t synced;	   /* last line on disk and signed by this process */
 	pthread_t thread;
-	bool has_thread, closing;
+	bool has_thread, syncing, closing;
 };
 
 static enum gba_err write_at(int fd, const char *p, size_t n, off_t at)
@@ -237,6 +247,8 @@ static enum gba_err lock_file(struct audit *audit)
 	struct stat now;
 	enum gba_err err;
 
+	if (audit->kept)
+		return GBA_OK;
 	for (;;) {
 		while (flock(audit->fd, LOCK_EX) != 0) {
 			if (errno != EINTR)
@@ -257,6 +269,38 @@ static enum gba_err lock_file(struct audit *audit)
 	return err;
 }
 
+static void unlock_file(struct audit *audit)
+{
+	if (!audit->kept)
+		flock(audit->fd, LOCK_UN);
+}
+
+static void give_up(struct audit *audit)
+{
+	audit->kept = false;
+	audit->rest_us = clock_mono_us() + REST_US;
+	flock(audit->fd, LOCK_UN);
+}
+
+/* To take the lock and look whether the file has been replaced costs twice what the line does. The thread sees to it that the
+ * lock is given up when no more lines come; while it syncs, it cannot. */
+static void unlock_or_keep(struct audit *audit)
+{
+	uint64_t now = clock_mono_us();
+	bool fast = now - audit->last_us < FAST_US;
+
+	audit->last_us = now;
+	if (audit->kept && now - audit->taken_us >= KEEP_US) {
+		give_up(audit);
+	} else if (!audit->kept && fast && audit->has_thread && !audit->syncing && now >= audit->rest_us) {
+		audit->kept = true;
+		audit->taken_us = now;
+		if (!audit->watched)
+			pthread_cond_signal(&audit->wake);
+	}
+	unlock_file(audit);
+}
+
 /* Under both locks: the file's end onto disk and signed, the file out of the way, a new one begun. */
 static enum gba_err rotate(struct audit *audit)
 {
@@ -272,6 +316,7 @@ static enum gba_err rotate(struct audit *audit)
 		err = gba_err_from_errno(errno);
 	if (err != GBA_OK)
 		return err;
+	audit->kept = false;
 	flock(audit->fd, LOCK_UN); /* who waits for it looks for the name again */
 	err = open_file(audit);
 	return err == GBA_OK ? lock_file(audit) : err;
@@ -301,7 +346,7 @@ static enum gba_err sync_to(struct audit *audit, uint64_t seq)
 		err = lock_file(audit);
 		if (err == GBA_OK) {
 			err = sign_end(audit, &end);
-			flock(audit->fd, LOCK_UN);
+			unlock_file(audit);
 		}
 		pthread_mutex_unlock(&audit->lock);
 	}
@@ -311,22 +356,40 @@ static enum gba_err sync_to(struct audit *audit, uint64_t seq)
 	return err;
 }
 
+/* Until it is time to sync, or to end. The lock is held. */
+static void wait_sync(struct audit *audit)
+{
+	uint64_t now = clock_mono_us(), end_us = now + 1000000, until_us;
+	struct timespec until;
+
+	while (!audit->closing && now < end_us) {
+		audit->watched = audit->kept || now - audit->last_us < KEEP_US;
+		until_us = audit->watched && now + KEEP_US < end_us ? now + KEEP_US : end_us;
+		until = (struct timespec){ (time_t)(until_us / 1000000), (long)(until_us % 1000000) * 1000 };
+		pthread_cond_timedwait(&audit->wake, &audit->lock, &until);
+		now = clock_mono_us();
+		if (audit->kept && now - audit->taken_us >= KEEP_US)
+			give_up(audit);
+	}
+	audit->watched = false;
+}
+
 static void *sync_thread(void *arg)
 {
 	struct audit *audit = arg;
-	struct timespec until;
 	uint64_t seq;
 
 	pthread_mutex_lock(&audit->lock);
 	while (!audit->closing) {
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec++;
-		while (!audit->closing && pthread_cond_timedwait(&audit->stop, &audit->lock, &until) == 0)
-			;
+		wait_sync(audit);
+		if (audit->kept)
+			give_up(audit);
+		audit->syncing = true;
 		seq = audit->end.seq;
 		pthread_mutex_unlock(&audit->lock);
 		(void)sync_to(audit, seq); /* fails: tried again in a second, and every durable note tells its caller */
 		pthread_mutex_lock(&audit->lock);
+		audit->syncing = false;
 	}
 	pthread_mutex_unlock(&audit->lock);
 	return NULL;
@@ -343,7 +406,10 @@ static enum gba_err note_locked(struct audit *audit, const struct audit_entry *e
 	if (err == GBA_OK)
 		err = add(audit, entry);
 	*_seq = audit->end.seq;
-	flock(audit->fd, LOCK_UN);
+	if (err == GBA_OK)
+		unlock_or_keep(audit);
+	else
+		give_up(audit);
 	if (err == GBA_OK && !entry->durable && !audit->has_thread)
 		audit->has_thread = pthread_create(&audit->thread, NULL, sync_thread, audit) == 0;
 	return err;
@@ -374,7 +440,7 @@ static int audit_destroy(struct audit *audit)
 		close(audit->fd);
 	if (audit->head_fd >= 0)
 		close(audit->head_fd);
-	pthread_cond_destroy(&audit->stop);
+	pthread_cond_destroy(&audit->wake);
 	pthread_mutex_destroy(&audit->sync_lock);
 	pthread_mutex_destroy(&audit->lock);
 	return 0;
@@ -392,7 +458,7 @@ static struct audit *audit_new(TALLOC_CTX *mem_ctx, const struct audit_conf *con
 	pthread_mutex_init(&audit->sync_lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&audit->stop, &attr);
+	pthread_cond_init(&audit->wake, &attr);
 	pthread_condattr_destroy(&attr);
 	talloc_set_destructor(audit, audit_destroy);
 	audit->path = talloc_strdup(audit, conf->path);
@@ -491,7 +557,7 @@ void audit_close(struct audit *audit)
 		return;
 	pthread_mutex_lock(&audit->lock);
 	audit->closing = true;
-	pthread_cond_signal(&audit->stop);
+	pthread_cond_signal(&audit->wake);
 	pthread_mutex_unlock(&audit->lock);
 	if (audit->has_thread)
 		pthread_join(audit->thread, NULL);
