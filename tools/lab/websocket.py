@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Both ends of WebSocket (RFC 6455), as much as a laboratory needs: text in whole frames, close. Run: websocket.py ADDRESS PORT is an
-application that knows nothing of GBA: it greets who it is told is calling and sends every text back."""
+application that knows nothing of GBA: it greets who it is told is calling and sends every text back; websocket.py ADDRESS PORT HOST is a
+client that prints the greeting."""
 import base64
 import hashlib
 import os
@@ -96,4 +97,7 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 3:
+        client = Client(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+        sys.exit("status %d" % client.status if client.status != 101 else print(client.receive()))
     Server((sys.argv[1], int(sys.argv[2])), Application).serve_forever()
