@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "naf-adapter/proxy/body.h"
 
+#include "naf-adapter/proxy/fields.h"
+
 void body_start(struct body *body, const struct h1_head *head)
 {
 	*body = (struct body){ .framing = head->framing, .left = head->length, .done = head->framing == H1_BODY_NONE };
@@ -36,6 +38,19 @@ static enum h1_result next_piece(struct body *body, struct bytes in, size_t *_us
 	}
 }
 
+static bool trailers_keep(struct body *body, struct bytes piece, size_t used)
+{
+	size_t n = body->framing == H1_BODY_CHUNKED && body->trailers != NULL ? h1_chunked_trailer(&body->chunked, used) : 0;
+
+	return n == 0 || buf_put(body->trailers, BYTES(piece.p + used - n, n));
+}
+
+static bool put_end(const struct body *body, struct buf *out)
+{
+	return buf_put(out, bytes_of("0\r\n")) &&
+	       (body->trailers == NULL || fields_put_trailers(out, buf_bytes(body->trailers))) && buf_put(out, bytes_of("\r\n"));
+}
+
 enum h1_result body_move(struct body *body, struct buf *in, struct buf *out, const struct body_limits *limits,
 			 bool *_too_large)
 {
@@ -53,14 +68,14 @@ enum h1_result body_move(struct body *body, struct buf *in, struct buf *out, con
 			return H1_BAD;
 		body->octets += data.n;
 		*_too_large = limits->max != 0 && body->octets > limits->max;
-		if (*_too_large || !put_data(out, data, limits->rechunk))
+		if (*_too_large || !put_data(out, data, limits->rechunk) || !trailers_keep(body, piece, used))
 			return H1_BAD;
 		buf_drop(in, used);
 		body->done = result == H1_DONE;
 	}
 	if (!body->done)
 		return H1_MORE;
-	if (result == H1_DONE && limits->rechunk && !buf_put(out, bytes_of("0\r\n\r\n")))
+	if (result == H1_DONE && limits->rechunk && !put_end(body, out))
 		return H1_BAD;
 	return H1_DONE;
 }

@@ -11,6 +11,7 @@ struct body {
 	uint64_t left;	    /* H1_BODY_LENGTH: [octets] to come */
 	uint64_t octets;    /* of data so far */
 	struct h1_chunked chunked;
+	struct buf *trailers; /* they are collected there and passed on with rechunk; NULL: dropped. Set after body_start() */
 	bool done;
 };
 

@@ -128,3 +128,10 @@ enum h1_result h1_chunked_next(struct h1_chunked *chunked, struct bytes in, size
 	*_used = i;
 	return H1_MORE;
 }
+
+size_t h1_chunked_trailer(const struct h1_chunked *chunked, size_t used)
+{
+	if (chunked->state < CHUNK_TRAILER_START)
+		return 0;
+	return used < chunked->line ? used : chunked->line;
+}

@@ -51,6 +51,7 @@ struct exchange {
 	bool res_chunked;	/* towards the device */
 	bool up_keep;
 	struct body response;
+	struct buf trailers;	/* of it */
 	unsigned int status;
 	bool close;
 	time_t until;		/* the application takes the token no longer than until then; 0: not said */

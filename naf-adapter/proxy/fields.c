@@ -85,6 +85,11 @@ bool fields_put_asserted(struct buf *out, const struct asserted *who)
 	       put_field(out, "X-GBA-Token", who->token);
 }
 
+bool fields_takes_trailers(const struct h1_head *head)
+{
+	return head->minor > 0 && h1_list_has(h1_field_find(head, "te"), bytes_of("trailers"));
+}
+
 static bool put_framing(struct buf *out, const struct h1_head *head)
 {
 	bool has_length = h1_field_find(head, "content-length").p != NULL;
@@ -102,6 +107,14 @@ static bool put_from(struct buf *out, const struct h1_head *head, const struct f
 	       put_field(out, "X-Forwarded-Proto", bytes_of(from->tls ? "https" : "http")) &&
 	       put_field(out, "X-Forwarded-Host", head->authority) &&
 	       buf_printf(out, "Via: 1.%u " VIA "\r\n", head->minor);
+}
+
+/* RFC 9110 10.1.4: the device takes trailers, and so do we for it. */
+static bool put_te(struct buf *out, const struct h1_head *head)
+{
+	if (!fields_takes_trailers(head) || head->upgrade.p != NULL)
+		return true;
+	return buf_put(out, bytes_of("TE: trailers\r\nConnection: TE\r\n"));
 }
 
 static bool put_upgrade(struct buf *out, struct bytes upgrade)
@@ -124,7 +137,7 @@ bool fields_put_request(struct buf *out, const struct h1_head *head, const struc
 			good = copy_field(out, &head->field[i]);
 	}
 	return good && put_framing(out, head) && fields_put_asserted(out, who) && put_from(out, head, from) &&
-	       put_upgrade(out, head->upgrade) && buf_put(out, bytes_of("\r\n"));
+	       put_te(out, head) && put_upgrade(out, head->upgrade) && buf_put(out, bytes_of("\r\n"));
 }
 
 static bool response_field_dropped(const struct h1_head *head, struct bytes name, const struct response_plan *plan)
@@ -161,6 +174,37 @@ bool fields_put_response(struct buf *out, const struct h1_head *head, const stru
 	if (good && plan->authentication_info != NULL)
 		good = put_field(out, "Authentication-Info", bytes_of(plan->authentication_info));
 	return good && put_connection(out, plan) && buf_put(out, bytes_of("\r\n"));
+}
+
+/* What is read in a head only: RFC 9110 6.5.1. */
+static bool trailer_dropped(struct bytes name)
+{
+	static const char *const rows[] = {
+		"transfer-encoding", "content-length", "content-encoding", "content-type", "content-range", "host",
+		"authorization", "www-authenticate", "authentication-info", "proxy-authenticate",
+		"proxy-authorization", "proxy-authentication-info", "set-cookie", "cookie", "cache-control",
+		"expires", "age", "date", "vary", "location", "retry-after", "connection", "keep-alive", "upgrade",
+		"te", "trailer", "via", "warning", "pragma", "strict-transport-security"
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (same_name(name, rows[i], false))
+			return true;
+	}
+	return fields_reserved(name);
+}
+
+bool fields_put_trailers(struct buf *out, struct bytes lines)
+{
+	struct bytes line, name, value;
+	bool good = true;
+
+	while (good && bytes_split(lines, '\n', &line, &lines)) {
+		if (bytes_split(line, ':', &name, &value) && !trailer_dropped(name))
+			good = buf_put(out, line) && buf_put(out, bytes_of("\n"));
+	}
+	return good;
 }
 
 static bool identity_valid(struct bytes identity)

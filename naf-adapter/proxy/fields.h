@@ -33,6 +33,9 @@ struct from {
 bool fields_put_request(struct buf *out, const struct h1_head *head, const struct asserted *who, const struct from *from,
 			bool drop_intended);
 
+/** Does the sender of this request take trailers in the answer? */
+bool fields_takes_trailers(const struct h1_head *head);
+
 /** How the response goes on to the device. */
 struct response_plan {
 	unsigned int minor;	/* of the device's request */
@@ -43,6 +46,10 @@ struct response_plan {
 };
 /** @return false: out of memory */
 bool fields_put_response(struct buf *out, const struct h1_head *head, const struct response_plan *plan);
+
+/** Append an answer's trailers (RFC 9110 6.5.1): those that neither frame, route, authenticate nor speak for us.
+ * @param lines  as a chunked decoder has let them through, each with CRLF; absent: none @return false: out of memory */
+bool fields_put_trailers(struct buf *out, struct bytes lines);
 
 /** Append the lines that tell who asks: X-3GPP-Asserted-Identity, X-3GPP-Authorization-Flags, X-Forwarded-User,
  * X-GBA-Token.

@@ -91,9 +91,12 @@ struct h1_chunked {
  * @param _used  [octets] of `in` consumed, also when H1_MORE
  * @param _data  view into `in`; n == 0: none this time
  * @retval H1_MORE  go on with the rest of the octets (call again as long as *_used > 0)
- * @retval H1_DONE  last chunk and trailers (dropped) are behind us
+ * @retval H1_DONE  last chunk and trailers are behind us
  * @retval H1_BAD   not the framing of RFC 9112 7.1, to the octet */
 enum h1_result h1_chunked_next(struct h1_chunked *chunked, struct bytes in, size_t *_used, struct bytes *_data);
+
+/** How many of the octets that the last call used, its last ones, are of trailers (with the empty line that ends them). */
+size_t h1_chunked_trailer(const struct h1_chunked *chunked, size_t used);
 
 /** Reason phrase of the statuses the proxy itself sends. */
 const char *h1_reason(unsigned int status);

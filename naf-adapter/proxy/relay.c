@@ -22,6 +22,7 @@ void relay_free(struct exchange *ex)
 	upstream_close(ex->up);
 	ex->up = NULL;
 	buf_free(&ex->head_out);
+	buf_free(&ex->trailers);
 }
 
 /* The application failed us, not the device. */
@@ -225,6 +226,8 @@ static enum run response_head(struct exchange *ex, enum run *_run)
 		ex->status = head.status;
 		ex->up_keep = head.keep_alive;
 		body_start(&ex->response, &head);
+		if (fields_takes_trailers(&ex->head))
+			ex->response.trailers = &ex->trailers;
 	}
 	buf_drop(&from->in, head.octets);
 	ex->res_scanned = 0;

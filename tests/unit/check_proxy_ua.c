@@ -69,9 +69,11 @@ static const struct { const char *name, *in, *out; bool drop; } request_rows[] =
 	  "X-Forwarded-User: root\r\nX-FORWARDED-FOR: 127.0.0.1\r\nX-3GPP-Authorization-Flags: \"1\"\r\nA: b\r\n\r\n",
 	  "GET / HTTP/1.1\r\nHost: n.example\r\nA: b\r\n" WHO FROM "\r\n", false },
 	{ "hop-by-hop ends here",
-	  "GET / HTTP/1.1\r\nHost: n.example\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\n"
+	  "GET / HTTP/1.1\r\nHost: n.example\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nTE: deflate\r\n"
 	  "Trailer: a\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\nA: b\r\n\r\n",
 	  "GET / HTTP/1.1\r\nHost: n.example\r\nA: b\r\n" WHO FROM "\r\n", false },
+	{ "a device that takes trailers", "GET / HTTP/1.1\r\nHost: n.example\r\nConnection: TE\r\nTE: deflate;q=1, Trailers\r\n\r\n",
+	  "GET / HTTP/1.1\r\nHost: n.example\r\n" WHO FROM "TE: trailers\r\nConnection: TE\r\n\r\n", false },
 	{ "Connection cannot take our headers away",
 	  "GET / HTTP/1.1\r\nHost: n.example\r\nConnection: X-3GPP-Asserted-Identity, Host, Content-Length\r\n\r\n",
 	  "GET / HTTP/1.1\r\nHost: n.example\r\n" WHO FROM "\r\n", false },

@@ -209,6 +209,46 @@ def test_both_directions_stream_at_once(world, proxy, digest):
         assert client.stream.readline() == b"\r\n"  # trailers end here
 
 
+def with_trailers(*lines):
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Checksum\r\n\r\n5\r\nhello\r\n0\r\n" + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
+
+
+@pytest.mark.parametrize("te,passes", [("trailers", True), ("gzip;q=0.5, trailers", True), ("deflate", False), (None, False)])
+def test_trailers_go_to_a_device_that_takes_them(world, proxy, digest, te, passes):
+    """RFC 9110 6.5.1: and none that frames, routes, authenticates or speaks for the proxy."""
+    refused = [b"Content-Length: 5", b"Transfer-Encoding: chunked", b"Transfer_Encoding: chunked", b"Set-Cookie: a=b", b"Authentication-Info: x", b"WWW-Authenticate: Basic",
+               b"X-3GPP-Asserted-Identity: x", b"X_3GPP_Asserted_Identity: x", b"X-GBA-Token-Control: renew", b"Location: /", b"Connection: close"]
+    world.app.answer = lambda head, body: with_trailers(b"X-Checksum: 1", *refused, b"Server-Timing: a;dur=1")
+    with Client(proxy.http) as client:
+        digest.take(client.ask())
+        client.send(("GET / HTTP/1.1\r\nHost: %s\r\n%s\r\n%s\r\n" % (NAF, digest.header(), "Connection: TE\r\nTE: %s\r\n" % te if te else "")).encode())
+        assert read_head(client.stream).startswith(b"HTTP/1.1 200 ")
+        assert client.stream.readline() + client.stream.read(7) + client.stream.readline() == b"5\r\nhello\r\n0\r\n"
+        end = b"".join(iter(client.stream.readline, b"\r\n"))
+        assert end == (b"X-Checksum: 1\r\nServer-Timing: a;dur=1\r\n" if passes else b"")
+        world.app.answer = None
+        assert client.ask(headers=[digest.header()]).status == 200  # and the connection goes on
+    head = world.app.requests[0][0]
+    assert (header(head, "te"), header(head, "connection")) == ((["trailers"], ["TE"]) if passes else ([], []))
+
+
+def test_trailers_octet_by_octet(world, proxy, digest):
+    def serve(sock):
+        read_head(sock.makefile("rb"))
+        for octet in with_trailers(b"X-Checksum: 1", b"Set-Cookie: a=b"):
+            sock.sendall(bytes([octet]))
+        sock.recv(1)
+    world.app.on_connection = serve
+    with Client(proxy.http) as client:
+        digest.take(client.ask())
+        client.send(("GET / HTTP/1.1\r\nHost: %s\r\n%s\r\nTE: trailers\r\nConnection: TE\r\n\r\n" % (NAF, digest.header())).encode())
+        assert read_head(client.stream).startswith(b"HTTP/1.1 200 ")
+        body = b""
+        while not body.endswith(b"\r\n0\r\n"):
+            body += client.stream.read(1)
+        assert read_head(client.stream) == b"X-Checksum: 1\r\n\r\n"
+
+
 def test_health(world):
     """An application that does not answer its health check is not waited for; it is back when it answers."""
     state = {"status": b"200 OK"}
