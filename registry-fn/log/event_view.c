@@ -55,17 +55,30 @@ static enum gba_err list_write(struct event_log *log, const struct event *event)
 	return err;
 }
 
+static const char *const attributes[] = { "make", "model", "kind" };
+
+static struct bytes member(const json_t *body, const char *name)
+{
+	const char *text = json_string_value(json_object_get(body, name));
+
+	return bytes_of(text != NULL ? text : "");
+}
+
 /* Of two registrations of one subject the later holds, as with status. */
 static enum gba_err device_write(struct event_log *log, const struct event *event)
 {
 	static const char sql[] =
-		"INSERT INTO event_subject (subject, registry, registered, removed, status, lamport, origin, at)"
-		" VALUES (?1, ?2, ?3, ?4, 0, 0, '', 0) ON CONFLICT (subject) DO UPDATE SET registry = excluded.registry,"
-		" registered = excluded.registered, removed = excluded.removed"
+		"INSERT INTO event_subject (subject, registry, registered, removed, status, lamport, origin, at, make, model, kind)"
+		" VALUES (?1, ?2, ?3, ?4, 0, 0, '', 0, ?5, ?6, ?7) ON CONFLICT (subject) DO UPDATE SET"
+		" registry = excluded.registry, registered = excluded.registered, removed = excluded.removed,"
+		" make = CASE WHEN excluded.removed = 0 THEN excluded.make ELSE event_subject.make END,"
+		" model = CASE WHEN excluded.removed = 0 THEN excluded.model ELSE event_subject.model END,"
+		" kind = CASE WHEN excluded.removed = 0 THEN excluded.kind ELSE event_subject.kind END"
 		" WHERE event_subject.registered < excluded.registered"
 		" OR (event_subject.registered = excluded.registered AND event_subject.registry < excluded.registry)";
 	struct db_stmt *stmt;
 	enum gba_err err = event_stmt(log, sql, &stmt);
+	int i;
 
 	if (err != GBA_OK)
 		return err;
@@ -73,6 +86,8 @@ static enum gba_err device_write(struct event_log *log, const struct event *even
 	db_bind_text(stmt, 2, bytes_of(event->origin));
 	db_bind_int(stmt, 3, event->lamport);
 	db_bind_int(stmt, 4, strcmp(event->kind, "device.removed") == 0);
+	for (i = 0; i < 3; i++)
+		db_bind_text(stmt, 5 + i, member(event->body, attributes[i]));
 	return db_run(stmt, NULL);
 }
 

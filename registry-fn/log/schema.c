@@ -36,3 +36,8 @@ const char event_schema_2[] =
 /* Keys that are trusted no more, but for events up to a number of each class. */
 const char event_schema_3[] = "CREATE TABLE event_revoked (public_key TEXT NOT NULL, class INTEGER NOT NULL, good INTEGER NOT NULL,"
 			      " PRIMARY KEY (public_key, class)) STRICT";
+
+/* What its registration said of a device, here or elsewhere: filters of subscribers ask. */
+const char event_schema_4[] = "ALTER TABLE event_subject ADD COLUMN make TEXT NOT NULL DEFAULT '';"
+			      "ALTER TABLE event_subject ADD COLUMN model TEXT NOT NULL DEFAULT '';"
+			      "ALTER TABLE event_subject ADD COLUMN kind TEXT NOT NULL DEFAULT ''";

@@ -162,6 +162,7 @@ const struct db_migration registry_schema[] = {
 	{ event_schema_2 },
 	{ live_schema_2 },
 	{ tell_schema_2 },
+	{ event_schema_4 },
 	{ event_schema_3 },
 };
 const size_t registry_schema_steps = sizeof(registry_schema) / sizeof(registry_schema[0]);

@@ -251,6 +251,8 @@ static enum gba_err again_one(TALLOC_CTX *ctx, struct tell_sub *sub, const struc
 			  "subscription %lld: event %lld is no longer its owner's to see", (long long)sub->rec->id,
 			  (long long)letter->seq);
 	sender.counted_ms = 0;
+	if (told && sub->tries >= sender.conf->tries)
+		sub->due = 0; /* it waited for this room */
 	return tell_letter_end(sender.r, letter->id, told ? NULL : why, clock_now());
 }
 

@@ -44,6 +44,33 @@ static int64_t kind_of(const char *word)
 	return -1;
 }
 
+static char *text_of(TALLOC_CTX *ctx, struct db_stmt *stmt, int column)
+{
+	return talloc_asprintf(ctx, "%.*s", BYTES_FMT(db_col_text(stmt, column)));
+}
+
+/* A device of another registry: what its registration has said. */
+static enum gba_err elsewhere_read(struct records *r, TALLOC_CTX *ctx, const struct event *event, struct about *_about)
+{
+	struct db_stmt *stmt;
+	bool row = false;
+	char *kind = NULL;
+	enum gba_err err = records_stmt(r, "SELECT make, model, kind FROM event_subject WHERE subject = ?1", &stmt);
+
+	if (err != GBA_OK)
+		return err;
+	db_bind_text(stmt, 1, bytes_of(event->subject));
+	err = db_step(stmt, &row);
+	if (err == GBA_OK && row) {
+		kind = text_of(ctx, stmt, 2);
+		*_about = (struct about){ .kind = kind_of(kind != NULL ? kind : ""),
+					  .make = text_of(ctx, stmt, 0),
+					  .model = text_of(ctx, stmt, 1) };
+	}
+	db_reset(stmt);
+	return err == GBA_OK && (_about->make == NULL || _about->model == NULL) ? GBA_E_NOMEM : err;
+}
+
 static enum gba_err about_read(struct records *r, TALLOC_CTX *ctx, const struct event *event, struct about *_about)
 {
 	struct db_stmt *stmt;
@@ -60,9 +87,10 @@ static enum gba_err about_read(struct records *r, TALLOC_CTX *ctx, const struct 
 	err = db_step(stmt, &row);
 	if (err == GBA_OK && row)
 		*_about = (struct about){ db_col_int(stmt, 0), db_col_int(stmt, 1), db_col_int(stmt, 2),
-					  talloc_asprintf(ctx, "%.*s", BYTES_FMT(db_col_text(stmt, 3))),
-					  talloc_asprintf(ctx, "%.*s", BYTES_FMT(db_col_text(stmt, 4))) };
+					  text_of(ctx, stmt, 3), text_of(ctx, stmt, 4) };
 	db_reset(stmt);
+	if (err == GBA_OK && !row && strcmp(event->kind, "device.registered") != 0)
+		return elsewhere_read(r, ctx, event, _about);
 	return err == GBA_OK && (_about->make == NULL || _about->model == NULL) ? GBA_E_NOMEM : err;
 }
 

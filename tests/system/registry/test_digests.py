@@ -149,6 +149,13 @@ def test_dead_letters_are_bounded_and_nothing_is_lost(node):
     assert node.good("POST", path + "redeliver", {"letters": [third]}, node.agency, 202) == {"letters": 1}
     assert until(lambda: len(node.receiver.tokens) == 4) and node.claims(node.receiver.tokens[3])["sub_id"]["id"] == made[2]
     assert until(lambda: [one["id"] for one in letters(node, sub)["items"]] == [second])
+    node.receiver.answers += [500] * 1000
+    held = [registered(door, phone()) for _ in range(3)]  # two more letters, and one that waits
+    assert until(lambda: letters(node, sub)["room"] == 0) and until(lambda: node.metric("gba_registry_tell_held") == 1)
+    node.receiver.answers.clear()
+    node.good("POST", path + "redeliver", {"letters": [letters(node, sub)["items"][1]["id"]]}, node.agency, 202)
+    assert until(lambda: [node.claims(token)["sub_id"]["id"] for token in node.receiver.tokens[4:]] == [held[0], held[2]])  # room by delivery, too
+    node.good("POST", path + "discard", {"letters": [letters(node, sub)["items"][1]["id"]]}, node.agency)
     maker = node.good("POST", "/v1/makers", {"name": "Letters"}, node.admin, 201)["id"]
     stranger = node.token("maker", maker)
     assert node.call("POST", path + "discard", {"all": True}, stranger)[0] == 404

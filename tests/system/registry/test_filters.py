@@ -2,8 +2,10 @@
 """Which events a subscriber gets: what its filters say, and nothing that it may not ask for."""
 import itertools
 import json
+import types
 
 import pytest
+from peerlab import Tool
 from telllab import TellNode
 from test_door import phone, registered
 
@@ -84,6 +86,21 @@ def test_each_filter_lets_its_own_through_and_nothing_else(node):
     for bad in ({"use_cases": ["spaceship"]}, {"statuses": ["red"]}, {"events": ["gossip"]}, {"kinds": ["status.guessed"]}, {"make": ""},
                 {"make": 7}, {"subjects": "x"}):
         assert node.call("POST", "/v1/subscriptions", dict({"name": "x", "method": "poll"}, **bad), node.agency)[0] == 422, bad
+
+
+def test_devices_of_other_registries(node):
+    """What their registration said is what the filters go by, for all that is said of them later."""
+    away = types.SimpleNamespace(database=node.path("registry.db"), path=node.path, reg_id="IN1", kind="primary")  # no device of ours
+    sub = node.subscribe(node.agency, method="poll", make="Far", use_cases=["meter"])
+    none = node.subscribe(node.agency, method="poll", make="Far", use_cases=["camera"])
+    with Tool(away) as tool:
+        for subject, make, kind in (("FAR-1", "Far", "meter"), ("FAR-2", "Near", "meter"), ("FAR-3", "Far", "sensor")):
+            assert tool.say("device.registered", subject, {"make": make, "model": "Z", "kind": kind}) == "ok"
+            assert tool.say("status.set", subject, {"status": "black", "cause": "x"}) == "ok"
+            assert tool.say("device.removed", subject) == "ok"
+    assert [(kind, subject) for kind, subject, _ in told(node, sub, node.agency)] == [
+        ("device.registered", "FAR-1"), ("status.set", "FAR-1"), ("device.removed", "FAR-1")]
+    assert told(node, none, node.agency) == []
 
 
 def test_by_subject(node):
