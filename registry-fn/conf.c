@@ -68,6 +68,8 @@ const struct conf_item registry_conf_items[] = {
 	PEERING_CONF_ITEMS(struct registry_conf, peering),
 	CONF_STR("practice-statement", "", 0, 255, NULL, struct registry_conf, practice_statement,
 		 "Text published at /practice-statement; empty: none"),
+	CONF_STR("trqp-authority", "", 0, 255, NULL, struct registry_conf, trqp_authority,
+		 "authority_id that TRQP queries are answered for, a URI; empty: no TRQP"),
 	CONF_U32("challenge-life", 60, 5, 3600, "s", struct registry_conf, challenge_life,
 		 "Time an enquirer has to sign its challenge"),
 	CONF_U32("session-life", 900, 5, 86400, "s", struct registry_conf, session_life,

@@ -38,6 +38,7 @@ struct registry_conf {
 	uint32_t log_head_interval; /* [s] */
 	struct peering_conf peering;
 	const char *practice_statement;
+	const char *trqp_authority; /* "": no TRQP */
 	uint32_t challenge_life, session_life, interrogation_life; /* [s] */
 	struct conf_groups trust_rules; /* of struct trust_rule_conf */
 	bool four_eyes;

@@ -52,6 +52,8 @@ void ask_statuses(struct route_call *route);
 void ask_fact(struct route_call *route);
 void ask_application_status(struct route_call *route);
 void ask_list(struct route_call *route);
+void ask_trqp_authorization(struct route_call *route);
+void ask_trqp_recognition(struct route_call *route);
 void ask_list_publish(struct route_call *route);
 void ask_list_approve(struct route_call *route);
 void ask_statements(struct route_call *route);

@@ -71,7 +71,7 @@ static const struct rest_schema requested = FREE("EnquirerRequested"), challenge
 				interrogation = FREE("InterrogationState"),
 				answer = FREE("SignedAnswer"), bulk = FREE("BulkQuestion"), status = FREE("Status"),
 				statuses = FREE("Statuses"), list = FREE("StatusList"), order = FREE("ListOrder"),
-				statements = FREE("Statements"),
+				statements = FREE("Statements"), trqp = FREE("TrqpQuery"), trqp_answer = FREE("TrqpAnswer"),
 				head = FREE("SignedHead"), proof = FREE("Receipt"), entries = FREE("Entries");
 
 #define SEE_STATUS (FOR_ADMIN | FOR_AGENCY | FOR_CUSTODIAN | FOR_BULK)
@@ -124,6 +124,12 @@ static const struct route rows[] = {
 	  "approveList", "With four eyes: publish it; not by who asked for it" },
 	{ "GET", "/v1/statements", FOR_ADMIN | FOR_AGENCY, 0, ask_statements, NULL, &statements, "subject at", "200",
 	  "listStatements", "All that registries have said of a subject's status, and what held at a time (Y.3059 6.1)" },
+	{ "POST", "/authorization", FOR_ENQUIRER | FOR_AGENCY | FOR_ADMIN | FOR_BULK, 0, ask_trqp_authorization, &trqp,
+	  &trqp_answer, NULL, "200 400 404", "trqpAuthorization",
+	  "TRQP 2.0: is a device trusted? (action trust, resource device)" },
+	{ "POST", "/recognition", FOR_ENQUIRER | FOR_AGENCY | FOR_ADMIN | FOR_BULK, 0, ask_trqp_recognition, &trqp,
+	  &trqp_answer, NULL, "200 400 404", "trqpRecognition",
+	  "TRQP 2.0: is a registry known here? (action register, resource device)" },
 	{ "GET", "/v1/log/head", 0, REST_OPEN, ask_log_head, NULL, &head, NULL, "200", "getLogHead",
 	  "Signed head of the log of transactions" },
 	{ "GET", "/v1/log/proofs/{index}", AUDIT | FOR_ENQUIRER, 0, ask_log_proof, NULL, &proof, NULL, "200 404", "getLogProof",

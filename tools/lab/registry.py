@@ -147,6 +147,14 @@ class Registries(Scenarios):
     def there(self):
         return ["--connect", self.realm.address("registry-proxy") + ":443"]
 
+    def device_folder(self):
+        return self.device.state
+
+    def how(self):
+        ca, api = self.realm.authority.ca, "https://%s:%d" % (self.realm.address(self.realm.one.node), API_PORT)
+        return ["$ue report --firmware 9.9 " + " ".join(self.there()), "curl -s --cacert %s %s/.well-known/gba-registry" % (ca, api),
+                "%s -c %s registry device list" % (self.realm.program_line("gba-ctl"), self.realm.path(self.realm.one.node + ".conf"))]
+
     def seen_at(self, registry, want):
         """What an MME of that branch is told, once it is what is wanted."""
         with Mme(self.realm.address(registry.node), MME, OPERATOR, self.realm.authority, REALM) as mme:

@@ -111,6 +111,7 @@ def api_of_module(tmp_path_factory, server):
             out.write(PRACTICE)
         realm.start_registry(extra='api-listen = "%s:8443";\napi-cert = "%s";\napi-key = "%s";\npractice-statement = "%s";\n'
                                    'api-open-rate = 1000;\nlog-head-interval = 1;\nfour-eyes = true;\n'
+                                   'trqp-authority = "https://registry.example/in1";\n'
                              % (realm.address("registry"), realm.path("api.pem"), realm.path("api.key"), realm.path("practice.txt")))
         credentials(realm)
         api = Api(realm)
@@ -305,6 +306,28 @@ def test_lists_and_what_was_said(api, enquirer):
     for token in (enquirer, CUSTODIAN):
         assert api.call("GET", "/v1/lists/black", None, token)[0] == 403
         assert api.call("GET", "/v1/statements?subject=" + foreign[0], None, token)[0] == 403
+
+
+def test_trqp(api, enquirer):
+    """The two queries of TRQP 2.0's HTTPS binding, members as in its schemas."""
+    own = api.device["regdevid"]
+    query = {"entity_id": "urn:regdevid:" + own, "authority_id": "https://registry.example/in1", "action": "trust", "resource": "device"}
+    told = api.good("POST", "/authorization", query, enquirer)
+    assert told["authorized"] is (api.good("GET", "/v1/devices/%d/status" % api.device["id"])["status"] == "white")
+    assert {k: told[k] for k in query} == query and told["time_evaluated"].endswith("Z") and "time_requested" in told
+    past = api.good("POST", "/authorization", {**query, "context": {"time": "2020-01-01T00:00:00Z"}}, enquirer)
+    assert past["authorized"] is False and past["time_requested"] == "2020-01-01T00:00:00Z" and past["context"] == {"time": "2020-01-01T00:00:00Z"}
+    nobody = api.good("POST", "/authorization", {**query, "entity_id": "IN1-NOBODY"}, enquirer)
+    assert nobody["authorized"] is False and set(nobody) == set(told)
+    for wrong in ({}, [], {**query, "action": ""}, {**query, "context": 1}, {**query, "context": {"time": "2020-01-01T00:00:00+01:00"}},
+                  {k: v for k, v in query.items() if k != "resource"}):
+        assert api.call("POST", "/authorization", wrong, enquirer)[0] == 400, wrong
+    for other in ({"authority_id": "did:x:1"}, {"action": "issue"}, {"resource": "licence"}):
+        assert api.call("POST", "/authorization", {**query, **other}, enquirer)[0] == 404
+    assert api.call("POST", "/authorization", query, None)[0] == 401 and api.call("POST", "/authorization", query, MAKER)[0] == 403
+    query = {**query, "entity_id": "IN1", "action": "register"}
+    assert api.good("POST", "/recognition", query, enquirer)["recognized"] is True
+    assert api.good("POST", "/recognition", {**query, "entity_id": "FR1"}, enquirer)["recognized"] is False
 
 
 def test_vulnerability_disclosed_to_the_entitled(api, enquirer):
