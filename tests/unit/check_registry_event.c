@@ -281,7 +281,7 @@ static char *revocation(TALLOC_CTX *ctx, const struct node *of, const char *good
 	return talloc_asprintf(ctx, "{\"good\":%s,\"key\":\"%s\"}", good, hex);
 }
 
-/* REQ: Y3059-9.1-v: who has stolen a registry's key has a voice until it is revoked; what was forged goes, and does not come again. */
+/* Who has stolen a registry's key has a voice until it is revoked; what was forged goes, and does not come again. */
 START_TEST(a_revoked_key_is_good_for_what_was_true)
 {
 	TALLOC_CTX *ctx = talloc_new(test_ctx);
