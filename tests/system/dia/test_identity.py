@@ -12,7 +12,7 @@ TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "tools")]
 
 from lab.certs import Authority  # noqa: E402
-from lab.realm import AGENT, ASP, BSF, HSS, NAF, OPERATOR, Realm, Tree  # noqa: E402
+from lab.realm import AGENT, ASP, BSF, BSF_DIAMETER, HSS, IMPI_REALM, NAF, OPERATOR, Realm, Tree  # noqa: E402
 from peers import diameter as d  # noqa: E402
 
 
@@ -55,3 +55,40 @@ def test_the_certificates_owner_is_served_and_others_are_not(realm):
 def test_no_certificate_or_one_of_another_ca(realm, tmp_path, certificate, foreign):
     with pytest.raises((OSError, ssl.SSLError)):
         connect(realm, AGENT, certificate, Authority(str(tmp_path / "ca")) if foreign else None)
+
+
+def as_hss(realm, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*realm.authority.issue(certificate))
+    return d.Server(HSS, OPERATOR, [d.ZH], address=(realm.address("hss"), 5868), tls=context)
+
+
+def as_bsf(realm, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    if certificate:
+        context.load_cert_chain(*realm.authority.issue(certificate))
+    return d.Client((realm.address("hss"), 5868), BSF_DIAMETER, OPERATOR, [d.ZH], tls=context)
+
+
+def vector(peer):
+    answer = peer.request(d.mar(peer, "nobody@" + IMPI_REALM, dest_realm=OPERATOR))
+    return answer and answer.result()
+
+
+def test_both_ends_of_rpb_prove_themselves(realm):
+    """The BSF talks to no HSS with another's certificate, the HSS to no BSF with another's or none. REQ: Y3056-9.6.2-1"""
+    with as_hss(realm, "evil." + OPERATOR) as impostor:
+        assert not impostor.wait_connected(4)  # it tries every second
+    with as_hss(realm, HSS) as good:
+        assert good.wait_connected()
+    realm.nodes.pop("bsf").stop(25)  # its place is free
+    realm.start_hss()
+    for certificate in (None, AGENT, HSS):
+        with pytest.raises((OSError, ssl.SSLError)):
+            with as_bsf(realm, certificate) as peer:
+                assert vector(peer) is None
+                raise ConnectionError("closed")
+    with as_bsf(realm, BSF_DIAMETER) as peer:
+        assert vector(peer) == (d.TGPP, 5401)
