@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 
+#include "core/codec.h"
 #include "core/secret.h"
 #include "crypto/hash.h"
 
@@ -167,7 +168,7 @@ static void shown_rand(const uint8_t certificate[CTX_CERT_LEN], uint64_t slot, u
 	memcpy(rand, digest, RAND_LEN);
 }
 
-void ctx_shown(const struct ctx *ctx, struct ctx *_shown)
+void ctx_shown(const struct ctx *ctx, char name[CTX_SHOWN_NAME], struct ctx *_shown)
 {
 	uint64_t slot = (uint64_t)ctx->created / SHOWN_SLOT_S;
 
@@ -177,8 +178,9 @@ void ctx_shown(const struct ctx *ctx, struct ctx *_shown)
 	_shown->type = CTX_SHOWN;
 	_shown->created = ctx->created;
 	_shown->expires = (time_t)((slot + 2) * SHOWN_SLOT_S);
-	_shown->impi = ctx->impi;
-	_shown->uss = BYTES("", 0);
+	hex_encode(BYTES(ctx->certificate, CTX_CERT_LEN), name);
+	_shown->impi = bytes_of(name); /* among no user's */
+	_shown->uss = ctx->impi;
 }
 
 void ctx_shown_at(const uint8_t certificate[CTX_CERT_LEN], time_t now, uint8_t (*rands)[RAND_LEN])

@@ -55,8 +55,10 @@ bool ctx_owner_none(const uint8_t owner[CTX_OWNER_LEN]);
 void ctx_claim(const struct ctx *ctx, const uint8_t owner[CTX_OWNER_LEN], struct ctx *_claim);
 
 bool ctx_certificate_none(const uint8_t certificate[CTX_CERT_LEN]);
-/** A record beside ctx that says whose its certificate is, to be put before it: stays while there can be contexts. Views ctx. */
-void ctx_shown(const struct ctx *ctx, struct ctx *_shown);
+#define CTX_SHOWN_NAME 33 /* [octets] with its NUL */
+/** A record beside ctx that says whose its certificate is (its uss is the IMPI), to be put before it: stays while there can be
+ * contexts, whatever is dropped of the user. Views ctx and name. */
+void ctx_shown(const struct ctx *ctx, char name[CTX_SHOWN_NAME], struct ctx *_shown);
 /** Where such records lie: those put now, and those put before that may still be of use. */
 #define CTX_SHOWN_PLACES 2
 void ctx_shown_at(const uint8_t certificate[CTX_CERT_LEN], time_t now, uint8_t (*rands)[RAND_LEN]);

@@ -203,7 +203,7 @@ static enum gba_err take(struct bsf_rpb *rpb, TALLOC_CTX *tmp, struct msg *msg, 
 	err = dia_decode(tmp, msg, rpb_pnr_fields, &pnr, _failed);
 	if (err != GBA_OK)
 		return err;
-	if (pnr.kind < 0 || pnr.kind >= NOTICE_KINDS) {
+	if (pnr.kind < 0 || pnr.kind >= NOTICE_CERTIFICATE) {
 		_failed->avp = dia_avp_of(msg, rpb_pnr_fields, offsetof(struct rpb_pnr, kind));
 		return GBA_E_AVP_VALUE;
 	}

@@ -98,6 +98,7 @@ enum gba_err ub_cert_put(struct ub_op *op, const struct ctx *ctx, ctx_put_done d
 {
 	struct making *making = talloc_zero(op, struct making);
 	struct ctx_store *store = op->ub->store;
+	char name[CTX_SHOWN_NAME];
 	struct ctx shown;
 
 	if (making == NULL)
@@ -108,7 +109,7 @@ enum gba_err ub_cert_put(struct ub_op *op, const struct ctx *ctx, ctx_put_done d
 	if (making->ctx == NULL)
 		return GBA_E_NOMEM;
 	memcpy(making->ctx->certificate, op->mark, CTX_CERT_LEN);
-	ctx_shown(making->ctx, &shown);
+	ctx_shown(making->ctx, name, &shown);
 	return store->ops->put(store, op, &shown, on_shown, making);
 }
 
@@ -153,7 +154,7 @@ static enum gba_err end_at(struct ub_cert *place, const uint8_t rand[RAND_LEN], 
 	enum gba_err err = tmp != NULL ? store->ops->find(store, tmp, rand, clock_now(), &shown) : GBA_E_NOMEM;
 
 	if (err == GBA_OK && shown->type == CTX_SHOWN)
-		err = end_of_user(place, shown->impi, mark);
+		err = end_of_user(place, shown->uss, mark);
 	talloc_free(tmp);
 	return err == GBA_E_BTID_UNKNOWN ? GBA_OK : err;
 }

@@ -531,6 +531,7 @@ START_TEST(a_certificates_contexts_end_alone)
 	uint8_t at[CTX_SHOWN_PLACES][RAND_LEN];
 	struct touched touched = { .all = 0 };
 	struct ctx ctx, shown, *found;
+	char name[CTX_SHOWN_NAME];
 	struct ctx_store *store;
 	uint32_t i;
 
@@ -542,7 +543,8 @@ START_TEST(a_certificates_contexts_end_alone)
 		memcpy(ctx.certificate, marks[i % 3], CTX_CERT_LEN);
 		ck_assert_err(ctx_put(store, &ctx), GBA_OK);
 	}
-	ctx_shown(&ctx, &shown);
+	ctx_shown(&ctx, name, &shown);
+	ck_assert(bytes_eq(shown.uss, ctx.impi) && !bytes_eq(shown.impi, ctx.impi));
 	ctx_shown_at(marks[2], shown.created, at);
 	ck_assert_bytes(BYTES(shown.rand, RAND_LEN), BYTES(at[0], RAND_LEN), "now");
 	ctx_shown_at(marks[2], shown.created + 604800, at);
