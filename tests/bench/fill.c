@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fill a node's store before it is started:
  *   fill subscribers DB KEK N IMPI K OPC     N subscribers with one K and OPc; in IMPI "%u" stands for ten digits
- *   fill contexts DIR KEK N IMPI FQDN TOKENS N live bootstrap contexts; the first 10000 go to TOKENS ("B-TID IMPI Ks") */
+ *   fill contexts DIR KEK N IMPI FQDN TOKENS N live bootstrap contexts; the first 20000 go to TOKENS ("B-TID IMPI Ks") */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "hss-stub/sub_store.h"
 
 #define BATCH	    50000
-#define TOKENS_MAX  10000
+#define TOKENS_MAX  20000
 #define IN_FLIGHT   10000 /* the store queues 16384 */
 #define LIFE	    86400 /* [s] */
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* psk_load 1.2|1.3 HOST:PORT [connections=N] [seconds=S] [count=N] [sni=FQDN tokens=FILE]: handshakes, one after the other on
- * each of N connections, one thread. Without tokens: the floor's fixed key. With: each line of FILE is "B-TID IMPI Ks", and
- * the key is Ks_NAF for FQDN and the suite (TS 33.220 Annex B, H). One line of JSON. */
+/* psk_load 1.2|1.3 HOST:PORT [connections=N] [seconds=S] [count=N] [sni=FQDN tokens=FILE | certificate=1] [path=PATH | hold=1]:
+ * handshakes, one after the other on each of N connections, one thread. Without tokens: the floor's fixed key. With: each line
+ * of FILE is "B-TID IMPI Ks", and the key is Ks_NAF for FQDN and the suite (TS 33.220 Annex B, H). certificate: no PSK, and no
+ * check of what the server shows. path: the sessions stay, and GET requests on them are what is counted. hold: when all
+ * connections have shaken hands, a line says how many, and they stay until standard input ends. One line of JSON. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +25,9 @@
 #define EVENTS	       256
 #define SUITE_PSK_GCM  0x00a8 /* PSK-AES128-GCM-SHA256 */
 #define IDENTITY_ROOM  256
-#define CONNECTIONS_MAX 4096
+#define CONNECTIONS_MAX 16384
+#define ANSWER_ROOM    4096
+#define SHAKING_MAX    64 /* with hold */
 
 struct token {
 	char identity[IDENTITY_ROOM];
@@ -34,8 +38,10 @@ struct conn {
 	int fd;
 	SSL *ssl;
 	const struct token *token;
-	uint64_t began;
+	uint64_t began; /* [us] the handshake, or the request */
 	bool shaken;
+	size_t have; /* [octets] of the answer */
+	char answer[ANSWER_ROOM + 1];
 };
 
 static struct {
@@ -43,7 +49,10 @@ static struct {
 	struct sockaddr_in to;
 	unsigned int connections, seconds;
 	uint64_t count, begun, ended, stop_at;
-	const char *sni, *tokens_path;
+	const char *sni, *tokens_path, *path;
+	bool certificate, hold;
+	unsigned int held;
+	char request[512];
 	struct token *tokens;
 	size_t n_tokens;
 	SSL_CTX *ctx;
@@ -131,6 +140,58 @@ static void conn_end(struct conn *c, bool good)
 	l.ended++;
 }
 
+static bool shake(struct conn *c)
+{
+	int rc = SSL_connect(c->ssl);
+
+	c->shaken = rc == 1;
+	if (rc != 1 && SSL_get_error(c->ssl, rc) != SSL_ERROR_WANT_READ)
+		conn_end(c, false);
+	return c->shaken;
+}
+
+static void request_send(struct conn *c)
+{
+	c->began = stats_now();
+	c->have = 0;
+	if (SSL_write(c->ssl, l.request, (int)strlen(l.request)) <= 0)
+		conn_end(c, false);
+}
+
+/* A whole answer with status 200 and Content-Length is there. */
+static bool answered(struct conn *c)
+{
+	static const char length[] = "\r\nContent-Length:";
+	char *end, *at;
+
+	c->answer[c->have] = '\0';
+	end = strstr(c->answer, "\r\n\r\n");
+	at = end != NULL ? strcasestr(c->answer, length) : NULL;
+	return at != NULL && strncmp(c->answer, "HTTP/1.1 200 ", 13) == 0 &&
+	       c->have >= (size_t)(end + 4 - c->answer) + strtoul(at + sizeof(length) - 1, NULL, 10);
+}
+
+static void conn_ask(struct conn *c)
+{
+	uint64_t now;
+	int rc;
+
+	while (c->ssl != NULL && (rc = SSL_read(c->ssl, c->answer + c->have, (int)(ANSWER_ROOM - c->have))) > 0) {
+		c->have += (size_t)rc;
+		if (!answered(c))
+			continue;
+		now = stats_now();
+		if (l.measuring)
+			stats_good(&l.stats, now - c->began);
+		l.stats.end = now;
+		if (now >= l.stop_at)
+			return conn_end(c, true);
+		request_send(c);
+	}
+	if (c->ssl != NULL && SSL_get_error(c->ssl, rc) != SSL_ERROR_WANT_READ)
+		conn_end(c, false);
+}
+
 /* The handshake, then goodbye, and done when the server has closed too: so it has verified our Finished. */
 static void conn_step(struct conn *c)
 {
@@ -138,14 +199,16 @@ static void conn_step(struct conn *c)
 	int rc;
 
 	if (!c->shaken) {
-		rc = SSL_connect(c->ssl);
-		if (rc != 1 && SSL_get_error(c->ssl, rc) == SSL_ERROR_WANT_READ)
+		if (!shake(c))
 			return;
-		if (rc != 1)
-			return conn_end(c, false);
-		c->shaken = true;
-		SSL_shutdown(c->ssl);
+		l.held++;
+		if (l.path != NULL)
+			request_send(c);
+		else if (!l.hold)
+			SSL_shutdown(c->ssl);
 	}
+	if (l.path != NULL)
+		return conn_ask(c);
 	do {
 		rc = SSL_read(c->ssl, in, sizeof(in));
 	} while (rc > 0);
@@ -163,6 +226,17 @@ static void conn_go(struct conn *c)
 	}
 }
 
+/* All of them; sessions that are to be held come some at a time, as devices do. */
+static void begin_some(struct conn *conns)
+{
+	while (l.begun < l.connections && may_begin(stats_now()) && (!l.hold || l.begun - l.held < SHAKING_MAX)) {
+		struct conn *c = &conns[l.begun];
+
+		conn_begin(c);
+		conn_step(c);
+	}
+}
+
 static void run(struct conn *conns)
 {
 	uint64_t start = stats_now(), now = start, measure_at = l.count > 0 ? start : start + WARM_UP;
@@ -171,17 +245,16 @@ static void run(struct conn *conns)
 	l.stop_at = l.count > 0 ? UINT64_MAX / 2 : measure_at + l.seconds * UINT64_C(1000000);
 	if (l.count > 0)
 		stats_start(&l.stats), l.measuring = true;
-	for (unsigned int i = 0; i < l.connections && may_begin(now); i++) {
-		conn_begin(&conns[i]);
-		conn_step(&conns[i]);
-	}
-	for (; l.ended < l.begun && now < l.stop_at + 5000000; now = stats_now()) {
+	begin_some(conns);
+	for (; l.ended < l.begun && now < l.stop_at + 5000000 && !(l.hold && l.held == l.connections); now = stats_now()) {
 		int n = epoll_wait(l.ep, events, EVENTS, 10);
 
 		if (!l.measuring && now >= measure_at)
 			stats_start(&l.stats), l.measuring = true;
 		for (int i = 0; i < n; i++)
 			conn_go(events[i].data.ptr);
+		if (l.hold)
+			begin_some(conns);
 	}
 }
 
@@ -244,6 +317,12 @@ static void set(char *word)
 		l.sni = value;
 	else if (strcmp(word, "tokens") == 0)
 		l.tokens_path = value;
+	else if (strcmp(word, "path") == 0)
+		l.path = value;
+	else if (strcmp(word, "certificate") == 0)
+		l.certificate = value[0] == '1';
+	else if (strcmp(word, "hold") == 0)
+		l.hold = value[0] == '1';
 	else
 		die(word);
 }
@@ -267,12 +346,15 @@ static SSL_CTX *context(void)
 	SSL_CTX *c = SSL_CTX_new(TLS_client_method());
 
 	if (c == NULL || SSL_CTX_set_min_proto_version(c, version) != 1 || SSL_CTX_set_max_proto_version(c, version) != 1 ||
-	    SSL_CTX_set_cipher_list(c, "PSK-AES128-GCM-SHA256") != 1 ||
+	    SSL_CTX_set_cipher_list(c, l.certificate ? "ECDHE+AESGCM" : "PSK-AES128-GCM-SHA256") != 1 ||
 	    SSL_CTX_set_ciphersuites(c, "TLS_AES_128_GCM_SHA256") != 1)
 		die("context");
 	/* A server that does not say goodbye has still finished; one that refuses sends an alert. */
 	SSL_CTX_set_options(c, SSL_OP_NO_TICKET | SSL_OP_IGNORE_UNEXPECTED_EOF);
-	SSL_CTX_set_verify(c, SSL_VERIFY_PEER, NULL); /* a server that answers with a certificate is not what is measured */
+	/* a server that answers with a certificate is not what is measured */
+	SSL_CTX_set_verify(c, l.certificate ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+	if (l.certificate)
+		return c;
 	if (l.tls13)
 		SSL_CTX_set_psk_use_session_callback(c, give_session);
 	else
@@ -283,6 +365,7 @@ static SSL_CTX *context(void)
 int main(int argc, char **argv)
 {
 	struct conn *conns;
+	char end;
 
 	if (argc < 3) {
 		fprintf(stderr, "usage: psk_load 1.2|1.3 HOST:PORT [name=value ...]\n");
@@ -304,7 +387,17 @@ int main(int argc, char **argv)
 	conns = calloc(l.connections, sizeof(*conns));
 	if (l.ep < 0 || conns == NULL)
 		die("start");
+	if (l.path != NULL && snprintf(l.request, sizeof(l.request), "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", l.path,
+				       l.sni != NULL ? l.sni : "localhost") >= (int)sizeof(l.request))
+		die("path");
 	run(conns);
+	if (l.hold) {
+		printf("%u\n", l.held);
+		fflush(stdout);
+		while (read(STDIN_FILENO, &end, 1) > 0)
+			;
+		return l.held == l.connections ? EXIT_SUCCESS : EXIT_FAILURE;
+	}
 	stats_print(&l.stats, stdout, "");
 	return l.stats.good > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

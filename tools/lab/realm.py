@@ -193,11 +193,12 @@ class Realm:
                                   [(HSS, self.address("hss")), (AGENT, None)])
         return self.start_daemon("bsf", daemon, 80)
 
-    def start_agent(self, **conf):
+    def start_agent(self, bsf=None, **conf):
+        """bsf: address to find it at, when something stands between."""
         guard = self.guard_conf("agent", [(BSF_DIAMETER, ["zn", "rpa"])])
         daemon = self.daemon_conf("agent", AGENT, ASP,
                                   [("dict_gba", ""), ("dict_y3056", ""), ("gba_guard", guard), ("naf", self.agent_conf(**conf))],
-                                  [(BSF_DIAMETER, self.address("bsf"))])
+                                  [(BSF_DIAMETER, bsf or self.address("bsf"))])
         return self.start_daemon("agent", daemon, 5868 if self.tls else 3868)
 
     def start_application(self):

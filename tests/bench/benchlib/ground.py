@@ -20,7 +20,7 @@ def jemalloc():
 
 class BenchRealm(Realm):
     """The lab's realm as our role programs run it (jemalloc and gba_fdtune.so preloaded), with one dispatch thread (handlers
-    never block) and warnings only."""
+    never block), watchdogs that bear a BSF far away, and warnings only."""
 
     def __init__(self, folder, build):
         super().__init__(folder, Tree(build), tls=False, trace=False, log_level="warning")
@@ -36,7 +36,7 @@ class BenchRealm(Realm):
         with open(path, encoding="utf-8") as conf:
             text = conf.read()
         with open(path, "w", encoding="utf-8") as conf:
-            conf.write(text.replace("AppServThreads = 2;", "AppServThreads = 1;"))
+            conf.write(text.replace("AppServThreads = 2;", "AppServThreads = 1;").replace("TwTimer = 6;", "TwTimer = 30;"))
         return path
 
 
@@ -60,6 +60,10 @@ class Ground:
 
     def run_json(self, name, *words, **options):
         return json.loads(self.run(name, *words, **options).splitlines()[-1])
+
+    def hold(self, *words):
+        """psk_load with sessions that stay while the context lasts; .port is how many there are."""
+        return Served(self, "psk_load", words + ("hold=1",), "")
 
     def serve(self, name, *words, preload=""):
         return Served(self, name, words, preload)
