@@ -28,7 +28,7 @@ _ARGUMENT = 31  # GBA_NAF_E_ARGUMENT
 class _Query(ctypes.Structure):  # struct gba_naf_query
     _fields_ = [("size", ctypes.c_size_t), ("btid", ctypes.c_char_p), ("btid_len", ctypes.c_size_t), ("fqdn", ctypes.c_char_p),
                 ("ua_id", ctypes.c_uint8 * _UA_LEN), ("gsids", ctypes.POINTER(ctypes.c_uint32)), ("gsid_count", ctypes.c_size_t),
-                ("timeout_ms", ctypes.c_uint), ("flags", ctypes.c_uint), ("source", ctypes.c_char_p)]
+                ("timeout_ms", ctypes.c_uint), ("flags", ctypes.c_uint), ("source", ctypes.c_char_p), ("until", ctypes.c_long)]
 
 
 class _Identity(ctypes.Structure):  # struct gba_naf_identity
@@ -170,7 +170,7 @@ def _take(result):
         _lib.gba_naf_result_free(result)
 
 
-def _query(btid, fqdn, ua_id, gsids, timeout, need_int_key, cache, source):
+def _query(btid, fqdn, ua_id, gsids, timeout, need_int_key, cache, source, until):
     if len(ua_id) != _UA_LEN or len(gsids) > _GSID_MAX or any("\0" in t for t in (btid, fqdn, source or "")):
         raise Error(_ARGUMENT)
     query, name = _Query(), btid.encode()
@@ -180,6 +180,7 @@ def _query(btid, fqdn, ua_id, gsids, timeout, need_int_key, cache, source):
     query.timeout_ms = 0 if timeout is None else max(1, round(timeout * 1000))
     query.flags = (_AWARE | _NEED_INT if need_int_key else 0) | (0 if cache else _NO_CACHE)
     query.source = source.encode() if source else None
+    query.until = 0 if until is None else max(1, int(until))
     return query
 
 
@@ -211,21 +212,22 @@ class Naf:
             raise Error(_ARGUMENT)
         return self._naf
 
-    def get(self, btid, fqdn, ua_id, gsids=(), *, timeout=None, need_int_key=False, cache=True, source=None):
+    def get(self, btid, fqdn, ua_id, gsids=(), *, timeout=None, need_int_key=False, cache=True, source=None, until=None):
         """Ask and wait.
 
         btid: as the device gave it. fqdn: the application's name as the device addressed it. ua_id: UA_HTTP_DIGEST, UA_TLS13_PSK
         or ua_tls12(). gsids: services whose user security settings are wanted. timeout [s]: 3 when None. need_int_key: a Token
         without Ks_int_NAF will not do. cache: False has the BSF asked. source: the device's address, for the agent's limits.
+        until [s since epoch]: the application takes the token no longer than that, for this name; past: it ends here and now, an Error.
         """
         result = ctypes.c_void_p()
-        query = _query(btid, fqdn, ua_id, gsids, timeout, need_int_key, cache, source)
+        query = _query(btid, fqdn, ua_id, gsids, timeout, need_int_key, cache, source, until)
         _good(_lib.gba_naf_get(self._open(), ctypes.byref(query), ctypes.byref(result)))
         return _take(result.value)
 
-    async def get_async(self, btid, fqdn, ua_id, gsids=(), *, timeout=None, need_int_key=False, cache=True, source=None):
+    async def get_async(self, btid, fqdn, ua_id, gsids=(), *, timeout=None, need_int_key=False, cache=True, source=None, until=None):
         """The same while the running event loop goes on; any number at a time."""
-        query, request = _query(btid, fqdn, ua_id, gsids, timeout, need_int_key, cache, source), ctypes.c_void_p()
+        query, request = _query(btid, fqdn, ua_id, gsids, timeout, need_int_key, cache, source, until), ctypes.c_void_p()
         loop = asyncio.get_running_loop()
         future, self._last = loop.create_future(), getattr(self, "_last", 0) + 1
         number = self._last

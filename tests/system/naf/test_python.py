@@ -52,6 +52,20 @@ def test_refusals(world, naf, name, fqdn, error, http, again):
     assert (refused.value.name, refused.value.http, refused.value.renegotiate) == (error, http, again)
 
 
+def test_an_application_shortens_and_ends_a_token(world, naf):
+    """By the real agent, for this name alone."""
+    name = world.one.knows(btid("bsf.one.example", os.urandom(16)))
+    token = naf.get(name, NAF, gba_naf.UA_TLS13_PSK)
+    sooner = int(time.time()) + 200
+    assert naf.get(name, NAF, gba_naf.UA_TLS13_PSK, until=sooner).expiry == sooner < token.expiry
+    assert naf.get(name, NAF, gba_naf.UA_TLS13_PSK, until=sooner + 100).expiry == sooner  # never longer again
+    with pytest.raises(gba_naf.Error) as caught:
+        naf.get(name, NAF, gba_naf.UA_TLS13_PSK, until=time.time() - 1)
+    assert caught.value.renegotiate and caught.value.http == 401
+    with pytest.raises(gba_naf.Error):
+        naf.get(name, NAF, gba_naf.UA_TLS13_PSK, cache=False)
+
+
 def test_no_agent(tmp_path):
     with gba_naf.Naf(str(tmp_path / "none")) as naf:
         with pytest.raises(gba_naf.Error) as refused:
