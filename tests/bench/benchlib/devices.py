@@ -66,7 +66,7 @@ def session(realm, ctl, url):
 
     seed = os.urandom(32)
     key = jose.public_of(seed).hex()
-    ctl("enquirer", "add", "--name", "bench", "--public-key", key, "--state", "approved", "--rights", "regdevid")
+    ctl("enquirer", "add", "--name", "bench-" + key[:8], "--public-key", key, "--state", "approved", "--rights", "regdevid")
     told = post("/v1/challenges", {"public_key": key})
     said = "gba-registry-challenge %s %s" % (told["reg_id"], told["challenge"])
     return post("/v1/sessions", {"challenge": told["challenge"], "signature": jose.sign(seed, said.encode()).hex()})["token"]
