@@ -279,7 +279,7 @@ def events(peer, reg_id, *wires):
 @pytest.fixture(scope="module")
 def stranger(lab):
     with lab.registries["INA"].client(host_of("INA9")) as peer:
-        peer.origin = lab.stranger.origin
+        peer.says = lab.stranger.origin
         yield peer
 
 
@@ -288,10 +288,10 @@ def test_an_independent_neighbour_is_understood(lab, stranger):
     assert answer.result() == (0, 2001) and texts(answer, REG_ID) == ["INA"]
     assert set(texts(answer, ACCEPTS)) == {"registry", "device", "status", "vulnerability", "list"}
     assert any(h.startswith("INA1 status ") for h in texts(answer, HAVE))
-    wire = stranger.origin.event("device.registered", "INA9-own", {"identities": [{"type": "imei", "value": "490154203237518"}]})
+    wire = stranger.says.event("device.registered", "INA9-own", {"identities": [{"type": "imei", "value": "490154203237518"}]})
     answer = events(stranger, "INA9", wire)
     assert answer.result() == (0, 2001) and texts(answer, HAVE) == ["INA9 device 1"]
-    wire = stranger.origin.event("status.set", "INA9-own", {"status": "black"})
+    wire = stranger.says.event("status.set", "INA9-own", {"status": "black"})
     assert events(stranger, "INA9", wire).result() == (0, 2001)
     assert until(lambda: lab.registries["INB1"].status("INA9-own") == BLACK)
     assert texts(events(stranger, "INA9", wire), HAVE) == ["INA9 status 1"]  # again: known
@@ -355,7 +355,7 @@ def test_hostile_events(lab, stranger, case):
     one = lab.registries["INA"]
     assert until(lambda: same(lab))
     before = one.state()
-    answer = events(stranger, "INA9", make(stranger.origin))
+    answer = events(stranger, "INA9", make(stranger.says))
     assert answer.result() == want
     assert one.state() == before
     assert until(lambda: "events refused" in one.out())
@@ -368,7 +368,7 @@ def test_hostile_requests(lab, stranger):
     assert ask(stranger, "INA1", HELLO).result() == (d.TGPP, 5402)  # another's RegID
     assert ask(stranger, "INA9", 7).result() == (0, 5004)
     assert ask(stranger, "INA9", HELLO, haves=["INA9 status x"]).result() == (0, 5004)
-    giant = stranger.origin.event("status.set", "X", {"status": "black"}, keep=False)
+    giant = stranger.says.event("status.set", "X", {"status": "black"}, keep=False)
     assert events(stranger, "INA9", *[b"x"] * 257).result() == (0, 5009)
     with one.client("nobody.registries.test") as nobody:
         assert ask(nobody, "INA9", HELLO).result() == (d.TGPP, 5402)
