@@ -63,7 +63,7 @@ static size_t split(const char *names, DWORD n, struct pcsc_reader *readers)
 	DWORD at = 0;
 
 	while (at < n && names[at] != '\0' && count < PCSC_READERS_MAX) {
-		snprintf(readers[count++].name, sizeof(readers[0].name), "%s", names + at);
+		snprintf(readers[count++].name, sizeof(readers[0].name), "%.*s", (int)sizeof(readers[0].name) - 1, names + at);
 		at += (DWORD)strlen(names + at) + 1;
 	}
 	return count;
