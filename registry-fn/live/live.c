@@ -184,41 +184,17 @@ static enum gba_err why_not(struct records *r, int64_t device, const char *chall
 	return answered != 0 ? GBA_E_REPLAY : GBA_E_STATE;
 }
 
-enum gba_err live_answer(struct records *r, int64_t device, const char *challenge, const char *text, time_t now)
+/* sql changes the one open interrogation of that challenge: ?1 said, ?2 now, ?3 challenge, ?4 device. */
+static enum gba_err device_says(struct records *r, const char *sql, int64_t device, const char *challenge, const char *said,
+				time_t now)
 {
 	struct db_stmt *stmt;
 	bool row = false;
-	enum gba_err err = records_stmt(r,
-					"UPDATE interrogation SET answer = ?1, answered = ?2 WHERE challenge = ?3 AND device = ?4"
-					" AND answered = 0 AND expires > ?2 RETURNING id",
-					&stmt);
+	enum gba_err err = records_stmt(r, sql, &stmt);
 
 	if (err != GBA_OK)
 		return err;
-	db_bind_text(stmt, 1, bytes_of(text));
-	db_bind_int(stmt, 2, now);
-	db_bind_text(stmt, 3, bytes_of(challenge));
-	db_bind_int(stmt, 4, device);
-	records_written(r);
-	err = db_step(stmt, &row);
-	db_reset(stmt);
-	if (err != GBA_OK || row)
-		return err;
-	return why_not(r, device, challenge);
-}
-
-enum gba_err live_demand(struct records *r, int64_t device, const char *challenge, const char *demand, time_t now)
-{
-	struct db_stmt *stmt;
-	bool row = false;
-	enum gba_err err = records_stmt(r,
-					"UPDATE interrogation SET demand = ?1 WHERE challenge = ?3 AND device = ?4 AND answered = 0"
-					" AND expires > ?2 AND (demand IS NULL OR demand = ?1) RETURNING id",
-					&stmt);
-
-	if (err != GBA_OK)
-		return err;
-	db_bind_text(stmt, 1, bytes_of(demand));
+	db_bind_text(stmt, 1, bytes_of(said));
 	db_bind_int(stmt, 2, now);
 	db_bind_text(stmt, 3, bytes_of(challenge));
 	db_bind_int(stmt, 4, device);
@@ -226,6 +202,22 @@ enum gba_err live_demand(struct records *r, int64_t device, const char *challeng
 	err = db_step(stmt, &row);
 	db_reset(stmt);
 	return err != GBA_OK || row ? err : why_not(r, device, challenge);
+}
+
+enum gba_err live_answer(struct records *r, int64_t device, const char *challenge, const char *text, time_t now)
+{
+	return device_says(r,
+			   "UPDATE interrogation SET answer = ?1, answered = ?2 WHERE challenge = ?3 AND device = ?4"
+			   " AND answered = 0 AND expires > ?2 RETURNING id",
+			   device, challenge, text, now);
+}
+
+enum gba_err live_demand(struct records *r, int64_t device, const char *challenge, const char *demand, time_t now)
+{
+	return device_says(r,
+			   "UPDATE interrogation SET demand = ?1 WHERE challenge = ?3 AND device = ?4 AND answered = 0"
+			   " AND expires > ?2 AND (demand IS NULL OR demand = ?1) RETURNING id",
+			   device, challenge, demand, now);
 }
 
 enum gba_err live_prove(struct records *r, const char *ref, const char *by, const char *proof, time_t now)
