@@ -115,8 +115,8 @@ def test_bad_members(node, root):
             schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
         for member in schema.get("properties", {}):
             for wrong in ([[{}]], {"x": [1]}, -1.5, 2 ** 63, "\u0001\n"):
-                if (member, type(wrong)) in (("setErrs", dict), ("ack", list)):
-                    continue  # an object or a list of anything: what names no token acknowledges none
+                if path.endswith("/poll"):
+                    continue  # takes more than it looks at (RFC 8936 2.2): test_tell.py
                 root.refused(method, path_of(path), json.dumps({member: wrong}), **{"If-Match": "*"})
                 tried += 1
     assert tried > 100 and node.store.dump() == before
