@@ -34,14 +34,25 @@ install_packages() {
 		exit 69
 	fi
 	say "Installing Debian packages: $missing"
+	if ! (without_services "$missing"); then
+		tail -n 20 "$apt_log" >&2
+		say "apt-get could not install them (whole log: $apt_log)"
+		exit 69
+	fi
+}
+
+# without_services NAMES: install; no server that comes with them starts by itself and takes ports (in a subshell)
+without_services() {
+	local policy=/usr/sbin/policy-rc.d
+	if [ ! -e "$policy" ]; then
+		trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod 755 "$policy"
+	fi
 	# shellcheck disable=SC2086 # one word per package
-	if ! DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >"$apt_log" 2>&1; then
+	if ! DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $1 >"$apt_log" 2>&1; then
 		apt-get update -qq >>"$apt_log" 2>&1 || true
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >>"$apt_log" 2>&1 || {
-			tail -n 20 "$apt_log" >&2
-			say "apt-get could not install them (whole log: $apt_log)"
-			exit 69
-		}
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $1 >>"$apt_log" 2>&1
 	fi
 }
 
