@@ -174,7 +174,7 @@ static bool answered(struct conn *c)
 static void conn_ask(struct conn *c)
 {
 	uint64_t now;
-	int rc;
+	int rc = 0;
 
 	while (c->ssl != NULL && (rc = SSL_read(c->ssl, c->answer + c->have, (int)(ANSWER_ROOM - c->have))) > 0) {
 		c->have += (size_t)rc;
