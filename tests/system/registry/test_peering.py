@@ -269,7 +269,8 @@ def test_a_daemon_that_allows_old_tls_does_not_peer(tmp_path):
 # ---- a neighbour of ours ----
 
 def ask(peer, *args, **kw):
-    return peer.request(rsr(peer, *args, **kw))
+    """One that has just been away exchanges watchdogs first: what it asks meanwhile may get no answer."""
+    return until(lambda: peer.request(rsr(peer, *args, **kw), timeout=5))
 
 
 def events(peer, reg_id, *wires):
