@@ -80,7 +80,7 @@ bool h1_list_has(struct bytes list, struct bytes token)
 	struct bytes item;
 	size_t i, start = 0;
 
-	for (i = 0; i <= list.n; i++) {
+	for (i = 0; list.p != NULL && i <= list.n; i++) {
 		if (i < list.n && list.p[i] != ',')
 			continue;
 		item = trimmed(BYTES(list.p + start, i - start));

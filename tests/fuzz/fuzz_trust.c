@@ -47,6 +47,8 @@ static void check_rule(TALLOC_CTX *ctx, struct bytes in)
 	struct trust_policy *policy = NULL;
 	const char *why = "";
 
+	if (in.n > POLICY_CAUSE_MAX) /* the configuration has no longer ones */
+		return;
 	if (trust_policy_new(ctx, &rules, &policy, &why) != GBA_OK) {
 		if (strstr(why, "is no rule") == NULL)
 			abort();
