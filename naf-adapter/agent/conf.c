@@ -103,7 +103,7 @@ const struct conf_item agent_conf_items[] = {
 		 "Keys are not used longer, whatever the BSF allows"),
 	CONF_U32("zn-timeout",       2000,  100, 60000,  "ms",   struct agent_conf, zn_timeout,
 		 "Wait for a BSF's answer"),
-	CONF_U32("zn-window",        128,   1, 4096,     "",     struct agent_conf, zn_window,
+	CONF_U32("zn-window",        512,   1, 4096,     "",     struct agent_conf, zn_window,
 		 "Requests to BSFs under way at a time"),
 	CONF_U32("zn-queue",         8192,  0, 1000000,  "",     struct agent_conf, zn_queue,
 		 "Requests that wait for their turn"),
