@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/ident.h"
 
+#include <errno.h>
 #include <gcrypt.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 const uint8_t UA_ID_HTTP_DIGEST[UA_ID_LEN] = { 0x01, 0x00, 0x00, 0x00, 0x02 };
 const uint8_t UA_ID_TLS13_PSK[UA_ID_LEN] = { 0x01, 0x00, 0x00, 0x00, 0x07 };
@@ -51,6 +53,17 @@ bool fqdn_valid(struct bytes fqdn)
 			return false;
 	}
 	return label > 0;
+}
+
+bool gsid_valid(struct bytes text)
+{
+	char copy[16], *end;
+
+	if (text.n == 0 || text.n > 10 || text.p[0] < '0' || text.p[0] > '9')
+		return false;
+	snprintf(copy, sizeof(copy), "%.*s", BYTES_FMT(text));
+	errno = 0;
+	return strtoull(copy, &end, 10) <= UINT32_MAX && *end == '\0';
 }
 
 bool fqdn_within(struct bytes name, struct bytes domain)

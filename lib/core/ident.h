@@ -30,6 +30,8 @@ struct bytes impi_realm(struct bytes impi);
 enum gba_err impi_from_imsi(struct bytes imsi, unsigned int mnc_digits, char *out);
 /** Letters, digits, '-', '.', '_', labels of 1..63, at most FQDN_MAX; no trailing dot. */
 bool fqdn_valid(struct bytes fqdn);
+/** A GAA service identifier as text: decimal, of 32 bits. */
+bool gsid_valid(struct bytes text);
 /** Is name equal to domain, or below it ("a.example" is below "example", "badexample" is not)? No case. */
 bool fqdn_within(struct bytes name, struct bytes domain);
 

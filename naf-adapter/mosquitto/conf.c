@@ -13,17 +13,9 @@ static const char *const identity_names[] = { "uids", "uids-impi", "impi", NULL 
 static const char *const access_names[] = { "read", "write", "readwrite", NULL };
 static const char *const client_id_names[] = { "any", "own", NULL };
 
-static bool gsid_valid(struct bytes text)
+static bool optional_gsid(struct bytes text)
 {
-	char copy[16];
-	size_t i;
-
-	for (i = 0; i < text.n; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			return false;
-	}
-	return text.n <= 10 && snprintf(copy, sizeof(copy), "%.*s", BYTES_FMT(text)) >= 0 &&
-	       strtoull(copy, NULL, 10) <= UINT32_MAX;
+	return text.n == 0 || gsid_valid(text);
 }
 
 static bool listen_valid(struct bytes text)
@@ -36,7 +28,7 @@ static const struct conf_item right_items[] = {
 	CONF_STR("topic", NULL, 1, 1024, NULL, RIGHT, topic,
 		 "Topics: '+' is any level, '#' all further ones, %u the user's name"),
 	CONF_ENUM("access", "readwrite", access_names, RIGHT, access, "read: subscribe and receive; write: publish"),
-	CONF_STR("gsid", "", 0, 10, gsid_valid, RIGHT, gsid,
+	CONF_STR("gsid", "", 0, 10, optional_gsid, RIGHT, gsid,
 		 "For users with settings of this service; empty: for everybody"),
 	CONF_U32("flag", 0, 0, 4294967295, "", RIGHT, flag,
 		 "And with this authorisation flag in them; 0: none needed"),

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "naf-adapter/oidc/conf.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 #include "core/codec.h"
 #include "core/ident.h"
 #include "core/log.h"
@@ -67,17 +64,6 @@ static bool hash_valid(struct bytes text)
 	uint8_t digest[HASH_MAX];
 
 	return hex_decode(text, digest, HASH_MAX) == GBA_OK;
-}
-
-static bool gsid_valid(struct bytes text)
-{
-	char copy[16], *end;
-
-	if (text.n == 0 || text.n > 10 || text.p[0] < '0' || text.p[0] > '9')
-		return false;
-	snprintf(copy, sizeof(copy), "%.*s", BYTES_FMT(text));
-	errno = 0;
-	return strtoull(copy, &end, 10) <= UINT32_MAX && *end == '\0';
 }
 
 static const char *const subject_names[] = { "asp", "pairwise", NULL };

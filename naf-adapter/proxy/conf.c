@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "naf-adapter/proxy/conf.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,17 +68,6 @@ static bool path_or_empty(struct bytes text)
 			return false;
 	}
 	return text.n == 0 || text.p[0] == '/';
-}
-
-static bool gsid_valid(struct bytes text)
-{
-	char copy[16], *end;
-
-	if (text.n == 0 || text.n > 10 || text.p[0] < '0' || text.p[0] > '9')
-		return false;
-	snprintf(copy, sizeof(copy), "%.*s", BYTES_FMT(text));
-	errno = 0;
-	return strtoull(copy, &end, 10) <= UINT32_MAX && *end == '\0';
 }
 
 static const char *const asks_names[] = { "off", "original", "forwarded", "itself", NULL };
