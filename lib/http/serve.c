@@ -345,6 +345,11 @@ void http_reply(struct http_req *req, unsigned int status, const struct http_hea
 	answer(req, status, response_new(req->server, headers, body), NULL);
 }
 
+void http_reply_file(struct http_req *req, unsigned int status, const struct http_header *headers, int fd, uint64_t octets)
+{
+	answer(req, status, with_headers(req->server, http_file_response(req, fd, octets), headers), NULL);
+}
+
 void http_reply_stream(struct http_req *req, unsigned int status, const struct http_header *headers, struct http_stream *stream)
 {
 	answer(req, status, with_headers(req->server, http_stream_response(stream), headers), stream);

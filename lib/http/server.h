@@ -97,6 +97,9 @@ struct http_header {
 };
 /** Answer and give req up. Headers and body are copied. @param headers  ends with { NULL, NULL }; may be NULL */
 void http_reply(struct http_req *req, unsigned int status, const struct http_header *headers, struct bytes body);
+/** Answer with the first octets of a file, which are read as the client takes them, and give req up. A client that takes nothing
+ * for head_timeout_ms is cut off. @param fd  taken over; the file must not become shorter */
+void http_reply_file(struct http_req *req, unsigned int status, const struct http_header *headers, int fd, uint64_t octets);
 /** An answer's body that is written bit by bit, from any thread, until one side has enough of it: server-sent events. What is
  * not taken yet is kept in memory, up to room; a client that takes nothing of it for stall_ms is cut off. No thread waits. That
  * a client has gone shows when something is written. */

@@ -151,6 +151,9 @@ void http_stream_attach(struct http_stream *stream, struct http_req *req);
 /* End all, those that come later, too; server->stopping is set. */
 void http_streams_stop(struct http_server *server);
 
+/* file.c. NULL: out of memory; fd is closed either way, now or with the response. */
+struct MHD_Response *http_file_response(struct http_req *req, int fd, uint64_t octets);
+
 /* conn.c */
 void http_on_connection(void *loop, struct MHD_Connection *mhd, void **_conn, enum MHD_ConnectionNotificationCode code);
 void http_on_log(void *server, const char *fmt, va_list args);

@@ -33,7 +33,7 @@ static json_t *reply_json(const struct rest_reply *reply)
 /* Below the call; absent: too long, or out of memory. */
 static struct bytes reply_seal(struct rest_call *call)
 {
-	json_t *json = call->reply.body.n <= REPLY_MAX ? reply_json(&call->reply) : NULL;
+	json_t *json = call->reply.file == NULL && call->reply.body.n <= REPLY_MAX ? reply_json(&call->reply) : NULL;
 	char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
 	size_t n = text != NULL ? strlen(text) : 0;
 	uint8_t *sealed = text != NULL ? talloc_size(call, n + SEAL_OVERHEAD) : NULL;

@@ -68,6 +68,12 @@ struct rest_schema {
 	const char *document; /* SCHEMA_FREE: its JSON Schema; NULL: any object */
 };
 
+/** A body too long for memory. */
+struct rest_file {
+	int fd; /* closed with it; -1: given away */
+	uint64_t octets;
+};
+
 struct rest_reply {
 	unsigned int status;
 	const char *type;
@@ -75,6 +81,7 @@ struct rest_reply {
 	struct http_header headers[REST_HEADERS_MAX + 1];
 	size_t n_headers;
 	struct http_stream *stream; /* goes on after the reply; NULL: none */
+	struct rest_file *file;	    /* instead of body; NULL: none */
 };
 
 enum rest_credential { REST_NONE, REST_TOKEN, REST_CERTIFICATE };

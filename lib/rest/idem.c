@@ -174,7 +174,8 @@ enum idem_state idem_begin(struct idem *idem, struct rest_call *call, uint64_t n
 /* What failed on our side is not kept. No operation that takes the key answers with a secret. */
 static bool keeps(const struct rest_call *call)
 {
-	return call->reply.status < 500 && call->reply.status != 429 && call->reply.body.n <= REPLY_MAX;
+	return call->reply.status < 500 && call->reply.status != 429 && call->reply.body.n <= REPLY_MAX &&
+	       call->reply.file == NULL;
 }
 
 void idem_done(struct idem *idem, struct rest_call *call)

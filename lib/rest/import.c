@@ -11,13 +11,13 @@
 #include "record/csv.h"
 #include "record/job.h"
 #include "record/rules.h"
+#include "rest/report.h"
 #include "rest/rest_priv.h"
 #include "store/db.h"
 
 #define BULK_OCTETS  1048576 /* a body that is worth db_bulk() */
 #define BATCH        4000  /* rows of one transaction, row by row */
 #define BATCH_MS     200   /* and not longer: less than who waits for a vector has patience */
-#define BAD_ROWS_MAX 10000 /* then the rest is not looked at */
 #define CSV_ROW      65536 /* [octets] */
 #define JOB_MAX      48    /* [octets] of a job's name */
 #define JOB_LIFE     (7 * 86400) /* [s] after its last row */
@@ -29,13 +29,13 @@ struct import {
 	const struct rest_schema *schema;
 	bool atomic;
 	enum existing existing;
-	json_t *bad; /* reports of rejected rows */
+	struct report *report; /* of rejected rows */
 	int64_t rows, added, updated, kept;
 	int64_t done, stored; /* rows that the job had done, and written, before */
 	size_t in_batch;
 	uint64_t batch_at; /* [ms, monotonic] its beginning */
 	char job[RECORD_JOB_NAME]; /* "": none */
-	enum gba_err unkept;       /* a rejection could not be kept */
+	enum gba_err unkept;       /* a rejection could not be kept, or reported */
 };
 
 static const char *job_path(struct rest_call *call, const struct record_kind *kind, const char *job,
@@ -45,23 +45,20 @@ static const char *job_path(struct rest_call *call, const struct record_kind *ki
 	return name;
 }
 
-static void reject_keep(struct import *im, const json_t *report)
-{
-	char *text = im->job[0] != '\0' ? json_dumps(report, REST_JSON_FLAGS) : NULL;
-
-	if (text != NULL && im->unkept == GBA_OK)
-		im->unkept = record_job_reject(im->call->r, im->job, text);
-	free(text);
-}
-
 /* All members of a row's problem, with its number. */
 static void reject(struct import *im, const struct problem *p)
 {
-	json_t *report = p != NULL ? problem_json(p, NULL) : json_object();
+	json_t *root = p != NULL ? problem_json(p, NULL) : json_object();
+	char *text;
 
-	json_object_set_new(report, "row", json_integer(im->rows));
-	reject_keep(im, report);
-	json_array_append_new(im->bad, report);
+	json_object_set_new(root, "row", json_integer(im->rows));
+	text = json_dumps(root, REST_JSON_FLAGS);
+	json_decref(root);
+	if (im->unkept == GBA_OK)
+		im->unkept = text != NULL ? report_row(im->report, bytes_of(text)) : GBA_E_NOMEM;
+	if (im->unkept == GBA_OK && im->job[0] != '\0')
+		im->unkept = record_job_reject(im->call->r, im->job, text);
+	free(text);
 }
 
 static void reject_err(struct import *im, enum gba_err err)
@@ -189,7 +186,7 @@ static enum gba_err line_do(struct import *im, struct bytes line)
 static enum gba_err job_note(struct import *im, bool done)
 {
 	const struct record_job job = {
-		im->rows, im->added, im->updated, im->kept, (int64_t)json_array_size(im->bad), im->call->rc.now, done
+		im->rows, im->added, im->updated, im->kept, report_rows(im->report), im->call->rc.now, done
 	};
 
 	return im->job[0] != '\0' ? record_job_write(im->call->r, im->job, &job) : GBA_OK;
@@ -232,7 +229,7 @@ static enum gba_err lines_do(struct import *im, struct bytes body)
 	bool skip = false;
 
 	im->batch_at = clock_mono_ms();
-	for (; err == GBA_OK && body.n > 0 && json_array_size(im->bad) < BAD_ROWS_MAX; body = rest) {
+	for (; err == GBA_OK && body.n > 0 && !report_full(im->report); body = rest) {
 		rest = BYTES_NONE;
 		line = body;
 		bytes_split(body, '\n', &line, &rest);
@@ -259,16 +256,18 @@ static enum gba_err heading_read(struct import *im, struct csv *csv, struct colu
 {
 	struct record_call *rc = &im->call->rc;
 	char name[64];
-	size_t i;
+	size_t i, k;
 
 	columns->n = csv_next(csv) ? csv->fields : 0;
 	for (i = 0; i < columns->n; i++) {
 		snprintf(name, sizeof(name), "%.*s", BYTES_FMT(csv_name(csv->field[i])));
 		columns->field[i] = field_find(im->schema->kind, name);
-		if (columns->field[i] != NULL)
+		for (k = 0; k < i && columns->field[k] != columns->field[i]; k++)
+			;
+		if (columns->field[i] != NULL && k == i)
 			continue;
 		snprintf(rc->field, sizeof(rc->field), "%.31s", name);
-		snprintf(rc->why, sizeof(rc->why), "in the heading: no such member");
+		snprintf(rc->why, sizeof(rc->why), "in the heading: %s", k < i ? "twice" : "no such member");
 		return GBA_E_SYNTAX;
 	}
 	return GBA_OK;
@@ -332,7 +331,7 @@ static enum gba_err csv_do(struct import *im, struct bytes body)
 	}
 	im->batch_at = clock_mono_ms();
 	err = heading_read(im, &csv, &columns);
-	while (err == GBA_OK && json_array_size(im->bad) < BAD_ROWS_MAX && csv_next(&csv)) {
+	while (err == GBA_OK && !report_full(im->report) && csv_next(&csv)) {
 		if (csv.fields == 1 && csv.field[0].p == NULL)
 			continue; /* empty line */
 		err = row_begin(im, &skip);
@@ -353,10 +352,9 @@ static enum gba_err rows_do(struct import *im, struct bytes body)
 static void rejection_take(void *arg, struct bytes report)
 {
 	struct import *im = arg;
-	json_t *json = json_loadb((const char *)report.p, report.n, 0, NULL);
 
-	if (json != NULL)
-		json_array_append_new(im->bad, json);
+	if (im->unkept == GBA_OK)
+		im->unkept = report_row(im->report, report);
 }
 
 /* In the transaction: what the job has done before. */
@@ -377,7 +375,8 @@ static enum gba_err job_begin(struct import *im)
 	im->updated = job.changed;
 	im->kept = job.kept;
 	im->stored = job.added + job.changed;
-	return record_job_rejections(im->call->r, im->job, rejection_take, im);
+	err = record_job_rejections(im->call->r, im->job, rejection_take, im);
+	return err == GBA_OK ? im->unkept : err;
 }
 
 void rest_import_job(struct route_call *route)
@@ -403,15 +402,16 @@ void rest_import_job(struct route_call *route)
 			    at));
 }
 
-static void report(struct import *im, bool applied)
+static enum gba_err report(struct import *im, bool applied)
 {
-	size_t bad = json_array_size(im->bad);
-	json_t *body = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:b, s:O}", "applied", applied, "rows",
-				 (json_int_t)im->rows, "added", (json_int_t)(applied ? im->added : 0), "updated",
-				 (json_int_t)(applied ? im->updated : 0), "kept", (json_int_t)im->kept, "rejected",
-				 (json_int_t)bad, "complete", bad < BAD_ROWS_MAX, "rejections", im->bad);
+	json_t *summary = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:b}", "applied", applied, "rows",
+				    (json_int_t)im->rows, "added", (json_int_t)(applied ? im->added : 0), "updated",
+				    (json_int_t)(applied ? im->updated : 0), "kept", (json_int_t)im->kept, "rejected",
+				    (json_int_t)report_rows(im->report), "complete", !report_full(im->report));
+	enum gba_err err = summary != NULL ? report_reply(im->report, im->call, summary) : GBA_E_NOMEM;
 
-	rest_json(im->call, 200, body);
+	json_decref(summary);
+	return err;
 }
 
 static bool asked(struct rest_call *call, struct import *im)
@@ -453,12 +453,17 @@ static enum gba_err long_write(struct import *im, bool begun)
 void rest_import(struct route_call *route)
 {
 	struct rest_call *call = rest_call_of(route);
-	struct import im = { .call = call, .schema = route->route->request, .bad = json_array() };
+	struct import im = { .call = call, .schema = route->route->request };
 	bool applied = true;
 	enum gba_err err;
 
 	if (!asked(call, &im))
-		goto done;
+		return;
+	im.report = report_new(call, strcmp(call->type, REST_NDJSON) == 0);
+	if (im.report == NULL) {
+		rest_fail(call, GBA_E_NOMEM);
+		return;
+	}
 	db_bulk(records_db(call->r), call->body.n > BULK_OCTETS);
 	/* row by row, some stand before the end */
 	err = rest_note(call, GBA_OK, "import-begin", im.schema->kind, NULL);
@@ -472,9 +477,9 @@ void rest_import(struct route_call *route)
 		err = rows_do(&im, call->body);
 	if (err == GBA_OK)
 		err = job_note(&im, true);
-	applied = err == GBA_OK && !(im.atomic && json_array_size(im.bad) > 0);
+	applied = err == GBA_OK && !(im.atomic && report_rows(im.report) > 0);
 	if (err == GBA_OK)
-		report(&im, applied); /* before the commit: it is kept with it */
+		err = report(&im, applied); /* before the commit: it is kept with it */
 	if (err == GBA_OK && !applied)
 		records_rollback(call->r);
 	else
@@ -485,6 +490,4 @@ void rest_import(struct route_call *route)
 	else if (applied)
 		metric_add(call->rest->metrics.imported, im.added + im.updated - im.stored);
 	db_bulk(records_db(call->r), false);
-done:
-	json_decref(im.bad);
 }

@@ -144,7 +144,7 @@ static json_t *report_json(void)
 			    json_pack("{s:s, s:s}", "type", "boolean", "description", "false: nothing was written"));
 	json_object_set_new(properties, "complete",
 			    json_pack("{s:s, s:s}", "type", "boolean", "description",
-				      "false: too many bad rows, the rest was not looked at"));
+				      "false: no room on the disk to report more bad rows, the rest was not looked at"));
 	json_object_set_new(properties, "rejections",
 			    json_pack("{s:s, s:{s:s}, s:s}", "type", "array", "items", "type", "object", "description",
 				      "a problem for each bad row, with its number as row"));
@@ -257,10 +257,10 @@ static json_t *good_content(const struct route *route)
 							    : REST_PEM_TYPE,
 			       text);
 	map = content(REST_JSON, ref(REF_SCHEMA, ((const struct rest_schema *)route->response)->name));
-	if (route->flags & REST_LIST) {
+	if (route->flags & (REST_LIST | REST_IMPORT))
 		json_object_set_new(map, REST_NDJSON, json_pack("{s:O}", "schema", text));
+	if (route->flags & REST_LIST)
 		json_object_set_new(map, REST_CSV, json_pack("{s:O}", "schema", text));
-	}
 	json_decref(text);
 	return map;
 }

@@ -45,6 +45,7 @@ void rest_body(struct rest_call *call, unsigned int status, const char *type, st
 	call->reply.status = status;
 	call->reply.type = type;
 	call->reply.body = body;
+	call->reply.file = NULL;
 }
 
 void rest_stream(struct rest_call *call, struct http_stream *stream)
@@ -179,6 +180,13 @@ void rest_send(struct rest_call *call)
 		call->rest->setup->trace(call);
 	metric_add(call->rest->metrics.requests[reply->status / 100 <= 5 ? reply->status / 100 : 0], 1);
 	metric_observe_us(call->rest->metrics.seconds, clock_mono_us() - call->began_us);
+	if (reply->file != NULL) {
+		int fd = reply->file->fd;
+
+		reply->file->fd = -1;
+		http_reply_file(call->req, reply->status, headers, fd, reply->file->octets);
+		return;
+	}
 	if (reply->stream == NULL) {
 		http_reply(call->req, reply->status, headers, reply->body);
 		return;

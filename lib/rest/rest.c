@@ -162,7 +162,7 @@ static bool negotiated(struct rest_call *call)
 {
 	static const char *const types[] = { REST_JSON, REST_NDJSON, REST_CSV };
 	unsigned int flags = call->route.route->flags;
-	size_t i, n = flags & REST_LIST ? 3 : 1;
+	size_t i, n = flags & REST_LIST ? 3 : flags & REST_IMPORT ? 2 : 1;
 
 	call->type = only_type(flags);
 	for (i = 0; call->type == NULL && i < n; i++) {

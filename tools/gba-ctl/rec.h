@@ -13,7 +13,7 @@
 struct rec_args {
 	const char *value[REC_VALUES_MAX]; /* members as texts; their names in rec_verb's row */
 	const char *values;		   /* --values FILE */
-	const char *after, *limit, *rev, *from, *role;
+	const char *after, *limit, *rev, *from, *role, *report;
 	bool dry_run, yes, atomic;
 };
 

@@ -31,6 +31,7 @@ static const struct cli_opt role_row = ROW_ROLE;
 static const struct cli_opt import_rows[] = {
 	CLI_OPT_TEXT("--from", "KIND", struct rec_args, from, "csv (a heading, then rows) or json (an object per line)"),
 	CLI_OPT_FLAG("--atomic", struct rec_args, atomic, "All rows or, when one is bad, none; else bad rows alone are left out"),
+	CLI_OPT_TEXT("--report", "FILE", struct rec_args, report, "Write each bad row to this file, a JSON object per line"),
 	ROW_DRY_RUN, CLI_OPT_END,
 };
 

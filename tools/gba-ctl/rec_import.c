@@ -29,6 +29,7 @@ struct importing {
 	struct progress progress;
 	uint64_t rows, fresh, same, changed, rejected, in_batch, batch_at;
 	char job[RECORD_JOB_NAME]; /* "": none is kept */
+	FILE *report;		   /* of --report; NULL: none */
 	uint64_t skip;		   /* rows done before an interruption */
 	TALLOC_CTX *row_ctx;
 	struct {
@@ -38,11 +39,26 @@ struct importing {
 	} name[NAMES_MAX]; /* most rows refer to few records */
 };
 
+/* As with --json, a line each: a file of any length. */
+static void report_row(struct importing *imp, uint64_t line, const char *member, const char *why)
+{
+	json_t *row = json_pack("{s:I, s:s, s:s?, s:s}", "line", (json_int_t)line, "result", "rejected", "member",
+				member[0] != '\0' ? member : NULL, "reason", why);
+
+	(void)json_dumpf(row, imp->report, JSON_COMPACT | JSON_PRESERVE_ORDER); /* ferror() tells at the end */
+	putc('\n', imp->report);
+	json_decref(row);
+}
+
 static void reject(struct importing *imp, uint64_t line, const char *member, const char *why)
 {
 	struct writer *out = imp->r.ctl->cli.out;
 
 	imp->rejected++;
+	if (imp->report != NULL) {
+		report_row(imp, line, member, why);
+		return;
+	}
 	if (!imp->r.ctl->cli.json) {
 		progress_end(&imp->progress);
 		fprintf(stderr, "%s:%llu: rejected: %s%s%s\n", imp->path, (unsigned long long)line, member,
@@ -234,7 +250,7 @@ struct columns {
 static enum gba_err heading_read(struct importing *imp, struct csv *csv, struct columns *columns)
 {
 	char name[64];
-	size_t i;
+	size_t i, k;
 
 	if (!csv_next(csv))
 		return why_fail(&imp->r.ctl->cli.why, GBA_E_SYNTAX, "%s:1: a heading with the members' names is needed",
@@ -245,6 +261,10 @@ static enum gba_err heading_read(struct importing *imp, struct csv *csv, struct 
 		if (columns->field[i] == NULL)
 			return why_fail(&imp->r.ctl->cli.why, GBA_E_SYNTAX, "%s:1: %s records have no member '%s'",
 					imp->path, imp->r.kind->name, name);
+		for (k = 0; k < i; k++) {
+			if (columns->field[k] == columns->field[i])
+				return why_fail(&imp->r.ctl->cli.why, GBA_E_SYNTAX, "%s:1: '%s' is there twice", imp->path, name);
+		}
 	}
 	columns->n = csv->fields;
 	return GBA_OK;
@@ -461,11 +481,37 @@ static enum gba_err job_end(struct importing *imp)
 	return err;
 }
 
+/* What an interrupted import has reported stands before what this one adds. */
+static enum gba_err report_open(struct importing *imp)
+{
+	const char *path = imp->r.args->report;
+
+	if (path == NULL)
+		return GBA_OK;
+	imp->report = fopen(path, imp->skip > 0 ? "ae" : "we");
+	return imp->report != NULL ? GBA_OK : why_fail(&imp->r.ctl->cli.why, GBA_E_IO, "%s: %s", path, strerror(errno));
+}
+
+/* Before anything that is all or nothing is committed: rows left out without a word would be lost. */
+static enum gba_err report_end(struct importing *imp)
+{
+	bool bad;
+
+	if (imp->report == NULL)
+		return GBA_OK;
+	bad = ferror(imp->report) != 0;
+	bad = fclose(imp->report) != 0 || bad;
+	imp->report = NULL;
+	return bad ? why_fail(&imp->r.ctl->cli.why, GBA_E_IO, "%s: not written: %s", imp->r.args->report, strerror(errno)) : GBA_OK;
+}
+
 static enum gba_err end(struct importing *imp, enum gba_err err)
 {
 	bool stored = !imp->r.args->dry_run && !(imp->r.args->atomic && imp->rejected > 0);
+	enum gba_err unreported = report_end(imp);
 
 	progress_end(&imp->progress);
+	err = err == GBA_OK ? unreported : err;
 	if (err == GBA_OK && stored) {
 		err = rec_fail(&imp->r, batch_end(imp), imp->path);
 	} else if (imp->in_batch > 0) {
@@ -497,6 +543,8 @@ enum gba_err cmd_rec_import(struct cli *cli, void *args)
 	db_bulk(records_db(imp.r.m), true);
 	imp.r.call.mem_ctx = imp.row_ctx;
 	err = job_resume(&imp);
+	if (err == GBA_OK)
+		err = report_open(&imp);
 	if (err != GBA_OK)
 		return err;
 	return end(&imp, json ? import_json_rows(&imp) : import_csv_rows(&imp));

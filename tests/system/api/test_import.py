@@ -139,6 +139,68 @@ def test_another_program_imports_and_is_killed(node, caller, asking, tmp_path):
     assert caller.get("/v1/verifications?reference=ctl-%d" % (ROWS - 1)).json()["items"]
 
 
+def mixed(name):
+    """30,000 rows of which 25,000 are bad, each in one of five ways: text, and the numbers of the bad rows."""
+    faults = ('{"reference": "%s", "name": "N", "verifier": "v", "level": 9}', '{"reference": "%s", "name": "N"}', "nonsense %s", "[]",
+              '{"reference": "%s-a", "reference": "%s-b", "name": "N", "verifier": "v"}')
+    out, bad = [], []
+    for i in range(30000):
+        if i % 6 == 3:
+            out.append('{"reference": "%s-%d", "name": "N", "verifier": "v"}' % (name, i))
+        else:
+            fault = faults[i % 5]
+            out.append(fault % ((name,) * fault.count("%s")))
+            bad.append(i + 1)
+    return "\n".join(out).encode(), bad
+
+
+def test_each_of_25000_bad_rows_is_reported(node, caller):
+    """All of them, whichever way it is asked; good rows are written only where it was asked row by row."""
+    raw, bad = mixed("many")
+    kind = {"Content-Type": "application/x-ndjson"}
+    for mode, added in (("all", 0), ("rows", 5000)):
+        report = caller.call("POST", "/v1/verifications/import?mode=" + mode, raw=raw, headers=kind, want=200).json()
+        assert (report["applied"], report["rows"], report["added"], report["rejected"], report["complete"]) == (
+            mode == "rows", 30000, added, 25000, True)
+        assert [r["row"] for r in report["rejections"]] == bad and {r["status"] for r in report["rejections"]} == {400, 422}
+        assert len(caller.get("/v1/verifications?reference=many-3").json()["items"]) == (mode == "rows")
+    answer = caller.call("POST", "/v1/verifications/import", raw=raw, headers=dict(kind, Accept="application/x-ndjson"), want=200)
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    lines = [json.loads(line) for line in answer.body.splitlines()]
+    good = set(range(4, 30001, 6))  # they are there now
+    assert [r["row"] for r in lines[:-1]] == sorted(bad + list(good)) and "rejections" not in lines[-1]
+    assert {r["status"] for r in lines[:-1] if r["row"] in good} == {409}
+    assert (lines[-1]["applied"], lines[-1]["rejected"], lines[-1]["complete"]) == (False, 30000, True)
+
+
+def test_a_repeated_import_with_a_long_report(node, caller):
+    """What was written is not written again; a report too long to be kept is not given again."""
+    raw, _ = mixed("once")
+    head = {"Content-Type": "application/x-ndjson", "Idempotency-Key": "long-report"}
+    first = caller.call("POST", "/v1/verifications/import?mode=rows", raw=raw, headers=head, want=200).json()
+    assert (first["added"], len(first["rejections"])) == (5000, 25000)
+    again = caller.call("POST", "/v1/verifications/import?mode=rows", raw=raw, headers=head, want=409).json()
+    assert "carried out" in again["detail"]
+    caller.call("POST", "/v1/verifications/import?mode=rows", raw=b"", headers=head, want=409)
+
+
+def test_gba_ctl_writes_each_of_25000_bad_rows_to_a_file(node, caller, tmp_path):
+    raw, bad = mixed("shell")
+    rows, report = str(tmp_path / "rows.ndjson"), str(tmp_path / "bad.ndjson")
+    with open(rows, "wb") as out:
+        out.write(raw)
+    for mode, stored in (["--atomic"], "no (rows rejected)"), ([], "yes"):
+        words = [os.path.join(apilab.BUILD, "tools/gba-ctl/gba-ctl"), "--config", node.node.conf, "verification", "import", rows, "--from",
+                 "json", "--report", report, "--json", *mode]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+        summary = json.loads(done.stdout)
+        assert done.returncode == 1 and (summary["rejected"], summary["new"], summary["stored"]) == (25000, 5000, stored), done
+        with open(report, encoding="utf-8") as lines:
+            told = [json.loads(line) for line in lines]
+        assert [row["line"] for row in told] == bad and all(row["reason"] for row in told)
+        assert len(caller.get("/v1/verifications?reference=shell-3").json()["items"]) == (stored == "yes")
+
+
 def test_a_node_that_dies_in_an_import_repeats_no_sqn(node, caller, asking):
     refused = []
 
