@@ -20,14 +20,15 @@ const char *const log_level_names[] = { "error", "warning", "info", "debug", NUL
 const char *const log_format_names[] = { "text", "json", NULL };
 static const char *const journal_priority[] = { "<3>", "<4>", "<6>", "<7>" };
 
+/* Level, format and journal are read without the lock while a configuration is read again: a line may be of the old one. */
 static struct {
 	pthread_mutex_t lock;
 	char role[24];
-	enum log_level level;
-	enum log_format format;
+	_Atomic enum log_level level;
+	_Atomic enum log_format format;
 	char path[256];
 	int fd; /* -1: stderr */
-	bool journal;
+	_Atomic bool journal;
 } logger = { .lock = PTHREAD_MUTEX_INITIALIZER, .role = "gba", .level = LOG_L_INFO, .fd = -1 };
 
 static bool needs_quotes(struct bytes value)
@@ -171,9 +172,9 @@ bool log_limit_burst(struct log_limit *limit, unsigned int burst, unsigned int *
 	return true;
 }
 
-static int open_path(void)
+static int open_path(const char *path)
 {
-	return open(logger.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 }
 
 /* systemd names the journal's socket by device and inode of stderr. */
@@ -189,25 +190,23 @@ static bool stderr_is_journal(void)
 
 enum gba_err log_init(const char *role, enum log_level level, enum log_format format, const char *path)
 {
-	enum gba_err err = GBA_OK;
+	bool to_file = path != NULL && path[0] != '\0';
+	int fd = to_file ? open_path(path) : -1, why = errno;
 
 	pthread_mutex_lock(&logger.lock);
-	snprintf(logger.role, sizeof(logger.role), "%s", role);
-	logger.level = level;
-	logger.format = format;
-	logger.journal = stderr_is_journal();
-	if (path != NULL && path[0] != '\0') {
-		snprintf(logger.path, sizeof(logger.path), "%s", path);
+	if (strcmp(logger.role, role) != 0)
+		snprintf(logger.role, sizeof(logger.role), "%s", role);
+	if (!to_file || fd >= 0) {
 		if (logger.fd >= 0)
 			close(logger.fd);
-		logger.fd = open_path();
-		if (logger.fd < 0)
-			err = gba_err_from_errno(errno);
-		else
-			logger.journal = false;
+		logger.fd = fd;
+		logger.level = level;
+		logger.format = format;
+		logger.journal = !to_file && stderr_is_journal();
+		snprintf(logger.path, sizeof(logger.path), "%s", to_file ? path : "");
 	}
 	pthread_mutex_unlock(&logger.lock);
-	return err;
+	return to_file && fd < 0 ? gba_err_from_errno(why) : GBA_OK;
 }
 
 void log_reopen(void)
@@ -216,7 +215,7 @@ void log_reopen(void)
 
 	pthread_mutex_lock(&logger.lock);
 	if (logger.fd >= 0) {
-		fd = open_path();
+		fd = open_path(logger.path);
 		if (fd >= 0) {
 			close(logger.fd);
 			logger.fd = fd;

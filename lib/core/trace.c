@@ -4,31 +4,45 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-static int trace_fd = -1;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int trace_fd = -1; /* changed under the lock; atomic, because trace_on() does without */
+
+/* Under the lock. */
+static void use(int fd)
+{
+	if (trace_fd >= 0)
+		close(trace_fd);
+	__atomic_store_n(&trace_fd, fd, __ATOMIC_RELAXED);
+}
 
 enum gba_err trace_open(const char *path)
 {
-	trace_close();
-	if (path == NULL || path[0] == '\0')
-		return GBA_OK;
-	trace_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-	return trace_fd >= 0 ? GBA_OK : gba_err_from_errno(errno);
+	int fd = -1;
+
+	if (path != NULL && path[0] != '\0') {
+		fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+		if (fd < 0)
+			return gba_err_from_errno(errno);
+	}
+	pthread_mutex_lock(&lock);
+	use(fd);
+	pthread_mutex_unlock(&lock);
+	return GBA_OK;
 }
 
 void trace_close(void)
 {
-	if (trace_fd >= 0)
-		close(trace_fd);
-	trace_fd = -1;
+	trace_open(NULL);
 }
 
 bool trace_on(void)
 {
-	return trace_fd >= 0;
+	return __atomic_load_n(&trace_fd, __ATOMIC_RELAXED) >= 0;
 }
 
 uint64_t trace_now(void)
@@ -49,6 +63,7 @@ void trace_step(const struct trace_step *step)
 {
 	json_t *line;
 	char *text;
+	int cancel;
 	size_t n;
 
 	if (!trace_on())
@@ -69,7 +84,12 @@ void trace_step(const struct trace_step *step)
 		return;
 	n = strlen(text);
 	text[n] = '\n'; /* the terminator's place: the line leaves in one write */
-	if (write(trace_fd, text, n + 1) < 0)
-		trace_close();
+	/* freeDiameter cancels its threads when a peer goes; one that ended in write() would keep the lock for ever. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	pthread_mutex_lock(&lock);
+	if (trace_fd >= 0 && write(trace_fd, text, n + 1) < 0)
+		use(-1);
+	pthread_mutex_unlock(&lock);
+	pthread_setcancelstate(cancel, NULL);
 	free(text);
 }

@@ -138,7 +138,7 @@ void auth_limit(struct exchange *ex)
 	memcpy(query.ua_id, ua_id_of(ex), GBA_NAF_UA_ID_LEN);
 	query.gsids = ex->site->gsids;
 	query.gsid_count = ex->site->gsid_count;
-	query.timeout_ms = ex->conn->worker->proxy->conf->agent_timeout;
+	query.timeout_ms = conn_conf(ex->conn)->agent_timeout;
 	query.until = ex->until;
 	error = gba_naf_ask(ex->conn->worker->naf, &query, on_limit, NULL, NULL);
 	if (error != GBA_NAF_OK)
@@ -246,7 +246,7 @@ enum run auth_hold(struct exchange *ex)
 			return RUN_CLOSE;
 		if (!chan_fill(chan, CHAN_READ_OCTETS))
 			break;
-		conn_deadline(ex->conn, ex->conn->worker->proxy->conf->body_timeout);
+		conn_deadline(ex->conn, conn_conf(ex->conn)->body_timeout);
 	}
 	chan_flush(chan);
 	if (chan->write_failed)
@@ -266,7 +266,7 @@ static enum run key_known(struct exchange *ex)
 	if (!exchange_continue(ex))
 		return RUN_CLOSE;
 	ex->state = EX_HOLD;
-	conn_deadline(ex->conn, ex->conn->worker->proxy->conf->body_timeout);
+	conn_deadline(ex->conn, conn_conf(ex->conn)->body_timeout);
 	return RUN_AGAIN;
 }
 
@@ -300,7 +300,7 @@ static enum run key_ask(struct exchange *ex)
 	memcpy(query.ua_id, ex->ua_id, GBA_NAF_UA_ID_LEN);
 	query.gsids = ex->site->gsids;
 	query.gsid_count = ex->site->gsid_count;
-	query.timeout_ms = conn->worker->proxy->conf->agent_timeout;
+	query.timeout_ms = conn_conf(conn)->agent_timeout;
 	query.flags = ex->claim.uicc ? GBA_NAF_NEED_INT_KEY : ex->claim.joined ? GBA_NAF_GBA_U_AWARE : 0;
 	query.source = ex->address;
 	if (!conn_wait_for_key(conn, true))
@@ -383,7 +383,7 @@ void auth_free(struct exchange *ex)
 char *auth_info(struct exchange *ex, bool empty_body)
 {
 	const struct nonces *nonces = ex->conn->worker->proxy->nonces;
-	uint64_t lifetime = (uint64_t)ex->conn->worker->proxy->conf->nonce_lifetime * 1000, now = now_ms();
+	uint64_t lifetime = (uint64_t)conn_conf(ex->conn)->nonce_lifetime * 1000, now = now_ms();
 	char next[NONCE_CHARS + 1];
 	bool renew;
 

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "naf-adapter/libnaf/gba-naf-openssl.h"
 #include "naf-adapter/proxy/handshake.h"
+#include "naf-adapter/proxy/identity.h"
 #include "naf-adapter/proxy/proxy_header.h"
 
 #define ENDING_MS     1000
@@ -17,6 +18,11 @@
 bool conn_is_tls(const struct conn *conn)
 {
 	return conn->listener->conf->tls;
+}
+
+const struct proxy_conf *conn_conf(const struct conn *conn)
+{
+	return conn->gen->conf;
 }
 
 static struct bytes address_of(const struct conn *conn)
@@ -101,6 +107,7 @@ static struct conn *conn_new(struct worker *worker, const struct listener *liste
 	if (conn == NULL)
 		return NULL;
 	conn->worker = worker;
+	conn->gen = generation_ref(worker->gen);
 	conn->listener = listener;
 	conn->src = *src;
 	conn->accepted_us = clock_mono_us();
@@ -132,6 +139,7 @@ void conn_free(struct conn *conn)
 	talloc_free(conn->identity);
 	if (conn->counted)
 		sources_leave(worker->proxy->sources, &conn->src);
+	generation_unref(conn->gen);
 	LIST_REMOVE(conn, link);
 	metric_add(worker->proxy->stats.connections, -1);
 	free(conn);
@@ -196,7 +204,7 @@ void conn_accept(struct worker *worker, const struct listener *listener, int fd,
 	}
 	address_text(conn);
 	conn->state = CONN_PROXY_HEADER;
-	conn_deadline(conn, worker->proxy->conf->handshake_timeout);
+	conn_deadline(conn, conn_conf(conn)->handshake_timeout);
 	if (!listener->conf->proxy_protocol && start_protocol(conn) == RUN_CLOSE)
 		conn_free(conn);
 	else
@@ -208,7 +216,7 @@ void conn_accept(struct worker *worker, const struct listener *listener, int fd,
 enum run conn_end(struct conn *conn)
 {
 	conn->state = CONN_ENDING;
-	conn_deadline(conn, conn->worker->proxy->conf->body_timeout);
+	conn_deadline(conn, conn_conf(conn)->body_timeout);
 	return RUN_AGAIN;
 }
 
@@ -284,6 +292,52 @@ void conn_noticed(struct conn *conn, const struct gba_naf_notice *notice)
 		conn_run(conn);
 }
 
+/* ---- another configuration ---- */
+
+/* The device's session is as it was; what the application is told of it may not be. */
+static void identity_renew(struct conn *conn)
+{
+	TALLOC_CTX *old = conn->identity;
+
+	conn->identity = talloc_named_const(NULL, 0, "identity");
+	conn->who = (struct asserted){ .list = BYTES_NONE };
+	if (conn->identity != NULL)
+		identity_of_result(conn->identity, conn->site->conf, conn->result, &conn->who);
+	talloc_free(old);
+}
+
+void conn_renew(struct conn *conn)
+{
+	struct generation *gen = conn->worker->gen, *old = conn->gen;
+	const struct listener *listener;
+
+	if (old == gen)
+		return;
+	listener = generation_listener(gen, conn->listener->conf);
+	if (listener == NULL) {
+		conn->last = true;
+		return;
+	}
+	conn->gen = generation_ref(gen);
+	conn->listener = listener;
+	if (conn->site != NULL)
+		conn->site = generation_site(gen, bytes_of(conn->site->fqdn));
+	if (conn->site != NULL && conn->result != NULL)
+		identity_renew(conn);
+	generation_unref(old);
+}
+
+void conn_renewed(struct conn *conn)
+{
+	if (conn->state != CONN_HTTP || conn->ex != NULL)
+		return;
+	conn_renew(conn);
+	if (!conn->last || !http_idle(conn))
+		return;
+	conn_end(conn);
+	conn_run(conn);
+}
+
 void conn_drain(struct conn *conn)
 {
 	if (conn->state == CONN_PROXY_HEADER || conn->state == CONN_HANDSHAKE)
@@ -335,7 +389,7 @@ bool conn_wait_for_key(struct conn *conn, bool begin)
 
 	if (conn->waiting == begin)
 		return true;
-	if (begin && worker->waiting >= worker->proxy->conf->max_waiting)
+	if (begin && worker->waiting >= worker->gen->conf->max_waiting)
 		return false;
 	conn->waiting = begin;
 	worker->waiting += begin ? 1 : -1U;
@@ -346,7 +400,7 @@ bool conn_wait_for_key(struct conn *conn, bool begin)
 struct site *conn_choose_site(SSL *ssl, struct bytes name)
 {
 	struct conn *conn = SSL_get_app_data(ssl);
-	struct site *site = name.p != NULL ? worker_site(conn->worker, name) : conn->listener->default_site;
+	struct site *site = name.p != NULL ? generation_site(conn->gen, name) : conn->listener->default_site;
 
 	conn->site = site;
 	return site;

@@ -30,7 +30,8 @@ struct exchange;
 struct conn {
 	LIST_ENTRY(conn) link;
 	struct worker *worker;
-	const struct listener *listener;
+	struct generation *gen; /* what its work began with */
+	const struct listener *listener; /* of gen */
 	enum conn_state state;
 	struct chan chan;
 	struct event timer;
@@ -38,9 +39,10 @@ struct conn {
 	struct sockaddr_storage src, dst;
 	char address[INET6_ADDRSTRLEN];
 	bool counted;		/* in proxy->sources */
+	bool last;		/* its listener is no more: the request in work is its last */
 	bool waiting;		/* counted in worker->waiting */
 	bool running, ended;	/* conn_run() is on the stack; it is to be closed */
-	struct site *site;	/* TLS: chosen by server name; plain: by the request's Host */
+	struct site *site;	/* of gen; TLS: chosen by server name; plain: by the request's Host; NULL: is no more */
 	struct tls_set *tls;
 	uint64_t accepted_us;
 	struct gba_naf_result *result; /* PSK: who the device is */
@@ -65,6 +67,10 @@ void conn_on_event(evutil_socket_t fd, short what, void *arg);
 void conn_free(struct conn *conn);
 /** Tokens are no more: end the connection when it lives of one of them. */
 void conn_noticed(struct conn *conn, const struct gba_naf_notice *notice);
+/** Its worker has another generation: go on to it, when nothing is in work. */
+void conn_renewed(struct conn *conn);
+/** A request begins: go on to the generation in force. */
+void conn_renew(struct conn *conn);
 /** The worker stops: end it when nothing is in work. */
 void conn_drain(struct conn *conn);
 /** Time until conn_timeout of the state's module is called. 0: none [ms] */
@@ -74,6 +80,7 @@ enum run conn_end(struct conn *conn);
 /** One more, or one less, that waits for a key. @return false: too many wait already */
 bool conn_wait_for_key(struct conn *conn, bool begin);
 bool conn_is_tls(const struct conn *conn);
+const struct proxy_conf *conn_conf(const struct conn *conn);
 /** Hooks for tls_set_new(). */
 struct site *conn_choose_site(SSL *ssl, struct bytes name);
 const char *conn_source(SSL *ssl);

@@ -21,7 +21,7 @@ static struct log_about about(const struct conn *conn)
 enum run handshake_start(struct conn *conn)
 {
 	conn->state = CONN_HANDSHAKE;
-	conn->tls = tls_set_ref(conn->worker->tls);
+	conn->tls = tls_set_ref(conn->gen->tls);
 	conn->chan.ssl = tls_server_new(conn->tls, conn->chan.fd, conn);
 	return conn->chan.ssl != NULL ? RUN_AGAIN : RUN_CLOSE;
 }

@@ -20,7 +20,7 @@
 struct probe {
 	const struct site_conf *site;
 	size_t index; /* of the site */
-	struct upstream_pool where;
+	const struct upstream_addresses *where;
 	char *request;
 	int fd;	      /* -1: this round's outcome is known */
 	bool sent;
@@ -37,6 +37,7 @@ struct health {
 	size_t n;
 	atomic_bool *down; /* per site */
 	pthread_t thread;
+	bool started;
 	int bell;
 };
 
@@ -60,7 +61,7 @@ static void outcome(struct health *health, struct probe *probe, bool good, const
 
 static void probe_start(struct health *health, struct probe *probe)
 {
-	const struct upstream_address *to = &probe->where.address[0];
+	const struct upstream_address *to = &probe->where->v[0];
 
 	probe->sent = false;
 	probe->n = 0;
@@ -137,13 +138,14 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static bool probe_make(struct health *health, const struct site_conf *site, size_t index)
+static bool probe_make(struct health *health, const struct site_conf *site, size_t index, const struct upstream_addresses *where)
 {
 	struct probe *probe = &health->probes[health->n];
 	char labels[300] = "";
 
 	probe->site = site;
 	probe->index = index;
+	probe->where = where;
 	probe->fd = -1;
 	probe->request = talloc_asprintf(health,
 					 "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: gba-naf-proxy\r\nConnection: close\r\n\r\n",
@@ -151,14 +153,27 @@ static bool probe_make(struct health *health, const struct site_conf *site, size
 	metric_label(labels, sizeof(labels), "site", site->fqdn);
 	probe->up = metric_get("gba_naf_proxy_application_up", "Does the application answer its health check?", METRIC_GAUGE,
 			       labels);
-	metric_set(probe->up, 1);
-	if (probe->request == NULL || upstream_resolve(&probe->where, site->upstream) != GBA_OK)
-		return false;
 	health->n++;
-	return true;
+	return probe->request != NULL;
 }
 
-static bool set_up(struct health *health)
+/* What is known of the same application, asked the same. */
+static void know(struct health *health, struct probe *probe, const struct health *before)
+{
+	size_t i;
+
+	for (i = 0; before != NULL && i < before->n; i++) {
+		const struct probe *was = &before->probes[i];
+
+		if (strcmp(was->request, probe->request) != 0 || strcmp(was->site->upstream, probe->site->upstream) != 0 ||
+		    !health_down(before, was->index))
+			continue;
+		probe->failures = FAILURES;
+		atomic_store(&health->down[probe->index], true);
+	}
+}
+
+static bool set_up(struct health *health, const struct upstream_addresses *upstreams, const struct health *before)
 {
 	const struct site_conf *sites = health->conf->sites.v;
 	size_t i;
@@ -169,42 +184,63 @@ static bool set_up(struct health *health)
 	if (health->probes == NULL || health->fds == NULL || health->down == NULL)
 		return false;
 	for (i = 0; i < health->conf->sites.n; i++) {
-		if (sites[i].health_path[0] != '\0' && !probe_make(health, &sites[i], i))
+		if (sites[i].health_path[0] == '\0')
+			continue;
+		if (!probe_make(health, &sites[i], i, &upstreams[i]))
 			return false;
+		know(health, &health->probes[health->n - 1], before);
 	}
 	health->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	health->fds[health->n] = (struct pollfd){ .fd = health->bell, .events = POLLIN };
 	return health->bell >= 0;
 }
 
-struct health *health_start(TALLOC_CTX *mem_ctx, const struct proxy_conf *conf)
+static int health_destroy(struct health *health)
+{
+	size_t i;
+
+	for (i = 0; i < health->n; i++) {
+		if (health->probes[i].fd >= 0)
+			close(health->probes[i].fd);
+	}
+	if (health->bell >= 0)
+		close(health->bell);
+	return 0;
+}
+
+struct health *health_new(TALLOC_CTX *mem_ctx, const struct proxy_conf *conf, const struct upstream_addresses *upstreams,
+			  const struct health *before)
 {
 	struct health *health = talloc_zero(mem_ctx, struct health);
 
 	if (health == NULL)
 		return NULL;
 	health->conf = conf;
-	if (!set_up(health) || pthread_create(&health->thread, NULL, run, health) != 0) {
-		talloc_free(health);
-		return NULL;
-	}
-	return health;
+	health->bell = -1;
+	talloc_set_destructor(health, health_destroy);
+	if (set_up(health, upstreams, before))
+		return health;
+	talloc_free(health);
+	return NULL;
+}
+
+bool health_start(struct health *health)
+{
+	size_t i;
+
+	for (i = 0; i < health->n; i++)
+		metric_set(health->probes[i].up, health_down(health, health->probes[i].index) ? 0 : 1);
+	health->started = pthread_create(&health->thread, NULL, run, health) == 0;
+	return health->started;
 }
 
 void health_stop(struct health *health)
 {
-	size_t i;
-
-	if (health == NULL)
+	if (health == NULL || !health->started)
 		return;
 	eventfd_write(health->bell, 1);
 	pthread_join(health->thread, NULL);
-	for (i = 0; i < health->n; i++) {
-		if (health->probes[i].fd >= 0)
-			close(health->probes[i].fd);
-	}
-	close(health->bell);
-	talloc_free(health);
+	health->started = false;
 }
 
 bool health_down(const struct health *health, size_t site)

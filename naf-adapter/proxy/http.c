@@ -9,7 +9,7 @@
 
 static const struct proxy_conf *conf_of(const struct exchange *ex)
 {
-	return ex->conn->worker->proxy->conf;
+	return conn_conf(ex->conn);
 }
 
 static int exchange_destroy(struct exchange *ex)
@@ -22,7 +22,7 @@ static int exchange_destroy(struct exchange *ex)
 enum run http_start(struct conn *conn)
 {
 	conn->state = CONN_HTTP;
-	conn_deadline(conn, conn->worker->proxy->conf->idle_timeout);
+	conn_deadline(conn, conn_conf(conn)->idle_timeout);
 	return RUN_AGAIN;
 }
 
@@ -38,6 +38,7 @@ static bool exchange_new(struct conn *conn)
 	memset((uint8_t *)ex + offsetof(struct exchange, head.fields), 0, sizeof(*ex) - offsetof(struct exchange, head.fields));
 	talloc_set_name_const(ex, "exchange");
 	talloc_set_destructor(ex, exchange_destroy);
+	conn_renew(conn);
 	ex->conn = conn;
 	ex->address = conn->address;
 	ex->asks = conn->listener->conf->asks;
@@ -304,9 +305,11 @@ static struct site *site_of(const struct exchange *ex)
 	struct conn *conn = ex->conn;
 
 	if (ex->asks != ASKS_NOT)
-		return worker_site(conn->worker, ex->head.host);
+		return generation_site(conn->gen, ex->head.host);
 	if (!conn_is_tls(conn))
-		return ex->head.host.p != NULL ? worker_site(conn->worker, ex->head.host) : conn->listener->default_site;
+		return ex->head.host.p != NULL ? generation_site(conn->gen, ex->head.host) : conn->listener->default_site;
+	if (conn->site == NULL || (conn->result != NULL && !conn->site->conf->psk)) /* not since the configuration was read again */
+		return NULL;
 	if (ex->head.host.p != NULL && !bytes_eq_nocase(ex->head.host, bytes_of(conn->site->fqdn)))
 		return NULL;
 	return conn->site;
@@ -342,7 +345,7 @@ static enum run request_start(struct exchange *ex)
 
 	body_start(&ex->request, &ex->head);
 	ex->may_continue = ex->head.expect_continue;
-	ex->close = !ex->head.keep_alive || ex->conn->worker->draining;
+	ex->close = !ex->head.keep_alive || ex->conn->worker->draining || ex->conn->last;
 	ex->to_head = bytes_eq_str(ex->head.method, "HEAD");
 	if (ex->asks != ASKS_NOT && !description_read(ex))
 		return exchange_refuse(ex, 500, "asked without what it takes", NULL);
@@ -402,7 +405,7 @@ static enum run idle_run(struct conn *conn)
 	struct chan *chan = &conn->chan;
 
 	if (chan->out.n > 0 && chan_flush(chan))
-		conn_deadline(conn, conn->worker->proxy->conf->idle_timeout);
+		conn_deadline(conn, conn_conf(conn)->idle_timeout);
 	if (chan->write_failed)
 		return RUN_CLOSE;
 	if (chan->out.n >= CHAN_HIGH) { /* a device that asks on and on and reads no answers gets no more of them made */

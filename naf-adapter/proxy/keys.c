@@ -102,13 +102,13 @@ size_t keys_drop(struct keys *keys, const struct gba_naf_notice *notice)
 	return dropped;
 }
 
-void keys_put(struct keys *keys, struct gba_naf_result *result, const uint8_t ua_id[GBA_NAF_UA_ID_LEN], time_t now)
+static void put(struct keys *keys, struct gba_naf_result *result, const uint8_t *ua_id, time_t until)
 {
 	struct bytes btid = bytes_of(gba_naf_result_btid(result));
 	struct entry *set, *victim;
 	size_t i;
 
-	if (keys->sets == 0 || gba_naf_result_expiry(result) <= now)
+	if (keys->sets == 0)
 		return;
 	set = victim = set_of(keys, btid);
 	for (i = 0; i < WAYS; i++) {
@@ -121,8 +121,46 @@ void keys_put(struct keys *keys, struct gba_naf_result *result, const uint8_t ua
 	}
 	gba_naf_result_ref(result);
 	forget(victim);
-	*victim = (struct entry){ .result = result, .until = now + keys->seconds, .used = ++keys->uses };
+	*victim = (struct entry){ .result = result, .until = until, .used = ++keys->uses };
 	memcpy(victim->ua_id, ua_id, GBA_NAF_UA_ID_LEN);
-	if (gba_naf_result_expiry(result) < victim->until)
-		victim->until = gba_naf_result_expiry(result);
+}
+
+static time_t earlier(time_t a, time_t b)
+{
+	return a < b ? a : b;
+}
+
+void keys_put(struct keys *keys, struct gba_naf_result *result, const uint8_t ua_id[GBA_NAF_UA_ID_LEN], time_t now)
+{
+	if (gba_naf_result_expiry(result) > now)
+		put(keys, result, ua_id, earlier(now + keys->seconds, gba_naf_result_expiry(result)));
+}
+
+void keys_forget(struct keys *keys, const char *fqdn)
+{
+	size_t i;
+
+	for (i = 0; i < keys->sets * WAYS; i++) {
+		if (keys->entry[i].result != NULL &&
+		    bytes_eq_nocase(bytes_of(fqdn), bytes_of(gba_naf_result_fqdn(keys->entry[i].result))))
+			forget(&keys->entry[i]);
+	}
+}
+
+void keys_resize(struct keys *keys, size_t entries, unsigned int seconds, time_t now)
+{
+	size_t sets = (entries + WAYS - 1) / WAYS, n = keys->sets * WAYS, i;
+	struct entry *old = keys->entry, *entry = talloc_zero_array(keys, struct entry, sets * WAYS + 1);
+
+	keys->seconds = seconds;
+	if (entry == NULL)
+		return;
+	keys->sets = sets;
+	keys->entry = entry;
+	for (i = 0; i < n; i++) {
+		if (old[i].result != NULL && old[i].until > now)
+			put(keys, old[i].result, old[i].ua_id, earlier(old[i].until, now + seconds));
+		forget(&old[i]);
+	}
+	talloc_free(old);
 }

@@ -20,6 +20,10 @@ struct gba_naf_result *keys_find(struct keys *keys, struct bytes btid, const cha
 				 const uint8_t ua_id[GBA_NAF_UA_ID_LEN], time_t now);
 /** Forget what a notice is about. @return how many */
 size_t keys_drop(struct keys *keys, const struct gba_naf_notice *notice);
+/** Forget what is known for this name. */
+void keys_forget(struct keys *keys, const char *fqdn);
+/** Another size, another time: what is known is kept as far as there is place. Out of memory: the size stays. */
+void keys_resize(struct keys *keys, size_t entries, unsigned int seconds, time_t now);
 /** Remember a result; takes a reference of its own. */
 void keys_put(struct keys *keys, struct gba_naf_result *result, const uint8_t ua_id[GBA_NAF_UA_ID_LEN], time_t now);
 

@@ -2,8 +2,6 @@
 /* gba-naf-proxy: the daemon. */
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -15,17 +13,30 @@
 #include "core/secret.h"
 #include "core/trace.h"
 #include "http/server.h"
+#include "naf-adapter/proxy/listen.h"
 #include "naf-adapter/proxy/worker.h"
 
 #define DEFAULT_CONF GBA_SYSCONFDIR "/naf-proxy.conf"
-#define BACKLOG	     4096
+#define SIG_DRAINED  SIGUSR2 /* to ourselves */
 
 struct daemon {
-	struct proxy_conf conf;
+	const struct role *role;
+	const char *path;
 	struct proxy proxy;
 	unsigned int workers;
 	struct worker **worker;
 	struct http_server *metrics;
+	pthread_mutex_t lock;	   /* for what the page of readiness looks at */
+	struct snapshot *snapshot; /* in force */
+	bool draining;
+};
+
+/* A configuration on its way into force: all that can fail is done before anything changes. */
+struct plan {
+	struct snapshot *snapshot;
+	const char *pinned;	 /* items that need a restart; NULL: none */
+	struct generation **gen; /* one per worker */
+	struct http_server *metrics; /* at another address than before; NULL: none */
 };
 
 static int complain(const char *what)
@@ -34,67 +45,144 @@ static int complain(const char *what)
 	return EXIT_FAILURE;
 }
 
-/* ---- listening sockets: one per listener and worker, the kernel spreads connections over them ---- */
-
-static int listen_on(const struct addrinfo *ai, const struct sockaddr_storage *same)
+static bool ready(void *arg, const char **_missing)
 {
-	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
-	const struct sockaddr *to = same != NULL ? (const struct sockaddr *)same : ai->ai_addr;
+	struct daemon *daemon = arg;
+	bool is_ready;
 
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0 && bind(fd, to, ai->ai_addrlen) == 0 &&
-	    listen(fd, BACKLOG) == 0)
-		return fd;
-	close(fd);
-	return -1;
+	pthread_mutex_lock(&daemon->lock);
+	*_missing = "drained: connections are taken no more";
+	is_ready = !daemon->draining && health_ready(daemon->snapshot->health, _missing);
+	pthread_mutex_unlock(&daemon->lock);
+	return is_ready;
 }
 
-/* fds[worker * listeners + index]. Another program's SO_REUSEPORT socket must not share ours unseen: the first bind is
- * tried without it. */
-static bool port_is_free(const struct addrinfo *ai)
+/* ---- plans ---- */
+
+static bool was_listening(const struct daemon *daemon, const char *address)
 {
-	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
-	bool is_free;
+	const struct listener_conf *listeners;
+	size_t i;
 
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	is_free = fd >= 0 && bind(fd, ai->ai_addr, ai->ai_addrlen) == 0;
-	if (fd >= 0)
-		close(fd);
-	return is_free;
-}
-
-static bool listen_all(struct daemon *daemon, size_t index, int *fds)
-{
-	const struct listener_conf *conf = (const struct listener_conf *)daemon->conf.listeners.v + index;
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *ai = NULL;
-	struct sockaddr_storage bound;
-	socklen_t len = sizeof(bound);
-	char host[256], port[8];
-	unsigned int i;
-	bool good;
-
-	if (!address_split(conf->address, host, sizeof(host), port, sizeof(port)) || getaddrinfo(host, port, &hints, &ai) != 0)
-		return false;
-	good = port_is_free(ai);
-	for (i = 0; i < daemon->workers && good; i++) {
-		int fd = listen_on(ai, i > 0 ? &bound : NULL);
-
-		good = fd >= 0;
-		fds[i * daemon->conf.listeners.n + index] = fd;
-		if (good && i == 0)
-			getsockname(fd, (struct sockaddr *)&bound, &len);
+	for (i = 0; daemon->snapshot != NULL && i < daemon->snapshot->conf.listeners.n; i++) {
+		listeners = daemon->snapshot->conf.listeners.v;
+		if (strcmp(listeners[i].address, address) == 0)
+			return true;
 	}
-	freeaddrinfo(ai);
-	return good;
+	return false;
+}
+
+static enum gba_err plan_listeners(const struct daemon *daemon, struct plan *plan, struct conf_error *_error)
+{
+	const struct listener_conf *listeners = plan->snapshot->conf.listeners.v;
+	int *fds = talloc_array(plan->gen, int, daemon->workers);
+	unsigned int w;
+	size_t i;
+
+	for (i = 0; fds != NULL && i < plan->snapshot->conf.listeners.n; i++) {
+		if (was_listening(daemon, listeners[i].address))
+			continue;
+		if (!listen_on_all(listeners[i].address, fds, daemon->workers)) {
+			snprintf(_error->text, sizeof(_error->text), "listeners: %s: %s", listeners[i].address, strerror(errno));
+			return GBA_E_CONF;
+		}
+		for (w = 0; w < daemon->workers; w++)
+			plan->gen[w]->fds[i] = fds[w];
+	}
+	return fds != NULL ? GBA_OK : GBA_E_NOMEM;
+}
+
+static enum gba_err plan_generations(const struct daemon *daemon, struct plan *plan, struct conf_error *_error)
+{
+	enum gba_err err = GBA_OK;
+	const char *error = "";
+	unsigned int w;
+
+	plan->gen = talloc_zero_array(daemon, struct generation *, daemon->workers);
+	if (plan->gen == NULL)
+		return GBA_E_NOMEM;
+	for (w = 0; w < daemon->workers && err == GBA_OK; w++)
+		err = generation_new(daemon->worker[w], plan->snapshot, &plan->gen[w], &error);
+	if (err != GBA_OK)
+		snprintf(_error->text, sizeof(_error->text), "%s", error);
+	return err;
+}
+
+static bool same_page(const struct daemon *daemon, const struct proxy_conf *conf)
+{
+	return strcmp(daemon->snapshot != NULL ? daemon->snapshot->conf.metrics : "", conf->metrics) == 0;
+}
+
+static enum gba_err plan_metrics(struct daemon *daemon, struct plan *plan, struct conf_error *_error)
+{
+	const struct proxy_conf *conf = &plan->snapshot->conf;
+	const char *error = "";
+	enum gba_err err;
+
+	if (conf->metrics[0] == '\0' || same_page(daemon, conf))
+		return GBA_OK;
+	err = http_metrics_start(daemon, conf->metrics, ready, daemon, &plan->metrics, &error);
+	if (err != GBA_OK)
+		snprintf(_error->text, sizeof(_error->text), "metrics: %s", error);
+	return err;
+}
+
+static void plan_free(const struct daemon *daemon, struct plan *plan)
+{
+	unsigned int w;
+
+	if (plan->metrics != NULL)
+		http_server_stop(plan->metrics, 0);
+	for (w = 0; plan->gen != NULL && w < daemon->workers; w++)
+		generation_unref(plan->gen[w]);
+	talloc_free(plan->gen);
+	snapshot_unref(plan->snapshot);
+}
+
+/* The snapshot of the plan is made. The last step changes how we log, and cannot be followed by one that fails. */
+static enum gba_err plan_make(struct daemon *daemon, struct plan *plan, struct conf_error *_error)
+{
+	enum gba_err err;
+
+	snprintf(_error->text, sizeof(_error->text), "out of memory");
+	err = plan_generations(daemon, plan, _error);
+	if (err == GBA_OK)
+		err = plan_listeners(daemon, plan, _error);
+	if (err == GBA_OK)
+		err = plan_metrics(daemon, plan, _error);
+	if (err == GBA_OK && !health_start(plan->snapshot->health))
+		err = GBA_E_NOMEM;
+	if (err == GBA_OK)
+		err = conf_common_apply(daemon->role->name, &plan->snapshot->conf.common, _error);
+	if (err != GBA_OK)
+		health_stop(plan->snapshot->health);
+	return err;
+}
+
+/* The workers have the plan's generations: what else there is follows. */
+static void plan_follow(struct daemon *daemon, struct plan *plan)
+{
+	struct snapshot *old = daemon->snapshot;
+	struct http_server *page = !same_page(daemon, &plan->snapshot->conf) ? daemon->metrics : NULL;
+
+	if (plan->metrics != NULL || page != NULL)
+		daemon->metrics = plan->metrics;
+	pthread_mutex_lock(&daemon->lock);
+	daemon->snapshot = plan->snapshot;
+	pthread_mutex_unlock(&daemon->lock);
+	if (page != NULL)
+		http_server_stop(page, 0);
+	if (old != NULL)
+		health_stop(old->health);
+	snapshot_unref(old);
+	talloc_free(plan->gen);
 }
 
 /* ---- start ---- */
 
-static enum gba_err nonces_set_up(struct daemon *daemon, struct conf_error *_error)
+static enum gba_err nonces_set_up(struct daemon *daemon, const struct proxy_conf *conf, struct conf_error *_error)
 {
-	const char *path = daemon->conf.nonce_secret_file;
+	const char *path = conf->nonce_secret_file;
 	uint8_t secret[NONCE_SECRET_LEN];
 	ssize_t n = NONCE_SECRET_LEN;
 	int fd;
@@ -108,37 +196,13 @@ static enum gba_err nonces_set_up(struct daemon *daemon, struct conf_error *_err
 			close(fd);
 	}
 	if (n == NONCE_SECRET_LEN)
-		daemon->proxy.nonces = nonces_new(daemon, secret, (uint64_t)daemon->conf.nonce_lifetime * 1000,
-						  daemon->conf.nonce_entries);
+		daemon->proxy.nonces = nonces_new(daemon, secret, (uint64_t)conf->nonce_lifetime * 1000,
+						  conf->nonce_entries);
 	SECRET_WIPE(secret);
 	if (daemon->proxy.nonces != NULL)
 		return GBA_OK;
 	snprintf(_error->text, sizeof(_error->text), "nonce-secret-file: %s: cannot read %d octets", path, NONCE_SECRET_LEN);
 	return GBA_E_CONF;
-}
-
-static enum gba_err workers_set_up(struct daemon *daemon, struct conf_error *_error)
-{
-	size_t listeners = daemon->conf.listeners.n, i;
-	const struct listener_conf *conf = daemon->conf.listeners.v;
-	int *fds = talloc_array(daemon, int, daemon->workers * listeners);
-	enum gba_err err = GBA_OK;
-	const char *error = "";
-
-	daemon->worker = talloc_zero_array(daemon, struct worker *, daemon->workers);
-	if (fds == NULL || daemon->worker == NULL)
-		return GBA_E_NOMEM;
-	for (i = 0; i < listeners; i++) {
-		if (!listen_all(daemon, i, fds)) {
-			snprintf(_error->text, sizeof(_error->text), "listeners: %s: %s", conf[i].address, strerror(errno));
-			return GBA_E_CONF;
-		}
-	}
-	for (i = 0; i < daemon->workers && err == GBA_OK; i++)
-		err = worker_new(daemon, &daemon->proxy, (unsigned int)i, fds + i * listeners, &daemon->worker[i], &error);
-	if (err != GBA_OK)
-		snprintf(_error->text, sizeof(_error->text), "%s", error);
-	return err;
 }
 
 static void raise_descriptors(void)
@@ -151,33 +215,57 @@ static void raise_descriptors(void)
 	}
 }
 
-static enum gba_err set_up(struct daemon *daemon, struct conf_error *_error)
+static enum gba_err workers_set_up(struct daemon *daemon, const struct proxy_conf *conf)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	const char *error = NULL;
+	enum gba_err err = GBA_OK;
+	unsigned int w;
+
+	daemon->workers = conf->workers > 0 ? conf->workers : cores > 0 && cores <= 64 ? (unsigned int)cores : 1;
+	daemon->worker = talloc_zero_array(daemon, struct worker *, daemon->workers);
+	if (daemon->worker == NULL)
+		return GBA_E_NOMEM;
+	for (w = 0; w < daemon->workers && err == GBA_OK; w++)
+		err = worker_new(daemon, &daemon->proxy, w, conf, &daemon->worker[w]);
+	return err;
+}
+
+static enum gba_err set_up(struct daemon *daemon, struct plan *plan, struct conf_error *_error)
+{
+	const struct proxy_conf *conf;
 	enum gba_err err;
 
 	raise_descriptors();
-	daemon->workers = daemon->conf.workers > 0 ? daemon->conf.workers : cores > 0 && cores <= 64 ? (unsigned int)cores : 1;
-	daemon->proxy.conf = &daemon->conf;
+	pthread_mutex_init(&daemon->lock, NULL);
+	sem_init(&daemon->proxy.in_force, 0, 0);
+	plan->snapshot = snapshot_new(daemon->role, daemon->path, NULL, &plan->pinned, _error);
+	if (plan->snapshot == NULL)
+		return GBA_E_CONF;
+	conf = &plan->snapshot->conf;
+	snprintf(_error->text, sizeof(_error->text), "out of memory");
 	stats_make(&daemon->proxy.stats);
-	daemon->proxy.sources = sources_new(daemon, daemon->conf.max_connections, daemon->conf.max_per_source);
-	if (daemon->proxy.sources == NULL)
-		return GBA_E_NOMEM;
-	err = nonces_set_up(daemon, _error);
+	daemon->proxy.sources = sources_new(daemon, conf->max_connections, conf->max_per_source);
+	err = daemon->proxy.sources != NULL ? nonces_set_up(daemon, conf, _error) : GBA_E_NOMEM;
 	if (err == GBA_OK)
-		err = workers_set_up(daemon, _error);
-	if (err == GBA_OK) {
-		daemon->proxy.health = health_start(daemon, &daemon->conf);
-		err = daemon->proxy.health != NULL ? GBA_OK : GBA_E_NOMEM;
-	}
-	if (err == GBA_OK && daemon->conf.metrics[0] != '\0') {
-		err = http_metrics_start(daemon, daemon->conf.metrics, health_ready, daemon->proxy.health, &daemon->metrics,
-					 &error);
-		if (err != GBA_OK)
-			snprintf(_error->text, sizeof(_error->text), "metrics: %s", error);
-	}
-	return err;
+		err = workers_set_up(daemon, conf);
+	return err == GBA_OK ? plan_make(daemon, plan, _error) : err;
+}
+
+static void log_site(const struct site_conf *site)
+{
+	struct log_about about = { .iface = "Ua", .id = bytes_of(site->fqdn), .clause = "Y.3056 7.6" };
+
+	log_event(LOG_L_INFO, "proxy.site", &about, "application %s%s", site->application_id[0] != '\0' ? "" : "fqdn:",
+		  site->application_id[0] != '\0' ? site->application_id : site->fqdn);
+}
+
+static void log_sites(const struct daemon *daemon)
+{
+	const struct conf_groups *sites = &daemon->snapshot->conf.sites;
+	size_t i;
+
+	for (i = 0; i < sites->n; i++)
+		log_site((const struct site_conf *)sites->v + i);
 }
 
 /* ---- run ---- */
@@ -198,69 +286,94 @@ static void *joiner(void *arg)
 
 	for (i = 0; i < daemon->workers; i++)
 		worker_join(daemon->worker[i]);
-	kill(getpid(), SIGUSR1);
+	kill(getpid(), SIG_DRAINED);
 	return NULL;
+}
+
+/* All or nothing: when it returns, what begins is served by the new configuration, or everything by the old one. */
+static void reload(struct daemon *daemon)
+{
+	struct log_about about = { .result = GBA_E_CONF };
+	struct conf_error error = { "out of memory" }, undone;
+	struct plan plan = { .snapshot = NULL };
+	unsigned int w;
+
+	plan.snapshot = snapshot_new(daemon->role, daemon->path, daemon->snapshot, &plan.pinned, &error);
+	if (plan.snapshot == NULL || plan_make(daemon, &plan, &error) != GBA_OK) {
+		conf_common_apply(daemon->role->name, &daemon->snapshot->conf.common, &undone);
+		log_event(LOG_L_ERROR, "proxy.reload", &about, "refused, all stays as it was: %s", error.text);
+		plan_free(daemon, &plan);
+		return;
+	}
+	sources_cap(daemon->proxy.sources, plan.snapshot->conf.max_connections, plan.snapshot->conf.max_per_source);
+	for (w = 0; w < daemon->workers; w++)
+		worker_hand(daemon->worker[w], plan.gen[w]);
+	for (w = 0; w < daemon->workers; w++) {
+		while (sem_wait(&daemon->proxy.in_force) != 0)
+			;
+	}
+	plan_follow(daemon, &plan);
+	log_event(LOG_L_INFO, "proxy.reload", NULL, "%s in force: %zu sites, %zu listeners%s%s", daemon->path,
+		  daemon->snapshot->conf.sites.n, daemon->snapshot->conf.listeners.n,
+		  plan.pinned != NULL ? "; as they were until a restart: " : "", plan.pinned != NULL ? plan.pinned : "");
+	log_sites(daemon);
+}
+
+static void end(struct daemon *daemon)
+{
+	log_event(LOG_L_INFO, "proxy.stop", NULL, daemon->draining ? "now" : "after the requests in work");
+	tell_all(daemon, daemon->draining ? WORKER_STOP : WORKER_DRAIN);
+	pthread_mutex_lock(&daemon->lock);
+	daemon->draining = true;
+	pthread_mutex_unlock(&daemon->lock);
 }
 
 static void serve(struct daemon *daemon, const sigset_t *signals)
 {
-	bool draining = false;
 	int sig;
 
 	for (;;) {
 		if (sigwait(signals, &sig) != 0)
 			continue;
-		if (sig == SIGHUP) {
-			log_reopen();
-			if (!draining)
-				tell_all(daemon, WORKER_RELOAD);
-			continue;
-		}
-		if (sig == SIGUSR1 && draining)
+		if (sig == SIG_DRAINED && daemon->draining)
 			return;
-		if (sig == SIGTERM || sig == SIGINT) {
-			log_event(LOG_L_INFO, "proxy.stop", NULL, draining ? "now" : "after the requests in work");
-			tell_all(daemon, draining ? WORKER_STOP : WORKER_DRAIN);
-			draining = true;
-		}
+		if (sig == SIGTERM || sig == SIGINT)
+			end(daemon);
+		if (sig == SIGHUP || sig == SIGUSR1)
+			log_reopen();
+		if (sig == SIGHUP && !daemon->draining)
+			reload(daemon);
 	}
 }
 
 /* Before the first thread: each has its maker's mask, and one that lets a signal through ends the process by it. */
 static void block_signals(sigset_t *signals)
 {
+	static const int ours[] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIG_DRAINED };
+	size_t i;
+
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(signals);
-	sigaddset(signals, SIGHUP);
-	sigaddset(signals, SIGTERM);
-	sigaddset(signals, SIGINT);
-	sigaddset(signals, SIGUSR1);
+	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		sigaddset(signals, ours[i]);
 	pthread_sigmask(SIG_BLOCK, signals, NULL);
 }
 
-static void log_site(const struct site_conf *site)
-{
-	struct log_about about = { .iface = "Ua", .id = bytes_of(site->fqdn), .clause = "Y.3056 7.6" };
-
-	log_event(LOG_L_INFO, "proxy.site", &about, "application %s%s", site->application_id[0] != '\0' ? "" : "fqdn:",
-		  site->application_id[0] != '\0' ? site->application_id : site->fqdn);
-}
-
-static int run(struct daemon *daemon, const sigset_t *signals)
+static int run(struct daemon *daemon, struct plan *plan, const sigset_t *signals)
 {
 	pthread_t joins;
 	unsigned int i;
 
 	for (i = 0; i < daemon->workers; i++) {
-		if (worker_start(daemon->worker[i]) != GBA_OK)
+		if (worker_start(daemon->worker[i], plan->gen[i]) != GBA_OK)
 			return complain("cannot start a thread");
 	}
+	plan_follow(daemon, plan);
 	if (pthread_create(&joins, NULL, joiner, daemon) != 0)
 		return complain("cannot start a thread");
 	log_event(LOG_L_INFO, "proxy.start", NULL, "version %s, %u workers, %zu sites", PACKAGE_VERSION, daemon->workers,
-		  daemon->conf.sites.n);
-	for (i = 0; i < daemon->conf.sites.n; i++)
-		log_site((const struct site_conf *)daemon->conf.sites.v + i);
+		  daemon->snapshot->conf.sites.n);
+	log_sites(daemon);
 	serve(daemon, signals);
 	pthread_join(joins, NULL);
 	return EXIT_SUCCESS;
@@ -270,21 +383,27 @@ static int daemon_main(const struct role *role, const char *path)
 {
 	struct daemon *daemon = talloc_zero(NULL, struct daemon);
 	struct conf_error error = { "out of memory" };
+	struct plan plan = { .snapshot = NULL };
 	sigset_t signals;
-	int status;
+	int status = EXIT_FAILURE;
 
 	secret_init();
 	block_signals(&signals);
-	if (daemon == NULL || conf_load(daemon, role->name, path, role->items, &daemon->conf, &error) != GBA_OK ||
-	    role->check(&daemon->conf, &error) != GBA_OK ||
-	    conf_common_apply(role->name, &daemon->conf.common, &error) != GBA_OK || set_up(daemon, &error) != GBA_OK)
-		status = complain(error.text);
-	else
-		status = run(daemon, &signals);
-	if (daemon != NULL && daemon->metrics != NULL)
+	if (daemon == NULL)
+		return complain(error.text);
+	daemon->role = role;
+	daemon->path = path;
+	if (set_up(daemon, &plan, &error) == GBA_OK) {
+		status = run(daemon, &plan, &signals);
+	} else {
+		complain(error.text);
+		plan_free(daemon, &plan);
+	}
+	if (daemon->metrics != NULL)
 		http_server_stop(daemon->metrics, 0);
-	if (daemon != NULL)
-		health_stop(daemon->proxy.health);
+	if (daemon->snapshot != NULL)
+		health_stop(daemon->snapshot->health);
+	snapshot_unref(daemon->snapshot);
 	talloc_free(daemon);
 	trace_close();
 	log_close();

@@ -9,7 +9,7 @@
 
 static const struct proxy_conf *conf_of(const struct exchange *ex)
 {
-	return ex->conn->worker->proxy->conf;
+	return conn_conf(ex->conn);
 }
 
 static void wake(void *owner)
@@ -55,7 +55,7 @@ static enum run connect_start(struct exchange *ex)
 {
 	struct conn *conn = ex->conn;
 
-	if (health_down(conn->worker->proxy->health, ex->site->index))
+	if (health_down(conn->gen->snapshot->health, ex->site->index))
 		return exchange_refuse(ex, 503, "application is not well", NULL);
 	ex->up = upstream_get(&ex->site->pool, ex->retried, wake, conn);
 	if (ex->up == NULL)

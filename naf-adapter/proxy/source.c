@@ -47,6 +47,14 @@ struct sources *sources_new(TALLOC_CTX *mem_ctx, unsigned int max_all, unsigned 
 	return sources;
 }
 
+void sources_cap(struct sources *sources, unsigned int max_all, unsigned int max_each)
+{
+	pthread_mutex_lock(&sources->lock);
+	sources->max_all = max_all;
+	sources->max_each = max_each;
+	pthread_mutex_unlock(&sources->lock);
+}
+
 /* IPv4 as ::ffff:a.b.c.d, so that both ways to write it count together; IPv6 cut to /64. */
 static void prefix_of(const struct sockaddr_storage *address, uint8_t prefix[16])
 {

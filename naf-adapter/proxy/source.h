@@ -11,6 +11,8 @@ struct sources;
 
 /** @param max_all, max_each  connections in all, and per source */
 struct sources *sources_new(TALLOC_CTX *mem_ctx, unsigned int max_all, unsigned int max_each);
+/** Other caps from now on. */
+void sources_cap(struct sources *sources, unsigned int max_all, unsigned int max_each);
 /** Count one more. @return false: a cap is reached, nothing counted. IPv4 and IPv6 addresses only. */
 bool sources_enter(struct sources *sources, const struct sockaddr_storage *address);
 void sources_leave(struct sources *sources, const struct sockaddr_storage *address);

@@ -18,6 +18,7 @@ struct tls_site {
 struct tls_set {
 	unsigned int refs;
 	struct worker *worker;
+	uint32_t agent_timeout; /* [ms] */
 	struct tls_hooks hooks;
 	size_t count;
 	struct tls_site *site;
@@ -151,7 +152,7 @@ static bool psk_set_up(struct tls_set *set, struct tls_site *to)
 	options.fqdns = fqdns;
 	options.gsids = to->site->gsids;
 	options.gsid_count = to->site->gsid_count;
-	options.timeout_ms = set->worker->proxy->conf->agent_timeout;
+	options.timeout_ms = set->agent_timeout;
 	options.flags = (conf->certificate[0] != '\0' && conf->tls_digest ? GBA_NAF_TLS_CERTIFICATE : 0) |
 			(conf->uicc_psk ? GBA_NAF_TLS_UICC : 0);
 	options.naf = set->worker->naf;
@@ -202,31 +203,31 @@ static const char *reason(TALLOC_CTX *mem_ctx, const struct site *site)
 	return error;
 }
 
-enum gba_err tls_set_new(TALLOC_CTX *mem_ctx, struct worker *worker, const struct tls_hooks *hooks, struct tls_set **_set,
-			 const char **_error)
+enum gba_err tls_set_new(TALLOC_CTX *mem_ctx, struct worker *worker, struct generation *gen, const struct tls_hooks *hooks,
+			 struct tls_set **_set, const char **_error)
 {
-	struct tls_set *set = talloc_zero(mem_ctx, struct tls_set);
+	struct tls_set *set = talloc_zero(NULL, struct tls_set);
 	size_t i;
 
 	*_error = "out of memory";
 	if (set == NULL)
 		return GBA_E_NOMEM;
-	*set = (struct tls_set){ .refs = 1, .worker = worker, .hooks = *hooks };
-	set->site = talloc_zero_array(set, struct tls_site, worker->site_count);
+	*set = (struct tls_set){ .refs = 1, .worker = worker, .agent_timeout = gen->conf->agent_timeout, .hooks = *hooks };
+	set->site = talloc_zero_array(set, struct tls_site, gen->site_count);
 	if (set->site == NULL) {
 		talloc_free(set);
 		return GBA_E_NOMEM;
 	}
 	talloc_set_destructor(set, tls_set_destroy);
-	for (i = 0; i < worker->site_count; i++) {
-		set->site[i].site = &worker->sites[i];
+	for (i = 0; i < gen->site_count; i++) {
+		set->site[i].site = &gen->sites[i];
 		set->count++;
 		if (!site_set_up(set, &set->site[i])) {
-			*_error = reason(mem_ctx, &worker->sites[i]);
+			*_error = reason(mem_ctx, &gen->sites[i]);
 			talloc_free(set);
 			return GBA_E_CONF;
 		}
-		if (set->first == NULL || (set->site[i].naf != NULL && worker->sites[i].conf->psk))
+		if (set->first == NULL || (set->site[i].naf != NULL && gen->sites[i].conf->psk))
 			set->first = set->site[i].ctx;
 	}
 	*_set = set;

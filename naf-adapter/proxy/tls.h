@@ -10,6 +10,7 @@
 #include "core/err.h"
 
 struct worker;
+struct generation;
 struct site;
 
 /** One generation of contexts: a reload makes a new one, handshakes begun keep theirs. Not locked. */
@@ -25,9 +26,10 @@ struct tls_hooks {
 	void (*ready)(SSL *ssl);
 };
 
-/** Read certificates and keys. @param _error  text for the operator below mem_ctx, on failure */
-enum gba_err tls_set_new(TALLOC_CTX *mem_ctx, struct worker *worker, const struct tls_hooks *hooks, struct tls_set **_set,
-			 const char **_error);
+/** Read certificates and keys. Connections may hold the set for longer than its generation, whose sites it looks at during
+ * handshakes only. @param _error  text for the operator below mem_ctx, on failure */
+enum gba_err tls_set_new(TALLOC_CTX *mem_ctx, struct worker *worker, struct generation *gen, const struct tls_hooks *hooks,
+			 struct tls_set **_set, const char **_error);
 struct tls_set *tls_set_ref(struct tls_set *set);
 void tls_set_unref(struct tls_set *set);
 

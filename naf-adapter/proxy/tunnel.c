@@ -25,7 +25,7 @@ static void log_stream(const struct conn *conn, enum log_level level, const char
 /* Idle time, but never past the key's end (TS 33.220 4.5.3). */
 static void deadline(struct conn *conn)
 {
-	uint64_t seconds = conn->worker->proxy->conf->stream_timeout, left;
+	uint64_t seconds = conn_conf(conn)->stream_timeout, left;
 	time_t now = clock_now();
 
 	if (conn->result != NULL) {

@@ -12,20 +12,20 @@
 
 #include "naf-adapter/proxy/conf.h"
 
-static enum gba_err resolve_unix(struct upstream_pool *pool, const char *path)
+static enum gba_err resolve_unix(struct upstream_addresses *to, const char *path)
 {
-	struct sockaddr_un *sun = (struct sockaddr_un *)&pool->address[0].ss;
+	struct sockaddr_un *sun = (struct sockaddr_un *)&to->v[0].ss;
 
 	if (strlen(path) >= sizeof(sun->sun_path))
 		return GBA_E_TOO_LONG;
 	sun->sun_family = AF_UNIX;
 	strcpy(sun->sun_path, path);
-	pool->address[0].len = sizeof(*sun);
-	pool->addresses = 1;
+	to->v[0].len = sizeof(*sun);
+	to->n = 1;
 	return GBA_OK;
 }
 
-enum gba_err upstream_resolve(struct upstream_pool *pool, const char *text)
+enum gba_err upstream_resolve(struct upstream_addresses *to, const char *text)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL, *ai;
 	char host[256], port[8];
@@ -33,16 +33,16 @@ enum gba_err upstream_resolve(struct upstream_pool *pool, const char *text)
 	if (!address_split(text, host, sizeof(host), port, sizeof(port)))
 		return GBA_E_SYNTAX;
 	if (strcmp(port, "unix") == 0)
-		return resolve_unix(pool, host);
+		return resolve_unix(to, host);
 	if (getaddrinfo(host, port, &hints, &list) != 0)
 		return GBA_E_UNREACHABLE;
-	pool->addresses = 0;
-	for (ai = list; ai != NULL && pool->addresses < UPSTREAM_ADDRESSES_MAX; ai = ai->ai_next) {
-		memcpy(&pool->address[pool->addresses].ss, ai->ai_addr, ai->ai_addrlen);
-		pool->address[pool->addresses++].len = ai->ai_addrlen;
+	to->n = 0;
+	for (ai = list; ai != NULL && to->n < UPSTREAM_ADDRESSES_MAX; ai = ai->ai_next) {
+		memcpy(&to->v[to->n].ss, ai->ai_addr, ai->ai_addrlen);
+		to->v[to->n++].len = ai->ai_addrlen;
 	}
 	freeaddrinfo(list);
-	return pool->addresses > 0 ? GBA_OK : GBA_E_UNREACHABLE;
+	return to->n > 0 ? GBA_OK : GBA_E_UNREACHABLE;
 }
 
 static void set_timer(struct upstream *up, unsigned int ms)
@@ -67,8 +67,8 @@ static bool connect_next(struct upstream *up)
 	const struct upstream_address *to;
 	int fd, one = 1;
 
-	for (; up->address < pool->addresses; up->address++) {
-		to = &pool->address[up->address];
+	for (; up->address < pool->addresses->n; up->address++) {
+		to = &pool->addresses->v[up->address];
 		fd = socket(to->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		if (fd < 0)
 			continue;
@@ -205,4 +205,31 @@ void upstream_pool_close(struct upstream_pool *pool)
 {
 	while (!TAILQ_EMPTY(&pool->list))
 		upstream_close(TAILQ_FIRST(&pool->list));
+}
+
+bool upstream_same_addresses(const struct upstream_pool *a, const struct upstream_pool *b)
+{
+	size_t i;
+
+	if (a->addresses->n != b->addresses->n)
+		return false;
+	for (i = 0; i < a->addresses->n; i++) {
+		if (a->addresses->v[i].len != b->addresses->v[i].len ||
+		    memcmp(&a->addresses->v[i].ss, &b->addresses->v[i].ss, a->addresses->v[i].len) != 0)
+			return false;
+	}
+	return true;
+}
+
+void upstream_pool_move(struct upstream_pool *to, struct upstream_pool *from)
+{
+	struct upstream *up, *next;
+
+	for (up = TAILQ_FIRST(&from->list); up != NULL && to->idle < to->idle_max; up = next) {
+		next = TAILQ_NEXT(up, link);
+		unlink_idle(up);
+		up->pool = to;
+		TAILQ_INSERT_TAIL(&to->list, up, link);
+		to->idle++;
+	}
 }

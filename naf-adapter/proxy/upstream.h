@@ -13,6 +13,16 @@
 
 struct upstream_pool;
 
+struct upstream_address {
+	struct sockaddr_storage ss;
+	socklen_t len;
+};
+#define UPSTREAM_ADDRESSES_MAX 8
+struct upstream_addresses {
+	struct upstream_address v[UPSTREAM_ADDRESSES_MAX];
+	size_t n;
+};
+
 /** Tells the owner: it can go on (connected, octets came or went), or a connect failed: chan.failed. */
 typedef void (*upstream_wake)(void *owner);
 
@@ -28,27 +38,24 @@ struct upstream {
 	struct event timer;
 };
 
-struct upstream_address {
-	struct sockaddr_storage ss;
-	socklen_t len;
-};
-#define UPSTREAM_ADDRESSES_MAX 8
-
 struct upstream_pool {
 	struct event_base *base;
-	struct upstream_address address[UPSTREAM_ADDRESSES_MAX];
-	size_t addresses;
+	const struct upstream_addresses *addresses;
 	unsigned int connect_ms, idle_ms, idle_max, idle;
 	TAILQ_HEAD(upstream_list, upstream) list;
 };
 
-/** Resolve (waits for DNS: at start only). @param text  "host:port" or "unix:/path" @retval GBA_E_UNREACHABLE, GBA_E_SYNTAX */
-enum gba_err upstream_resolve(struct upstream_pool *pool, const char *text);
+/** Resolve (waits for DNS: never in a worker). @param text  "host:port" or "unix:/path" @retval GBA_E_UNREACHABLE, GBA_E_SYNTAX */
+enum gba_err upstream_resolve(struct upstream_addresses *to, const char *text);
 /** An idle connection, or one being made. @param fresh  not an idle one @return NULL: none can be made now */
 struct upstream *upstream_get(struct upstream_pool *pool, bool fresh, upstream_wake wake, void *owner);
 /** Give it back for another request, or, when not in a known state, close it. */
 void upstream_keep(struct upstream *up);
 void upstream_close(struct upstream *up);
 void upstream_pool_close(struct upstream_pool *pool);
+/** Do both lead to the same places? */
+bool upstream_same_addresses(const struct upstream_pool *a, const struct upstream_pool *b);
+/** Idle connections of one become another's, of the same base. */
+void upstream_pool_move(struct upstream_pool *to, struct upstream_pool *from);
 
 #endif

@@ -1,106 +1,194 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "naf-adapter/proxy/worker.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <openssl/async.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "naf-adapter/proxy/conn.h"
 
 #define ACCEPTS_MAX 64 /* per turn of the loop */
 #define PAUSE_MS    100 /* without accepting, when descriptors have run out */
 
-static const struct tls_hooks hooks = { .choose = conn_choose_site, .source = conn_source, .ready = conn_key_ready };
-
-struct site *worker_site(struct worker *worker, struct bytes fqdn)
-{
-	size_t i;
-
-	for (i = 0; i < worker->site_count; i++) {
-		if (bytes_eq_nocase(fqdn, bytes_of(worker->sites[i].fqdn)))
-			return &worker->sites[i];
-	}
-	return NULL;
-}
-
 /* ---- accepting ---- */
 
 static void on_resume(evutil_socket_t fd, short what, void *arg)
 {
-	struct listener *listener = arg;
+	struct door *door = arg;
 
 	(void)fd, (void)what;
-	if (listener->event != NULL)
-		event_add(listener->event, NULL);
+	event_add(door->event, NULL);
 }
 
 /* Out of descriptors or memory: a level-triggered loop would spin on the waiting connection. */
-static void accept_pause(struct listener *listener, int errnum)
+static void accept_pause(struct door *door, int errnum)
 {
 	struct timeval tv = { 0, PAUSE_MS * 1000 };
 	struct log_about about = { .iface = "Ua", .result = gba_err_from_errno(errnum) };
 
 	log_event_limited(10, LOG_L_ERROR, "ua.accept", &about, "%s", strerror(errnum));
-	event_del(listener->event);
-	event_base_once(listener->worker->base, -1, EV_TIMEOUT, on_resume, listener, &tv);
+	event_del(door->event);
+	evtimer_add(door->resume, &tv);
+}
+
+/* @return false: nobody waits any more, or nobody can be let in */
+static bool accept_some(struct door *door)
+{
+	struct sockaddr_storage src;
+	int i, device;
+
+	for (i = 0; i < ACCEPTS_MAX; i++) {
+		socklen_t len = sizeof(src);
+
+		device = accept4(door->fd, (struct sockaddr *)&src, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (device >= 0) {
+			conn_accept(door->worker, door->listener, device, &src);
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			accept_pause(door, errno);
+			return false;
+		} else if (errno != EINTR && errno != ECONNABORTED) {
+			return false;
+		}
+	}
+	return true;
 }
 
 static void on_accept(evutil_socket_t fd, short what, void *arg)
 {
-	struct listener *listener = arg;
-	struct sockaddr_storage src;
-	int i, device;
+	(void)fd, (void)what;
+	accept_some(arg);
+}
 
-	(void)what;
-	for (i = 0; i < ACCEPTS_MAX; i++) {
-		socklen_t len = sizeof(src);
+static void free_event(struct event *event)
+{
+	if (event != NULL)
+		event_free(event);
+}
 
-		device = accept4(fd, (struct sockaddr *)&src, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (device >= 0)
-			conn_accept(listener->worker, listener, device, &src);
-		else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			return accept_pause(listener, errno);
-		else if (errno != EINTR && errno != ECONNABORTED)
-			return;
+static void door_close(struct door *door)
+{
+	free_event(door->event);
+	free_event(door->resume);
+	close(door->fd);
+	LIST_REMOVE(door, link);
+	free(door);
+}
+
+/* Takes fd over. @return false: out of memory, it is closed */
+static bool door_open(struct worker *worker, const struct listener *listener, int fd)
+{
+	struct door *door = calloc(1, sizeof(*door));
+
+	if (door == NULL) {
+		close(fd);
+		return false;
+	}
+	*door = (struct door){ .worker = worker, .listener = listener, .fd = fd };
+	LIST_INSERT_HEAD(&worker->doors, door, link);
+	door->event = event_new(worker->base, fd, EV_READ | EV_PERSIST, on_accept, door);
+	door->resume = evtimer_new(worker->base, on_resume, door);
+	if (door->event != NULL && door->resume != NULL && event_add(door->event, NULL) == 0)
+		return true;
+	door_close(door);
+	return false;
+}
+
+/* What the kernel has accepted already is served. */
+static void door_leave(struct door *door)
+{
+	while (accept_some(door))
+		;
+	door_close(door);
+}
+
+static void doors_leave(struct worker *worker)
+{
+	while (!LIST_EMPTY(&worker->doors))
+		door_leave(LIST_FIRST(&worker->doors));
+}
+
+/* ---- another generation ---- */
+
+static bool has_door(const struct worker *worker, const struct listener *listener)
+{
+	const struct door *door;
+
+	LIST_FOREACH(door, &worker->doors, link) {
+		if (door->listener == listener)
+			return true;
+	}
+	return false;
+}
+
+/* Sockets whose listener is there again stay, under what it is now; others go, new ones come. */
+static void doors_follow(struct worker *worker, struct generation *gen)
+{
+	struct door *door, *next;
+	size_t i;
+
+	for (door = LIST_FIRST(&worker->doors); door != NULL; door = next) {
+		const struct listener *now = generation_same_address(gen, door->listener->conf);
+
+		next = LIST_NEXT(door, link);
+		if (now != NULL)
+			door->listener = now;
+		else
+			door_leave(door);
+	}
+	for (i = 0; i < gen->listener_count; i++) {
+		int fd = gen->fds[i];
+
+		gen->fds[i] = -1;
+		if (fd >= 0 && has_door(worker, &gen->listeners[i]))
+			close(fd);
+		else if (fd >= 0 && !door_open(worker, &gen->listeners[i], fd))
+			log_event(LOG_L_ERROR, "ua.accept", NULL, "%s: out of memory", gen->listeners[i].conf->address);
 	}
 }
 
-static void listeners_close(struct worker *worker)
+static void keys_follow(struct worker *worker, const struct generation *gen, const struct generation *old)
 {
 	size_t i;
 
-	for (i = 0; i < worker->proxy->conf->listeners.n; i++) {
-		struct listener *listener = &worker->listeners[i];
-
-		if (listener->event != NULL)
-			event_free(listener->event);
-		listener->event = NULL;
-		if (listener->fd >= 0)
-			close(listener->fd);
-		listener->fd = -1;
+	if (gen->conf->key_cache != old->conf->key_cache || gen->conf->key_cache_time != old->conf->key_cache_time)
+		keys_resize(worker->keys, gen->conf->key_cache, gen->conf->key_cache_time, clock_now());
+	for (i = 0; i < gen->site_count; i++) {
+		if (!generation_same_question(&gen->sites[i], old))
+			keys_forget(worker->keys, gen->sites[i].fqdn);
 	}
+}
+
+static void renew(struct worker *worker, struct generation *gen)
+{
+	struct generation *old = worker->gen;
+	struct conn *conn, *next;
+
+	worker->gen = gen;
+	doors_follow(worker, gen);
+	if (old != NULL) {
+		generation_inherit(gen, old);
+		keys_follow(worker, gen, old);
+	}
+	for (conn = LIST_FIRST(&worker->conns); conn != NULL; conn = next) {
+		next = LIST_NEXT(conn, link);
+		conn_renewed(conn);
+	}
+	generation_unref(old);
+}
+
+void worker_hand(struct worker *worker, struct generation *gen)
+{
+	struct generation *unused = __atomic_exchange_n(&worker->next, gen, __ATOMIC_ACQ_REL);
+
+	generation_unref(unused); /* nobody has taken it: it is ours still */
+	worker_tell(worker, WORKER_RENEW);
 }
 
 /* ---- commands ---- */
-
-static void reload(struct worker *worker)
-{
-	struct tls_set *set;
-	const char *error;
-
-	if (tls_set_new(worker, worker, &hooks, &set, &error) != GBA_OK) {
-		log_event(LOG_L_ERROR, "proxy.reload", NULL, "certificates stay as they were: %s", error);
-		return;
-	}
-	tls_set_unref(worker->tls);
-	worker->tls = set;
-	if (worker->index == 0)
-		log_event(LOG_L_INFO, "proxy.reload", NULL, "certificates read again");
-}
 
 static void on_drain_over(evutil_socket_t fd, short what, void *arg)
 {
@@ -113,16 +201,12 @@ static void on_drain_over(evutil_socket_t fd, short what, void *arg)
 
 static void drain(struct worker *worker)
 {
-	struct timeval tv = { worker->proxy->conf->drain_timeout, 0 };
+	struct timeval tv = { worker->gen->conf->drain_timeout, 0 };
 	struct conn *conn, *next;
-	size_t i;
 
 	if (worker->draining)
 		return;
-	/* What the kernel has accepted already is served. */
-	for (i = 0; i < worker->proxy->conf->listeners.n; i++)
-		on_accept(worker->listeners[i].fd, EV_READ, &worker->listeners[i]);
-	listeners_close(worker);
+	doors_leave(worker);
 	worker->draining = true;
 	evtimer_add(worker->drain_event, &tv);
 	for (conn = LIST_FIRST(&worker->conns); conn != NULL; conn = next) {
@@ -141,6 +225,7 @@ void worker_conn_gone(struct worker *worker)
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *worker = arg;
+	struct generation *gen;
 	unsigned int commands;
 	uint64_t count;
 
@@ -148,8 +233,12 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 	if (read(fd, &count, sizeof(count)) < 0)
 		return;
 	commands = __atomic_exchange_n(&worker->commands, 0, __ATOMIC_ACQ_REL);
-	if (commands & WORKER_RELOAD)
-		reload(worker);
+	if (commands & WORKER_RENEW) {
+		gen = __atomic_exchange_n(&worker->next, NULL, __ATOMIC_ACQ_REL);
+		if (gen != NULL)
+			renew(worker, gen);
+		sem_post(&worker->proxy->in_force);
+	}
 	if (commands & WORKER_DRAIN)
 		drain(worker);
 	if (commands & WORKER_STOP)
@@ -188,62 +277,6 @@ static void on_notice(void *arg, const struct gba_naf_notice *notice)
 
 /* ---- making and ending ---- */
 
-static enum gba_err site_set_up(struct worker *worker, struct site *site, const struct site_conf *conf, const char **_error)
-{
-	const struct proxy_conf *all = worker->proxy->conf;
-	size_t i;
-
-	site->conf = conf;
-	for (i = 0; conf->fqdn[i] != '\0'; i++)
-		site->fqdn[i] = (char)tolower((unsigned char)conf->fqdn[i]);
-	for (i = 0; i < conf->gsids.n; i++)
-		site->gsids[site->gsid_count++] = (uint32_t)strtoul(conf->gsids.v[i], NULL, 10);
-	site->pool = (struct upstream_pool){ .base = worker->base, .connect_ms = all->upstream_connect_timeout,
-					     .idle_ms = all->upstream_idle_timeout, .idle_max = all->upstream_idle };
-	TAILQ_INIT(&site->pool.list);
-	*_error = talloc_asprintf(worker, "site %s: upstream %s cannot be resolved", conf->fqdn, conf->upstream);
-	return conf->upstream[0] != '\0' ? upstream_resolve(&site->pool, conf->upstream) : GBA_OK;
-}
-
-static enum gba_err sites_set_up(struct worker *worker, const char **_error)
-{
-	const struct conf_groups *sites = &worker->proxy->conf->sites;
-	enum gba_err err = GBA_OK;
-	size_t i;
-
-	worker->sites = talloc_zero_array(worker, struct site, sites->n);
-	if (worker->sites == NULL)
-		return GBA_E_NOMEM;
-	worker->site_count = sites->n;
-	for (i = 0; i < sites->n && err == GBA_OK; i++) {
-		worker->sites[i].index = i;
-		err = site_set_up(worker, &worker->sites[i], (const struct site_conf *)sites->v + i, _error);
-	}
-	return err;
-}
-
-static enum gba_err listeners_set_up(struct worker *worker, const int *fds)
-{
-	const struct conf_groups *listeners = &worker->proxy->conf->listeners;
-	size_t i;
-
-	worker->listeners = talloc_zero_array(worker, struct listener, listeners->n);
-	if (worker->listeners == NULL)
-		return GBA_E_NOMEM;
-	for (i = 0; i < listeners->n; i++) {
-		struct listener *listener = &worker->listeners[i];
-
-		listener->conf = (const struct listener_conf *)listeners->v + i;
-		listener->worker = worker;
-		listener->fd = fds[i];
-		listener->default_site = worker_site(worker, bytes_of(listener->conf->default_site));
-		listener->event = event_new(worker->base, listener->fd, EV_READ | EV_PERSIST, on_accept, listener);
-		if (listener->event == NULL || event_add(listener->event, NULL) != 0)
-			return GBA_E_NOMEM;
-	}
-	return GBA_OK;
-}
-
 static struct event_base *base_make(void)
 {
 	struct event_config *config = event_config_new();
@@ -259,10 +292,8 @@ static struct event_base *base_make(void)
 	return base;
 }
 
-static enum gba_err loop_set_up(struct worker *worker)
+static enum gba_err loop_set_up(struct worker *worker, const char *socket)
 {
-	const char *socket = worker->proxy->conf->agent_socket;
-
 	worker->base = base_make();
 	worker->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (worker->base == NULL || worker->wake < 0)
@@ -278,23 +309,14 @@ static enum gba_err loop_set_up(struct worker *worker)
 	return event_add(worker->wake_event, NULL) == 0 && event_add(worker->naf_event, NULL) == 0 ? GBA_OK : GBA_E_NOMEM;
 }
 
-static void free_event(struct event *event)
-{
-	if (event != NULL)
-		event_free(event);
-}
-
 static int worker_destroy(struct worker *worker)
 {
-	size_t i;
-
 	while (!LIST_EMPTY(&worker->conns))
 		conn_free(LIST_FIRST(&worker->conns));
-	if (worker->listeners != NULL)
-		listeners_close(worker);
-	for (i = 0; i < worker->site_count; i++)
-		upstream_pool_close(&worker->sites[i].pool);
-	tls_set_unref(worker->tls);
+	while (!LIST_EMPTY(&worker->doors))
+		door_close(LIST_FIRST(&worker->doors));
+	generation_unref(worker->gen);
+	generation_unref(worker->next);
 	free_event(worker->wake_event);
 	free_event(worker->naf_event);
 	free_event(worker->drain_event);
@@ -306,33 +328,27 @@ static int worker_destroy(struct worker *worker)
 	return 0;
 }
 
-enum gba_err worker_new(TALLOC_CTX *mem_ctx, struct proxy *proxy, unsigned int index, const int *fds, struct worker **_worker,
-			const char **_error)
+enum gba_err worker_new(TALLOC_CTX *mem_ctx, struct proxy *proxy, unsigned int index, const struct proxy_conf *conf,
+			struct worker **_worker)
 {
 	struct worker *worker = talloc_zero(mem_ctx, struct worker);
 	enum gba_err err;
 
-	*_error = "out of memory";
 	if (worker == NULL)
 		return GBA_E_NOMEM;
 	worker->proxy = proxy;
 	worker->index = index;
 	worker->wake = -1;
 	LIST_INIT(&worker->conns);
+	LIST_INIT(&worker->doors);
 	talloc_set_destructor(worker, worker_destroy);
-	err = loop_set_up(worker);
-	if (err == GBA_OK)
-		err = sites_set_up(worker, _error);
-	worker->keys = keys_new(worker, proxy->conf->key_cache, proxy->conf->key_cache_time);
+	err = loop_set_up(worker, conf->agent_socket);
+	worker->keys = keys_new(worker, conf->key_cache, conf->key_cache_time);
 	if (err == GBA_OK && worker->keys == NULL)
 		err = GBA_E_NOMEM;
 	if (err == GBA_OK)
-		err = tls_set_new(worker, worker, &hooks, &worker->tls, _error);
-	if (err == GBA_OK)
-		err = listeners_set_up(worker, fds);
-	if (err == GBA_OK)
 		*_worker = worker;
-	return err; /* on failure mem_ctx still owns what was made, and *_error with it */
+	return err; /* on failure mem_ctx still owns what was made */
 }
 
 static void *thread_main(void *arg)
@@ -350,10 +366,12 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-enum gba_err worker_start(struct worker *worker)
+enum gba_err worker_start(struct worker *worker, struct generation *gen)
 {
-	int rc = pthread_create(&worker->thread, NULL, thread_main, worker);
+	int rc;
 
+	renew(worker, gen);
+	rc = pthread_create(&worker->thread, NULL, thread_main, worker);
 	return rc == 0 ? GBA_OK : gba_err_from_errno(rc);
 }
 

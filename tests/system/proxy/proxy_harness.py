@@ -5,6 +5,7 @@ import base64
 import hashlib
 import os
 import re
+import signal
 import socket
 import socketserver
 import ssl
@@ -325,6 +326,21 @@ class Proxy:
         text = self.process.log_text()
         assert "ERROR: AddressSanitizer" not in text and "runtime error" not in text and "LeakSanitizer" not in text, text[-6000:]
         return code
+
+    def reload(self, sites=None, **items):
+        """Write these into the file, SIGHUP; the log's line about it."""
+        self.sites = sites or self.sites
+        self.items.update(items)
+        self.write()
+        return self.hang_up()
+
+    def hang_up(self):
+        def lines():
+            return [line for line in self.log().splitlines() if "proxy.reload" in line]
+        before = len(lines())
+        self.process.signal(signal.SIGHUP)
+        assert until(lambda: len(lines()) > before), self.log()[-3000:]
+        return lines()[before]
 
     def metric(self, name):
         """Value of a metric of a proxy with its page on `metrics`."""

@@ -749,7 +749,7 @@ def test_hangup_reads_certificates_again_and_reopens_the_log(world, tmp_path):
     with open(cert, "w", encoding="ascii") as broken:
         broken.write("nonsense")
     proxy.process.signal(signal.SIGHUP)
-    assert until(lambda: "stay as they were" in log.read_text()), "refusal of a bad certificate"
+    assert until(lambda: "stays as it was" in log.read_text()), "refusal of a bad certificate"
     assert served() != first
 
 
