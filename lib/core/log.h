@@ -12,7 +12,8 @@
 enum log_level { LOG_L_ERROR, LOG_L_WARNING, LOG_L_INFO, LOG_L_DEBUG, LOG_L_COUNT };
 enum log_format { LOG_F_TEXT, LOG_F_JSON, LOG_F_COUNT };
 
-/** At start, and whenever the configuration says otherwise. role ("bsf") is copied. Text lines carry journald's "<N>" priority when stderr is the journal.
+/** At start, and whenever the configuration says otherwise. role ("bsf") is copied.
+ * Text lines carry journald's "<N>" priority when stderr is the journal.
  * @param path  NULL or "": stderr; else a file opened for appending
  * @retval GBA_E_IO and its relatives: the file cannot be opened; the logger then stays as it was, at first on stderr */
 enum gba_err log_init(const char *role, enum log_level level, enum log_format format, const char *path);

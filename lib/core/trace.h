@@ -9,7 +9,8 @@
 #include "core/bytes.h"
 #include "core/err.h"
 
-/** Append to path, from now on; NULL or "" switches tracing off. Any time. On failure all stays as it was. @retval GBA_E_IO and its relatives */
+/** Append to path, from now on; NULL or "" switches tracing off. Any time. On failure all stays as it was.
+ * @retval GBA_E_IO and its relatives */
 enum gba_err trace_open(const char *path);
 void trace_close(void);
 bool trace_on(void);

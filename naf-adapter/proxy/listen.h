@@ -5,7 +5,8 @@
 
 #include <stdbool.h>
 
-/** @param address  "host:port", for TCP @param fds  n of them, to be closed by the caller @return false: errno says why, none is open */
+/** @param address  "host:port", for TCP @param fds  n of them, to be closed by the caller
+ * @return false: errno says why, none is open */
 bool listen_on_all(const char *address, int *fds, unsigned int n);
 
 #endif
