@@ -3,6 +3,8 @@
 #include "dia/guard/guard.h"
 #include "http/server.h"
 
+#define COMMAND_UNSUPPORTED 3001 /* RFC 6733 7.1.3 */
+
 static struct {
 	TALLOC_CTX *ctx;
 	struct guard_conf conf;
@@ -59,6 +61,24 @@ static void copy_p_bit(struct msg *answer, struct msg_hdr *hdr)
 	hdr->msg_flags = (uint8_t)((hdr->msg_flags & ~CMD_FLAG_PROXIABLE) | (request_hdr->msg_flags & CMD_FLAG_PROXIABLE));
 }
 
+/* A command of the dictionary that nobody here serves: the framework refuses it without a word. */
+static void tell_unserved(struct msg *answer, struct peer_hdr *peer)
+{
+	struct dict_object *result_code = NULL, *model = NULL;
+	struct msg *request = NULL;
+	struct avp *avp = NULL;
+	struct avp_hdr *hdr;
+	uint32_t code = 268; /* Result-Code */
+
+	if (peer == NULL || fd_msg_answ_getq(answer, &request) != 0 || request == NULL || fd_msg_model(request, &model) != 0 ||
+	    model == NULL)
+		return; /* not even known: told when it was parsed */
+	if (fd_dict_search(fd_g_config->cnf_dict, DICT_AVP, AVP_BY_CODE, &code, &result_code, ENOENT) == 0 &&
+	    fd_msg_search_avp(answer, result_code, &avp) == 0 && avp != NULL && fd_msg_avp_hdr(avp, &hdr) == 0 &&
+	    hdr->avp_value != NULL && hdr->avp_value->u32 == COMMAND_UNSUPPORTED)
+		guard_peer_refused(guard_peer_of(peer), COMMAND_UNSUPPORTED, "command not served", BYTES_NONE);
+}
+
 /* About to be sent, complete: keep the answer for retransmissions of its request. */
 static void on_sending(enum fd_hook_type type, struct msg *msg, struct peer_hdr *peer, void *other,
 		       struct fd_hook_permsgdata *data, void *regdata)
@@ -75,6 +95,8 @@ static void on_sending(enum fd_hook_type type, struct msg *msg, struct peer_hdr 
 		copy_p_bit(msg, hdr);
 	if (hdr->msg_appl == 0)
 		return;
+	if ((hdr->msg_flags & (CMD_FLAG_REQUEST | CMD_FLAG_ERROR)) == CMD_FLAG_ERROR)
+		tell_unserved(msg, peer);
 	guard_peer_counted(peer != NULL ? guard_peer_of(peer) : NULL, (hdr->msg_flags & CMD_FLAG_REQUEST) != 0, true);
 	if (hdr->msg_flags & CMD_FLAG_REQUEST)
 		return;

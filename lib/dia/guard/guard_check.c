@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests before the routing threads see them. What those would refuse themselves is refused here, on a path that does
  * not end the daemon when the peer has gone; what would end a dispatch thread is taken out. */
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "core/clock.h"
@@ -10,6 +11,7 @@ enum {
 	USER_NAME = 1,
 	SESSION_ID = 263,
 	ORIGIN_HOST = 264,
+	AUTH_SESSION_STATE = 277,
 	ROUTE_RECORD = 282,
 	PROXY_INFO = 284,
 	DESTINATION_REALM = 283,
@@ -38,8 +40,9 @@ static struct {
 struct routing {
 	struct avp *realm_avp;
 	struct bytes realm, host, origin_host, session_id, user_name;
+	uint8_t session_state[4];
 	struct guard_broken broken; /* the AVP whose length does not fit */
-	bool own_record, has_session_id, bad_session_id, bad_proxy_info, is_broken;
+	bool own_record, has_session_id, bad_session_id, bad_session_state, bad_proxy_info, has_origin_host, is_broken;
 };
 
 /* What its octets tell. */
@@ -134,11 +137,27 @@ static bool is_copied(struct avp *avp)
 	return true;
 }
 
+/* STATE_MAINTAINED and NO_STATE_MAINTAINED are all there is (RFC 6733 8.11); a wrong length is found with the other AVPs'. */
+static void read_session_state(struct avp *avp, const struct avp_hdr *hdr, struct routing *r)
+{
+	uint32_t state;
+
+	if ((hdr->avp_value == NULL && fd_msg_parse_dict(avp, fd_g_config->cnf_dict, NULL) != 0) || hdr->avp_value == NULL)
+		return;
+	state = htonl(hdr->avp_value->u32);
+	r->bad_session_state |= hdr->avp_value->u32 > 1;
+	memcpy(r->session_state, &state, sizeof(r->session_state));
+}
+
 static void read_avp(struct avp *avp, const struct avp_hdr *hdr, struct routing *r)
 {
 	switch (hdr->avp_code) {
 	case SESSION_ID: read_session_id(avp, hdr, r); break;
-	case ORIGIN_HOST: r->origin_host = value_of(avp, hdr); break;
+	case ORIGIN_HOST:
+		r->has_origin_host = true;
+		r->origin_host = value_of(avp, hdr);
+		break;
+	case AUTH_SESSION_STATE: read_session_state(avp, hdr, r); break;
 	case DESTINATION_HOST: r->host = value_of(avp, hdr); break;
 	case DESTINATION_REALM:
 		r->realm_avp = avp;
@@ -198,6 +217,11 @@ static struct guard_refusal judge_routing(const struct msg_hdr *hdr, const struc
 		REFUSE(INVALID_AVP_VALUE, "invalid Session-Id", .failed = SESSION_ID, .failed_value = r->session_id);
 	if (r->bad_proxy_info)
 		REFUSE(INVALID_AVP_VALUE, "invalid Proxy-Info", .failed = PROXY_INFO);
+	if (r->bad_session_state)
+		REFUSE(INVALID_AVP_VALUE, "invalid Auth-Session-State", .failed = AUTH_SESSION_STATE,
+		       .failed_value = BYTES(r->session_state, sizeof(r->session_state)));
+	if (!r->has_origin_host)
+		REFUSE(MISSING_AVP, "Origin-Host missing", .failed = ORIGIN_HOST);
 	if (r->realm_avp == NULL)
 		REFUSE(MISSING_AVP, "Destination-Realm missing", .failed = DESTINATION_REALM);
 	if (r->host.p != NULL && !bytes_eq_nocase(r->host, own_identity()))

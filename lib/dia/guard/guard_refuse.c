@@ -200,7 +200,9 @@ static enum gba_err add_failed(struct msg *answer, uint32_t code, bool has_value
 		return GBA_E_NOMEM;
 	if (code == PROXY_INFO) /* grouped: an empty one says which */
 		return add_group(group, model, &group);
-	return add_octets(group, MSG_BRW_LAST_CHILD, model, has_value ? value : BYTES(zero, sizeof(zero)));
+	if (has_value) /* as it came, whatever its type */
+		return guard_add_raw(group, &(struct guard_avp_head){ .code = code, .flags = AVP_FLAG_MANDATORY }, value);
+	return add_octets(group, MSG_BRW_LAST_CHILD, model, BYTES(zero, sizeof(zero)));
 }
 
 /* Of an AVP whose length does not fit: its head, and zeros (RFC 6733 7.1.5); of the groups around it nothing else (7.5). */

@@ -242,13 +242,16 @@ REFUSED = {
     "second Session-Id with NUL": (lambda m: m.avps.append(d.text(263, NUL_ID)), 5004, 0),
     "decorated User-Name": (lambda m: m.avps.append(d.text(1, "home.test!user@lab.test")), 5004, 0),
     "another Origin-Host": (lambda m: with_avp(m, 264, d.text(264, "hss.lab.test")), 5003, 0),
-    "no Origin-Host": (lambda m: with_avp(m, 264), 5003, 0),
+    "no Origin-Host": (lambda m: with_avp(m, 264), 5005, 0),
+    "no such Auth-Session-State": (lambda m: with_avp(m, 277, d.u32(277, 7)), 5004, 0),
+    "odd length of Auth-Session-State": (lambda m: with_avp(m, 277).avps.append(d.Avp(277, b"123")), 5014, 0),
     "command not known": (lambda m: setattr(m, "code", 9999999), 3001, d.E),
     "command of another application": (lambda m: setattr(m, "code", 303), 3001, None),
     "no NAF-Id": (lambda m: with_avp(m, 402), 5005, 0),
     "no Vendor-Specific-Application-Id": (lambda m: with_avp(m, 260), 5005, 0),
     "two B-TIDs": (lambda m: m.avps.append(d.tgpp(401, b"x")), 5009, 0),
     "unknown AVP with M": (lambda m: m.avps.append(d.Avp(4711, b"x")), 5001, 0),
+    "unknown AVP with M, of no octets": (lambda m: m.avps.append(d.Avp(4711, b"")), 5001, 0),
     "odd length": (lambda m: m.avps.append(d.tgpp(407, b"123")), 5014, 0),
     "group that is none": (lambda m: with_avp(m, 260, d.Avp(260, b"\1\2\3\4\5")), 5014, 0),
     "Proxy-Info nobody can copy": (lambda m: m.avps.append(d.Avp(284, [d.text(280, "p.q"), d.text(33, "s"),
@@ -388,6 +391,44 @@ def test_one_line_for_what_the_framework_refuses(connected, stack, case, says):
     assert until(lambda: "%08x" % message.e2e in stack.log()[before:])
     lines = [line for line in stack.log()[before:].splitlines() if " error " in line or " warning " in line]
     assert len(lines) == 1 and "diameter.parsing" in lines[0] and says in lines[0], lines
+
+
+def in_vendor_app(message, *avps):
+    group = next(a for a in message.avps if a.code == 260)
+    return with_avp(message, 260, d.Avp(260, group.data + list(avps)))
+
+
+BARE_AVP = d.Avp(4711, b"", m=False)  # the framework can read an unknown AVP of no octets, but not write it
+IN_FAILED = {
+    "unknown with M, of no octets, in a group": (lambda m: in_vendor_app(m, d.Avp(4711, b"")), 5001, d.Avp(4711, b"")),
+    "that of a vendor": (lambda m: in_vendor_app(m, d.Avp(4711, b"", 4711)), 5001, d.Avp(4711, b"", 4711)),
+    "twice in a group": (lambda m: in_vendor_app(m, d.u32(266, 10416)), 5009, d.u32(266, 10416)),
+    "twice, beside one of no octets": (lambda m: m.avps.extend([BARE_AVP, d.tgpp(401, b"x")]), 5009, d.tgpp(401, b"x")),
+    "twice, beside one in a group": (lambda m: in_vendor_app(m, BARE_AVP).avps.append(d.tgpp(401, b"x")), 5009, d.tgpp(401, b"x")),
+}
+
+
+@pytest.mark.parametrize("case", IN_FAILED)
+def test_failed_avp_is_the_avp_itself(connected, stack, case):
+    """Wherever it stands, whatever stands beside it: the answer has it, with its octets, and leaves (RFC 6733 7.5)."""
+    change, code, failed = IN_FAILED[case]
+    before, message = len(stack.log()), bir(connected)
+    change(message)
+    answer = connected.request(message)
+    assert answer is not None and answer.result() == (0, code)
+    assert [a.encode() for a in answer.failed()] == [failed.encode()]
+    assert served(connected) and not connected.closed.is_set()
+    assert until(lambda: "%08x" % message.e2e in stack.log()[before:])
+    lines = [line for line in stack.log()[before:].splitlines() if " error " in line or " warning " in line]
+    assert len(lines) == 1 and "diameter.parsing" in lines[0], lines
+
+
+def test_a_command_not_served_is_told(connected, stack):
+    before, message = len(stack.log()), bir(connected)
+    message.code = 303
+    assert connected.request(message).result() == (0, 3001)
+    assert until(lambda: "3001: command not served" in stack.log()[before:])
+    assert stack.log()[before:].count(" warning ") == 1
 
 
 def test_abrupt_closes_with_refusals_on_their_way(daemon):
