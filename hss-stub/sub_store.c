@@ -23,6 +23,7 @@ static const struct db_migration migrations[] = {
 	{ change_schema_2 },
 	{ DB_DUTY_TABLE },
 	{ mapping_schema_2 },
+	{ mapping_schema_3 },
 };
 
 #define COLUMNS                                                                                                        \

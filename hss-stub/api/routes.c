@@ -21,6 +21,7 @@ static const struct field registration_fields[] = {
 	REST_TEXT("identity", FIELD_REQUIRED, 1, IDRULE_MAX, id_text, "Public identity, such as a CIN"),
 	REST_TEXT("name", FIELD_REQUIRED, 1, 200, id_text, "Name of the ASP"),
 	REST_TEXT("contact", FIELD_REQUIRED, 3, 254, id_email, "Address for letters"),
+	{ "names", FIELD_LIST, 0, 1, FQDN_MAX, 0, NULL, asp_name_check, 0, 0, 0, 0, "Names its applications shall have: host names, KIND:IDENTITY" },
 };
 static const struct field registered_fields[] = {
 	REST_TEXT("state", FIELD_REQUIRED, 1, 32, NULL, "requested: the operator decides"),

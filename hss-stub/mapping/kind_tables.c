@@ -85,6 +85,7 @@ static const struct field asp_fields[ASP_COUNT] = {
 	[ASP_NOTICE_URL] = F_TEXT("notice_url", 0, 9, 500, id_https_url, AP, AP, AP, "Webhook for notices (https)"),
 	[ASP_NOTICE_DROP] = F_TEXT("notice_drop", 0, 1, 64, id_token, AP, A, A, "Mail-drop for notices"),
 	[ASP_STATE] = F_WORD("state", FLT, asp_state_words, ASP_ACTIVE, AP, A, A, "Only an active one is served"),
+	[ASP_NAMES] = F_LIST("names", 0, 1, FQDN_MAX, asp_name_check, AP, A, A, "What it may call its applications by itself: host names with all below, KIND:IDENTITY"),
 };
 
 static const struct field application_fields[APPLICATION_COUNT] = {

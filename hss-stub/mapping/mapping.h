@@ -25,6 +25,9 @@ struct sub_store *mapping_subscribers(struct records *m);
 enum gba_err mapping_authenticate(struct records *m, struct record_call *call, int credential_type, const char *hash,
 				  struct actor **_actor);
 
+/** An entry of an ASP's names (id_rule): a host name, or "KIND:IDENTITY" with '*' for any at its end. */
+enum gba_err asp_name_check(struct bytes entry, const char **_why);
+
 /** Stable name of a client element for one ASP: 32 hex digits of HMAC-SHA-256 under the realm's secret of
  * { decimal id of the ASP record, NUL, IMPI }; two ASPs cannot join theirs (mapping.md G14). out: 33 octets. */
 #define PSEUDONYM_LEN 32

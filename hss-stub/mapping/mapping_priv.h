@@ -29,6 +29,8 @@ enum gba_err mapping_dirty(struct records *m, struct bytes impi, time_t now);
 enum gba_err mapping_flush(struct records *m);
 /** Forget them: the transaction is over. */
 void mapping_forget(struct records *m);
+/** May the caller register an application under this identity and host name? @retval GBA_E_DENIED */
+enum gba_err application_names_check(struct records *m, struct record_call *call, struct record *now);
 /** NAF_Id of an application. */
 enum gba_err application_derive(struct record *rec);
 

@@ -193,6 +193,8 @@ BEFORE(application_before)
 		err = identity_check(call, id_rule_application(now->v[APPLICATION_TYPE].n),
 				     now->v[APPLICATION_IDENTITY].t);
 	if (err == GBA_OK)
+		err = application_names_check(m, call, now);
+	if (err == GBA_OK)
 		err = naf_fqdn_settle(m, call, now);
 	if (err == GBA_OK)
 		err = naf_fqdn_allowed(m, call, now);

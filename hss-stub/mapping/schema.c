@@ -85,3 +85,5 @@ const char mapping_schema_1[] =
 	"CREATE TABLE realm_secret (name TEXT PRIMARY KEY, sealed BLOB NOT NULL) STRICT";
 
 const char mapping_schema_2[] = REST_ANSWERS;
+
+const char mapping_schema_3[] = "ALTER TABLE asp ADD COLUMN names TEXT";

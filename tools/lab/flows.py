@@ -48,7 +48,7 @@ class Flows(Lab):
         asked = self.anybody.post("/v1/asp-registrations", COMPANY)
         self.asp = self.anybody.become(asked["token"])
         record = next(a for a in self.operator.get("/v1/asps?state=requested")["items"] if a["identity"] == COMPANY["identity"])
-        self.company = self.operator.patch(record, "asps", {"state": "active", "notice_drop": "asp"})
+        self.company = self.operator.patch(record, "asps", {"state": "active", "notice_drop": "asp", "names": [NAF]})
         self.asp.post("/v1/asps/%d/credentials" % self.company["id"], {"name": "server", "type": "certificate"})
         self.application = self.asp.post("/v1/applications", {
             "asp": self.company["id"], "type": "fqdn", "identity": NAF, "name": "Readings", "published": True, "attributes": ["name"],

@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import urllib.parse
 
 import pytest
 
@@ -114,6 +115,57 @@ def test_references_and_names_tell_a_wrong_caller_the_same(api, people):
                       for identity in (asp["identity"], "U72200KA2011PTC060190"))
     assert set(known.json()) == set(unknown.json()) and len(known.body) == len(unknown.body)
     assert {k for k in known.headers} == {k for k in unknown.headers}
+
+
+def gs1(digits):
+    """GS1 General Specifications 7.9"""
+    return digits + str(-sum(int(c) * (3 - 2 * (i % 2)) for i, c in enumerate(reversed(digits))) % 10)
+
+
+def test_an_asp_that_tries_names_of_others_learns_nothing(api, admin):
+    """A name is the ASP's own to use, or refused: one that is taken like one that is free, whichever way it is tried."""
+    owner, first = apilab.asp(admin, api, "U72200KA2011PTC060191", "Alpha", names=["alpha.example", "gs1:95213*", "ip:192.0.2.7"])
+    record, second = apilab.asp(admin, api, "U72200KA2011PTC060192", "Beta", names=["beta.example", "gs1:95214*", "ip:192.0.2.8"])
+    taken = [("fqdn", "shop.alpha.example"), ("url", "https://www.alpha.example:8443/a?b"), ("gs1", gs1("952132100011")), ("ip", "192.0.2.7")]
+    free = [("fqdn", "shap.alpha.example"), ("url", "https://wwx.alpha.example:8443/a?b"), ("gs1", gs1("952132100028")), ("ip", "192.0.2.9")]
+    for kind, identity in taken:
+        first.post("/v1/applications", {"asp": owner["id"], "type": kind, "identity": identity, "name": "N"})
+    before = admin.get("/v1/applications?limit=1000").body
+
+    def tries(kind, identity):
+        body = {"asp": record["id"], "type": kind, "identity": identity, "name": "N"}
+        plain = {k: v for k, v in body.items() if k not in ("type", "identity")}
+        yield second.call("POST", "/v1/applications", body)
+        yield second.call("POST", "/v1/applications", dict(body, naf_fqdn="x.beta.example"))
+        yield second.call("POST", "/v1/applications", body, headers={"Idempotency-Key": "try-" + identity.encode().hex()})
+        path = "/v1/applications/key:%s,%s" % (kind, urllib.parse.quote(identity, safe=""))
+        yield second.call("PUT", path, plain)
+        yield second.call("PUT", path, plain, headers={"If-Match": "*"})
+        yield second.call("GET", path)
+        yield second.call("DELETE", path, headers={"If-Match": "*"})
+        for mode in ("all", "rows"):
+            for existing in ("reject", "keep", "update"):
+                yield second.call("POST", "/v1/applications/import?mode=%s&existing=%s" % (mode, existing), raw=json.dumps(body).encode(),
+                                  headers={"Content-Type": "application/x-ndjson"})
+
+    def plainly(answer, identity):
+        text = re.sub(r'("instance":")[^"]*', r"\1", answer.body.decode()).replace(identity, "NAME")
+        return answer.status, text, {k: v for k, v in answer.headers.items() if k not in ("date", "content-length")}
+
+    for (kind, there), (_, nowhere) in zip(taken, free):
+        got = [[plainly(answer, identity) for answer in tries(kind, identity)] for identity in (there, nowhere)]
+        assert got[0] == got[1], (kind, got)
+        assert {status for status, _, _ in got[0]} == {422, 412, 404, 200} and '"applied":true' not in got[0][7][1], got[0]
+    for host in ("shop.alpha.example", "none.alpha.example", "alpha.example", "xbeta.example", "example"):  # as the host name of one of its own
+        got = second.post("/v1/applications", {"asp": record["id"], "type": "gs1", "identity": gs1("952142100011"), "naf_fqdn": host,
+                                               "name": "N"}, want=422).json()
+        assert [e["pointer"] for e in got["errors"]] == ["/naf_fqdn"] and "names" in got["errors"][0]["detail"]
+    assert admin.get("/v1/applications?limit=1000").body == before
+    kind, identity = taken[0]
+    admin.post("/v1/applications", {"asp": record["id"], "type": kind, "identity": identity, "name": "N"}, want=409)  # the operator is told
+    admin.post("/v1/applications", {"asp": record["id"], "type": kind, "identity": "given.alpha.example", "name": "N"})
+    second.call("PATCH", "/v1/asps/%d" % record["id"], {"names": ["alpha.example"]}, headers={"If-Match": "*"}, want=422)
+    second.post("/v1/applications", {"asp": record["id"], "type": "url", "identity": "https://a.beta.example/x", "name": "N"})
 
 
 def test_whoever_is_not_known_gets_one_answer(api, people, admin):

@@ -72,7 +72,8 @@ def test_what_a_realm_makes_known(api, admin):
 def test_an_asp_comes_on_board(api, admin):
     """REQ: Y3056-7.5-3a, Y3056-7.7-1, Y3056-7.7-2, Y3056-9.2.2-1, Y3056-9.2.2-5, Y3056-10.2-1a, Y3056-10.2-1b, Y3056-10.2-1c, Y3056-10.2-2a
     REQ: Y3056-10.2-2b, Y3056-10.2-2c"""
-    wish = {"type": "cin", "identity": "L17110MH1973PLC019786", "name": "Fabrics", "contact": "it@fabrics.example"}
+    wish = {"type": "cin", "identity": "L17110MH1973PLC019786", "name": "Fabrics", "contact": "it@fabrics.example",
+            "names": ["fabrics.example", "gs1:*"]}
     asked = apilab.Caller(api).post("/v1/asp-registrations", wish).json()
     assert asked["state"] == "requested"
     caller = apilab.Caller(api, asked["token"])
@@ -80,6 +81,9 @@ def test_an_asp_comes_on_board(api, admin):
     again = apilab.Caller(api).post("/v1/asp-registrations", dict(wish, name="Somebody"))  # nobody learns who is registered
     assert set(again.json()) == set(asked) and again.json()["token"] != asked["token"] and len(again.json()["token"]) == len(asked["token"])
     apilab.Caller(api).post("/v1/asp-registrations", dict(wish, identity="L17110MH1973PLC01978"), want=422)
+    for name in ("fabrics example", "url:https://x.example", "ip:", "mac:1", ":x", "*.example"):
+        got = apilab.Caller(api).post("/v1/asp-registrations", dict(wish, names=["fabrics.example", name]), want=422).json()
+        assert [e["pointer"] for e in got["errors"]] == ["/names/1"], (name, got)
 
     record = [a for a in admin.get("/v1/asps?state=requested").json()["items"] if a["identity"] == wish["identity"]][0]
     assert record["name"] == "Fabrics" and len([a for a in admin.get("/v1/asps?state=requested").json()["items"]
