@@ -142,7 +142,8 @@ static void read_session_state(struct avp *avp, const struct avp_hdr *hdr, struc
 {
 	uint32_t state;
 
-	if ((hdr->avp_value == NULL && fd_msg_parse_dict(avp, fd_g_config->cnf_dict, NULL) != 0) || hdr->avp_value == NULL)
+	if (hdr->avp_len != 8 + sizeof(state) ||
+	    (hdr->avp_value == NULL && fd_msg_parse_dict(avp, fd_g_config->cnf_dict, NULL) != 0) || hdr->avp_value == NULL)
 		return;
 	state = htonl(hdr->avp_value->u32);
 	r->bad_session_state |= hdr->avp_value->u32 > 1;
