@@ -3,12 +3,14 @@
 
 #include "core/secret.h"
 
+#define TOO_LONG "line is too long"
+
 static void put(struct csv *csv, size_t *_n, int c)
 {
 	if (*_n < csv->text_max)
 		csv->text[(*_n)++] = (char)c;
 	else
-		csv->too_long = true;
+		csv->fault = TOO_LONG;
 }
 
 static int newline(struct csv *csv, int c)
@@ -16,6 +18,16 @@ static int newline(struct csv *csv, int c)
 	if (c == '\n')
 		csv->line++;
 	return c;
+}
+
+/* After a CR that is not quoted: with the LF behind it, or alone, as old spreadsheets write it, it ends the line. */
+static int line_end(struct csv *csv)
+{
+	int c = getc_unlocked(csv->in);
+
+	if (c != '\n' && c != EOF)
+		ungetc(c, csv->in);
+	return newline(csv, '\n');
 }
 
 /* One field into text; returns what ended it: separator, '\n' or EOF. */
@@ -36,11 +48,14 @@ static int field_read(struct csv *csv, size_t *_n)
 		} else if (!quoted && (c == csv->separator || c == '\n' || (c == ',' && csv->separator == 0) ||
 				       (c == ';' && csv->separator == 0))) {
 			break;
+		} else if (!quoted && c == '\r') {
+			return line_end(csv);
 		}
-		if (c != '\r' || quoted)
-			put(csv, _n, c);
+		put(csv, _n, c);
 		c = newline(csv, getc_unlocked(csv->in));
 	}
+	if (quoted) /* and it has taken in all lines behind it */
+		csv->fault = "a quote begins here that does not end";
 	return c;
 }
 
@@ -50,7 +65,7 @@ bool csv_next(struct csv *csv)
 	int end;
 
 	csv->fields = 0;
-	csv->too_long = false;
+	csv->fault = NULL;
 	do {
 		start = n;
 		end = field_read(csv, &n);
@@ -59,7 +74,7 @@ bool csv_next(struct csv *csv)
 		if (end == EOF && csv->fields == 0 && n == 0)
 			return false;
 		if (csv->fields == CSV_COLUMNS_MAX)
-			csv->too_long = true;
+			csv->fault = TOO_LONG;
 		else
 			csv->field[csv->fields++] = n > start ? BYTES(csv->text + start, n - start) : BYTES_NONE;
 	} while (end != '\n' && end != EOF);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Reading CSV (RFC 4180): separator comma or semicolon, found in the heading. */
+/** Reading CSV (RFC 4180): separator comma or semicolon, found in the heading; lines end in CRLF, LF or CR. */
 #ifndef GBA_RECORD_CSV_H
 #define GBA_RECORD_CSV_H
 
@@ -18,7 +18,7 @@ struct csv {
 	size_t text_max;
 	struct bytes field[CSV_COLUMNS_MAX]; /* empty values are absent */
 	size_t fields;
-	bool too_long;
+	const char *fault; /* why this record is none, static; NULL: it is one */
 };
 
 /** @param octets  longest record; text below ctx. False: errno says why. */

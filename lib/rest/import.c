@@ -292,9 +292,9 @@ static enum gba_err csv_row(struct import *im, struct csv *csv, const struct col
 	size_t i;
 
 	im->call->rc.field[0] = '\0';
-	if (csv->too_long || csv->fields != columns->n) {
-		snprintf(im->call->rc.why, sizeof(im->call->rc.why),
-			 "another number of fields than the heading, or too long");
+	if (csv->fault != NULL || csv->fields != columns->n) {
+		snprintf(im->call->rc.why, sizeof(im->call->rc.why), "%s",
+			 csv->fault != NULL ? csv->fault : "another number of fields than the heading");
 		err = GBA_E_SYNTAX;
 	}
 	for (i = 0; err == GBA_OK && i < columns->n; i++) {

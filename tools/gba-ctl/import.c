@@ -91,7 +91,9 @@ static const char *identities_apply(struct import *imp, const struct import_row 
 			lines[i] = lines[i] == ' ' ? '\n' : lines[i];
 		sub->impus = BYTES(lines, lines != NULL ? row->impus.n : 0);
 	} else if (row->msisdn.n > 0 && sub->impus.p == NULL) {
-		tel = talloc_asprintf(imp->row_ctx, "tel:+%.*s", BYTES_FMT(row->msisdn));
+		struct bytes number = row->msisdn.p[0] == '+' ? BYTES(row->msisdn.p + 1, row->msisdn.n - 1) : row->msisdn;
+
+		tel = talloc_asprintf(imp->row_ctx, "tel:+%.*s", BYTES_FMT(number));
 		sub->impus = bytes_of(tel);
 	}
 	return NULL;

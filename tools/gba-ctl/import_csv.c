@@ -55,6 +55,18 @@ static size_t heading_of(struct bytes name)
 	return IGNORED;
 }
 
+/* Two columns for one member: which of them is meant? */
+static bool heading_twice(struct import *imp, const struct sheet *sheet, size_t i)
+{
+	size_t k = 0;
+
+	while (k < i && (sheet->column[k] == IGNORED || sheet->column[k] != sheet->column[i]))
+		k++;
+	if (k < i)
+		imp->status = why_fail(&imp->ctl->cli.why, GBA_E_SYNTAX, "%s:1: columns %zu and %zu say the same", imp->path, k + 1, i + 1);
+	return k < i;
+}
+
 static bool heading_read(struct import *imp, struct sheet *sheet)
 {
 	bool who = false, key = false;
@@ -63,6 +75,8 @@ static bool heading_read(struct import *imp, struct sheet *sheet)
 	if (csv_next(&sheet->csv)) {
 		for (i = 0; i < sheet->csv.fields; i++) {
 			sheet->column[i] = heading_of(sheet->csv.field[i]);
+			if (heading_twice(imp, sheet, i))
+				return false;
 			who = who || sheet->column[i] == offsetof(struct import_row, imsi) ||
 			      sheet->column[i] == offsetof(struct import_row, impi);
 			key = key || sheet->column[i] == offsetof(struct import_row, k);
@@ -83,9 +97,9 @@ static bool record_take(struct import *imp, struct sheet *sheet, uint64_t line)
 
 	if (sheet->csv.fields == 1 && sheet->csv.field[0].p == NULL)
 		return true; /* empty line */
-	if (sheet->csv.too_long || sheet->csv.fields != sheet->columns) {
+	if (sheet->csv.fault != NULL || sheet->csv.fields != sheet->columns) {
 		import_reject(imp, line, BYTES_NONE,
-			      sheet->csv.too_long ? "line is too long" : "number of fields differs from the heading");
+			      sheet->csv.fault != NULL ? sheet->csv.fault : "number of fields differs from the heading");
 		return true;
 	}
 	for (i = 0; i < sheet->csv.fields; i++) {

@@ -4,10 +4,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "tools/gba-ctl/import.h"
+
+#define EXACT 9007199254740992.0 /* 2^53: below it a double has every whole number */
+#define OPERATOR_DETERMINED_BARRING "1" /* Subscriber-Status, TS 29.272 7.3.29 */
 
 struct source {
 	struct import *imp;
@@ -30,22 +34,41 @@ static size_t one_octet(void *buffer, size_t room, void *data)
 	return 1;
 }
 
-/* A member as text: strings as they are, numbers in digits, mongo's {"$numberLong": "64"} its inside; null is absent.
- */
+/* What mongo wraps a number in: {"$numberLong": "64"}, and for one that a program wrote as floating, {"$numberDouble": "64.0"}. */
+static json_t *unwrapped(json_t *value)
+{
+	static const char *const wraps[] = { "$numberLong", "$numberInt", "$numberDouble" };
+	json_t *inner = NULL;
+	size_t i;
+
+	for (i = 0; i < sizeof(wraps) / sizeof(wraps[0]) && inner == NULL; i++)
+		inner = json_object_get(value, wraps[i]);
+	return inner != NULL ? inner : value;
+}
+
+/* Digits of a whole number, however it was written; anything else as it is, which no member takes. */
+static struct bytes digits_of(struct import *imp, double number)
+{
+	bool whole = number >= 0 && number < EXACT && number == (double)(uint64_t)number;
+
+	return bytes_of(talloc_asprintf(imp->row_ctx, whole ? "%.0f" : "%g", number));
+}
+
+/* A member as text: strings as they are, numbers in digits; null is absent. What is neither is nobody's value: the row is
+ * refused, rather than taken without it. */
 static struct bytes member(struct import *imp, json_t *object, const char *name)
 {
-	json_t *value = json_object_get(object, name);
-	json_t *inner = json_object_get(value, "$numberLong");
+	json_t *whole = json_object_get(object, name), *value = unwrapped(whole);
 
-	if (inner == NULL)
-		inner = json_object_get(value, "$numberInt");
-	if (inner != NULL)
-		value = inner;
+	if (json_is_string(value) && value != whole && strchr(json_string_value(value), '.') != NULL)
+		return digits_of(imp, strtod(json_string_value(value), NULL));
 	if (json_is_string(value))
 		return BYTES(json_string_value(value), json_string_length(value));
 	if (json_is_integer(value))
 		return bytes_of(talloc_asprintf(imp->row_ctx, "%" JSON_INTEGER_FORMAT, json_integer_value(value)));
-	return BYTES_NONE;
+	if (json_is_real(value))
+		return digits_of(imp, json_real_value(value));
+	return value == NULL || json_is_null(value) ? BYTES_NONE : bytes_of("no value");
 }
 
 static struct bytes list_member(struct import *imp, json_t *object, const char *name)
@@ -72,6 +95,8 @@ static void row_open5gs(struct import *imp, json_t *doc, struct import_row *row)
 	row->sqn = member(imp, security, "sqn");
 	if (json_is_string(msisdn))
 		row->msisdn = BYTES(json_string_value(msisdn), json_string_length(msisdn));
+	if (bytes_eq_str(member(imp, doc, "subscriber_status"), OPERATOR_DETERMINED_BARRING))
+		row->state = bytes_of("barred");
 }
 
 static void row_own(struct import *imp, json_t *doc, struct import_row *row)
@@ -110,6 +135,8 @@ static void row_pyhss(struct import *imp, json_t *auc, json_t *subscribers, stru
 		if (row->imsi.p == NULL)
 			row->imsi = member(imp, sub, "imsi");
 		row->msisdn = member(imp, sub, "msisdn");
+		if (json_is_false(json_object_get(sub, "enabled")))
+			row->state = bytes_of("barred");
 		break;
 	}
 }
@@ -169,31 +196,47 @@ static bool broken(struct source *src, const char *why)
 	return false;
 }
 
-static bool values_read(struct source *src)
+static bool value_read(struct source *src, int first)
 {
 	json_error_t error;
-	bool array = false, good = true;
 	uint64_t line;
 	json_t *value;
+	bool good;
+
+	ungetc(first, src->in);
+	src->at--;
+	line = src->line;
+	value = json_load_callback(one_octet, src, JSON_DISABLE_EOF_CHECK, &error);
+	if (value == NULL)
+		return broken(src, error.text);
+	good = take_value(src, value, line);
+	json_decref(value);
+	return good;
+}
+
+/* Arrays, values, or one after the other, as pages of an API that were put into one file. */
+static bool values_read(struct source *src)
+{
+	bool array = false, good = true;
 	int c;
 
 	for (c = next_char(src); good && c != EOF; c = next_char(src)) {
-		if (c == '[' && !array && src->rows == 0) {
-			array = true;
-			continue;
-		}
-		if (c == ']' && array)
-			break;
-		ungetc(c, src->in);
-		src->at--;
-		line = src->line;
-		value = json_load_callback(one_octet, src, JSON_DISABLE_EOF_CHECK, &error);
-		if (value == NULL)
-			return broken(src, error.text);
-		good = take_value(src, value, line);
-		json_decref(value);
+		if (c == (array ? ']' : '['))
+			array = !array;
+		else
+			good = value_read(src, c);
 	}
-	return good && (!array || c == ']' || broken(src, "the array does not end"));
+	return good && (!array || broken(src, "the array does not end"));
+}
+
+static bool byte_order_mark_skip(struct source *src)
+{
+	int c = getc_unlocked(src->in);
+
+	if (c == 0xef)
+		return (getc_unlocked(src->in) == 0xbb && getc_unlocked(src->in) == 0xbf) || broken(src, "not JSON");
+	ungetc(c, src->in);
+	return true;
 }
 
 bool import_json(struct import *imp, bool pyhss)
@@ -209,7 +252,7 @@ bool import_json(struct import *imp, bool pyhss)
 	}
 	if (fstat(fileno(src.in), &st) == 0)
 		progress_start(&imp->progress, (uint64_t)st.st_size);
-	good = values_read(&src);
+	good = byte_order_mark_skip(&src) && values_read(&src);
 	fclose(src.in);
 	return good;
 }

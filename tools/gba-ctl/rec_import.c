@@ -280,9 +280,9 @@ static enum gba_err csv_row(struct importing *imp, struct csv *csv, const struct
 		return GBA_OK; /* empty line */
 	if (skipped(imp))
 		return GBA_OK;
-	if (csv->too_long || csv->fields != columns->n) {
+	if (csv->fault != NULL || csv->fields != columns->n) {
 		imp->rows++;
-		reject(imp, line, "", csv->too_long ? "line is too long" : "number of fields differs from the heading");
+		reject(imp, line, "", csv->fault != NULL ? csv->fault : "number of fields differs from the heading");
 		return GBA_OK;
 	}
 	values = json_object();

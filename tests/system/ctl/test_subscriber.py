@@ -369,7 +369,51 @@ def test_pyhss(ctl):
     assert summary["same"] == 1
 
 
-@pytest.mark.parametrize("text", ["{", "[{]", "[{}", "nonsense", '{"imsi": 1}}', "[[1]]"])
+def test_csv_of_spreadsheets(ctl):
+    """Lines that end in CR alone; a number with its plus; what two readers would take otherwise is refused."""
+    text = "imsi,ki,opc,msisdn\r001010000000001,%s,%s,+15550101\r001010000000002,%s,\"%s\",15550102\r" % (K, OPC, K, OPC)
+    summary, rejected, _ = ctl.load("csv", text)
+    assert (summary["new"], rejected) == (2, [])
+    assert [one["public_identities"] for one in ctl.all()] == [["tel:+15550101"], ["tel:+15550102"]]
+    text = "imsi,ki,opc\n001010000000003,%s,%s\n001010000000004,%s,\"%s\n001010000000005,%s,%s\n" % (K, OPC, K, OPC, K, OPC)
+    summary, rejected, _ = ctl.load("csv", text, want=NEGATIVE, name="quote")
+    assert [(one["line"], one["reason"]) for one in rejected] == [(3, "a quote begins here that does not end")]
+    assert summary["new"] == 1
+    for heading in ("imsi,imsi,ki,opc", "imsi,ki,opc,k"):
+        _, _, said = ctl.load("csv", heading + "\n1,2,3,4\n", want=USAGE, name="twice")
+        assert "say the same" in said
+
+
+SQNS = [(97, 97), ("97", 97), (97.0, 97), ({"$numberInt": "97"}, 97), ({"$numberDouble": "97.0"}, 97), (1e3, 1000), (None, 0),
+        (97.5, None), (-1, None), (True, None), ([97], None), ({"a": 97}, None), ({"$numberDouble": "97.5"}, None),
+        ({"$numberDouble": "NaN"}, None)]
+
+
+@pytest.mark.parametrize("written,sqn", SQNS, ids=[json.dumps(row[0]) for row in SQNS])
+def test_numbers_of_mongo(ctl, written, sqn):
+    """A number is taken however it was written, or its row is refused: never taken without it."""
+    summary, rejected, _ = ctl.load("open5gs", json.dumps(open5gs("001010000000001", written)), want=0 if sqn is not None else NEGATIVE)
+    assert (summary["new"], len(rejected)) == ((1, 0) if sqn is not None else (0, 1))
+    if sqn is not None:
+        assert ctl.all()[0]["sqn"] == (sqn >> 5) + 1000 << 5
+
+
+def test_who_is_barred_there_is_barred_here(ctl):
+    docs = [dict(open5gs("00101000000000%d" % i, 0), subscriber_status=status) for i, status in enumerate([0, 1, {"$numberInt": "1"}])]
+    ctl.load("open5gs", json.dumps(docs), name="o")
+    auc = [{"auc_id": i, "ki": K, "opc": OPC, "amf": "8000", "sqn": 0, "imsi": "00101000000010%d" % i} for i in (1, 2)]
+    ctl.load("pyhss", json.dumps({"auc": auc, "subscriber": [{"auc_id": 1, "enabled": True}, {"auc_id": 2, "enabled": False}]}), name="p")
+    assert [one["state"] for one in ctl.all()] == ["active", "barred", "barred", "active", "barred"]
+
+
+def test_pages_after_one_another(ctl):
+    """What an API gave page by page, put into one file; the first with a byte order mark, as some editors leave it."""
+    auc = [{"auc_id": i, "ki": K, "opc": OPC, "amf": "8000", "sqn": 0, "imsi": "00101000000000%d" % i} for i in range(4)]
+    summary, rejected, _ = ctl.load("pyhss", "\ufeff" + json.dumps(auc[:2]) + "\n" + json.dumps(auc[2:], indent=1) + "\n[]\n")
+    assert (summary["new"], rejected) == (4, [])
+
+
+@pytest.mark.parametrize("text", ["[] x", "[{}]]", "{", "[{]", "[{}", "nonsense", '{"imsi": 1}}', "[[1]]"])
 def test_broken_json_ends_with_a_line(ctl, text):
     ctl.add(IMPI)
     before = ctl.all()
