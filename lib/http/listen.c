@@ -79,11 +79,14 @@ static unsigned int port_of(int fd)
 	return ntohs(((struct sockaddr_in *)&addr)->sin_port); /* the same place in both families */
 }
 
-/* What a killed server left behind is taken away; where one listens it is not. */
+/* What a killed server left behind is taken away; where one listens it is not, nor what is no socket: a mistyped path must
+ * not cost a file, and the kernel refuses a connection to one, too. */
 static bool stale(const struct sockaddr_un *sun)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) != 0 && errno == ECONNREFUSED;
+	struct stat st;
+	bool refused = fd >= 0 && lstat(sun->sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+		       connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) != 0 && errno == ECONNREFUSED;
 
 	if (fd >= 0)
 		close(fd);

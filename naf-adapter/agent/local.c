@@ -319,12 +319,17 @@ static enum gba_err listen_at(struct local *local, const char **_why)
 {
 	const struct agent_conf *conf = local->env.conf;
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	struct stat st;
 	mode_t mask;
 	int rc;
 
 	memcpy(at.sun_path, conf->socket, strlen(conf->socket) + 1);
 	if (in_use(&at)) {
 		*_why = "another agent serves it";
+		return GBA_E_EXISTS;
+	}
+	if (lstat(conf->socket, &st) == 0 && !S_ISSOCK(st.st_mode)) { /* a mistyped path must not cost a file */
+		*_why = "a file that is no socket has this name";
 		return GBA_E_EXISTS;
 	}
 	unlink(conf->socket);

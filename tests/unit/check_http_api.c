@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What REST stands on: routes, media types, strict JSON, problems. Expectations are RFC 3986, 6901, 8259, 9110, 9457. */
 #include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "common/fixture.h"
 #include "http/json.h"
 #include "http/problem.h"
 #include "http/route.h"
+#include "http/server_priv.h"
 
 #define ROWS(table) (int)(sizeof(table) / sizeof((table)[0]))
 
@@ -224,6 +231,41 @@ START_TEST(problems_have_the_members_of_rfc_9457)
 }
 END_TEST
 
+/* What a server that was killed has left behind goes; what is no socket stays: a mistyped path must not cost a file. */
+START_TEST(a_path_in_use)
+{
+	char folder[] = "/tmp/check-http-XXXXXX", address[64];
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	bool is_socket = _i == 0, ipv6;
+	const char *why = NULL;
+	unsigned int port;
+	struct stat st;
+	int fd;
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/door", folder);
+	snprintf(address, sizeof(address), "unix:%s/door", folder);
+	if (is_socket) {
+		fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		ck_assert_int_eq(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+		close(fd);
+	} else {
+		ck_assert_int_eq(mknod(sun.sun_path, S_IFREG | 0600, 0), 0);
+	}
+	fd = http_listen(test_ctx, address, &port, &ipv6, &why);
+	ck_assert_int_eq(fd >= 0, is_socket);
+	ck_assert_int_eq(lstat(sun.sun_path, &st), 0);
+	ck_assert_int_eq(S_ISSOCK(st.st_mode), is_socket);
+	if (is_socket)
+		close(fd);
+	else
+		ck_assert_ptr_nonnull(strstr(why, "in use"));
+	talloc_free((void *)(uintptr_t)why);
+	unlink(sun.sun_path);
+	rmdir(folder);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("http-api");
@@ -237,6 +279,7 @@ int main(void)
 	tcase_add_test(tc, json_says_where);
 	tcase_add_test(tc, pointers_are_escaped);
 	tcase_add_test(tc, problems_have_the_members_of_rfc_9457);
+	tcase_add_loop_test(tc, a_path_in_use, 0, 2);
 	suite_add_tcase(suite, tc);
 	return fixture_run(suite);
 }

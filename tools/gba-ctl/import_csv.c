@@ -63,7 +63,8 @@ static bool heading_twice(struct import *imp, const struct sheet *sheet, size_t 
 	while (k < i && (sheet->column[k] == IGNORED || sheet->column[k] != sheet->column[i]))
 		k++;
 	if (k < i)
-		imp->status = why_fail(&imp->ctl->cli.why, GBA_E_SYNTAX, "%s:1: columns %zu and %zu say the same", imp->path, k + 1, i + 1);
+		imp->status = why_fail(&imp->ctl->cli.why, GBA_E_SYNTAX, "%s:1: columns %zu and %zu say the same", imp->path, k + 1,
+				       i + 1);
 	return k < i;
 }
 

@@ -95,8 +95,9 @@ class Agent:
         self.trace = os.path.join(self.folder, "trace")
         conf = os.path.join(self.folder, "naf.conf")
         with open(conf, "w", encoding="ascii") as out:
-            out.write('socket = "%s";\nsocket-mode = "0666";\ntrace-file = "%s";\naudit-log = "%s";\nrealms = ( %s );\nclients = ( %s );\n%s\n'
-                      % (self.socket, self.trace, audit or os.path.join(self.folder, "audit.log"), realms, clients, extra))
+            out.write("" if "socket =" in extra else 'socket = "%s";\n' % self.socket)
+            out.write('socket-mode = "0666";\ntrace-file = "%s";\naudit-log = "%s";\nrealms = ( %s );\nclients = ( %s );\n%s\n'
+                      % (self.trace, audit or os.path.join(self.folder, "audit.log"), realms, clients, extra))
         self.daemon = dia.Daemon(os.path.join(self.folder, "d"),
                                  ["dict"] + ["y3056"] * y3056 + ["guard", dia.built("naf-adapter/agent/.libs/naf.fdx") + ":" + conf],
                                  identity="naf.asp.example", realm="asp.example",

@@ -2,6 +2,7 @@
 """The agent under freeDiameterd between stand-in BSFs of two operators and applications on the local socket."""
 import json
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -222,6 +223,25 @@ def test_foreign_user_is_refused(tmp_path):
     finally:
         assert agent.stop()
         assert not os.path.exists(agent.socket)
+
+
+def test_a_mistyped_path_costs_no_file(tmp_path):
+    """A socket that a killed agent left behind is taken away; a file that is none is not ours to take."""
+    precious = tmp_path / "precious"
+    precious.write_text("years of work")
+    realms = '{ domain = "one.example"; realm = "epc.one.example"; }'
+    with pytest.raises(RuntimeError) as ended:
+        Agent(tmp_path / "agent", [], realms, extra='socket = "%s";' % precious)
+    assert "no socket" in str(ended.value)
+    assert precious.read_text() == "years of work"
+
+
+def test_a_socket_left_behind_is_taken_away(tmp_path):
+    os.mkdir(tmp_path / "agent")
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "agent" / "naf.sock"))
+    agent = Agent(tmp_path / "agent", [], '{ domain = "one.example"; realm = "epc.one.example"; }')
+    assert agent.stop()
 
 
 def test_trace_shows_the_local_arrows(world):
