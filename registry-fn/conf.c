@@ -87,6 +87,8 @@ const struct conf_item registry_conf_items[] = {
 	CONF_U32("fix-days-low", 180, 1, 3650, "days", struct registry_conf, fix_days_low, "The same"),
 	REST_CONF_ITEMS(struct registry_conf, api),
 	WEBHOOK_CONF_ITEMS(struct registry_conf, webhook),
+	CONF_U32("tell-receivers", 64, 1, 1024, "", struct registry_conf, tell_receivers,
+		 "Subscribers that are pushed to at a time, one delivery to each; others wait for one of them"),
 	CONF_U32("tell-dead-letters", 10000, 1, 1000000, "", struct registry_conf, tell_dead_letters,
 		 "Kept of a subscription what could not be delivered; it waits when there are as many"),
 	CONF_U32("stream-max", 256, 1, 512, "", struct registry_conf, stream_max,

@@ -45,7 +45,7 @@ struct registry_conf {
 	uint32_t fix_days_critical, fix_days_high, fix_days_medium, fix_days_low; /* [days] */
 	struct rest_conf api;
 	struct notice_conf webhook; /* of subscribers */
-	uint32_t tell_dead_letters, stream_max, stream_beat, stream_stall; /* beat, stall: [ms] */
+	uint32_t tell_receivers, tell_dead_letters, stream_max, stream_beat, stream_stall; /* beat, stall: [ms] */
 	struct audit_items audit;
 };
 

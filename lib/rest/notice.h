@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <talloc.h>
 #include <time.h>
 
 #include "conf/conf.h"
@@ -54,6 +55,26 @@ struct webhook_order {
 enum gba_err webhook_send(struct webhook *hook, const struct webhook_order *order, char *why, size_t cap);
 /** The same with a notice as JSON to its url, signed. */
 enum gba_err webhook_post(struct webhook *hook, const struct notice *notice, const char *key, char *why, size_t cap);
+/** Deliveries beside each other, by one thread. */
+struct webhook_pool;
+/** @param size  deliveries at a time, at most */
+enum gba_err webhook_pool_new(size_t size, struct webhook_pool **_pool);
+/** What is under way is given up. */
+void webhook_pool_free(struct webhook_pool *pool);
+/** Begin, as webhook_send. @param order  its body stays until it has ended  @param about  given back then; not NULL
+ * @retval GBA_E_BUSY  so many are under way  @retval GBA_E_NOMEM */
+enum gba_err webhook_pool_send(struct webhook_pool *pool, const struct notice_conf *conf, const struct webhook_order *order,
+			       void *about);
+/** One that has ended; drives them all until then.
+ * @param wait_ms  at most  @param _err, why  as webhook_send gives
+ * @return its `about`; NULL: none meanwhile, or woken */
+void *webhook_pool_ended(struct webhook_pool *pool, unsigned int wait_ms, enum gba_err *_err, char *why, size_t cap);
+/** From any thread: who waits waits no longer. */
+void webhook_pool_wake(struct webhook_pool *pool);
+/** How many are under way. */
+size_t webhook_pool_open(const struct webhook_pool *pool);
+/** Who an address belongs to: "host:port", below mem_ctx; the text itself when it is no URL. NULL: out of memory. */
+char *webhook_receiver(TALLOC_CTX *mem_ctx, const char *url);
 /** May a webhook be at this address? Not loopback, private, link-local, multicast or otherwise special unless allowed. */
 bool webhook_address_good(const struct notice_conf *conf, const void *sockaddr);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Notices by HTTPS. The address is looked at when the connection is made, after DNS: a name that points inside is
  * refused. */
+#include "rest/webhook_priv.h"
+
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,15 +13,6 @@
 #include "core/codec.h"
 #include "core/secret.h"
 #include "crypto/hash.h"
-#include "rest/notice.h"
-
-struct webhook {
-	const struct notice_conf *conf;
-	CURL *curl;
-	bool refused; /* by address, in the request under way */
-	char said[512]; /* beginning of its answer */
-	size_t n_said;
-};
 
 static bool in4_good(uint32_t a)
 {
@@ -91,6 +83,25 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	return size * n; /* the rest is of no interest */
 }
 
+char *webhook_receiver(TALLOC_CTX *mem_ctx, const char *url)
+{
+	CURLU *parts = curl_url();
+	char *host = NULL, *port = NULL, *text;
+
+	if (curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	    curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+	    curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
+		text = talloc_asprintf(mem_ctx, "%s:%s", host, port);
+	else
+		text = talloc_strdup(mem_ctx, url);
+	for (char *c = text; c != NULL && *c != '\0'; c++) /* a host has many spellings */
+		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(parts);
+	return text;
+}
+
 enum gba_err webhook_new(const struct notice_conf *conf, struct webhook **_hook)
 {
 	struct webhook *hook = talloc_zero(NULL, struct webhook);
@@ -111,15 +122,17 @@ void webhook_free(struct webhook *hook)
 		return;
 	if (hook->curl != NULL)
 		curl_easy_cleanup(hook->curl);
+	curl_slist_free_all(hook->headers);
 	curl_global_cleanup();
 	talloc_free(hook);
 }
 
-static void prepare(struct webhook *hook, const struct webhook_order *order, struct curl_slist *headers)
+static void prepare(struct webhook *hook, const struct webhook_order *order)
 {
 	CURL *curl = hook->curl;
 
 	curl_easy_reset(curl);
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, hook->fault);
 	curl_easy_setopt(curl, CURLOPT_URL, order->url);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
 	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
@@ -131,7 +144,7 @@ static void prepare(struct webhook *hook, const struct webhook_order *order, str
 	curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, hook);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, hook);
-	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, hook->headers);
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, order->body);
 	curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
 	if (hook->conf->ca[0] != '\0')
@@ -186,6 +199,15 @@ static void refusal_add(const struct webhook *hook, char *why, size_t cap)
 	json_decref(root);
 }
 
+void webhook_begin(struct webhook *hook, const struct webhook_order *order)
+{
+	hook->headers = headers_new(order);
+	hook->refused = false;
+	hook->n_said = 0;
+	hook->fault[0] = '\0';
+	prepare(hook, order);
+}
+
 static enum gba_err verdict(const struct webhook *hook, CURLcode code, char *why, size_t cap)
 {
 	long status = 0;
@@ -203,21 +225,23 @@ static enum gba_err verdict(const struct webhook *hook, CURLcode code, char *why
 			refusal_add(hook, why, cap);
 		return GBA_E_PEER;
 	}
-	snprintf(why, cap, "%s", curl_easy_strerror(code));
+	snprintf(why, cap, "%s", hook->fault[0] != '\0' ? hook->fault : curl_easy_strerror(code));
 	return code == CURLE_OPERATION_TIMEDOUT ? GBA_E_TIMEOUT : GBA_E_UNREACHABLE;
+}
+
+enum gba_err webhook_end(struct webhook *hook, CURLcode code, char *why, size_t cap)
+{
+	enum gba_err err = verdict(hook, code, why, cap);
+
+	curl_slist_free_all(hook->headers);
+	hook->headers = NULL;
+	return err;
 }
 
 enum gba_err webhook_send(struct webhook *hook, const struct webhook_order *order, char *why, size_t cap)
 {
-	struct curl_slist *headers = headers_new(order);
-	enum gba_err err;
-
-	hook->refused = false;
-	hook->n_said = 0;
-	prepare(hook, order, headers);
-	err = verdict(hook, curl_easy_perform(hook->curl), why, cap);
-	curl_slist_free_all(headers);
-	return err;
+	webhook_begin(hook, order);
+	return webhook_end(hook, curl_easy_perform(hook->curl), why, cap);
 }
 
 enum gba_err webhook_post(struct webhook *hook, const struct notice *notice, const char *key, char *why, size_t cap)

@@ -19,15 +19,27 @@ class Receiver:
     """An HTTPS server that takes tokens; `answers`: what it says to the next requests."""
 
     def __init__(self, realm):
-        self.tokens, self.answers, self.types, self.refused = [], [], [], []
+        self.tokens, self.paths, self.answers, self.types, self.refused = [], [], [], [], []
+        self.lock, self.now, self.most = threading.Lock(), 0, 0  # requests at a time
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
+                with outer.lock:
+                    outer.now += 1
+                    outer.most = max(outer.most, outer.now)
+                try:
+                    self.take()
+                finally:
+                    with outer.lock:
+                        outer.now -= 1
+
+            def take(self):
                 text = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 status = outer.answers.pop(0) if outer.answers else 202
                 if status == 202:
                     outer.types.append(self.headers["Content-Type"])
+                    outer.paths.append(self.path)
                     outer.tokens.append(text)
                 else:
                     outer.refused.append(text)
