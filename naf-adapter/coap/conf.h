@@ -5,11 +5,16 @@
 
 #include "conf/conf.h"
 #include "conf/role.h"
+#include "naf-adapter/shared/ask.h"
 
 struct coap_conf {
 	struct conf_common common;
 	const char *listen, *fqdn, *upstream, *agent_socket, *metrics_listen;
+	struct conf_strlist gsids;
+	uint32_t identity; /* enum release_policy */
+	bool flags_header;
 	uint32_t agent_timeout, upstream_timeout; /* [ms] */
+	struct ask_conf ask;
 	uint32_t max_sessions, idle_timeout;
 };
 

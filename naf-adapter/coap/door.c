@@ -2,14 +2,53 @@
 #include "naf-adapter/coap/door.h"
 
 #include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define ANSWER_MAX 65536 /* [octets] */
 
 struct door {
 	CURL *curl;
-	const char *path;
+	struct door_place place;
+	const char *base; /* of URLs */
 	unsigned int timeout_ms;
 };
+
+/* "host:port" or "[host]:port". */
+static bool host_and_port(const char *text, struct door_place *place)
+{
+	const char *colon = strrchr(text, ':');
+	size_t n = colon != NULL ? (size_t)(colon - text) : 0;
+	unsigned long port;
+	char *end;
+
+	if (n > 2 && text[0] == '[' && text[n - 1] == ']') {
+		text++;
+		n -= 2;
+	} else if (colon != NULL && memchr(text, ':', n) != NULL) {
+		return false;
+	}
+	if (n == 0 || n >= sizeof(place->host) || strcspn(text, "/?#@ ") < n || colon[1] < '0' || colon[1] > '9')
+		return false;
+	port = strtoul(colon + 1, &end, 10);
+	if (*end != '\0' || port == 0 || port > 65535)
+		return false;
+	memcpy(place->host, text, n);
+	place->host[n] = '\0';
+	place->port = (uint16_t)port;
+	return true;
+}
+
+bool door_place_read(const char *text, struct door_place *_place)
+{
+	*_place = (struct door_place){ .kind = DOOR_UNIX };
+	if (strncmp(text, "unix:", 5) == 0) {
+		_place->path = text + 5;
+		return text[5] != '\0';
+	}
+	_place->kind = strncmp(text, "http://", 7) == 0 ? DOOR_HTTP : DOOR_COAP;
+	return (_place->kind == DOOR_HTTP || strncmp(text, "coap://", 7) == 0) && host_and_port(text + 7, _place);
+}
 
 static int close_door(struct door *door)
 {
@@ -17,17 +56,27 @@ static int close_door(struct door *door)
 	return 0;
 }
 
-struct door *door_new(TALLOC_CTX *mem_ctx, const char *path, unsigned int timeout_ms)
+static char *base_of(TALLOC_CTX *mem_ctx, const struct door_place *place)
+{
+	bool brackets = strchr(place->host, ':') != NULL;
+
+	if (place->kind == DOOR_UNIX)
+		return talloc_strdup(mem_ctx, "http://application");
+	return talloc_asprintf(mem_ctx, "http://%s%s%s:%u", brackets ? "[" : "", place->host, brackets ? "]" : "", place->port);
+}
+
+struct door *door_new(TALLOC_CTX *mem_ctx, const struct door_place *place, unsigned int timeout_ms)
 {
 	struct door *door = talloc_zero(mem_ctx, struct door);
 
 	if (door == NULL)
 		return NULL;
 	door->curl = curl_easy_init();
-	door->path = talloc_strdup(door, path);
+	door->place = *place;
+	door->base = base_of(door, place);
 	door->timeout_ms = timeout_ms;
 	talloc_set_destructor(door, close_door);
-	if (door->curl == NULL || door->path == NULL) {
+	if (door->curl == NULL || door->base == NULL) {
 		talloc_free(door);
 		return NULL;
 	}
@@ -65,30 +114,61 @@ static enum gba_err error_of(CURLcode code)
 						  : GBA_E_UNREACHABLE;
 }
 
-static void set_request(struct door *door, const char *method, const char *url, struct bytes body)
+static void set_request(struct door *door, const struct door_request *request, const char *url)
 {
 	curl_easy_reset(door->curl); /* connections stay */
-	curl_easy_setopt(door->curl, CURLOPT_UNIX_SOCKET_PATH, door->path);
+	if (door->place.kind == DOOR_UNIX)
+		curl_easy_setopt(door->curl, CURLOPT_UNIX_SOCKET_PATH, door->place.path);
 	curl_easy_setopt(door->curl, CURLOPT_URL, url);
 	curl_easy_setopt(door->curl, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(door->curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(door->curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(door->curl, CURLOPT_TIMEOUT_MS, (long)door->timeout_ms);
 	curl_easy_setopt(door->curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-	if (body.p != NULL) {
-		curl_easy_setopt(door->curl, CURLOPT_POSTFIELDSIZE, (long)body.n);
-		curl_easy_setopt(door->curl, CURLOPT_POSTFIELDS, body.p);
+	if (request->body.p != NULL) {
+		curl_easy_setopt(door->curl, CURLOPT_POSTFIELDSIZE, (long)request->body.n);
+		curl_easy_setopt(door->curl, CURLOPT_POSTFIELDS, request->body.p);
 	}
-	curl_easy_setopt(door->curl, CURLOPT_CUSTOMREQUEST, method);
+	curl_easy_setopt(door->curl, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
-enum gba_err door_ask(struct door *door, TALLOC_CTX *mem_ctx, const char *method, const char *target, const char *impi,
-		      struct bytes body, struct door_answer *_answer)
+/* One more "name: value"; a NULL value is left out. @return false: out of memory, and the list is gone */
+static bool put_header(TALLOC_CTX *mem_ctx, struct curl_slist **list, const char *name, const char *value)
+{
+	char *line = value != NULL ? talloc_asprintf(mem_ctx, "%s: %s", name, value) : NULL;
+	struct curl_slist *longer;
+
+	if (value == NULL)
+		return true;
+	longer = line != NULL ? curl_slist_append(*list, line) : NULL;
+	if (longer == NULL) {
+		curl_slist_free_all(*list);
+		*list = NULL;
+		return false;
+	}
+	*list = longer;
+	return true;
+}
+
+static struct curl_slist *headers_of(TALLOC_CTX *mem_ctx, const struct door_request *request)
+{
+	struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+
+	if (list != NULL && put_header(mem_ctx, &list, "X-3GPP-Asserted-Identity", request->who->list) &&
+	    put_header(mem_ctx, &list, "X-3GPP-Authorization-Flags", request->who->flags) &&
+	    put_header(mem_ctx, &list, "X-Forwarded-User", request->who->user) &&
+	    put_header(mem_ctx, &list, "Accept", request->accept) &&
+	    put_header(mem_ctx, &list, "Content-Type", request->media))
+		return list;
+	return NULL;
+}
+
+enum gba_err door_ask(struct door *door, TALLOC_CTX *mem_ctx, const struct door_request *request, struct door_answer *_answer)
 {
 	struct reading in = { mem_ctx, NULL, 0 };
-	char *url = talloc_asprintf(mem_ctx, "http://application%s", target);
-	char *who = talloc_asprintf(mem_ctx, "X-3GPP-Asserted-Identity: \"%s\"", impi);
-	struct curl_slist *headers = who != NULL ? curl_slist_append(NULL, who) : NULL;
+	char *url = talloc_asprintf(mem_ctx, "%s%s", door->base, request->target);
+	struct curl_slist *headers = headers_of(mem_ctx, request);
+	const char *media = NULL;
 	long status = 0;
 	enum gba_err err;
 
@@ -96,15 +176,15 @@ enum gba_err door_ask(struct door *door, TALLOC_CTX *mem_ctx, const char *method
 		curl_slist_free_all(headers);
 		return GBA_E_NOMEM;
 	}
-	set_request(door, method, url, body);
-	curl_slist_append(headers, "Content-Type: application/json");
-	curl_slist_append(headers, "Expect:");
+	set_request(door, request, url);
 	curl_easy_setopt(door->curl, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(door->curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(door->curl, CURLOPT_WRITEDATA, &in);
 	err = error_of(curl_easy_perform(door->curl));
 	curl_easy_getinfo(door->curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(door->curl, CURLINFO_CONTENT_TYPE, &media);
+	*_answer = (struct door_answer){ (unsigned int)status, BYTES(in.p, in.n),
+					 media != NULL ? talloc_strdup(mem_ctx, media) : NULL };
 	curl_slist_free_all(headers);
-	*_answer = (struct door_answer){ (unsigned int)status, BYTES(in.p, in.n) };
 	return err;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** The application behind: HTTP over its UNIX socket, for a device of this IMPI. */
+/** The application behind, that speaks HTTP. What a device sends reaches it as method, target and body only; who the device is
+ * comes in headers that nobody else can set, as CoAP has none. */
 #ifndef GBA_COAP_DOOR_H
 #define GBA_COAP_DOOR_H
 
@@ -7,17 +8,34 @@
 
 #include "core/bytes.h"
 #include "core/err.h"
+#include "naf-adapter/shared/release.h"
+
+/** Where an application is. */
+struct door_place {
+	enum { DOOR_UNIX, DOOR_HTTP, DOOR_COAP } kind;
+	const char *path; /* view: of the socket */
+	char host[64];	  /* without brackets */
+	uint16_t port;
+};
+/** "unix:/path", "http://host:port", "coap://[host]:port". @return false: none of them */
+bool door_place_read(const char *text, struct door_place *_place);
 
 struct door;
+struct door_request {
+	const char *method, *target; /* origin form */
+	const char *media, *accept;  /* NULL: nothing is said */
+	struct bytes body;	     /* absent: none */
+	const struct released *who;
+};
 struct door_answer {
 	unsigned int status;
-	struct bytes body; /* below mem_ctx */
+	struct bytes body;  /* below mem_ctx; absent: none */
+	const char *media;  /* below mem_ctx; NULL: not said */
 };
 
-/** @param path  of the socket  @param timeout_ms  for one exchange @return NULL: out of memory */
-struct door *door_new(TALLOC_CTX *mem_ctx, const char *path, unsigned int timeout_ms);
-/** @param body  JSON; absent: none @retval GBA_E_UNREACHABLE, GBA_E_TIMEOUT, GBA_E_TOO_LONG, GBA_E_NOMEM */
-enum gba_err door_ask(struct door *door, TALLOC_CTX *mem_ctx, const char *method, const char *target, const char *impi,
-		      struct bytes body, struct door_answer *_answer);
+/** @param place  DOOR_UNIX or DOOR_HTTP @param timeout_ms  for one exchange @return NULL: out of memory */
+struct door *door_new(TALLOC_CTX *mem_ctx, const struct door_place *place, unsigned int timeout_ms);
+/** @retval GBA_E_UNREACHABLE, GBA_E_TIMEOUT, GBA_E_TOO_LONG, GBA_E_NOMEM */
+enum gba_err door_ask(struct door *door, TALLOC_CTX *mem_ctx, const struct door_request *request, struct door_answer *_answer);
 
 #endif

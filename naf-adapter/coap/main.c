@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gba-naf-coap: CoAP (RFC 7252) over DTLS-PSK keyed by bootstrap tokens, in front of an HTTP application. libcoap asks
- * for a device's key while its handshake waits and cannot come back to it later: a handshake with a key that the agent
- * has to fetch from the BSF holds the others for that time, at most agent-timeout. Requests of sessions that stand hold
- * them for the application's time. */
+/* gba-naf-coap: CoAP (RFC 7252) over DTLS-PSK keyed by bootstrap tokens, in front of an application that speaks HTTP or CoAP.
+ * libcoap asks for a device's key while its handshake waits and cannot come back to it later: a handshake with a key that the agent
+ * has to fetch from the BSF holds the others for that time, bounded by wait and wait-share. Requests of sessions that stand
+ * hold them for the application's time. */
 #include <arpa/inet.h>
 #include <coap3/coap.h>
 #include <curl/curl.h>
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 
 #include "core/clock.h"
 #include "core/ident.h"
@@ -16,60 +17,39 @@
 #include "core/metrics.h"
 #include "core/secret.h"
 #include "core/trace.h"
-#include "http/json.h"
 #include "http/server.h"
-#include "naf-adapter/coap/cbor.h"
 #include "naf-adapter/coap/conf.h"
-#include "naf-adapter/coap/door.h"
+#include "naf-adapter/coap/request.h"
 #include "naf-adapter/libnaf/gba-naf.h"
+#include "naf-adapter/shared/release.h"
 
-#define LOOP_MS    500
-#define TARGET_MAX 1024
+#define LOOP_MS      500
+#define LOOP_SOON_MS 20 /* while keys are waited for */
 
-static bool address_valid(struct bytes text)
-{
-	return text.n > 0 && http_listen_valid(text);
-}
-
-static bool socket_valid(struct bytes text)
-{
-	return text.n > 5 && memcmp(text.p, "unix:", 5) == 0;
-}
-
-const struct conf_item coap_conf_items[] = {
-	CONF_COMMON(struct coap_conf, common),
-	CONF_STR("listen", "0.0.0.0:5684", 3, 64, address_valid, struct coap_conf, listen,
-		 "Where devices connect: address and UDP port"),
-	CONF_STR("fqdn", NULL, 1, FQDN_MAX, fqdn_valid, struct coap_conf, fqdn,
-		 "Name devices address: FQDN of the NAF_Id"),
-	CONF_STR("upstream", NULL, 6, 112, socket_valid, struct coap_conf, upstream,
-		 "The application: \"unix:/run/gba/registry.sock\""),
-	CONF_STR("agent-socket", "", 0, 107, NULL, struct coap_conf, agent_socket,
-		 "Socket of the agent; empty: the installation's"),
-	CONF_STR("metrics-listen", "", 0, 64, http_listen_valid, struct coap_conf, metrics_listen,
-		 "Address and port of /metrics, /livez, /readyz; empty: off"),
-	CONF_U32("agent-timeout", 3000, 100, 60000, "ms", struct coap_conf, agent_timeout, "Wait for a key"),
-	CONF_U32("upstream-timeout", 5000, 100, 60000, "ms", struct coap_conf, upstream_timeout,
-		 "Wait for the application"),
-	CONF_U32("max-sessions", 10000, 1, 1000000, "", struct coap_conf, max_sessions, "Idle DTLS sessions kept"),
-	CONF_U32("idle-timeout", 300, 10, 86400, "s", struct coap_conf, idle_timeout,
-		 "Sessions that are silent for so long end"),
-	CONF_END
+/* A device, as long as its session. */
+struct device {
+	LIST_ENTRY(device) link;
+	TALLOC_CTX *ctx;
+	struct gba_naf_result *result;
+	struct released who; /* below ctx */
+	bool told;	     /* who is good: there is an identity the application may have */
+	bool ended;	     /* the token was taken back */
+	bool doubt;	     /* notices may have been lost: ask again before use */
+	uint8_t ua_id[GBA_NAF_UA_ID_LEN];
+	coap_bin_const_t key;
 };
 
 static struct {
 	struct coap_conf conf;
+	uint32_t gsids[GBA_NAF_GSID_MAX];
 	struct gba_naf *naf;
-	struct door *door;
-	struct metric *handshakes, *refused, *requests;
+	struct ask *ask;
+	struct request_ways ways;
+	LIST_HEAD(, device) devices;
+	uint64_t notices; /* heard */
+	struct metric *handshakes, *refused, *requests, *ended;
 } me;
 static volatile sig_atomic_t ended;
-
-/* A device, as long as its session. */
-struct device {
-	struct gba_naf_result *result;
-	coap_bin_const_t key;
-};
 
 /* One arrow between the device of this result and us. */
 static void tell(const struct gba_naf_result *result, bool to_device, const char *clause, const char *message)
@@ -100,22 +80,66 @@ static bool ua_id_of(coap_session_t *session, uint8_t ua_id[GBA_NAF_UA_ID_LEN])
 	return true;
 }
 
-static enum gba_naf_error ask_agent(coap_session_t *session, const coap_bin_const_t *identity,
+static void query_init(struct gba_naf_query *query, const char *btid, size_t btid_len)
+{
+	*query = (struct gba_naf_query)GBA_NAF_QUERY_INIT;
+	query->btid = btid;
+	query->btid_len = btid_len;
+	query->fqdn = me.conf.fqdn;
+	query->gsids = me.gsids;
+	query->gsid_count = me.conf.gsids.n;
+	query->timeout_ms = me.conf.agent_timeout;
+}
+
+static enum gba_naf_error ask_agent(coap_session_t *session, const coap_bin_const_t *identity, uint8_t ua_id[GBA_NAF_UA_ID_LEN],
 				    struct gba_naf_result **_result)
 {
-	struct gba_naf_query query = GBA_NAF_QUERY_INIT;
+	const coap_address_t *from = coap_session_get_addr_remote(session);
+	char source[INET6_ADDRSTRLEN];
+	struct gba_naf_query query;
 	struct gba_naf_identity id;
 	enum gba_naf_error error = gba_naf_identity_parse((const char *)identity->s, identity->length, &id);
 
 	if (error != GBA_NAF_OK)
 		return error;
-	if (id.kind != GBA_NAF_KIND_ME || !ua_id_of(session, query.ua_id))
+	if (id.kind != GBA_NAF_KIND_ME || !ua_id_of(session, ua_id))
 		return GBA_NAF_E_NOT_AUTHORIZED;
-	query.btid = id.btid;
-	query.btid_len = id.btid_len;
-	query.fqdn = me.conf.fqdn;
-	query.timeout_ms = me.conf.agent_timeout;
-	return gba_naf_get(me.naf, &query, _result);
+	query_init(&query, id.btid, id.btid_len);
+	memcpy(query.ua_id, ua_id, GBA_NAF_UA_ID_LEN);
+	query.source = inet_ntop(from->addr.sa.sa_family,
+				 from->addr.sa.sa_family == AF_INET6 ? (const void *)&from->addr.sin6.sin6_addr
+								     : (const void *)&from->addr.sin.sin_addr,
+				 source, sizeof(source));
+	return ask_key(me.ask, &query, _result);
+}
+
+static void device_free(struct device *device)
+{
+	if (device == NULL)
+		return;
+	if (device->result != NULL)
+		LIST_REMOVE(device, link);
+	gba_naf_result_free(device->result);
+	talloc_free(device->ctx);
+	free(device);
+}
+
+/** @param result  given away */
+static struct device *device_new(struct gba_naf_result *result, const uint8_t ua_id[GBA_NAF_UA_ID_LEN])
+{
+	struct device *device = calloc(1, sizeof(*device));
+
+	if (device == NULL || (device->ctx = talloc_new(NULL)) == NULL) {
+		free(device);
+		gba_naf_result_free(result);
+		return NULL;
+	}
+	device->result = result;
+	device->key = (coap_bin_const_t){ GBA_NAF_KEY_LEN, gba_naf_result_key(result) };
+	memcpy(device->ua_id, ua_id, GBA_NAF_UA_ID_LEN);
+	device->told = release_of_result(device->ctx, me.conf.identity, me.conf.flags_header, result, &device->who) == GBA_OK;
+	LIST_INSERT_HEAD(&me.devices, device, link);
+	return device;
 }
 
 static void forget(coap_session_t *session)
@@ -123,34 +147,49 @@ static void forget(coap_session_t *session)
 	struct device *device = coap_session_get_app_data(session);
 
 	coap_session_set_app_data(session, NULL);
-	if (device == NULL)
-		return;
-	gba_naf_result_free(device->result);
-	free(device);
+	device_free(device);
+}
+
+/* A fault of ours must not tell the device to bootstrap again: its handshake ends without an alert, and what it sends again finds
+ * nobody. It comes again, and finds the key. */
+static void fall_silent(coap_session_t *session)
+{
+	coap_tls_library_t library = COAP_TLS_LIBRARY_NOTLS;
+	SSL *ssl = coap_session_get_tls(session, &library);
+	BIO *nowhere = ssl != NULL && library == COAP_TLS_LIBRARY_OPENSSL ? BIO_new(BIO_s_null()) : NULL;
+
+	if (nowhere != NULL)
+		SSL_set0_wbio(ssl, nowhere);
+}
+
+static const coap_bin_const_t *refuse_key(coap_session_t *session, enum gba_naf_error error)
+{
+	metric_add(me.refused, 1);
+	log_event_limited(1, LOG_L_INFO, "coap.handshake", NULL, "refused: %s", gba_naf_strerror(error));
+	if (gba_naf_error_http(error) >= 500)
+		fall_silent(session);
+	return NULL;
 }
 
 static const coap_bin_const_t *on_identity(coap_bin_const_t *identity, coap_session_t *session, void *arg)
 {
+	uint8_t ua_id[GBA_NAF_UA_ID_LEN] = { 0 };
 	struct gba_naf_result *result = NULL;
+	uint64_t heard = me.notices;
 	struct device *device;
 	enum gba_naf_error error;
 
 	(void)arg;
 	metric_add(me.handshakes, 1);
-	error = ask_agent(session, identity, &result);
-	device = error == GBA_NAF_OK && gba_naf_result_impi(result) != NULL ? calloc(1, sizeof(*device)) : NULL;
-	if (device == NULL) {
-		metric_add(me.refused, 1);
-		log_event_limited(1, LOG_L_INFO, "coap.handshake", NULL, "refused: %s",
-				  error == GBA_NAF_OK ? "the agent may not know the IMPI" : gba_naf_strerror(error));
-		gba_naf_result_free(result);
-		return NULL;
-	}
+	error = ask_agent(session, identity, ua_id, &result);
+	if (error != GBA_NAF_OK)
+		return refuse_key(session, error);
+	device = device_new(result, ua_id);
+	if (device == NULL)
+		return refuse_key(session, GBA_NAF_E_NOMEM);
+	device->doubt = heard != me.notices; /* one may have been about this key, before it was here */
 	forget(session);
 	tell(result, false, "Y.3056 10.5-2c", "ClientHello, psk_identity (DTLS)");
-	*device = (struct device){
-		result, {GBA_NAF_KEY_LEN, gba_naf_result_key(result)}
-	};
 	coap_session_set_app_data(session, device);
 	return &device->key;
 }
@@ -163,188 +202,78 @@ static int on_event(coap_session_t *session, coap_event_t event)
 	return 0;
 }
 
+/* ---- the end of keys (Y.3056 9.4.1) ---- */
+
+/* Perhaps from within a handshake: only marks. */
+static void on_notice(void *arg, const struct gba_naf_notice *notice)
+{
+	struct device *device;
+
+	(void)arg;
+	me.notices++;
+	ask_forget(me.ask, notice);
+	LIST_FOREACH(device, &me.devices, link) {
+		if (!gba_naf_notice_concerns(notice, device->result))
+			continue;
+		if (gba_naf_notice_kind(notice) == GBA_NAF_DOUBTFUL)
+			device->doubt = true;
+		else
+			device->ended = true;
+	}
+}
+
+/* When nobody can be asked a session that stands goes on. */
+static void ask_again(struct device *device)
+{
+	const char *btid = gba_naf_result_btid(device->result);
+	struct gba_naf_result *result = NULL;
+	struct gba_naf_query query;
+	enum gba_naf_error error;
+
+	query_init(&query, btid, strlen(btid));
+	memcpy(query.ua_id, device->ua_id, sizeof(query.ua_id));
+	error = ask_key(me.ask, &query, &result);
+	gba_naf_result_free(result);
+	device->doubt = error != GBA_NAF_OK;
+	device->ended = error != GBA_NAF_OK && gba_naf_error_http(error) < 500;
+}
+
+static bool has_ended(struct device *device)
+{
+	if (device->doubt && !device->ended)
+		ask_again(device);
+	return device->ended || gba_naf_result_expiry(device->result) <= clock_now();
+}
+
 /* ---- requests ---- */
 
-static coap_pdu_code_t code_of(unsigned int status)
+static enum gba_err serve_request(const struct request *request, struct device *device)
 {
-	static const struct {
-		unsigned int status;
-		coap_pdu_code_t code;
-	} rows[] = {
-		{200,  COAP_RESPONSE_CODE_CONTENT                   },
-                { 201, COAP_RESPONSE_CODE_CREATED                   },
-		{ 400, COAP_RESPONSE_CODE_BAD_REQUEST               },
-                { 401, COAP_RESPONSE_CODE_UNAUTHORIZED              },
-		{ 403, COAP_RESPONSE_CODE_FORBIDDEN                 },
-                { 404, COAP_RESPONSE_CODE_NOT_FOUND                 },
-		{ 405, COAP_RESPONSE_CODE_NOT_ALLOWED               },
-                { 409, COAP_RESPONSE_CODE_CONFLICT                  },
-		{ 413, COAP_RESPONSE_CODE_REQUEST_TOO_LARGE         },
-                { 415, COAP_RESPONSE_CODE_UNSUPPORTED_CONTENT_FORMAT},
-		{ 422, COAP_RESPONSE_CODE_UNPROCESSABLE             },
-                { 503, COAP_RESPONSE_CODE_SERVICE_UNAVAILABLE       },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (rows[i].status == status)
-			return rows[i].code;
+	if (device == NULL || has_ended(device)) {
+		metric_add(me.ended, 1);
+		coap_pdu_set_code(request->response, COAP_RESPONSE_CODE_UNAUTHORIZED); /* bootstrap again (TS 24.109 5.2.5) */
+		return GBA_E_BTID_UNKNOWN;
 	}
-	return status < 500 ? COAP_RESPONSE_CODE_BAD_REQUEST : COAP_RESPONSE_CODE_INTERNAL_ERROR;
+	return request_pass(&me.ways, request, device->told ? &device->who : NULL);
 }
 
-/* One exchange on its way through. */
-struct passing {
-	TALLOC_CTX *ctx;
-	coap_resource_t *resource;
-	coap_session_t *session;
-	const coap_pdu_t *request;
-	const coap_string_t *query;
-	coap_pdu_t *response;
-	bool cbor;
-};
-
-static uint16_t format_of(const coap_pdu_t *request)
+static void on_request(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *pdu, const coap_string_t *query,
+		       coap_pdu_t *response)
 {
-	coap_opt_iterator_t iterator;
-	coap_opt_t *option = coap_check_option(request, COAP_OPTION_CONTENT_FORMAT, &iterator);
-
-	return option != NULL ? (uint16_t)coap_decode_var_bytes(coap_opt_value(option), coap_opt_length(option))
-			      : COAP_MEDIATYPE_APPLICATION_CBOR;
-}
-
-static const char *target_of(struct passing *p)
-{
-	coap_string_t *path = coap_get_uri_path(p->request);
-	char *target = NULL;
-
-	if (path != NULL && path->length + (p->query != NULL ? p->query->length : 0) < TARGET_MAX)
-		target = talloc_asprintf(p->ctx, "/%.*s%s%.*s", (int)path->length, (const char *)path->s,
-					 p->query != NULL ? "?" : "", p->query != NULL ? (int)p->query->length : 0,
-					 p->query != NULL ? (const char *)p->query->s : "");
-	coap_delete_string(path);
-	return target;
-}
-
-/* The body as JSON text; absent: none. */
-static enum gba_err body_of(struct passing *p, struct bytes *_body)
-{
-	const uint8_t *data = NULL;
-	size_t n = 0, offset = 0, total = 0;
-	json_t *json = NULL;
+	struct device *device = coap_session_get_app_data(session);
+	struct request request = { resource, session, pdu, query, response };
 	enum gba_err err;
-	char *text;
-
-	*_body = BYTES_NONE;
-	if (coap_get_data_large(p->request, &n, &data, &offset, &total) == 0 || n == 0)
-		return GBA_OK;
-	if (offset != 0 || n != total || n > CBOR_BODY_MAX)
-		return GBA_E_TOO_LONG;
-	if (!p->cbor) {
-		*_body = BYTES(data, n);
-		return GBA_OK;
-	}
-	err = cbor_to_json(BYTES(data, n), &json);
-	if (err != GBA_OK)
-		return err;
-	text = json_dumps(json, JSON_COMPACT);
-	json_decref(json);
-	*_body = text != NULL ? bytes_of(talloc_strdup(p->ctx, text)) : BYTES_NONE;
-	free(text);
-	return _body->p != NULL ? GBA_OK : GBA_E_NOMEM;
-}
-
-static void give_up(coap_session_t *session, void *body)
-{
-	(void)session;
-	free(body);
-}
-
-/* The application's body in the format the device spoke; refusals keep their reason, too. */
-static void answer(struct passing *p, const struct door_answer *from)
-{
-	struct bytes body = BYTES_NONE;
-	json_t *json = NULL;
-	uint8_t *copy;
-
-	coap_pdu_set_code(p->response, code_of(from->status));
-	if (from->body.n == 0)
-		return;
-	if (p->cbor && json_read(from->body, &json, NULL) == GBA_OK)
-		cbor_from_json(json, &body);
-	json_decref(json);
-	if (!p->cbor) {
-		copy = malloc(from->body.n);
-		if (copy != NULL)
-			body = BYTES(memcpy(copy, from->body.p, from->body.n), from->body.n);
-	}
-	if (body.p != NULL)
-		coap_add_data_large_response(p->resource, p->session, p->request, p->response, p->query,
-					     p->cbor ? COAP_MEDIATYPE_APPLICATION_CBOR
-						     : COAP_MEDIATYPE_APPLICATION_JSON,
-					     -1, 0, body.n, body.p, give_up, (void *)(uintptr_t)body.p);
-}
-
-static const char *method_of(const coap_pdu_t *request)
-{
-	switch (coap_pdu_get_code(request)) {
-	case COAP_REQUEST_CODE_GET: return "GET";
-	case COAP_REQUEST_CODE_PUT: return "PUT";
-	case COAP_REQUEST_CODE_POST: return "POST";
-	default: return NULL;
-	}
-}
-
-static void refuse(struct passing *p, enum gba_err err)
-{
-	coap_pdu_set_code(p->response,
-			  err == GBA_E_TOO_LONG ? COAP_RESPONSE_CODE_REQUEST_TOO_LARGE : code_of(gba_err_http(err)));
-	log_event_limited(1, LOG_L_INFO, "coap.refused", NULL, "%s", gba_strerror(err));
-}
-
-static void pass(struct passing *p, const struct device *device)
-{
-	uint16_t format = format_of(p->request);
-	const char *method = method_of(p->request), *target = target_of(p);
-	struct door_answer from = { 0, BYTES_NONE };
-	struct bytes body;
-	enum gba_err err;
-
-	p->cbor = format == COAP_MEDIATYPE_APPLICATION_CBOR;
-	if (method == NULL || target == NULL) {
-		refuse(p, method == NULL ? GBA_E_UNSUPPORTED : GBA_E_TOO_LONG);
-		return;
-	}
-	if (!p->cbor && format != COAP_MEDIATYPE_APPLICATION_JSON) {
-		coap_pdu_set_code(p->response, COAP_RESPONSE_CODE_UNSUPPORTED_CONTENT_FORMAT);
-		return;
-	}
-	err = body_of(p, &body);
-	if (err == GBA_OK)
-		err = door_ask(me.door, p->ctx, method, target, gba_naf_result_impi(device->result), body, &from);
-	if (err == GBA_OK)
-		answer(p, &from);
-	else
-		refuse(p, err);
-}
-
-static void on_request(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request,
-		       const coap_string_t *query, coap_pdu_t *response)
-{
-	const struct device *device = coap_session_get_app_data(session);
-	struct passing p = { talloc_new(NULL), resource, session, request, query, response, true };
 
 	metric_add(me.requests, 1);
 	if (device != NULL)
-		tell(device->result, false, "Y.3056 10.5-3", method_of(request) != NULL ? method_of(request) : "request");
-	if (device == NULL || gba_naf_result_expiry(device->result) <= clock_now())
-		coap_pdu_set_code(response, COAP_RESPONSE_CODE_UNAUTHORIZED); /* bootstrap again (TS 24.109 5.2.5) */
-	else
-		pass(&p, device);
+		tell(device->result, false, "Y.3056 10.5-3", request_method(pdu) != NULL ? request_method(pdu) : "request");
+	err = serve_request(&request, device);
+	if (err != GBA_OK)
+		log_event_limited(1, LOG_L_INFO, "coap.refused", NULL, "%s",
+				  err == GBA_E_NOT_AUTHORIZED ? "no identity for this application" : gba_strerror(err));
 	if (device != NULL)
 		tell(device->result, true, "Y.3056 10.5-3",
 		     coap_pdu_get_code(response) < COAP_RESPONSE_CODE_BAD_REQUEST ? "2.xx" : "refused");
-	talloc_free(p.ctx);
 }
 
 /* ---- start ---- */
@@ -380,11 +309,14 @@ static coap_address_t address_of(const char *text)
 
 static coap_context_t *context_start(void)
 {
+	static const coap_request_t methods[] = { COAP_REQUEST_GET, COAP_REQUEST_POST, COAP_REQUEST_DELETE, COAP_REQUEST_FETCH,
+						  COAP_REQUEST_PATCH, COAP_REQUEST_IPATCH };
 	static const uint8_t hint[] = GBA_NAF_PSK_HINT;
 	coap_dtls_spsk_t psk = { .version = COAP_DTLS_SPSK_SETUP_VERSION, .validate_id_call_back = on_identity };
 	coap_address_t address = address_of(me.conf.listen);
 	coap_context_t *context = coap_new_context(NULL);
 	coap_resource_t *all;
+	size_t i;
 
 	if (context == NULL)
 		return NULL;
@@ -396,8 +328,8 @@ static coap_context_t *context_start(void)
 	coap_register_event_handler(context, on_event);
 	all = coap_resource_unknown_init(on_request);
 	if (all != NULL) {
-		coap_register_request_handler(all, COAP_REQUEST_GET, on_request);
-		coap_register_request_handler(all, COAP_REQUEST_POST, on_request);
+		for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+			coap_register_request_handler(all, methods[i], on_request);
 		coap_add_resource(context, all);
 	}
 	if (all == NULL || coap_context_set_psk2(context, &psk) == 0 ||
@@ -420,7 +352,7 @@ static void serve(coap_context_t *context)
 	signal(SIGTERM, on_signal);
 	signal(SIGPIPE, SIG_IGN);
 	log_event(LOG_L_INFO, "coap.start", NULL, "%s, for %s", me.conf.listen, me.conf.fqdn);
-	while (!ended && coap_io_process(context, LOOP_MS) >= 0)
+	while (!ended && coap_io_process(context, ask_waiting(me.ask) > 0 ? LOOP_SOON_MS : LOOP_MS) >= 0)
 		gba_naf_process(me.naf);
 	log_event(LOG_L_INFO, "coap.stop", NULL, "stopped");
 }
@@ -431,19 +363,58 @@ static bool ready(void *arg, const char **_missing)
 	return true;
 }
 
-static int start(TALLOC_CTX *root)
+/* NULL: done. */
+static const char *open_application(TALLOC_CTX *root)
 {
-	struct http_server *metrics = NULL;
-	const char *why = "";
-	coap_context_t *context;
+	struct door_place place;
 
+	me.ways.fqdn = me.conf.fqdn;
+	if (!door_place_read(me.conf.upstream, &place))
+		return "upstream: no address";
+	if (place.kind == DOOR_COAP)
+		me.ways.inner = inner_new(root, &place, me.conf.upstream_timeout);
+	else
+		me.ways.door = door_new(root, &place, me.conf.upstream_timeout);
+	return me.ways.inner != NULL || me.ways.door != NULL ? NULL : "upstream: cannot be used";
+}
+
+static const char *open_agent(TALLOC_CTX *root)
+{
+	size_t i;
+
+	if (me.conf.gsids.n > GBA_NAF_GSID_MAX)
+		return "gsids: too many";
+	for (i = 0; i < me.conf.gsids.n; i++)
+		me.gsids[i] = (uint32_t)strtoul(me.conf.gsids.v[i], NULL, 10);
+	if (gba_naf_open(me.conf.agent_socket[0] != '\0' ? me.conf.agent_socket : NULL, &me.naf) != GBA_NAF_OK)
+		return "agent-socket cannot be used";
+	me.ask = ask_new(root, &me.conf.ask, me.naf);
+	if (me.ask == NULL)
+		return "out of memory";
+	gba_naf_watch(me.naf, on_notice, NULL);
+	return NULL;
+}
+
+static void make_metrics(void)
+{
 	me.handshakes = metric_get("gba_coap_handshakes_total", "DTLS handshakes that named a key", METRIC_COUNTER, "");
 	me.refused = metric_get("gba_coap_handshakes_refused_total", "Those without a key", METRIC_COUNTER, "");
 	me.requests = metric_get("gba_coap_requests_total", "Requests of devices", METRIC_COUNTER, "");
-	me.door = door_new(root, me.conf.upstream + 5, me.conf.upstream_timeout);
-	if (me.door == NULL ||
-	    gba_naf_open(me.conf.agent_socket[0] != '\0' ? me.conf.agent_socket : NULL, &me.naf) != GBA_NAF_OK)
-		return complain("out of memory");
+	me.ended = metric_get("gba_coap_requests_ended_total", "Those on a key that has ended", METRIC_COUNTER, "");
+}
+
+static int start(TALLOC_CTX *root)
+{
+	struct http_server *metrics = NULL;
+	const char *why;
+	coap_context_t *context;
+
+	make_metrics();
+	why = open_agent(root);
+	if (why == NULL)
+		why = open_application(root);
+	if (why != NULL)
+		return complain(why);
 	context = context_start();
 	if (context == NULL)
 		return complain("listen: cannot be served");
@@ -452,7 +423,9 @@ static int start(TALLOC_CTX *root)
 		return complain(why);
 	serve(context);
 	coap_free_context(context);
+	talloc_free(me.ask);
 	gba_naf_close(me.naf);
+	talloc_free(me.ways.inner); /* before libcoap's end */
 	if (metrics != NULL)
 		http_server_stop(metrics, 1000);
 	return EXIT_SUCCESS;
@@ -486,7 +459,7 @@ int main(int argc, char **argv)
 	static const struct role role = {
 		.name = "naf_coap",
 		.program = "gba-naf-coap",
-		.what = "CoAP over DTLS-PSK keyed by bootstrap tokens, in front of an HTTP application.",
+		.what = "CoAP over DTLS-PSK keyed by bootstrap tokens, in front of an application.",
 		.daemon_conf = GBA_SYSCONFDIR "/naf-coap.conf",
 		.items = coap_conf_items,
 		.conf_size = sizeof(struct coap_conf),

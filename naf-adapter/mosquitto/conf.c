@@ -54,13 +54,7 @@ const struct conf_item mqtt_conf_items[] = {
 		 "Address and port of /metrics, /livez, /readyz; empty: off"),
 	CONF_U32("agent-timeout", 3000, 100, 60000, "ms", MQTT, agent_timeout,
 		 "A key is waited for so long, behind the broker's back"),
-	CONF_U32("wait", 200, 0, 5000, "ms", MQTT, wait,
-		 "The broker stands still for keys at most so long at once; a device whose key comes later connects again"),
-	CONF_U32("wait-share", 20, 0, 100, "%", MQTT, wait_share, "And in the long run at most this share of its time"),
-	CONF_U32("max-waiting", 256, 1, 65536, "", MQTT, max_waiting, "Keys asked for at once; others are refused"),
-	CONF_U32("keys", 10000, 0, 1000000, "", MQTT, keys, "Keys remembered"),
-	CONF_U32("key-life", 300, 0, 86400, "s", MQTT, key_life, "Each is trusted so long, within its own expiry"),
-	CONF_U32("refused-life", 5, 0, 3600, "s", MQTT, refused_life, "An identity without a key is not asked for again"),
+	ASK_CONF_ITEMS(MQTT, ask),
 	CONF_END
 };
 

@@ -4,6 +4,7 @@
 #define GBA_MQTT_CONF_H
 
 #include "conf/conf.h"
+#include "naf-adapter/shared/ask.h"
 
 #define MQTT_RIGHTS_MAX 64 /* a user's rules are a word of bits */
 
@@ -24,8 +25,8 @@ struct mqtt_conf {
 	struct conf_groups rights; /* struct mqtt_right */
 	const char *agent_socket, *metrics_listen;
 	uint32_t identity, client_ids;
-	uint32_t agent_timeout, wait, wait_share, max_waiting;
-	uint32_t keys, key_life, refused_life;
+	uint32_t agent_timeout;
+	struct ask_conf ask;
 };
 
 extern const struct conf_item mqtt_conf_items[];

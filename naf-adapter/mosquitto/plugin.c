@@ -16,9 +16,9 @@
 #include "core/secret.h"
 #include "core/trace.h"
 #include "http/server.h"
-#include "naf-adapter/mosquitto/ask.h"
 #include "naf-adapter/mosquitto/rights.h"
 #include "naf-adapter/mosquitto/sessions.h"
+#include "naf-adapter/shared/ask.h"
 
 /* Of mosquitto.h, which is the client library's and is not installed with the plugin's headers. */
 enum { ERR_SUCCESS = 0, ERR_INVAL = 3, ERR_AUTH = 11, ERR_ACL_DENIED = 12, ERR_UNKNOWN = 13, ERR_PLUGIN_DEFER = 17 };
@@ -233,15 +233,20 @@ static int on_connect(int number, void *data, void *arg)
 	struct mosquitto_evt_basic_auth *event = data;
 	struct conn *conn = conns_find(event->client);
 	const char *client_id = mosquitto_client_id(event->client), *user, *why;
+	TALLOC_CTX *ctx;
+	int status;
 
 	(void)number, (void)arg;
 	if (conn == NULL) /* another listener's */
 		return ERR_PLUGIN_DEFER;
 	if (conn->result == NULL)
 		return ERR_AUTH;
-	user = mqtt_user_of(&me.conf, conn->result);
+	ctx = talloc_new(me.root);
+	user = mqtt_user_of(ctx, &me.conf, conn->result);
 	why = objection(conn, user, client_id);
-	return why != NULL ? turn_away(conn, event->client, why) : let_in(conn, event->client, user);
+	status = why != NULL ? turn_away(conn, event->client, why) : let_in(conn, event->client, user);
+	talloc_free(ctx);
+	return status;
 }
 
 static int on_disconnect(int number, void *data, void *arg)
@@ -438,7 +443,7 @@ static int on_reload(int number, void *data, void *arg)
 	}
 	conf.fqdns = me.conf.fqdns;
 	conf.gsids = me.conf.gsids;
-	conf.max_waiting = me.conf.max_waiting;
+	conf.ask.max_waiting = me.conf.ask.max_waiting;
 	talloc_free(me.conf_ctx == me.root ? NULL : me.conf_ctx);
 	me.conf_ctx = ctx;
 	me.conf = conf;
@@ -489,7 +494,7 @@ static const char *start(void)
 	if (gba_naf_open(me.conf.agent_socket[0] != '\0' ? me.conf.agent_socket : NULL, &me.naf) != GBA_NAF_OK)
 		return "agent-socket cannot be used";
 	gba_naf_watch(me.naf, on_notice, NULL);
-	me.ask = ask_new(me.root, &me.conf, me.naf);
+	me.ask = ask_new(me.root, &me.conf.ask, me.naf);
 	me.sessions = sessions_new(me.root, GONE_MAX);
 	if (me.ask == NULL || me.sessions == NULL || !conns_init(me.root, on_conn_ended))
 		return "out of memory";

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "naf-adapter/shared/release.h"
+
 #define TOPIC_MAX 2048 /* [octets] of a rule with the user's name in it */
 
 static bool name_good(const char *name)
@@ -17,26 +19,14 @@ static bool name_good(const char *name)
 	return c != name && c - name <= 512;
 }
 
-static const char *first_uid(const struct gba_naf_result *result)
+const char *mqtt_user_of(TALLOC_CTX *mem_ctx, const struct mqtt_conf *conf, const struct gba_naf_result *result)
 {
-	const char *uid;
-	size_t i;
+	static const enum release_policy policies[] = { RELEASE_UIDS, RELEASE_UIDS_IMPI, RELEASE_IMPI };
+	struct released told;
 
-	for (i = 0; i < gba_naf_result_uss_count(result); i++) {
-		uid = gba_naf_result_uid(result, gba_naf_result_uss_gsid(result, i), 0);
-		if (uid != NULL)
-			return uid;
-	}
-	return NULL;
-}
-
-const char *mqtt_user_of(const struct mqtt_conf *conf, const struct gba_naf_result *result)
-{
-	const char *name = conf->identity == MQTT_IMPI ? NULL : first_uid(result);
-
-	if (name == NULL && conf->identity != MQTT_UIDS)
-		name = gba_naf_result_impi(result);
-	return name != NULL && name_good(name) ? name : NULL;
+	if (release_of_result(mem_ctx, policies[conf->identity], false, result, &told) != GBA_OK)
+		return NULL;
+	return name_good(told.user) ? told.user : NULL;
 }
 
 static bool has_settings(const struct gba_naf_result *result, uint32_t gsid)

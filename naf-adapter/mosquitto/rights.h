@@ -6,10 +6,10 @@
 #include "naf-adapter/libnaf/gba-naf.h"
 #include "naf-adapter/mosquitto/conf.h"
 
-/** The MQTT user name: the first allowed identity (TS 24.109 7). It lives as long as the result.
+/** The MQTT user name: the first allowed identity (TS 24.109 7), below mem_ctx.
  * @return NULL: none is allowed, or it has a wildcard, '/' or a control in it, which would reach into topics of others through
  *         %u of an ACL */
-const char *mqtt_user_of(const struct mqtt_conf *conf, const struct gba_naf_result *result);
+const char *mqtt_user_of(TALLOC_CTX *mem_ctx, const struct mqtt_conf *conf, const struct gba_naf_result *result);
 
 /** Which rules of the configuration hold for this user, a bit each. @param result  NULL: those for everybody */
 uint64_t mqtt_rights_of(const struct mqtt_conf *conf, const struct gba_naf_result *result);

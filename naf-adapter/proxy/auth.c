@@ -7,6 +7,7 @@
 #include "naf-adapter/proxy/handshake.h"
 #include "naf-adapter/proxy/identity.h"
 #include "naf-adapter/proxy/session.h"
+#include "naf-adapter/shared/release.h"
 
 static uint64_t now_ms(void)
 {
@@ -153,7 +154,7 @@ static enum run go_on(struct exchange *ex)
 {
 	struct bytes intended = h1_field_find(&ex->head, "x-3gpp-intended-identity");
 
-	if (intended.p != NULL && ex->site->conf->intended == INTENDED_REFUSE && !identity_among(intended, ex->who.list))
+	if (intended.p != NULL && ex->site->conf->intended == INTENDED_REFUSE && !release_among(intended, ex->who.list))
 		return exchange_refuse(ex, 403, "intended identity is not the user's", NULL);
 	if (ex->site->conf->token_info) {
 		ex->who.token = session_describe(ex, result_of(ex), ua_id_of(ex), is_uicc(ex));

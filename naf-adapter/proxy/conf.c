@@ -10,10 +10,10 @@
 #include "naf-adapter/libnaf/gba-naf.h"
 #include "naf-adapter/proxy/described.h"
 #include "naf-adapter/proxy/ua_digest.h"
+#include "naf-adapter/shared/release.h"
 
 static const char *const mode_names[] = { "http", "stream", NULL };
 static const char *const challenge_names[] = { "all", "gba-clients", NULL };
-static const char *const identity_names[] = { "uids", "uids-impi", "uids-impi-btid", "btid", "impi", NULL };
 static const char *const intended_names[] = { "refuse", "drop", "pass", NULL };
 static const char *const tls_names[] = { "1.2", "1.3", NULL };
 static const char *const tls13_ua_id_names[] = { "suite", "http-digest", NULL };
@@ -128,8 +128,8 @@ static const struct conf_item site_items[] = {
 	CONF_ENUM("keys", "me", ua_keys_names, SITE, keys, "Digest with Ks_(ext_)NAF, Ks_int_NAF or either"),
 	CONF_ENUM("challenge", "all", challenge_names, SITE, challenge,
 		 "Who gets a 401 challenge; others 403: see User-Agent tokens 3gpp-gba"),
-	CONF_ENUM("identity", "uids-impi-btid", identity_names, SITE, identity,
-		 "What the application is told: first of these that is known, else 403"),
+	CONF_ENUM("identity", "uids-btid", release_policy_names, SITE, identity,
+		 "What the application is told: first of these that is known, else 403; the IMPI only where it is named"),
 	CONF_ENUM("intended-identity", "refuse", intended_names, SITE, intended,
 		 "X-3GPP-Intended-Identity not among the user's: 403, left out, or unchecked"),
 	CONF_STRLIST("gsids", "", 1, 10, gsid_valid, SITE, gsids,

@@ -8,7 +8,6 @@
 enum site_mode { SITE_HTTP, SITE_STREAM };
 enum site_challenge { CHALLENGE_ALL, CHALLENGE_GBA };
 /* Which identities the application is told, in this order until one is there. */
-enum site_identity { IDENTITY_UIDS, IDENTITY_UIDS_IMPI, IDENTITY_UIDS_IMPI_BTID, IDENTITY_BTID, IDENTITY_IMPI };
 enum site_intended { INTENDED_REFUSE, INTENDED_DROP, INTENDED_PASS };
 enum site_tls { SITE_TLS_12, SITE_TLS_13 };
 /* Ua security protocol identifier for Digest inside certificate TLS 1.3. */
@@ -23,7 +22,7 @@ struct site_conf {
 	const char *certificate, *private_key;
 	const char *health_path; /* "": the application is not asked */
 	uint32_t tls_min, tls_max, tls13_ua_id;
-	uint32_t keys, challenge, identity, intended;
+	uint32_t keys, challenge, identity, intended; /* identity: enum release_policy */
 	struct conf_strlist gsids;
 	bool md5, sha256, qop_auth, qop_auth_int;
 	bool authentication_info, flags_header, upgrade, proxy_header;

@@ -206,37 +206,3 @@ bool fields_put_trailers(struct buf *out, struct bytes lines)
 	}
 	return good;
 }
-
-static bool identity_valid(struct bytes identity)
-{
-	size_t i;
-
-	for (i = 0; i < identity.n; i++) {
-		if (identity.p[i] <= 0x20 || identity.p[i] >= 0x7f || identity.p[i] == '"' || identity.p[i] == '\\')
-			return false;
-	}
-	return identity.n > 0;
-}
-
-bool identity_put(struct buf *list, struct bytes identity)
-{
-	if (!identity_valid(identity))
-		return false;
-	return (list->n == 0 || buf_put(list, bytes_of(", "))) && buf_put(list, bytes_of("\"")) && buf_put(list, identity) &&
-	       buf_put(list, bytes_of("\""));
-}
-
-bool identity_among(struct bytes wanted, struct bytes list)
-{
-	struct bytes rest = list, item;
-
-	if (wanted.n >= 2 && wanted.p[0] == '"' && wanted.p[wanted.n - 1] == '"')
-		wanted = BYTES(wanted.p + 1, wanted.n - 2);
-	if (!identity_valid(wanted))
-		return false;
-	while (bytes_split(rest, '"', &item, &rest) && bytes_split(rest, '"', &item, &rest)) {
-		if (bytes_eq(item, wanted))
-			return true;
-	}
-	return false;
-}

@@ -14,7 +14,7 @@ bool fields_reserved(struct bytes name);
 
 /** The identities a device has proved to own; views. */
 struct asserted {
-	struct bytes list;   /* value of X-3GPP-Asserted-Identity, see identity_list() */
+	struct bytes list;   /* value of X-3GPP-Asserted-Identity, see struct released */
 	struct bytes user;   /* the first identity, bare */
 	struct bytes flags;  /* value of X-3GPP-Authorization-Flags; absent: none */
 	struct bytes btid;
@@ -55,11 +55,5 @@ bool fields_put_trailers(struct buf *out, struct bytes lines);
  * X-GBA-Token.
  * @return false: out of memory */
 bool fields_put_asserted(struct buf *out, const struct asserted *who);
-
-/** Append one identity in quotes, after ", " when it is not the first. An identity that would need escaping is left out:
- * readers differ in how they unescape. @return false: left out, or out of memory */
-bool identity_put(struct buf *list, struct bytes identity);
-/** Is the wanted identity ("sip:a@b", quoted or not) among those of the list? Compared octet by octet. */
-bool identity_among(struct bytes wanted, struct bytes list);
 
 #endif

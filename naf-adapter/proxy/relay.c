@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "naf-adapter/proxy/exchange.h"
 #include "naf-adapter/proxy/session.h"
+#include "naf-adapter/shared/release.h"
 
 #define TURNS_MAX 8 /* then other connections have theirs */
 
@@ -73,7 +74,7 @@ enum run relay_start(struct exchange *ex)
 	struct conn *conn = ex->conn;
 	struct from from = { .address = conn->address, .tls = conn_is_tls(conn) };
 	bool drop_intended = ex->site->conf->intended == INTENDED_DROP &&
-			     !identity_among(h1_field_find(&ex->head, "x-3gpp-intended-identity"), ex->who.list);
+			     !release_among(h1_field_find(&ex->head, "x-3gpp-intended-identity"), ex->who.list);
 
 	if (ex->head.framing != H1_BODY_NONE && ex->request.done) { /* held and verified: its length is known now */
 		ex->head.framing = H1_BODY_LENGTH;

@@ -281,13 +281,13 @@ class Coap(Kind):
     title = "An application for CoAP devices"
     columns = ["ue", "bsf", "hss-stub", "naf-agent", "naf-coap", "application"]
     programs = {"coap-client-openssl": "libcoap3-bin"}
-    impi_allowed = True  # gba-naf-coap tells the application the IMPI
     UA_ID, TRIES = "010001ccac", 60
 
     def applications(self):
         realm = self.realm
-        conf = realm._write("coap.conf", realm.common("coap") + "listen = %s;\nfqdn = %s;\nupstream = %s;\nagent-socket = %s;\nmetrics-listen = %s;\n"
-                            % (q(realm.address("proxy") + ":5684"), q(NAF), q("unix:" + realm.path("app.sock")), q(realm.path("naf.sock")),
+        conf = realm._write("coap.conf", realm.common("coap") + "listen = %s;\nfqdn = %s;\nupstream = %s;\ngsids = [ %s ];\nagent-socket = %s;\n"
+                            "metrics-listen = %s;\nwait = 5000;\nwait-share = 100;\n"
+                            % (q(realm.address("proxy") + ":5684"), q(NAF), q("unix:" + realm.path("app.sock")), q(GSID), q(realm.path("naf.sock")),
                                q(realm.address("proxy") + ":9100")))
         return [("application", self.start_on_socket), ("naf coap", lambda: realm.start_program("proxy", "gba-naf-coap", conf, 9100))]
 
@@ -319,7 +319,7 @@ class Coap(Kind):
         return answer.strip() or "no answer; " + done.stderr.decode(errors="replace").strip()[-100:]
 
     def scenarios(self):
-        self.scenario("coap-client opens it over DTLS-PSK", self.ask, lambda seen: self.device.impi in seen)
+        self.scenario("coap-client opens it over DTLS-PSK", self.ask, lambda seen: self.user in seen and self.device.impi not in seen)
         self.scenario("Refused: a wrong key", lambda: self.ask(b"wrong"), lambda seen: seen.startswith("no answer"))
 
 

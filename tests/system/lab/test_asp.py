@@ -20,7 +20,7 @@ from lab.websocket import accept_of, frame  # noqa: E402
 
 SEEN = {  # what the last good scenario of each has to have seen, and who is in the ladder
     "http": ("sip:meter@example.com", "naf-proxy"), "ws": ("2 texts came back", "naf-proxy"), "tcp": ("47.1 came back", "naf-proxy"),
-    "mqtt": ("devices/sip:meter@example.com/reading 47.2", "mqtt-broker"), "coap": ("001010000000001@ims", "naf-coap"),
+    "mqtt": ("devices/sip:meter@example.com/reading 47.2", "mqtt-broker"), "coap": ("sip:meter@example.com", "naf-coap"),
     "oidc": ("47.1, says the page, for sip:meter@example.com", "naf-oidc")}
 
 

@@ -177,7 +177,7 @@ def test_uids_of_the_settings_are_told(world, proxy):
 
 @pytest.mark.parametrize("policy,impi,uss,told", [
     ("uids", "i@x", {1000001: (["u"], [])}, '"u"'), ("uids", "i@x", {}, None), ("uids-impi", "i@x", {}, '"i@x"'),
-    ("uids-impi", None, {}, None), ("uids-impi-btid", None, {}, "BTID"), ("btid", "i@x", {1000001: (["u"], [])}, "BTID"),
+    ("uids-btid", "i@x", {}, "BTID"), ("uids-impi", None, {}, None), ("uids-impi-btid", None, {}, "BTID"), ("btid", "i@x", {1000001: (["u"], [])}, "BTID"),
     ("impi", "i@x", {1000001: (["u"], [])}, '"i@x"'), ("impi", None, {1000001: (["u"], [])}, None),
     ("uids", None, {1000001: (["bad\"quote"], [])}, None)])
 def test_identity_policies(world, policy, impi, uss, told):

@@ -62,6 +62,24 @@ def test_stream_with_proxy_header(world, proxy):
         assert tlvs[0x20][:5] == b"\x01\0\0\0\0" and b"TLSv" + version.encode() in tlvs[0x20] and b"dev@x" in tlvs[0x20]
 
 
+@pytest.mark.parametrize("policy,impi,uss,told", [
+    (None, "i@x", {}, "BTID"), (None, "i@x", {1000001: (["u"], [])}, "u"), ("uids-impi", "i@x", {}, "i@x"), ("uids-impi", None, {}, None),
+    ("impi", "i@x", {1000001: (["u"], [])}, "i@x"), ("uids", "i@x", {}, None)])
+def test_identities_of_a_stream(world, policy, impi, uss, told):
+    """The IMPI is in no TLV unless a policy names it and the agent tells it. REQ: Y3056-9.6.2-2"""
+    headers = []
+    world.app.on_connection = echo(headers)
+    proxy = world.proxy([world.psk_site(STREAM, mode=q("stream"), **({"identity": q(policy)} if policy else {}))])
+    btid, key = psk(world, "1.3", impi=impi, uss=uss)
+    out = s_stream(proxy.tls, "3GPP-bootstrapping;" + btid, key, b"x", 1 if told else 0, "1.3", STREAM)
+    if told is None:
+        assert out == b"" and headers == []
+        return
+    tlvs = headers[0][2]
+    assert tlvs[0xe0] == b'"%s"' % (btid if told == "BTID" else told).encode()
+    assert any(b"i@x" in value for value in tlvs.values()) == (told == "i@x")
+
+
 def test_stream_without_key_reaches_nobody(world, proxy):
     before = world.app.connections
     btid, _ = psk(world)

@@ -133,7 +133,7 @@ class WholeRealm(RegistryRealm):
         """gba-naf-coap in front of the same door."""
         port = self.coap_port = free_port(self.address("proxy"))
         conf = self._write("coap.conf", self.common("coap") + 'listen = "%s:%d";\nfqdn = %s;\nupstream = %s;\nagent-socket = %s;\n'
-                           'metrics-listen = %s;\n' % (self.address("proxy"), port, q(REGISTRY_NAF), q("unix:" + self.path("door.sock")),
+                           'identity = "impi";\nwait = 5000;\nwait-share = 100;\nmetrics-listen = %s;\n' % (self.address("proxy"), port, q(REGISTRY_NAF), q("unix:" + self.path("door.sock")),
                                                        q(self.path("registry-naf.sock")), q(self.address("proxy") + ":9102")))
         process = Process("coap", [self.tree.program("gba-naf-coap"), "-c", conf], self.path("coap.out"), env=self.tree.environment())
         return self.start_process("coap", process, self.address("proxy"), 9102)

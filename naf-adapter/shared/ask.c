@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "naf-adapter/mosquitto/ask.h"
+#include "naf-adapter/shared/ask.h"
 
 #include <poll.h>
 
@@ -32,7 +32,7 @@ struct refused {
 };
 
 struct ask {
-	const struct mqtt_conf *conf;
+	const struct ask_conf *conf;
 	struct gba_naf *naf;
 	struct keys *keys;
 	struct table pending, refused;
@@ -51,7 +51,7 @@ static int ask_destroy(struct ask *ask)
 	return 0;
 }
 
-struct ask *ask_new(TALLOC_CTX *mem_ctx, const struct mqtt_conf *conf, struct gba_naf *naf)
+struct ask *ask_new(TALLOC_CTX *mem_ctx, const struct ask_conf *conf, struct gba_naf *naf)
 {
 	struct ask *ask = talloc_zero(mem_ctx, struct ask);
 

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "naf-adapter/coap/inner.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+
+#define SLICE_MS 50
+
+struct inner {
+	coap_context_t *context;
+	coap_session_t *session;
+	coap_address_t address;
+	unsigned int timeout_ms;
+	/* one exchange at a time */
+	TALLOC_CTX *mem_ctx;
+	uint64_t token;
+	bool done;
+	enum gba_err err;
+	struct inner_answer answer;
+};
+
+/* What an application may see of a device's request; no other option passes (RFC 7252 5.4.2 for those of its number). */
+static const uint16_t passed_on[] = { COAP_OPTION_IF_MATCH, COAP_OPTION_ETAG, COAP_OPTION_IF_NONE_MATCH, COAP_OPTION_URI_PATH,
+				      COAP_OPTION_CONTENT_FORMAT, COAP_OPTION_URI_QUERY, COAP_OPTION_ACCEPT };
+
+static bool passes(uint16_t number)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++) {
+		if (passed_on[i] == number)
+			return true;
+	}
+	return false;
+}
+
+static struct inner *inner_of(coap_session_t *session)
+{
+	return coap_session_get_app_data(session);
+}
+
+static struct bytes copy_of(TALLOC_CTX *mem_ctx, const uint8_t *p, size_t n)
+{
+	return n > 0 ? BYTES(talloc_memdup(mem_ctx, p, n), n) : BYTES_NONE;
+}
+
+static coap_response_t on_response(coap_session_t *session, const coap_pdu_t *sent, const coap_pdu_t *received,
+				   const coap_mid_t mid)
+{
+	struct inner *inner = inner_of(session);
+	coap_bin_const_t token = coap_pdu_get_token(received);
+	size_t n = 0, offset = 0, total = 0;
+	const uint8_t *data = NULL;
+	coap_opt_iterator_t at;
+	coap_opt_t *option;
+
+	(void)sent, (void)mid;
+	if (inner == NULL || inner->done || token.length != sizeof(inner->token) ||
+	    memcmp(token.s, &inner->token, sizeof(inner->token)) != 0)
+		return COAP_RESPONSE_OK; /* too late, or nobody's */
+	inner->answer = (struct inner_answer){ coap_pdu_get_code(received), -1, -1, BYTES_NONE, BYTES_NONE };
+	coap_get_data_large(received, &n, &data, &offset, &total);
+	inner->answer.body = copy_of(inner->mem_ctx, data, n);
+	option = coap_check_option(received, COAP_OPTION_CONTENT_FORMAT, &at);
+	if (option != NULL)
+		inner->answer.format = (int)coap_decode_var_bytes(coap_opt_value(option), coap_opt_length(option));
+	option = coap_check_option(received, COAP_OPTION_MAXAGE, &at);
+	if (option != NULL)
+		inner->answer.max_age = coap_decode_var_bytes(coap_opt_value(option), coap_opt_length(option));
+	option = coap_check_option(received, COAP_OPTION_ETAG, &at);
+	if (option != NULL)
+		inner->answer.etag = copy_of(inner->mem_ctx, coap_opt_value(option), coap_opt_length(option));
+	inner->done = true;
+	return COAP_RESPONSE_OK;
+}
+
+static void on_nack(coap_session_t *session, const coap_pdu_t *sent, const coap_nack_reason_t reason, const coap_mid_t mid)
+{
+	struct inner *inner = inner_of(session);
+
+	(void)sent, (void)reason, (void)mid;
+	if (inner == NULL || inner->done || session != inner->session)
+		return;
+	inner->done = true;
+	inner->err = GBA_E_UNREACHABLE;
+}
+
+static int inner_destroy(struct inner *inner)
+{
+	if (inner->session != NULL)
+		coap_session_release(inner->session);
+	if (inner->context != NULL)
+		coap_free_context(inner->context);
+	return 0;
+}
+
+static bool resolve(const struct door_place *place, coap_address_t *_address)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV }, *found = NULL;
+	char port[8];
+
+	snprintf(port, sizeof(port), "%u", place->port);
+	if (getaddrinfo(place->host, port, &hints, &found) != 0)
+		return false;
+	coap_address_init(_address);
+	memcpy(&_address->addr, found->ai_addr, found->ai_addrlen);
+	_address->size = found->ai_addrlen;
+	freeaddrinfo(found);
+	return true;
+}
+
+struct inner *inner_new(TALLOC_CTX *mem_ctx, const struct door_place *place, unsigned int timeout_ms)
+{
+	struct inner *inner = talloc_zero(mem_ctx, struct inner);
+
+	if (inner == NULL)
+		return NULL;
+	talloc_set_destructor(inner, inner_destroy);
+	inner->timeout_ms = timeout_ms;
+	inner->context = coap_new_context(NULL);
+	if (inner->context == NULL || !resolve(place, &inner->address)) {
+		talloc_free(inner);
+		return NULL;
+	}
+	coap_context_set_block_mode(inner->context, COAP_BLOCK_USE_LIBCOAP | COAP_BLOCK_SINGLE_BODY);
+	coap_register_response_handler(inner->context, on_response);
+	coap_register_nack_handler(inner->context, on_nack);
+	return inner;
+}
+
+static bool put_option(coap_optlist_t **list, uint16_t number, struct bytes value)
+{
+	return coap_insert_optlist(list, coap_new_optlist(number, value.n, value.p)) == 1;
+}
+
+static bool put_options(coap_pdu_t *pdu, const coap_pdu_t *request, const struct released *who)
+{
+	coap_optlist_t *list = NULL;
+	coap_opt_iterator_t at;
+	coap_opt_t *option;
+	bool good = true;
+
+	coap_option_iterator_init(request, &at, COAP_OPT_ALL);
+	while (good && (option = coap_option_next(&at)) != NULL) {
+		if (passes(at.number))
+			good = put_option(&list, at.number, BYTES(coap_opt_value(option), coap_opt_length(option)));
+	}
+	good = good && put_option(&list, INNER_OPTION_IDENTITY, bytes_of(who->list)) && coap_add_optlist_pdu(pdu, &list) == 1;
+	coap_delete_optlist(list);
+	return good;
+}
+
+/* The session to the application is made with the first request, and again when it was lost. */
+static bool session_ready(struct inner *inner)
+{
+	if (inner->session != NULL && coap_session_get_state(inner->session) == COAP_SESSION_STATE_ESTABLISHED)
+		return true;
+	if (inner->session != NULL)
+		coap_session_release(inner->session);
+	inner->session = coap_new_client_session(inner->context, NULL, &inner->address, COAP_PROTO_UDP);
+	if (inner->session != NULL)
+		coap_session_set_app_data(inner->session, inner);
+	return inner->session != NULL;
+}
+
+static void give_up(coap_session_t *session, void *body)
+{
+	(void)session;
+	free(body);
+}
+
+/* The library keeps the body for as long as it sends it, perhaps longer than we wait. */
+static bool put_body(struct inner *inner, coap_pdu_t *pdu, struct bytes body)
+{
+	uint8_t *copy;
+
+	if (body.p == NULL)
+		return true;
+	copy = malloc(body.n);
+	if (copy == NULL)
+		return false;
+	memcpy(copy, body.p, body.n);
+	return coap_add_data_large_request(inner->session, pdu, body.n, copy, give_up, copy) == 1;
+}
+
+static enum gba_err send_request(struct inner *inner, const coap_pdu_t *request, struct bytes body, const struct released *who)
+{
+	coap_pdu_t *pdu = coap_new_pdu(COAP_MESSAGE_CON, coap_pdu_get_code(request), inner->session);
+
+	if (pdu == NULL)
+		return GBA_E_NOMEM;
+	inner->token++;
+	if (coap_add_token(pdu, sizeof(inner->token), (const uint8_t *)&inner->token) != 1 || !put_options(pdu, request, who) ||
+	    !put_body(inner, pdu, body)) {
+		coap_delete_pdu(pdu);
+		return GBA_E_TOO_LONG;
+	}
+	return coap_send(inner->session, pdu) != COAP_INVALID_MID ? GBA_OK : GBA_E_UNREACHABLE;
+}
+
+enum gba_err inner_ask(struct inner *inner, TALLOC_CTX *mem_ctx, const coap_pdu_t *request, struct bytes body,
+		       const struct released *who, struct inner_answer *_answer)
+{
+	uint64_t until = clock_mono_ms() + inner->timeout_ms, now;
+
+	if (!session_ready(inner))
+		return GBA_E_UNREACHABLE;
+	inner->mem_ctx = mem_ctx;
+	inner->done = false;
+	inner->err = send_request(inner, request, body, who);
+	while (inner->err == GBA_OK && !inner->done) {
+		now = clock_mono_ms();
+		if (now >= until)
+			inner->err = GBA_E_TIMEOUT;
+		else
+			coap_io_process(inner->context, until - now < SLICE_MS ? (uint32_t)(until - now) + 1 : SLICE_MS);
+	}
+	inner->done = true;
+	if (inner->err != GBA_OK) { /* what comes later, and what is sent again, is nobody's */
+		coap_session_release(inner->session);
+		inner->session = NULL;
+		return inner->err;
+	}
+	*_answer = inner->answer;
+	return GBA_OK;
+}
