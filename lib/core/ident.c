@@ -167,6 +167,14 @@ void ua_id_tls12(uint16_t suite, uint8_t out[UA_ID_LEN])
 	out[4] = (uint8_t)suite;
 }
 
+void btid_print(struct bytes btid, char *out)
+{
+	uint8_t digest[32];
+
+	gcry_md_hash_buffer(GCRY_MD_SHA256, digest, btid.p, btid.n);
+	hex_encode(BYTES(digest, BTID_PRINT_LEN / 2), out);
+}
+
 void corr_from_rand(const uint8_t rand[RAND_LEN], char *out)
 {
 	uint8_t digest[32], input[4 + RAND_LEN] = { 'c', 'o', 'r', 'r' };

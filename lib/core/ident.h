@@ -66,4 +66,9 @@ void ua_id_tls12(uint16_t suite, uint8_t out[UA_ID_LEN]);
  * hss-stub and naf-adapter name a run alike with nothing added on the wire. out has CORR_LEN + 1 octets. */
 void corr_from_rand(const uint8_t rand[RAND_LEN], char *out);
 
+#define BTID_PRINT_LEN 16 /* [characters] */
+/** Fingerprint of a B-TID for logs that outlive the token or go where the B-TID must not: the first 16 hex digits of SHA-256 over
+ * its text (printf %s B-TID | sha256sum). out has BTID_PRINT_LEN + 1 octets. */
+void btid_print(struct bytes btid, char *out);
+
 #endif

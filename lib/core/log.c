@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,24 +43,46 @@ static bool needs_quotes(struct bytes value)
 	return value.n == 0;
 }
 
-static void put_field(struct line *line, const char *key, struct bytes value)
+/* A line under construction, of one format from its start to its end. */
+struct entry {
+	char text[LINE_MAX_OCTETS];
+	struct line line;
+	bool json;
+};
+
+static void put_key(struct entry *entry, const char *key)
 {
-	bool json = logger.format == LOG_F_JSON, quote = json || needs_quotes(value);
+	line_str(&entry->line, entry->json ? (entry->line.n > 1 ? ",\"" : "\"") : " ");
+	line_str(&entry->line, key);
+	line_str(&entry->line, entry->json ? "\":" : "=");
+}
+
+static void put_field(struct entry *entry, const char *key, struct bytes value)
+{
+	bool quote = entry->json || needs_quotes(value);
 
 	if (value.p == NULL)
 		return;
-	line_str(line, json ? (line->n > 1 ? ",\"" : "\"") : " ");
-	line_str(line, key);
-	line_str(line, json ? "\":" : "=");
+	put_key(entry, key);
 	if (quote)
-		line_char(line, '"');
-	line_escaped(line, value);
+		line_char(&entry->line, '"');
+	line_escaped(&entry->line, value);
 	if (quote)
-		line_char(line, '"');
+		line_char(&entry->line, '"');
 }
 
-static void put_start(struct line *line, enum log_level level, const char *event)
+static void put_number(struct entry *entry, const char *key, uint64_t number)
 {
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%" PRIu64, number);
+	put_key(entry, key);
+	line_str(&entry->line, digits);
+}
+
+static void put_start(struct entry *entry, enum log_level level, const char *event)
+{
+	struct line *line = &entry->line;
 	char stamp[40];
 	struct timeval tv;
 	struct tm tm;
@@ -69,12 +92,12 @@ static void put_start(struct line *line, enum log_level level, const char *event
 	gmtime_r(&tv.tv_sec, &tm);
 	n = strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(stamp + n, sizeof(stamp) - n, ".%03dZ", (int)(tv.tv_usec / 1000));
-	if (logger.format == LOG_F_JSON) {
+	if (entry->json) {
 		line_char(line, '{');
-		put_field(line, "ts", bytes_of(stamp));
-		put_field(line, "level", bytes_of(log_level_names[level]));
-		put_field(line, "role", bytes_of(logger.role));
-		put_field(line, "event", bytes_of(event));
+		put_field(entry, "ts", bytes_of(stamp));
+		put_field(entry, "level", bytes_of(log_level_names[level]));
+		put_field(entry, "role", bytes_of(logger.role));
+		put_field(entry, "event", bytes_of(event));
 		return;
 	}
 	if (logger.journal)
@@ -88,15 +111,16 @@ static void put_start(struct line *line, enum log_level level, const char *event
 	line_str(line, event);
 }
 
-static void put_about(struct line *line, const struct log_about *about)
+static void put_about(struct entry *entry, const struct log_about *about)
 {
-	put_field(line, "iface", bytes_of(about->iface));
-	put_field(line, "corr", bytes_of(about->corr));
-	put_field(line, "peer", about->peer);
-	put_field(line, "id", about->id);
+	put_field(entry, "iface", bytes_of(about->iface));
+	put_field(entry, "corr", bytes_of(about->corr));
+	put_field(entry, "peer", about->peer);
+	put_field(entry, "id", about->id);
+	put_field(entry, "btid", bytes_of(about->btid));
 	if (about->result != GBA_OK)
-		put_field(line, "result", bytes_of(gba_err_name(about->result)));
-	put_field(line, "clause", bytes_of(about->clause));
+		put_field(entry, "result", bytes_of(gba_err_name(about->result)));
+	put_field(entry, "clause", bytes_of(about->clause));
 }
 
 static void write_all(int fd, const char *p, size_t n)
@@ -113,32 +137,63 @@ static void write_all(int fd, const char *p, size_t n)
 	}
 }
 
+static void start(struct entry *entry, enum log_level level, const char *event, const struct log_about *about)
+{
+	entry->line = (struct line){ .text = entry->text, .cap = sizeof(entry->text) - 2 }; /* room for the end */
+	entry->json = logger.format == LOG_F_JSON;
+	put_start(entry, level, event);
+	if (about != NULL)
+		put_about(entry, about);
+}
+
+static void finish(struct entry *entry)
+{
+	struct line *line = &entry->line;
+	int cancel;
+
+	if (entry->json)
+		line->text[line->n++] = '}';
+	line->text[line->n++] = '\n';
+	/* freeDiameter cancels its threads when a peer goes; one that ended in write() would keep the lock for ever. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	pthread_mutex_lock(&logger.lock);
+	write_all(logger.fd >= 0 ? logger.fd : STDERR_FILENO, line->text, line->n);
+	pthread_mutex_unlock(&logger.lock);
+	pthread_setcancelstate(cancel, NULL);
+}
+
 void log_event(enum log_level level, const char *event, const struct log_about *about, const char *fmt, ...)
 {
-	char text[LINE_MAX_OCTETS], message[1024];
-	struct line line = { .text = text, .cap = sizeof(text) - 2 }; /* room for the end */
+	char message[1024];
+	struct entry entry;
 	va_list args;
-	int cancel;
 
 	if (!log_enabled(level))
 		return;
 	va_start(args, fmt);
 	vsnprintf(message, sizeof(message), fmt, args);
 	va_end(args);
-	put_start(&line, level, event);
-	if (about != NULL)
-		put_about(&line, about);
+	start(&entry, level, event, about);
 	if (message[0] != '\0')
-		put_field(&line, "msg", bytes_of(message));
-	if (logger.format == LOG_F_JSON)
-		line.text[line.n++] = '}';
-	line.text[line.n++] = '\n';
-	/* freeDiameter cancels its threads when a peer goes; one that ended in write() would keep the lock for ever. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	pthread_mutex_lock(&logger.lock);
-	write_all(logger.fd >= 0 ? logger.fd : STDERR_FILENO, line.text, line.n);
-	pthread_mutex_unlock(&logger.lock);
-	pthread_setcancelstate(cancel, NULL);
+		put_field(&entry, "msg", bytes_of(message));
+	finish(&entry);
+}
+
+void log_fields(enum log_level level, const char *event, const struct log_about *about, const struct log_field *fields, size_t n)
+{
+	struct entry entry;
+	size_t i;
+
+	if (!log_enabled(level))
+		return;
+	start(&entry, level, event, about);
+	for (i = 0; i < n; i++) {
+		if (fields[i].is_number)
+			put_number(&entry, fields[i].key, fields[i].number);
+		else
+			put_field(&entry, fields[i].key, fields[i].text);
+	}
+	finish(&entry);
 }
 
 bool log_enabled(enum log_level level)

@@ -29,6 +29,7 @@ struct log_about {
 	const char *corr;    /* see corr_from_rand() */
 	struct bytes peer;   /* Diameter identity or address */
 	struct bytes id;     /* IMPI, B-TID, NAF: whom it concerns */
+	const char *btid;    /* fingerprint of a B-TID where the B-TID itself does not belong, see btid_print() */
 	const char *clause;  /* the clause that decided, "TS 29.109 5.2" */
 	enum gba_err result;
 };
@@ -37,6 +38,18 @@ struct log_about {
  * @param about  may be NULL */
 void log_event(enum log_level level, const char *event, const struct log_about *about, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/** One more member of a line. Absent text: left out. */
+struct log_field {
+	const char *key;
+	struct bytes text;
+	uint64_t number; /* when is_number */
+	bool is_number;
+};
+#define LOG_TEXT(key, text)	{ key, text, 0, false }
+#define LOG_NUMBER(key, number) { key, { NULL, 0 }, number, true }
+/** The same line with members of its own in place of a text: for lines that programs read. */
+void log_fields(enum log_level level, const char *event, const struct log_about *about, const struct log_field *fields, size_t n);
 
 /** The same line, at most once per `seconds` and call place. */
 #define log_event_limited(seconds, level, event, about, ...)                                                           \

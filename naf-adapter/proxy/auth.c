@@ -54,8 +54,7 @@ static enum run challenge(struct exchange *ex, bool stale, const char *why)
 /* What libnaf's refusal means for the device: facts of the device, or a fault of ours that must not look like one. */
 static enum run no_key(struct exchange *ex, enum gba_naf_error error)
 {
-	struct log_about about = { .iface = "Ua", .corr = ex->corr, .peer = bytes_of(ex->address),
-				   .id = ex->claim.auth.username };
+	struct log_about about = { .iface = "Ua", .corr = ex->corr, .peer = bytes_of(ex->address) };
 
 	metric_add(ex->conn->worker->proxy->stats.key_failed, 1);
 	if (gba_naf_error_http(error) >= 500)
@@ -209,7 +208,7 @@ static enum run verify(struct exchange *ex)
 {
 	struct nonces *nonces = ex->conn->worker->proxy->nonces;
 	const struct digest_auth *auth = &ex->claim.auth;
-	struct log_about about = { .iface = "Ua", .corr = ex->corr, .peer = bytes_of(ex->address), .id = auth->username,
+	struct log_about about = { .iface = "Ua", .corr = ex->corr, .peer = bytes_of(ex->address),
 				   .clause = "TS 24.109 5.2", .result = GBA_E_DIGEST_MISMATCH };
 	enum run run;
 
@@ -247,7 +246,7 @@ enum run auth_hold(struct exchange *ex)
 			return RUN_CLOSE;
 		if (!chan_fill(chan, CHAN_READ_OCTETS))
 			break;
-		conn_deadline(ex->conn, conn_conf(ex->conn)->body_timeout);
+		exchange_pace(ex, true, true, conn_conf(ex->conn)->body_timeout);
 	}
 	chan_flush(chan);
 	if (chan->write_failed)
@@ -268,6 +267,7 @@ static enum run key_known(struct exchange *ex)
 		return RUN_CLOSE;
 	ex->state = EX_HOLD;
 	conn_deadline(ex->conn, conn_conf(ex->conn)->body_timeout);
+	exchange_pace(ex, true, true, conn_conf(ex->conn)->body_timeout);
 	return RUN_AGAIN;
 }
 

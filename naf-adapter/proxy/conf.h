@@ -47,6 +47,7 @@ struct proxy_conf {
 	uint32_t agent_timeout, retry_after;
 	uint32_t max_connections, max_per_source, max_waiting;
 	uint32_t handshake_timeout, head_timeout, idle_timeout, body_timeout, stream_timeout;
+	uint32_t min_rate, keepalive; /* [octets/s], [s] */
 	uint32_t upstream_connect_timeout, upstream_timeout, upstream_idle_timeout, upstream_idle;
 	uint32_t drain_timeout, max_head;
 	uint32_t health_interval, health_timeout; /* [s], [ms] */

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "naf-adapter/libnaf/gba-naf-openssl.h"
+#include "naf-adapter/proxy/access.h"
 #include "naf-adapter/proxy/handshake.h"
 #include "naf-adapter/proxy/identity.h"
 #include "naf-adapter/proxy/proxy_header.h"
@@ -73,8 +74,12 @@ static enum run timed_out(struct conn *conn)
 	switch (conn->state) {
 	case CONN_HANDSHAKE: return handshake_timeout(conn);
 	case CONN_HTTP: return http_timeout(conn);
-	case CONN_TUNNEL: tunnel_goodbye(conn); return RUN_CLOSE;
-	default: return RUN_CLOSE;
+	case CONN_TUNNEL: return tunnel_timeout(conn);
+	case CONN_PROXY_HEADER: access_timeout(conn, TIMEOUT_PROXY_HEADER); return RUN_CLOSE;
+	default:
+		if (conn->chan.out.n > 0)
+			access_timeout(conn, TIMEOUT_READER);
+		return RUN_CLOSE;
 	}
 }
 
@@ -128,6 +133,8 @@ void conn_free(struct conn *conn)
 		conn->ended = true;
 		return;
 	}
+	if (conn->state == CONN_TUNNEL && conn->tunnel_open)
+		access_stream(conn, STREAM_ENDED, conn->tunnel_end);
 	http_free(conn);
 	upstream_close(conn->up);
 	handshake_abort(conn);
@@ -282,8 +289,10 @@ void conn_noticed(struct conn *conn, const struct gba_naf_notice *notice)
 	if ((!concerned && !http_concerned(conn, notice)) || conn->state == CONN_ENDING) /* its last answer was sent before */
 		return;
 	log_revoked(conn, notice);
-	if (conn->state == CONN_TUNNEL)
+	if (conn->state == CONN_TUNNEL) {
+		conn->tunnel_end = "token revoked";
 		tunnel_goodbye(conn);
+	}
 	if (conn->state == CONN_HTTP) /* an answer in work is cut: nothing more for who has no right to it */
 		run = http_idle(conn) ? conn_end(conn) : http_cut(conn, "token revoked");
 	if (run == RUN_CLOSE)
@@ -294,16 +303,14 @@ void conn_noticed(struct conn *conn, const struct gba_naf_notice *notice)
 
 /* ---- another configuration ---- */
 
-/* The device's session is as it was; what the application is told of it may not be. */
-static void identity_renew(struct conn *conn)
+enum gba_err conn_identify(struct conn *conn)
 {
-	TALLOC_CTX *old = conn->identity;
-
-	conn->identity = talloc_named_const(NULL, 0, "identity");
+	talloc_free(conn->identity);
 	conn->who = (struct asserted){ .list = BYTES_NONE };
-	if (conn->identity != NULL)
-		identity_of_result(conn->identity, conn->site->conf, conn->result, &conn->who);
-	talloc_free(old);
+	conn->identity = talloc_named_const(NULL, 0, "identity");
+	if (conn->identity == NULL)
+		return GBA_E_NOMEM;
+	return identity_of_result(conn->identity, conn->site->conf, conn->result, &conn->who);
 }
 
 void conn_renew(struct conn *conn)
@@ -323,7 +330,7 @@ void conn_renew(struct conn *conn)
 	if (conn->site != NULL)
 		conn->site = generation_site(gen, bytes_of(conn->site->fqdn));
 	if (conn->site != NULL && conn->result != NULL)
-		identity_renew(conn);
+		conn_identify(conn); /* the session is as it was; what the application is told may not be */
 	generation_unref(old);
 }
 

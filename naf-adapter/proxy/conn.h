@@ -52,6 +52,7 @@ struct conn {
 	struct exchange *ex;	/* CONN_HTTP */
 	struct upstream *up;	/* CONN_TUNNEL */
 	bool tunnel_open;	/* its octets flow */
+	const char *tunnel_end;		/* why it ends, for the log; static; NULL: both ends are done */
 	uint64_t tunnel_in, tunnel_out; /* [octets] from and to the device */
 	uint64_t ending_octets;
 	char corr[9];
@@ -67,6 +68,8 @@ void conn_on_event(evutil_socket_t fd, short what, void *arg);
 void conn_free(struct conn *conn);
 /** Tokens are no more: end the connection when it lives of one of them. */
 void conn_noticed(struct conn *conn, const struct gba_naf_notice *notice);
+/** Who the device is, from conn->result and what conn->site tells the application. @return as identity_of_result() */
+enum gba_err conn_identify(struct conn *conn);
 /** Its worker has another generation: go on to it, when nothing is in work. */
 void conn_renewed(struct conn *conn);
 /** A request begins: go on to the generation in force. */
@@ -105,6 +108,7 @@ enum run tunnel_start(struct conn *conn);
 /** Take over an established pair; what was read already is passed on. */
 enum run tunnel_adopt(struct conn *conn, struct upstream *up);
 enum run tunnel_run(struct conn *conn);
+enum run tunnel_timeout(struct conn *conn);
 /** We end the stream (idle, key expired): say so, unless octets are missing. */
 void tunnel_goodbye(struct conn *conn);
 

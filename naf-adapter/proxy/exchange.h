@@ -32,6 +32,8 @@ struct exchange {
 	enum asks asks;		/* not ASKS_NOT: a web server asks about it, head is of the request described */
 	struct described described;
 	const char *address;	/* of the device */
+	bool paced;		/* the deadline is for the device to have moved enough since: */
+	int64_t paced_from;	/* [octets] */
 	/* auth.c */
 	bool digest;
 	struct ua_claim claim;
@@ -55,6 +57,7 @@ struct exchange {
 	unsigned int status;
 	bool close;
 	time_t until;		/* the application takes the token no longer than until then; 0: not said */
+	uint64_t up_asked_us, up_said_us; /* monotonic; 0: not (yet): the application was asked, began to answer */
 	const char *why;	/* for the log; static */
 };
 
@@ -67,6 +70,9 @@ enum run exchange_refuse_close(struct exchange *ex, unsigned int status, const c
 enum run exchange_allow(struct exchange *ex, const struct buf *lines);
 /** 100 Continue, when the device waits for it. @return false: out of memory */
 bool exchange_continue(struct exchange *ex);
+/** Octets moved, or not: until when more must have. A device has min-rate to keep, whatever trickles in between.
+ * @param device  it is what we wait for @param ms  for whoever else it is */
+void exchange_pace(struct exchange *ex, bool device, bool moved, unsigned int ms);
 /** The answer is queued as a whole: log it, and make place for the next request. */
 enum run exchange_finish(struct exchange *ex);
 
@@ -74,6 +80,8 @@ enum run exchange_finish(struct exchange *ex);
 enum run exchange_switched(struct exchange *ex);
 /** The answer cannot be completed: the device sees it cut. */
 enum run exchange_cut(struct exchange *ex, const char *why);
+/** The same, because the device does not read it. */
+enum run exchange_unread(struct exchange *ex);
 
 /** auth.c: find out who sent the request; goes on with relay_start(). */
 enum run auth_start(struct exchange *ex);

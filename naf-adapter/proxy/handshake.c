@@ -4,19 +4,10 @@
 #include <openssl/err.h>
 
 #include "core/clock.h"
-#include "core/log.h"
 #include "core/trace.h"
 #include "naf-adapter/libnaf/gba-naf-openssl.h"
-#include "naf-adapter/proxy/identity.h"
+#include "naf-adapter/proxy/access.h"
 #include "naf-adapter/proxy/session.h"
-
-static struct log_about about(const struct conn *conn)
-{
-	const char *btid = conn->chan.ssl != NULL ? gba_naf_tls_btid(conn->chan.ssl) : NULL;
-
-	return (struct log_about){ .iface = "Ua", .corr = conn->corr[0] != '\0' ? conn->corr : NULL,
-				   .peer = bytes_of(conn->address), .id = bytes_of(btid) };
-}
 
 enum run handshake_start(struct conn *conn)
 {
@@ -54,28 +45,33 @@ static void corr_set(struct conn *conn)
 		corr_from_rand(rand, conn->corr);
 }
 
-static enum run failed(struct conn *conn, const char *why)
+/* What the agent's refusal means here. */
+static enum handshake_outcome outcome_of(enum gba_naf_error error)
+{
+	if (gba_naf_error_renegotiate(error))
+		return HANDSHAKE_UNKNOWN;
+	return gba_naf_error_http(error) >= 500 ? HANDSHAKE_UNAVAILABLE : HANDSHAKE_FORBIDDEN;
+}
+
+static enum run failed(struct conn *conn, enum handshake_outcome outcome, const char *why)
 {
 	enum gba_naf_error error = gba_naf_tls_error(conn->chan.ssl);
-	struct log_about where;
 
 	corr_set(conn);
-	where = about(conn);
-	where.clause = "TS 33.222 5.4";
-	where.result = GBA_E_DENIED;
-	if (error != GBA_NAF_OK)
+	if (error != GBA_NAF_OK && outcome != HANDSHAKE_SLOW) {
+		outcome = outcome_of(error);
 		why = gba_naf_strerror(error);
-	log_event(LOG_L_INFO, "ua.handshake_failed", &where, "%s", why);
-	trace_handshake(conn, "alert");
-	metric_add(conn->worker->proxy->stats.shake_failed, 1);
-	if (error != GBA_NAF_OK)
 		metric_add(conn->worker->proxy->stats.key_failed, 1);
+	}
+	access_handshake(conn, outcome, why);
+	trace_handshake(conn, "alert");
 	return RUN_CLOSE;
 }
 
 enum run handshake_timeout(struct conn *conn)
 {
-	return failed(conn, "too slow");
+	access_timeout(conn, TIMEOUT_HANDSHAKE);
+	return failed(conn, HANDSHAKE_SLOW, "too slow");
 }
 
 void handshake_abort(struct conn *conn)
@@ -146,18 +142,12 @@ static enum gba_err psk_done(struct conn *conn, struct gba_naf_result *result)
 		gba_naf_ua_id_tls12(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl)), conn->ua_id);
 	keys_put(conn->worker->keys, result, conn->ua_id, clock_now());
 	conn->result = gba_naf_result_ref(result);
-	conn->identity = talloc_named_const(NULL, 0, "identity");
-	if (conn->identity == NULL)
-		return GBA_E_NOMEM;
-	return identity_of_result(conn->identity, conn->site->conf, result, &conn->who);
+	return conn_identify(conn);
 }
 
-static enum run refused(struct conn *conn, enum gba_err err, const char *why)
+static enum run refused(struct conn *conn, const char *why)
 {
-	struct log_about where = about(conn);
-
-	where.result = err;
-	log_event(LOG_L_INFO, "ua.refused", &where, "%s", why);
+	access_stream(conn, STREAM_REFUSED, why);
 	return conn_end(conn);
 }
 
@@ -165,7 +155,6 @@ static enum run done(struct conn *conn)
 {
 	struct gba_naf_result *result = gba_naf_tls_result(conn->chan.ssl);
 	enum gba_err err = GBA_OK;
-	struct log_about where;
 	const char *why;
 
 	SSL_clear_mode(conn->chan.ssl, SSL_MODE_ASYNC);
@@ -174,15 +163,29 @@ static enum run done(struct conn *conn)
 	count_done(conn);
 	corr_set(conn);
 	trace_handshake(conn, "Finished");
-	where = about(conn);
-	log_event(LOG_L_DEBUG, "ua.handshake", &where, "%s %s", SSL_get_version(conn->chan.ssl), SSL_get_cipher(conn->chan.ssl));
+	access_handshake(conn, HANDSHAKE_DONE, NULL);
 	if (conn->site->conf->mode == SITE_HTTP)
 		return err == GBA_E_NOMEM ? RUN_CLOSE : http_start(conn);
 	if (result == NULL || err != GBA_OK)
-		return refused(conn, err, "no identity for this stream");
+		return refused(conn, "no identity for this stream");
 	if (session_judge(conn->site->conf, result, clock_now(), &why) != SESSION_TAKEN)
-		return refused(conn, GBA_E_NOT_AUTHORIZED, why);
+		return refused(conn, why);
 	return tunnel_start(conn);
+}
+
+/* The device's proof does not fit the key: of TLS 1.2 its first record, of TLS 1.3 the binder. */
+static bool is_wrong_key(unsigned long code)
+{
+	static const int reasons[] = { SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, SSL_R_DIGEST_CHECK_FAILED,
+				       SSL_R_BINDER_DOES_NOT_VERIFY, SSL_R_TLSV1_ALERT_DECRYPT_ERROR,
+				       SSL_R_SSLV3_ALERT_BAD_RECORD_MAC };
+	size_t i;
+
+	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		if (ERR_GET_REASON(code) == reasons[i])
+			return true;
+	}
+	return false;
 }
 
 /* OpenSSL has written its alert; a reset must not overtake it. */
@@ -191,7 +194,9 @@ static enum run broken(struct conn *conn)
 	unsigned long code = ERR_peek_last_error();
 	const char *why = code != 0 ? ERR_reason_error_string(code) : "connection lost";
 
-	failed(conn, why != NULL ? why : "TLS error");
+	failed(conn, code == 0 || ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING ? HANDSHAKE_LOST :
+		     is_wrong_key(code) ? HANDSHAKE_WRONG_KEY : HANDSHAKE_FAILED,
+	       why != NULL ? why : "TLS error");
 	ERR_clear_error();
 	if (code == 0)
 		return RUN_CLOSE;
@@ -219,7 +224,7 @@ enum run handshake_run(struct conn *conn)
 		return RUN_WAIT;
 	case SSL_ERROR_WANT_ASYNC:
 		chan_wait_for(&conn->chan, false, false);
-		return conn_wait_for_key(conn, true) ? RUN_WAIT : failed(conn, "too many wait for a key");
+		return conn_wait_for_key(conn, true) ? RUN_WAIT : failed(conn, HANDSHAKE_UNAVAILABLE, "too many wait for a key");
 	default: break;
 	}
 	return broken(conn);

@@ -3,7 +3,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/trace.h"
-#include "naf-adapter/proxy/exchange.h"
+#include "naf-adapter/proxy/access.h"
 
 #define DISCARD_MAX (256 * 1024) /* [octets] of a refused request's body that are read so that the connection can be kept */
 
@@ -71,29 +71,14 @@ void http_last(struct conn *conn)
 		conn->ex->close = true;
 }
 
-/* ---- the log ---- */
+/* ---- the trace ---- */
 
 /* Without its query, which may hold what is nobody's business. */
-static struct bytes logged_path(const struct exchange *ex)
+static struct bytes traced_path(const struct exchange *ex)
 {
 	const uint8_t *question = ex->head.path.p != NULL ? memchr(ex->head.path.p, '?', ex->head.path.n) : NULL;
 
 	return question != NULL ? BYTES(ex->head.path.p, question - ex->head.path.p) : ex->head.path;
-}
-
-static void log_request(const struct exchange *ex)
-{
-	struct bytes path = logged_path(ex), method = ex->head.octets > 0 ? ex->head.method : bytes_of("-");
-	struct log_about about = { .iface = "Ua", .corr = ex->corr[0] != '\0' ? ex->corr : NULL,
-				   .peer = bytes_of(ex->address), .id = ex->who.user };
-
-	if (path.n > 256)
-		path.n = 256;
-	log_event(LOG_L_INFO, "ua.request", &about, "%.*s %.*s %.*s %u %llu in %llu out %llu us%s%s", BYTES_FMT(method),
-		  ex->site != NULL ? (int)strlen(ex->site->fqdn) : 1, ex->site != NULL ? ex->site->fqdn : "-", BYTES_FMT(path),
-		  ex->status, (unsigned long long)ex->request.octets, (unsigned long long)ex->response.octets,
-		  (unsigned long long)(clock_mono_us() - ex->started_us),
-		  ex->why != NULL ? ": " : "", ex->why != NULL ? ex->why : "");
 }
 
 /* Y.3056 10.5-3 when service data flows, else what TS 24.109 calls the indication. */
@@ -104,7 +89,7 @@ static void trace_request(const struct exchange *ex)
 	struct trace_step step = { .at = ex->trace_at, .corr = ex->corr[0] != '\0' ? ex->corr : NULL, .from = "ue",
 				   .to = "naf-proxy", .iface = "Ua", .clause = refused ? "TS 24.109 5.2.4" : "Y.3056 10.5-3",
 				   .message = message, .id = ex->site != NULL ? bytes_of(ex->site->fqdn) : BYTES_NONE };
-	struct bytes path = logged_path(ex);
+	struct bytes path = traced_path(ex);
 
 	if (!trace_on() || ex->head.octets == 0)
 		return;
@@ -181,6 +166,23 @@ bool exchange_continue(struct exchange *ex)
 	return !wanted || buf_put(&ex->conn->chan.out, bytes_of("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 
+void exchange_pace(struct exchange *ex, bool device, bool moved, unsigned int ms)
+{
+	const struct proxy_conf *conf = conf_of(ex);
+	int64_t enough = (int64_t)conf->min_rate * conf->body_timeout / 1000;
+	int64_t done = (int64_t)(ex->request.octets + ex->response.octets) - (int64_t)ex->conn->chan.out.n;
+
+	if (!device || enough == 0) {
+		if (moved || ex->paced)
+			conn_deadline(ex->conn, ms);
+		ex->paced = false;
+	} else if (!ex->paced || done - ex->paced_from >= enough) {
+		ex->paced = true;
+		ex->paced_from = done;
+		conn_deadline(ex->conn, conf->body_timeout);
+	}
+}
+
 /* The rest of a refused request, so that it is not taken for the next one. */
 static enum run refused_run(struct exchange *ex)
 {
@@ -210,14 +212,25 @@ static enum run refused_run(struct exchange *ex)
 	return exchange_finish(ex);
 }
 
-static void account(const struct exchange *ex)
+/* What our own answer means; the application's is its own. */
+static enum request_outcome outcome_of(const struct exchange *ex)
 {
-	const struct stats *stats = &ex->conn->worker->proxy->stats;
+	if (ex->res_begun || ex->status < 400)
+		return REQUEST_SERVED;
+	if (ex->status >= 500)
+		return REQUEST_UNAVAILABLE;
+	switch (ex->status) {
+	case 401: return REQUEST_CHALLENGED;
+	case 403: return REQUEST_FORBIDDEN;
+	case 408: return REQUEST_SLOW;
+	default: return REQUEST_REFUSED;
+	}
+}
 
-	log_request(ex);
+static void account(const struct exchange *ex, enum request_outcome outcome)
+{
+	access_request(ex, outcome);
 	trace_request(ex);
-	stats_request(stats, ex->status);
-	metric_observe_us(stats->request_time, clock_mono_us() - ex->started_us);
 }
 
 enum run exchange_switched(struct exchange *ex)
@@ -225,16 +238,19 @@ enum run exchange_switched(struct exchange *ex)
 	struct conn *conn = ex->conn;
 	struct upstream *up = ex->up;
 
-	account(ex);
+	account(ex, REQUEST_SERVED);
 	conn->site = ex->site;
 	ex->up = NULL;
-	if (conn->result == NULL) /* the stream ends with the key that opened it, as a PSK's does */
+	if (conn->result == NULL) { /* the stream ends with the key that opened it, as a PSK's does */
 		conn->result = gba_naf_result_ref(ex->result);
+		memcpy(conn->corr, ex->corr, sizeof(conn->corr));
+		conn_identify(conn);
+	}
 	http_free(conn);
 	return tunnel_adopt(conn, up);
 }
 
-enum run exchange_cut(struct exchange *ex, const char *why)
+static enum run cut(struct exchange *ex, enum request_outcome outcome, const char *why)
 {
 	struct conn *conn = ex->conn;
 	/* Without framing towards the device its end is the connection's: it must not look like a good one. */
@@ -242,7 +258,7 @@ enum run exchange_cut(struct exchange *ex, const char *why)
 	struct linger reset = { .l_onoff = 1 };
 
 	ex->why = why;
-	account(ex);
+	account(ex, outcome);
 	if (ex->until != 0)
 		auth_limit(ex);
 	http_free(conn);
@@ -252,12 +268,23 @@ enum run exchange_cut(struct exchange *ex, const char *why)
 	return RUN_CLOSE;
 }
 
+enum run exchange_cut(struct exchange *ex, const char *why)
+{
+	return cut(ex, REQUEST_CUT, why);
+}
+
+enum run exchange_unread(struct exchange *ex)
+{
+	access_timeout(ex->conn, TIMEOUT_READER);
+	return cut(ex, REQUEST_SLOW, "device does not read the answer");
+}
+
 enum run exchange_finish(struct exchange *ex)
 {
 	struct conn *conn = ex->conn;
 	bool close = ex->close || conn->worker->draining;
 
-	account(ex);
+	account(ex, outcome_of(ex));
 	if (ex->until != 0)
 		auth_limit(ex);
 	http_free(conn);
@@ -445,18 +472,22 @@ enum run http_timeout(struct conn *conn)
 	struct exchange *ex = conn->ex;
 
 	if (ex == NULL) { /* idle */
+		access_timeout(conn, conn->chan.out.n > 0 ? TIMEOUT_READER : TIMEOUT_IDLE);
 		chan_goodbye(&conn->chan);
 		return RUN_CLOSE;
 	}
 	switch (ex->state) {
 	case EX_HEAD:
+		access_timeout(conn, TIMEOUT_HEAD);
 		ex->head.octets = 0;
 		ex->request.done = true;
 		return exchange_refuse_close(ex, 408, "request head too slow");
-	case EX_HOLD: return exchange_refuse_close(ex, 408, "request body too slow");
+	case EX_HOLD:
+		access_timeout(conn, TIMEOUT_BODY);
+		return exchange_refuse_close(ex, 408, "request body too slow");
 	case EX_CONNECT:
 	case EX_RELAY: return relay_timeout(ex);
 	case EX_KEY: return RUN_AGAIN; /* libnaf has a time of its own */
-	default: return RUN_CLOSE;
+	default: return exchange_unread(ex);
 	}
 }

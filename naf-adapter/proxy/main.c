@@ -51,8 +51,8 @@ static bool ready(void *arg, const char **_missing)
 	bool is_ready;
 
 	pthread_mutex_lock(&daemon->lock);
-	*_missing = "drained: connections are taken no more";
-	is_ready = !daemon->draining && health_ready(daemon->snapshot->health, _missing);
+	*_missing = daemon->draining ? "drained: connections are taken no more" : "still starting";
+	is_ready = daemon->snapshot != NULL && !daemon->draining && health_ready(daemon->snapshot->health, _missing);
 	pthread_mutex_unlock(&daemon->lock);
 	return is_ready;
 }

@@ -2,7 +2,7 @@
 /* A verified request to the application, and its answer back: both stream by in bounded memory. */
 #include "core/clock.h"
 #include "core/log.h"
-#include "naf-adapter/proxy/exchange.h"
+#include "naf-adapter/proxy/access.h"
 #include "naf-adapter/proxy/session.h"
 #include "naf-adapter/shared/release.h"
 
@@ -64,6 +64,7 @@ static enum run connect_start(struct exchange *ex)
 	if (!ex->up->reused)
 		metric_add(conn->worker->proxy->stats.upstream_new, 1);
 	ex->state = EX_CONNECT;
+	ex->up_asked_us = clock_mono_us();
 	conn_deadline(conn, 0); /* the connection being made has a time of its own */
 	chan_wait(&conn->chan, false);
 	return RUN_AGAIN;
@@ -224,6 +225,7 @@ static enum run response_head(struct exchange *ex, enum run *_run)
 		if (!put_response_head(ex, &head))
 			return RUN_CLOSE;
 		ex->res_begun = true;
+		ex->up_said_us = clock_mono_us();
 		ex->status = head.status;
 		ex->up_keep = head.keep_alive;
 		body_start(&ex->response, &head);
@@ -296,6 +298,11 @@ static enum run response_move(struct exchange *ex, enum run *_run)
 	return chan_flush(to) || moved ? RUN_AGAIN : RUN_WAIT;
 }
 
+static bool waits_for_device(const struct exchange *ex)
+{
+	return ex->conn->chan.out.n > 0 || (!ex->request.done && !ex->request_cut && ex->up->chan.out.n == 0);
+}
+
 static void wait_for(struct exchange *ex)
 {
 	struct chan *device = &ex->conn->chan, *application = &ex->up->chan;
@@ -323,8 +330,8 @@ enum run relay_run(struct exchange *ex)
 			return exchange_cut(ex, "device went away");
 		any = any || forth == RUN_AGAIN || back == RUN_AGAIN;
 	} while ((forth == RUN_AGAIN || back == RUN_AGAIN) && ++turns < TURNS_MAX);
-	if (any)
-		conn_deadline(conn, ex->request.done && !ex->res_begun ? conf_of(ex)->upstream_timeout : conf_of(ex)->body_timeout);
+	exchange_pace(ex, waits_for_device(ex), any,
+		      ex->request.done && !ex->res_begun ? conf_of(ex)->upstream_timeout : conf_of(ex)->body_timeout);
 	wait_for(ex);
 	if (turns == TURNS_MAX)
 		chan_again(&conn->chan);
@@ -335,6 +342,9 @@ enum run relay_timeout(struct exchange *ex)
 {
 	bool device = !ex->request.done && ex->up != NULL && ex->up->chan.out.n == 0;
 
+	if (ex->res_begun && ex->conn->chan.out.n > 0)
+		return exchange_unread(ex);
+	access_timeout(ex->conn, device && !ex->res_begun ? TIMEOUT_BODY : TIMEOUT_APPLICATION);
 	if (ex->res_begun)
 		return exchange_cut(ex, "no octet in time");
 	if (!device)

@@ -67,6 +67,20 @@ static enum gba_err resolve_all(struct snapshot *snapshot, struct conf_error *_e
 	return GBA_OK;
 }
 
+static enum gba_err hosts_make(struct snapshot *snapshot)
+{
+	const struct site_conf *sites = snapshot->conf.sites.v;
+	size_t i, n = snapshot->conf.sites.n;
+
+	snapshot->hosts = talloc_zero_array(snapshot, struct host_stats, n + 1);
+	if (snapshot->hosts == NULL)
+		return GBA_E_NOMEM;
+	for (i = 0; i < n; i++)
+		host_stats_make(&snapshot->hosts[i], sites[i].fqdn);
+	host_stats_make(&snapshot->hosts[n], "-");
+	return GBA_OK;
+}
+
 struct snapshot *snapshot_new(const struct role *role, const char *path, const struct snapshot *before, const char **_pinned,
 			      struct conf_error *_error)
 {
@@ -82,6 +96,8 @@ struct snapshot *snapshot_new(const struct role *role, const char *path, const s
 		err = pin_all(snapshot, before, _pinned);
 	if (err == GBA_OK)
 		err = resolve_all(snapshot, _error);
+	if (err == GBA_OK)
+		err = hosts_make(snapshot);
 	if (err == GBA_OK) {
 		snapshot->refs = 1;
 		snapshot->health = health_new(snapshot, &snapshot->conf, snapshot->upstreams,

@@ -9,6 +9,7 @@
 #include "conf/role.h"
 #include "naf-adapter/proxy/conf.h"
 #include "naf-adapter/proxy/health.h"
+#include "naf-adapter/proxy/stats.h"
 #include "naf-adapter/proxy/upstream.h"
 
 struct snapshot {
@@ -16,6 +17,7 @@ struct snapshot {
 	struct proxy_conf conf;
 	struct health *health;
 	struct upstream_addresses *upstreams; /* one per site */
+	struct host_stats *hosts; /* one per site, and one for what is of none */
 };
 
 /** Read and check the file, resolve what it names (waits for DNS). Nothing of it is in force yet.

@@ -31,7 +31,57 @@
 	X(upstream_new, "upstream_connections_total", METRIC_COUNTER, "", "Connections to applications made") \
 	X(upstream_failed, "upstream_failures_total", METRIC_COUNTER, "", "Connections to applications that failed; bad answers")
 
+/* ---- what became of it: each word is a label, each list a closed one ---- */
+
+#define REQUEST_OUTCOMES(X) /* by whose answer */ \
+	X(REQUEST_SERVED, "served")	      /* the application's, whatever its status */ \
+	X(REQUEST_CHALLENGED, "challenged")   /* 401 */ \
+	X(REQUEST_FORBIDDEN, "forbidden")     /* 403 */ \
+	X(REQUEST_REFUSED, "refused")	      /* other 4xx of ours */ \
+	X(REQUEST_SLOW, "slow")		      /* 408, or the answer was not read */ \
+	X(REQUEST_UNAVAILABLE, "unavailable") /* 5xx of ours: the application, the agent, a BSF, too many at once */ \
+	X(REQUEST_CUT, "cut")		      /* the answer is not complete */
+#define HANDSHAKE_OUTCOMES(X) \
+	X(HANDSHAKE_DONE, "done") \
+	X(HANDSHAKE_UNKNOWN, "unknown-identity") \
+	X(HANDSHAKE_WRONG_KEY, "wrong-key") \
+	X(HANDSHAKE_FORBIDDEN, "forbidden") \
+	X(HANDSHAKE_UNAVAILABLE, "unavailable") /* the agent, a BSF, too many at once */ \
+	X(HANDSHAKE_SLOW, "slow") \
+	X(HANDSHAKE_LOST, "lost")		/* the device went away */ \
+	X(HANDSHAKE_FAILED, "failed")		/* any other reason of TLS */
+#define STREAM_OUTCOMES(X) \
+	X(STREAM_OPENED, "opened") \
+	X(STREAM_ENDED, "ended") \
+	X(STREAM_REFUSED, "refused") \
+	X(STREAM_UNAVAILABLE, "unavailable")
+#define TIMEOUTS(X) \
+	X(TIMEOUT_PROXY_HEADER, "proxy-header") \
+	X(TIMEOUT_HANDSHAKE, "handshake") \
+	X(TIMEOUT_HEAD, "head") \
+	X(TIMEOUT_BODY, "body") \
+	X(TIMEOUT_READER, "reader")	      /* the device does not read its answer */ \
+	X(TIMEOUT_APPLICATION, "application") \
+	X(TIMEOUT_IDLE, "idle") \
+	X(TIMEOUT_STREAM, "stream")
+
+#define STATS_ID(id, word) id,
+enum request_outcome { REQUEST_OUTCOMES(STATS_ID) REQUEST_OUTCOME_COUNT };
+enum handshake_outcome { HANDSHAKE_OUTCOMES(STATS_ID) HANDSHAKE_OUTCOME_COUNT };
+enum stream_outcome { STREAM_OUTCOMES(STATS_ID) STREAM_OUTCOME_COUNT };
+enum timeout_kind { TIMEOUTS(STATS_ID) TIMEOUT_COUNT };
+#undef STATS_ID
+extern const char *const request_outcome_names[], *const handshake_outcome_names[], *const stream_outcome_names[];
+
+/** Of one host of the configuration, or "-" for all that is none: what a device calls a host never makes a series. */
+struct host_stats {
+	struct metric *requests[REQUEST_OUTCOME_COUNT], *handshakes[HANDSHAKE_OUTCOME_COUNT], *streams[STREAM_OUTCOME_COUNT];
+	struct metric *octets_in, *octets_out;
+};
+void host_stats_make(struct host_stats *stats, const char *host);
+
 struct stats {
+	struct metric *timeouts[TIMEOUT_COUNT];
 #define STATS_MEMBER(member, name, type, labels, help) struct metric *member;
 	STATS(STATS_MEMBER)
 #undef STATS_MEMBER

@@ -2,8 +2,7 @@
 /* Octets of any TCP application behind PSK-TLS, and of HTTP connections that switched protocols: as they come, both ways,
  * each direction ending by itself. */
 #include "core/clock.h"
-#include "core/log.h"
-#include "naf-adapter/proxy/conn.h"
+#include "naf-adapter/proxy/access.h"
 #include "naf-adapter/proxy/proxy_header.h"
 
 #define TURNS_MAX 8 /* then other connections have theirs */
@@ -11,15 +10,6 @@
 static void wake(void *owner)
 {
 	conn_run(owner);
-}
-
-static void log_stream(const struct conn *conn, enum log_level level, const char *event, const char *what)
-{
-	struct log_about about = { .iface = "Ua", .corr = conn->corr[0] != '\0' ? conn->corr : NULL,
-				   .peer = bytes_of(conn->address), .id = conn->who.user };
-
-	log_event(level, event, &about, "%s %s %llu in %llu out", conn->site->fqdn, what, (unsigned long long)conn->tunnel_in,
-		  (unsigned long long)conn->tunnel_out);
 }
 
 /* Idle time, but never past the key's end (TS 33.220 4.5.3). */
@@ -44,7 +34,7 @@ enum run tunnel_start(struct conn *conn)
 	conn->up = upstream_get(&conn->site->pool, true, wake, conn);
 	if (conn->up == NULL) {
 		metric_add(conn->worker->proxy->stats.upstream_failed, 1);
-		log_stream(conn, LOG_L_ERROR, "ua.upstream", "no connection to the application");
+		access_stream(conn, STREAM_UNAVAILABLE, "no connection to the application");
 		return RUN_CLOSE;
 	}
 	metric_add(conn->worker->proxy->stats.upstream_new, 1);
@@ -58,6 +48,7 @@ enum run tunnel_adopt(struct conn *conn, struct upstream *up)
 	conn->up = up;
 	conn->tunnel_open = true;
 	metric_add(conn->worker->proxy->stats.streams, 1);
+	access_stream(conn, STREAM_OPENED, "switched protocols");
 	deadline(conn);
 	return RUN_AGAIN;
 }
@@ -88,13 +79,13 @@ static enum run opened(struct conn *conn)
 		return RUN_WAIT;
 	if (conn->up->chan.failed) {
 		metric_add(conn->worker->proxy->stats.upstream_failed, 1);
-		log_stream(conn, LOG_L_ERROR, "ua.upstream", "application refuses connections");
+		access_stream(conn, STREAM_UNAVAILABLE, "application refuses connections");
 		return RUN_CLOSE;
 	}
 	if (conn->site->conf->proxy_header && !put_header(conn))
 		return RUN_CLOSE;
 	conn->tunnel_open = true;
-	log_stream(conn, LOG_L_INFO, "ua.stream", "opened");
+	access_stream(conn, STREAM_OPENED, NULL);
 	deadline(conn);
 	return RUN_AGAIN;
 }
@@ -125,6 +116,17 @@ static bool pass(struct chan *from, struct chan *to, uint64_t *_octets)
 	return any;
 }
 
+enum run tunnel_timeout(struct conn *conn)
+{
+	bool expired = conn->result != NULL && gba_naf_result_expiry(conn->result) <= clock_now();
+
+	if (!expired)
+		access_timeout(conn, TIMEOUT_STREAM);
+	conn->tunnel_end = expired ? "its key has expired" : "no octet in time";
+	tunnel_goodbye(conn);
+	return RUN_CLOSE;
+}
+
 void tunnel_goodbye(struct conn *conn)
 {
 	if (conn->chan.out.n == 0)
@@ -149,7 +151,8 @@ enum run tunnel_run(struct conn *conn)
 		deadline(conn);
 	if (device->failed || application->failed || device->write_failed || application->write_failed ||
 	    (device->eof && application->eof && device->out.n == 0 && application->out.n == 0)) {
-		log_stream(conn, LOG_L_INFO, "ua.stream", "ended");
+		conn->tunnel_end = device->failed || device->write_failed ? "device went away" :
+				   application->failed || application->write_failed ? "application went away" : NULL;
 		return RUN_CLOSE;
 	}
 	chan_wait(device, application->out.n < CHAN_HIGH);

@@ -2,6 +2,8 @@
 #include "naf-adapter/proxy/worker.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/async.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -124,6 +126,19 @@ static bool has_door(const struct worker *worker, const struct listener *listene
 	return false;
 }
 
+/* Accepted sockets have it from their listening one. Not TCP_USER_TIMEOUT: it would end streams whose reader pauses, too. */
+static void keep_alive(int fd, unsigned int seconds)
+{
+	int on = seconds > 0, idle = (int)seconds, interval = idle > 6 ? idle / 6 : 1, count = 3;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	if (!on)
+		return;
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
 /* Sockets whose listener is there again stay, under what it is now; others go, new ones come. */
 static void doors_follow(struct worker *worker, struct generation *gen)
 {
@@ -148,6 +163,8 @@ static void doors_follow(struct worker *worker, struct generation *gen)
 		else if (fd >= 0 && !door_open(worker, &gen->listeners[i], fd))
 			log_event(LOG_L_ERROR, "ua.accept", NULL, "%s: out of memory", gen->listeners[i].conf->address);
 	}
+	LIST_FOREACH(door, &worker->doors, link)
+		keep_alive(door->fd, gen->conf->keepalive);
 }
 
 static void keys_follow(struct worker *worker, const struct generation *gen, const struct generation *old)
@@ -358,8 +375,10 @@ static void *thread_main(void *arg)
 	ASYNC_init_thread(0, 0); /* stacks of waiting handshakes: as many as max-waiting lets there be */
 	event_base_dispatch(worker->base);
 	while (!LIST_EMPTY(&worker->conns)) { /* here, because jobs of OpenSSL belong to this thread */
-		if (LIST_FIRST(&worker->conns)->state == CONN_TUNNEL)
+		if (LIST_FIRST(&worker->conns)->state == CONN_TUNNEL) {
+			LIST_FIRST(&worker->conns)->tunnel_end = "drained";
 			tunnel_goodbye(LIST_FIRST(&worker->conns));
+		}
 		conn_free(LIST_FIRST(&worker->conns));
 	}
 	ASYNC_cleanup_thread();

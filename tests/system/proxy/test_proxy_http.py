@@ -701,7 +701,7 @@ def test_handshake_deadline_while_it_waits_for_a_key(world):
 
 
 def test_too_many_waiting_handshakes_are_refused(world):
-    proxy = world.proxy([world.site()], agent_timeout=60000, handshake_timeout=120000, max_waiting=2, workers=1)
+    proxy = world.proxy([world.site()], agent_timeout=60000, handshake_timeout=120000, max_waiting=2, workers=1, drain_timeout=0)
     clients = waiting_handshakes(world, proxy)
     assert until(lambda: sum(one.poll() is not None for one in clients) == 4)
     assert until(lambda: proxy.log().count("too many wait") == 4)
