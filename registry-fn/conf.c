@@ -57,6 +57,8 @@ const struct conf_item registry_conf_items[] = {
 		 "SQLite file of records, made when absent; or PostgreSQL: postgresql://... or postgres:service=..."),
 	CONF_U32("store-timeout", 5000, 100, 60000, "ms", struct registry_conf, store_ms,
 		 "Longest wait for a PostgreSQL that does not answer; S13 waits 700 ms at most"),
+	CONF_U32("store-warm", 256, 0, 65536, "MiB", struct registry_conf, store_warm,
+		 "Upper pages of tables and indices read at the start, at most (SQLite): look-ups wait less for the disk; 0: none"),
 	CONF_STR("kek-file", REGISTRY_KEK_FILE, 1, 255, NULL, struct registry_conf, kek_file,
 		 "Key that seals personal data at rest; made (0600) when absent: keep a copy in a safe place"),
 	CONF_STR("key-file", REGISTRY_KEY_FILE, 1, 255, NULL, struct registry_conf, key_file,

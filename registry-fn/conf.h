@@ -35,6 +35,7 @@ struct registry_conf {
 	uint32_t acknowledge_time, report_interval, report_grace, report_check; /* [s] */
 	const char *database, *kek_file, *key_file, *metrics_listen;
 	uint32_t store_ms; /* [ms] */
+	uint32_t store_warm; /* [MiB] */
 	uint32_t log_head_interval; /* [s] */
 	struct peering_conf peering;
 	const char *practice_statement;

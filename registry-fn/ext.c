@@ -14,10 +14,12 @@
 #include "registry-fn/peer/peering.h"
 #include "registry-fn/registry.h"
 #include "registry-fn/tell/tell.h"
+#include "registry-fn/warmer.h"
 
 /* Started in this order, stopped in reverse. */
 static const struct registry_room *const rooms[] = {
 	&holder_room,
+	&warmer_room,
 	&keeper_room,
 	&peering_room,
 	&s13_room,

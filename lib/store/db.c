@@ -154,3 +154,9 @@ const char *db_error(struct db *db)
 {
 	return db->ops->error(db);
 }
+
+enum gba_err db_warm(struct db *db, uint64_t limit, const _Atomic bool *stop, uint64_t *_octets)
+{
+	*_octets = 0;
+	return db->ops->warm != NULL ? db->ops->warm(db, limit, stop, _octets) : GBA_OK;
+}

@@ -95,6 +95,11 @@ enum gba_err db_claim(struct db *db);
 /** Very many rows are going to be written through this handle, in transactions of some thousand, until it is said to be over: what
  * costs memory and room on disk (some hundred MiB) to make that faster. Nothing of what is promised changes. */
 void db_bulk(struct db *db, bool on);
+/** Read the upper pages of all tables and indices into the system's cache, so that a look-up after a start waits for the disk for
+ * two pages at most: the one of the index that has the entry, and the one that has the row. They are about one page in two hundred.
+ * On a server nothing is done: its cache is its own.
+ * @param limit  [octets] read, at most  @param stop  true: leave off; NULL: never  @param _octets  read */
+enum gba_err db_warm(struct db *db, uint64_t limit, const _Atomic bool *stop, uint64_t *_octets);
 /** [ms] Give up a server that has not answered for this long (30 s at first), and wait less for another writer. */
 void db_patience(struct db *db, unsigned int ms);
 /** What the last failure was, for the operator; valid until the next call. No values, no password. */

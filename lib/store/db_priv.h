@@ -30,6 +30,7 @@ struct db_ops {
 	void (*bulk)(struct db *db, bool on); /* NULL: nothing to gain */
 	void (*patience)(struct db *db, unsigned int ms);
 	const char *(*error)(struct db *db);
+	enum gba_err (*warm)(struct db *db, uint64_t limit, const _Atomic bool *stop, uint64_t *_octets); /* NULL: nothing to do */
 };
 
 /** First member of every implementation's own. */
@@ -42,6 +43,8 @@ struct db_stmt {
 
 enum gba_err db_sqlite_open(TALLOC_CTX *mem_ctx, const char *path, const struct db_migration *steps, size_t count,
 			    struct db **_db, const char **_error);
+struct sqlite3;
+enum gba_err db_sqlite_warm(struct sqlite3 *handle, uint64_t limit, const _Atomic bool *stop, uint64_t *_octets);
 enum gba_err db_pg_open(TALLOC_CTX *mem_ctx, const char *url, const struct db_migration *steps, size_t count, struct db **_db,
 			const char **_error);
 

@@ -423,6 +423,11 @@ static const char *sq_error(struct db *base)
 	return sqlite3_errmsg(((struct sq_db *)base)->handle);
 }
 
+static enum gba_err sq_warm(struct db *base, uint64_t limit, const _Atomic bool *stop, uint64_t *_octets)
+{
+	return db_sqlite_warm(((struct sq_db *)base)->handle, limit, stop, _octets);
+}
+
 static const struct db_ops sqlite_ops = {
 	.prepare = sq_prepare,
 	.bind_int = sq_bind_int,
@@ -443,6 +448,7 @@ static const struct db_ops sqlite_ops = {
 	.bulk = sq_bulk,
 	.claim = sq_claim,
 	.error = sq_error,
+	.warm = sq_warm,
 };
 
 enum gba_err db_sqlite_open(TALLOC_CTX *mem_ctx, const char *path, const struct db_migration *steps, size_t count,

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices of the trust registry: added as an import adds them, then looked up one after the other in an order of chance.
  *   bench_devices fill CONF FIRST COUNT BATCH    add COUNT devices from number FIRST on, BATCH to a durable commit; JSON
- *   bench_devices look CONF COUNT SECONDS        by RegDevID and by identity, in turn; among the first COUNT */
+ *   bench_devices look CONF COUNT SECONDS        by RegDevID and by identity, in turn; among the first COUNT
+ *   bench_devices cold CONF COUNT SECONDS        the same, with nothing of the database in memory but what a node reads at its start */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "bench/stats.h"
 #include "core/clock.h"
@@ -29,12 +32,17 @@ static void must(enum gba_err err, const char *what)
 	exit(EXIT_FAILURE);
 }
 
-static void open_all(TALLOC_CTX *ctx, const char *conf)
+static void conf_read(TALLOC_CTX *ctx, const char *conf)
 {
 	struct conf_error error = { "" };
-	const char *why = "";
 
 	must(conf_load(ctx, "registry", conf, registry_conf_items, &bench.conf, &error), error.text);
+}
+
+static void open_all(TALLOC_CTX *ctx)
+{
+	const char *why = "";
+
 	must(registry_open(ctx, &bench.conf, &bench.registry, &why), why);
 	must(registry_records(ctx, bench.registry, &bench.r, &why), why);
 	bench.actor = (struct actor){ .role = REG_ROLE_BULK, .name = "bulk:bench" };
@@ -112,6 +120,23 @@ static void look_by_identity(unsigned long number)
 	json_decref(key);
 }
 
+/* What the system keeps of the file is thrown away; then as registry-fn/warmer.c. */
+static void cool(TALLOC_CTX *ctx)
+{
+	uint64_t began, octets = 0;
+	const char *why = "";
+	struct db *db = NULL;
+	int fd = open(bench.conf.database, O_RDWR | O_CLOEXEC); /* before SQLite has it: a close ends locks */
+
+	must(fd >= 0 && fsync(fd) == 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0 ? GBA_OK : GBA_E_IO, "cache");
+	close(fd);
+	began = stats_now();
+	must(registry_store(ctx, &bench.conf, &db, &why), why);
+	must(db_warm(db, (uint64_t)bench.conf.store_warm << 20, NULL, &octets), "warm");
+	talloc_free(db);
+	fprintf(stderr, "%.1f MiB in %.0f ms\n", (double)octets / 1048576, (double)(stats_now() - began) / 1e3);
+}
+
 static void look(TALLOC_CTX *ctx, unsigned long count, unsigned long seconds)
 {
 	struct stats *stats = talloc_zero(ctx, struct stats);
@@ -141,13 +166,17 @@ int main(int argc, char **argv)
 
 	secret_init();
 	if (argc == 6 && strcmp(argv[1], "fill") == 0) {
-		open_all(ctx, argv[2]);
+		conf_read(ctx, argv[2]);
+		open_all(ctx);
 		fill(ctx, strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10), strtoul(argv[5], NULL, 10));
-	} else if (argc == 5 && strcmp(argv[1], "look") == 0) {
-		open_all(ctx, argv[2]);
+	} else if (argc == 5 && (strcmp(argv[1], "look") == 0 || strcmp(argv[1], "cold") == 0)) {
+		conf_read(ctx, argv[2]);
+		if (argv[1][0] == 'c')
+			cool(ctx);
+		open_all(ctx);
 		look(ctx, strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
 	} else {
-		return fprintf(stderr, "usage: bench_devices fill CONF FIRST COUNT BATCH | look CONF COUNT SECONDS\n"), 2;
+		return fprintf(stderr, "usage: bench_devices fill CONF FIRST COUNT BATCH | look|cold CONF COUNT SECONDS\n"), 2;
 	}
 	talloc_free(ctx);
 	return EXIT_SUCCESS;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The registry's log of events, measured; prints JSON:
  *   bench_registry fill DB KEY REG-ID N   say N registrations with an IMEI each and a status, 500 to a transaction
- *   bench_registry sync DB KEY REG-ID DIR bring a new registry up by batches, as over Diameter, for SYNC_MAX events */
+ *   bench_registry sync DB KEY REG-ID DIR bring a new registry up by batches, as over Diameter: all there are; rate of the first and
+ *                                         of the last SYNC_MAX events */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -13,7 +14,7 @@
 
 #define TOGETHER 500
 #define ALL	 0x3fu
-#define SYNC_MAX 200000
+#define SYNC_MAX 200000UL
 
 struct place {
 	struct db *db;
@@ -100,6 +101,19 @@ static size_t batch(TALLOC_CTX *ctx, struct sync_peer *sender, struct place *fro
 	return taken.new;
 }
 
+static size_t stored(struct place *place)
+{
+	int64_t last = 0;
+
+	must(event_last(place->log, &last), "last");
+	return (size_t)last;
+}
+
+static double rate(size_t n, uint64_t began)
+{
+	return (double)n * 1e6 / (double)(clock_mono_us() - began);
+}
+
 static void sync(TALLOC_CTX *ctx, char **argv)
 {
 	struct sync_peer *sender = sync_peer_new(ctx, "NEW", ALL, ALL), *receiver = sync_peer_new(ctx, argv[2], ALL, ALL);
@@ -107,7 +121,8 @@ static void sync(TALLOC_CTX *ctx, char **argv)
 	struct sync_list none = { NULL, 0 }, classes;
 	struct event_registry as = { .type = REGISTRY_PRIMARY };
 	struct place from, to;
-	size_t new, all = 0;
+	size_t new, all = 0, total, counted = 0;
+	double first = 0;
 	uint64_t begin;
 
 	place_open(ctx, argv[0], argv[1], argv[2], &from);
@@ -119,12 +134,20 @@ static void sync(TALLOC_CTX *ctx, char **argv)
 	must(db_commit(to.db), "commit");
 	must(sync_classes(ctx, ALL, &classes), "classes");
 	must(sync_greeted(sender, &none, &classes), "hello");
+	total = stored(&from);
 	begin = clock_mono_us();
 	do {
 		new = batch(ctx, sender, &from, receiver, &to);
 		all += new;
-	} while (new > 0 && all < SYNC_MAX);
-	printf("{\"rate\": %.0f, \"events\": %zu}\n", (double)all * 1e6 / (double)(clock_mono_us() - begin), all);
+		counted += new;
+		if (first == 0 && all >= SYNC_MAX)
+			first = rate(counted, begin);
+		if (all - new + SYNC_MAX < total && all + SYNC_MAX >= total) { /* the last ones begin */
+			counted = 0;
+			begin = clock_mono_us();
+		}
+	} while (new > 0);
+	printf("{\"rate\": %.0f, \"first\": %.0f, \"events\": %zu}\n", rate(counted, begin), first, all);
 }
 
 int main(int argc, char **argv)

@@ -701,6 +701,57 @@ static void both_add(TCase *tc)
 	tcase_add_test(tc, texts_are_in_the_order_of_their_octets);
 }
 
+static int64_t number(struct db *db, const char *sql)
+{
+	struct db_stmt *stmt = prepared(db, sql);
+	bool row = false;
+	int64_t n;
+
+	ck_assert_err(db_step(stmt, &row), GBA_OK);
+	ck_assert(row);
+	n = db_col_int(stmt, 0);
+	talloc_free(stmt);
+	return n;
+}
+
+static void fill(struct db *db, int64_t rows)
+{
+	static const uint8_t body[200];
+	char name[64];
+	int64_t id;
+
+	ck_assert_err(db_begin(db), GBA_OK);
+	for (id = 1; id <= rows; id++) {
+		snprintf(name, sizeof(name), "a name of some length, so that trees grow %lld", (long long)id);
+		ck_assert_err(insert(db, id, name, BYTES(body, sizeof(body))), GBA_OK);
+	}
+	ck_assert_err(db_commit(db), GBA_OK);
+}
+
+/* SQLite's own table of pages is the oracle: what is no leaf, and of each tree the one leaf that says that its level is the lowest. */
+START_TEST(upper_pages_are_read)
+{
+	struct db *db = open_steps(2);
+	uint64_t octets = 1, page;
+	_Atomic bool stop = true;
+
+	ck_assert_err(db_warm(db, 1 << 30, NULL, &octets), GBA_OK);
+	fill(db, 20000);
+	talloc_free(db); /* the file is whole then */
+	db = open_steps(2);
+	page = (uint64_t)number(db, "PRAGMA page_size");
+	ck_assert_int_gt(number(db, "SELECT count(*) FROM dbstat WHERE pagetype = 'internal'"), 10);
+	ck_assert_err(db_warm(db, 1 << 30, NULL, &octets), GBA_OK);
+	ck_assert_uint_eq(octets, page * (uint64_t)number(db, "SELECT count(*) FROM dbstat WHERE pagetype = 'internal'") +
+				  page * (uint64_t)number(db, "SELECT count(*) FROM sqlite_schema WHERE rootpage > 0"));
+	ck_assert_err(db_warm(db, 3 * page + 1, NULL, &octets), GBA_OK);
+	ck_assert_uint_eq(octets, 3 * page);
+	ck_assert_err(db_warm(db, 1 << 30, &stop, &octets), GBA_OK);
+	ck_assert_uint_eq(octets, 0);
+	ck_assert_int_eq(count_rows(db), 20000);
+}
+END_TEST
+
 #define ROWS(table) (int)(sizeof(table) / sizeof((table)[0]))
 
 static TCase *server_case(void)
@@ -732,6 +783,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, folder_make, folder_remove);
 	both_add(tc);
 	tcase_add_test(tc, file_is_private);
+	tcase_add_test(tc, upper_pages_are_read);
 	tcase_add_test(tc, foreign_file_is_refused);
 	tcase_add_test(tc, no_space_is_clear_and_loses_nothing);
 	suite_add_tcase(suite, tc);

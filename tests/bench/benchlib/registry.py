@@ -6,14 +6,15 @@ import os
 from lab.realm import OPERATOR, q
 
 from .diameter import compare
+from .peering import branches
 
-REG_ID, REGISTRY, MME = "IN1", "registry." + OPERATOR, "mme." + OPERATOR
+REG_ID, REGISTRY, MME = "INA1", "registry." + OPERATOR, "mme." + OPERATOR
 
 
 def daemon(realm):
     """The registry alone, without TLS, as the other nodes of a bench."""
     guard = realm.guard_conf("registry", [(MME, ["s13"])])
-    conf = realm._write("registry.conf", realm.common("registry") + 'reg-id = %s;\nparent = "IN";\ndatabase = %s;\nkek-file = %s;\n'
+    conf = realm._write("registry.conf", realm.common("registry") + 'reg-id = %s;\nparent = "INA";\ndatabase = %s;\nkek-file = %s;\n'
                         'key-file = %s;\nmetrics-listen = %s;\ns13-peers = [ %s ];\n'
                         % (q(REG_ID), q(realm.path("registry.db")), q(realm.path("registry.kek")), q(realm.path("registry.key")),
                            q(realm.address("registry") + ":9100"), q(MME)))
@@ -29,7 +30,8 @@ def events(ground, table, realm, count):
     os.makedirs(realm.path("new"), mode=0o700)
     synced = json.loads(ground.run("bench_registry", "sync", *words, realm.path("new"), timeout=1800))
     table.add("Registry, events verified and taken", synced["rate"], "/s", None, None, None,
-              "first synchronisation of a new registry, %d events, 128 to a durable commit" % synced["events"])
+              "synchronisation of a registry with %d events, 128 to a durable commit; the last 200,000 of them%s"
+              % (synced["events"], ", the first at %.0f/s" % synced["first"] if synced["first"] else ""))
 
 
 def registry(ground, table):
@@ -49,3 +51,5 @@ def registry(ground, table):
                   "%d devices stored; p99 %.1f ms" % (count, cold["p99_us"] / 1e3))
         ask(10000, seconds=2)
         compare(table, "S13 ECR (registry_fn.fdx)", lambda: ask(10000), floor, ground.rounds)
+        realm.stop()
+        branches(ground, table, realm, count)

@@ -33,8 +33,8 @@ def host_of(reg_id):
 class Key:
     """An Ed25519 key of openssl's."""
 
-    def __init__(self, folder, name):
-        self.seed, self.der = os.urandom(32), os.path.join(folder, name + ".der")
+    def __init__(self, folder, name, seed=None):
+        self.seed, self.der = seed or os.urandom(32), os.path.join(folder, name + ".der")
         with open(self.der, "wb") as out:
             out.write(PKCS8 + self.seed)
         public = subprocess.run(["openssl", "pkey", "-inform", "DER", "-in", self.der, "-pubout", "-outform", "DER"],

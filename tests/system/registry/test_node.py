@@ -24,6 +24,7 @@ def test_one_binary_in_each_of_the_three_roles(node, reg_type):
     node.start_registry(reg_type=reg_type)
     assert until(lambda: page("http://%s:9100/readyz" % node.address("registry"))[0] == 200)
     assert "%s registry IN1" % reg_type in node.registry_log()
+    assert until(lambda: "registry.store.warm" in node.registry_log())
     node.nodes["registry"].kill()
     other = "sectoral" if reg_type == "primary" else "primary"
     assert "not the one the database was made with" in refusal(node, reg_type=other)
