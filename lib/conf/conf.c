@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "conf/conf_scan.h"
 #include "core/mask.h"
 
 /* One load in progress. */
@@ -347,6 +348,7 @@ static enum gba_err read_error(struct loader *ld, const config_t *cfg)
 {
 	struct origin at = { ld->path, 0, "cannot be read" };
 	const char *file = config_error_file(cfg);
+	char name[CONF_SCAN_NAME];
 	int failure = errno;
 	struct stat st;
 
@@ -356,7 +358,40 @@ static enum gba_err read_error(struct loader *ld, const config_t *cfg)
 		return fail(ld, &at, "%s", strerror(failure));
 	}
 	at = (struct origin){ file != NULL ? file : ld->path, (unsigned int)config_error_line(cfg), "syntax" };
+	if (strcmp(config_error_text(cfg), "duplicate setting name") == 0 && conf_scan_name(at.file, at.line, name)) {
+		at.key = name;
+		return fail(ld, &at, "stands there twice");
+	}
 	return fail(ld, &at, "%s", config_error_text(cfg));
+}
+
+static const struct conf_item *find_number(const struct conf_item *items, const char *name)
+{
+	const struct conf_item *found = NULL;
+
+	for (; items->key != NULL && found == NULL; items++) {
+		if (items->type == CONF_T_U32 && strcmp(items->key, name) == 0)
+			found = items;
+		else if (items->type == CONF_T_GROUPS)
+			found = find_number(items->group, name);
+	}
+	return found;
+}
+
+/* Numbers of which the parser would keep the lower 32 bits. */
+static enum gba_err refuse_cut(struct loader *ld, const struct conf_item *items)
+{
+	const struct conf_item *item;
+	struct conf_cut cut;
+	struct origin at;
+
+	if (!conf_scan_cut(ld->path, &cut))
+		return GBA_OK;
+	at = (struct origin){ cut.file, cut.line, cut.name };
+	item = find_number(items, cut.name);
+	if (item != NULL && cut.value >= 0 && cut.value <= (long long)item->max)
+		return fail(ld, &at, "write it as %lldL: it has more than 31 bits", cut.value);
+	return item != NULL ? store_u32(ld, &at, item, cut.value, NULL) : fail(ld, &at, "%lld is not allowed", cut.value);
 }
 
 enum gba_err conf_load(TALLOC_CTX *mem_ctx, const char *role, const char *path, const struct conf_item *items, void *conf,
@@ -372,6 +407,8 @@ enum gba_err conf_load(TALLOC_CTX *mem_ctx, const char *role, const char *path, 
 	if (config_read_file(&cfg, path) != CONFIG_TRUE)
 		err = read_error(&ld, &cfg);
 	else
+		err = refuse_cut(&ld, items);
+	if (err == GBA_OK)
 		err = load_items(&ld, config_root_setting(&cfg), items, role, conf);
 	config_destroy(&cfg);
 	if (err == GBA_E_NOMEM)
@@ -400,7 +437,9 @@ static void dump_value(FILE *out, const struct conf_item *item, const void *valu
 	size_t i;
 
 	switch (item->type) {
-	case CONF_T_U32: fprintf(out, "%" PRIu32, *(const uint32_t *)value); break;
+	case CONF_T_U32:
+		fprintf(out, "%" PRIu32 "%s", *(const uint32_t *)value, *(const uint32_t *)value > INT32_MAX ? "L" : "");
+		break;
 	case CONF_T_BOOL: fputs(*(const bool *)value ? "true" : "false", out); break;
 	case CONF_T_STR: dump_text(out, mask_password(*(const char *const *)value, shown)); break;
 	case CONF_T_ENUM: dump_text(out, item->names[*(const uint32_t *)value]); break;

@@ -57,6 +57,17 @@ static const struct {
 } rows[] = {
 	{ "fqdn = \"bsf.example\";", NULL },
 	{ "fqdn = \"bsf.example\"; key-lifetime = 60;", NULL },
+	/* the parser keeps 32 bits of these: 100, 60, 60, -1, 3600 */
+	{ "fqdn = \"bsf.example\";\nkey-lifetime = 4294967396;", ":2: key-lifetime: 4294967396 is not allowed (60..604800 s)" },
+	{ "fqdn = \"a.b # 99999999999\"; # 99999999999\nkey-lifetime =\n /* 99999999999 */ 18446744073709551676;",
+	  ":3: key-lifetime: 9223372036854775807 is not allowed (60..604800 s)" },
+	{ "fqdn = \"bsf.example\"; key-lifetime = -4294967236;", ":1: key-lifetime: -4294967236 is not allowed (60..604800 s)" },
+	{ "fqdn = \"bsf.example\"; key-lifetime = 0xffffffff;", ":1: key-lifetime: 4294967295 is not allowed (60..604800 s)" },
+	{ "fqdn = \"a.b\";\npeers = ( { identity = \"a.b\";\n ind = 4294967296; } );", ":3: ind: 4294967296 is not allowed (0..31)" },
+	{ "fqdn = \"bsf.example\"; key-lifetime = 3600L;", NULL },
+	{ "fqdn = \"bsf.example\"; key-lifetime = 4294970896L;", ":1: key-lifetime: 4294970896 is not allowed (60..604800 s)" },
+	{ "fqdn = \"bsf.example\";\nstrict = true;\nstrict = true;", ":3: strict: stands there twice" },
+	{ "fqdn = \"bsf.example\"; strict = true; strict = true;", ":1: syntax: duplicate setting name" },
 	{ "fqdn = \"bsf.example\";\nkey-lifetime = 59;", ":2: key-lifetime: 59 is not allowed (60..604800 s)" },
 	{ "fqdn = \"bsf.example\"; key-lifetime = 604801;", ":1: key-lifetime: 604801 is not allowed" },
 	{ "fqdn = \"bsf.example\"; key-lifetime = -1;", ":1: key-lifetime: -1 is not allowed" },
