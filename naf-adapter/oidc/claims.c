@@ -113,12 +113,15 @@ json_t *userinfo_of(const struct grant_facts *facts)
 json_t *discovery_of(const struct oidc *oidc)
 {
 	const struct oidc_conf *conf = oidc->conf;
-	json_t *names = json_pack("{s:s, s:s, s:s+, s:s+, s:s+, s:s+}", "issuer", conf->issuer, "authorization_endpoint",
+	json_t *names = json_pack("{s:s, s:s, s:s+, s:s+, s:s+, s:s+, s:s+}", "issuer", conf->issuer, "authorization_endpoint",
 				  conf->authorize_url, "token_endpoint", conf->issuer, "/token", "userinfo_endpoint", conf->issuer,
-				  "/userinfo", "jwks_uri", conf->issuer, "/jwks", "revocation_endpoint", conf->issuer, "/revoke");
-	json_t *more = json_pack("{s:[s], s:[s], s:[s], s:[s,s], s:[s], s:[s,s], s:[s,s,s], s:[s,s], s:[s], s:b, s:b, s:b, s:b}",
-				 "response_types_supported", "code", "response_modes_supported", "query", "grant_types_supported",
-				 "authorization_code", "subject_types_supported", "pairwise", "public",
+				  "/userinfo", "jwks_uri", conf->issuer, "/jwks", "revocation_endpoint", conf->issuer, "/revoke",
+				  "end_session_endpoint", conf->issuer, "/logout");
+	json_t *more = json_pack("{s:[s], s:[s,s], s:[s,s], s:[s,s], s:[s],"
+				 " s:[s,s], s:[s,s,s], s:[s,s], s:[s], s:b, s:b, s:b, s:b}",
+				 "response_types_supported", "code", "response_modes_supported", "query", "form_post",
+				 "grant_types_supported", "authorization_code", "refresh_token",
+				 "subject_types_supported", "pairwise", "public",
 				 "id_token_signing_alg_values_supported", jwt_alg_names[conf->signing_alg], "scopes_supported",
 				 "openid", "identities", "token_endpoint_auth_methods_supported", "client_secret_basic",
 				 "private_key_jwt", "none", "token_endpoint_auth_signing_alg_values_supported", "RS256", "ES256",

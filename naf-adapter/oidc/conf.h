@@ -14,10 +14,10 @@ struct client_conf {
 	const char *id;
 	struct conf_strlist secrets; /* SHA-256 of each, as hex */
 	const char *key;	     /* PEM file of a public key: private_key_jwt; "": none */
-	struct conf_strlist redirect_uris;
+	struct conf_strlist redirect_uris, post_logout_uris;
 	uint32_t subject;
 	const char *sector;
-	bool identities, require_pkce;
+	bool identities, require_pkce, refresh_tokens;
 };
 
 struct oidc_conf {

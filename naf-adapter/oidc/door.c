@@ -23,6 +23,7 @@ struct visit {
 	const char *list, *identity; /* asserted: all; the first, bare */
 	const char *btid;
 	bool uicc, silent;     /* silent: prompt=none */
+	bool form_post;	       /* response_mode */
 	long max_age;	       /* [s] -1: any */
 	char corr[CORR_LEN + 1];
 };
@@ -86,6 +87,52 @@ static void renew(struct visit *v, const char *why)
 	talloc_free(v);
 }
 
+/* In an attribute of HTML. */
+static const char *quoted(TALLOC_CTX *mem_ctx, const char *text)
+{
+	char *out = talloc_strdup(mem_ctx, "");
+
+	for (; out != NULL && *text != '\0'; text++) {
+		if (strchr("&<>\"'", *text) != NULL)
+			out = talloc_asprintf_append_buffer(out, "&#%d;", *text);
+		else
+			out = talloc_asprintf_append_buffer(out, "%c", *text);
+	}
+	return out != NULL ? out : "";
+}
+
+static char *put_input(struct visit *v, char *page, const char *name, const char *value)
+{
+	if (page == NULL || value == NULL)
+		return page;
+	return talloc_asprintf_append_buffer(page, "<input type=\"hidden\" name=\"%s\" value=\"%s\">\n", name, quoted(v, value));
+}
+
+/* OAuth 2.0 Form Post Response Mode 2: the device's browser posts the answer. */
+static void post_form(struct visit *v, const char *name, const char *value, const char *description)
+{
+	static const struct http_header headers[] = {
+		{ "Content-Type", "text/html; charset=utf-8" }, { "Cache-Control", "no-store" },  { "Referrer-Policy", "no-referrer" },
+		{ "X-Content-Type-Options", "nosniff" },	{ "X-Frame-Options", "DENY" }, { NULL, NULL }
+	};
+	static const char top[] = "<!DOCTYPE html>\n<html><head><title>Login</title></head>\n"
+				  "<body onload=\"document.forms[0].submit()\">\n";
+	static const char end[] = "<noscript><input type=\"submit\" value=\"Go on\"></noscript>\n</form></body></html>\n";
+	char *page = talloc_asprintf(v, "%s<form method=\"post\" action=\"%s\">\n", top, quoted(v, v->redirect_uri));
+
+	page = put_input(v, page, name, value);
+	page = put_input(v, page, "iss", v->oidc->conf->issuer);
+	page = put_input(v, page, "state", v->state);
+	page = put_input(v, page, "error_description", description);
+	if (page != NULL)
+		page = talloc_strdup_append_buffer(page, end);
+	if (page != NULL)
+		http_reply(v->req, 200, headers, bytes_of(page));
+	else
+		http_reply_error(v->req, GBA_E_NOMEM);
+	talloc_free(v);
+}
+
 /* To the client's redirect_uri, with state and our name (RFC 9207). @param name, value  "code" or "error" */
 static void redirect(struct visit *v, const char *name, const char *value, const char *description)
 {
@@ -94,6 +141,10 @@ static void redirect(struct visit *v, const char *name, const char *value, const
 	char *url = talloc_asprintf(v, "%s%c%s=%s&iss=%s", v->redirect_uri, strchr(v->redirect_uri, '?') != NULL ? '&' : '?', name,
 				    param_encode(v, value), param_encode(v, v->oidc->conf->issuer));
 
+	if (v->form_post) {
+		post_form(v, name, value, description);
+		return;
+	}
 	if (url != NULL && v->state != NULL)
 		url = talloc_asprintf_append(url, "&state=%s", param_encode(v, v->state));
 	if (url != NULL && description != NULL)
@@ -188,8 +239,9 @@ static const char *request_check(struct visit *v, const char **_why)
 	*_why = "response_type is not code";
 	if (strcmp(type, "code") != 0)
 		return "unsupported_response_type";
-	*_why = "response_mode is not query";
-	if (mode != NULL && strcmp(mode, "query") != 0)
+	*_why = "response_mode is neither query nor form_post";
+	v->form_post = mode != NULL && strcmp(mode, "form_post") == 0;
+	if (mode != NULL && !v->form_post && strcmp(mode, "query") != 0)
 		return "invalid_request";
 	*_why = "scope has not openid";
 	if (!words_have(params_get(params, "scope"), "openid"))

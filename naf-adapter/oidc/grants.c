@@ -10,11 +10,13 @@
 #include "naf-adapter/agent/table.h"
 
 #define SECRET_OCTETS 32
+#define HANDLE_OCTETS 16 /* of a refresh token; the others are its secret */
 
 struct grant {
-	struct table_node by_code, by_access;
-	uint8_t code[HASH_MAX], access[HASH_MAX]; /* SHA-256 of them */
-	bool used, has_access;
+	struct table_node by_code, by_access, by_handle;
+	uint8_t code[HASH_MAX], access[HASH_MAX], refresh[HASH_MAX]; /* SHA-256 of them */
+	uint8_t handle[HANDLE_OCTETS]; /* how refresh tokens of this grant begin: used ones are known, too */
+	bool used, has_access, has_refresh;
 	time_t code_ends, kept_until;
 	struct grant_facts facts;
 	struct gba_naf_result *result;
@@ -23,7 +25,7 @@ struct grant {
 struct grants {
 	pthread_mutex_t lock;
 	size_t most;
-	struct table by_code, by_access;
+	struct table by_code, by_access, by_handle;
 };
 
 static int grants_destroy(struct grants *grants)
@@ -36,7 +38,8 @@ struct grants *grants_new(TALLOC_CTX *mem_ctx, size_t most)
 {
 	struct grants *grants = talloc_zero(mem_ctx, struct grants);
 
-	if (grants == NULL || !table_init(&grants->by_code, grants, most) || !table_init(&grants->by_access, grants, most)) {
+	if (grants == NULL || !table_init(&grants->by_code, grants, most) || !table_init(&grants->by_access, grants, most) ||
+	    !table_init(&grants->by_handle, grants, most)) {
 		talloc_free(grants);
 		return NULL;
 	}
@@ -89,6 +92,8 @@ static void access_drop(struct grants *grants, struct grant *grant)
 static void drop(struct grants *grants, struct grant *grant)
 {
 	access_drop(grants, grant);
+	if (grant->has_refresh)
+		table_remove(&grants->by_handle, &grant->by_handle);
 	table_remove(&grants->by_code, &grant->by_code);
 	talloc_free(grant);
 }
@@ -157,29 +162,62 @@ static enum gba_err judge(const struct grant *grant, const struct grant_claim *c
 	return GBA_OK;
 }
 
+/* The handle stays, the secret is new each time. */
+static void refresh_give(struct grants *grants, struct grant *grant, char out[GRANT_SECRET_ROOM])
+{
+	uint8_t octets[SECRET_OCTETS];
+	struct bytes text;
+
+	rand_bytes(octets, sizeof(octets));
+	if (grant->has_refresh)
+		memcpy(octets, grant->handle, HANDLE_OCTETS);
+	memcpy(grant->handle, octets, HANDLE_OCTETS);
+	base64url_encode(BYTES(octets, sizeof(octets)), out);
+	text = bytes_of(out);
+	hash_pieces(HASH_SHA256, &text, 1, grant->refresh);
+	SECRET_WIPE(octets);
+	if (!grant->has_refresh)
+		table_add(&grants->by_handle, &grant->by_handle, BYTES(grant->handle, HANDLE_OCTETS));
+	grant->has_refresh = true;
+	grant->kept_until = grant->facts.ends;
+}
+
+static void access_give(struct grants *grants, struct grant *grant, time_t until, char out[GRANT_SECRET_ROOM])
+{
+	access_drop(grants, grant);
+	grant->facts.access_ends = until < grant->facts.ends ? until : grant->facts.ends;
+	if (grant->kept_until < grant->facts.access_ends)
+		grant->kept_until = grant->facts.access_ends;
+	secret_make(out, grant->access);
+	grant->has_access = true;
+	table_add(&grants->by_access, &grant->by_access, BYTES(grant->access, HASH_MAX));
+}
+
 static enum gba_err redeem(struct grants *grants, struct grant *grant, const struct grant_claim *claim, time_t now,
-			   char access[GRANT_SECRET_ROOM])
+			   struct grant_tokens *_tokens)
 {
 	enum gba_err err;
 
 	if (grant->used) {
 		access_drop(grants, grant);
+		if (grant->has_refresh)
+			table_remove(&grants->by_handle, &grant->by_handle);
+		grant->has_refresh = false;
 		return GBA_E_REPLAY;
 	}
 	err = judge(grant, claim, now);
 	grant->used = true;
 	if (err != GBA_OK)
 		return err;
-	grant->facts.access_ends = claim->access_until < grant->facts.ends ? claim->access_until : grant->facts.ends;
-	grant->kept_until = grant->facts.access_ends > grant->code_ends ? grant->facts.access_ends : grant->code_ends;
-	secret_make(access, grant->access);
-	grant->has_access = true;
-	table_add(&grants->by_access, &grant->by_access, BYTES(grant->access, HASH_MAX));
+	access_give(grants, grant, claim->access_until, _tokens->access);
+	_tokens->refresh[0] = '\0';
+	if (claim->refreshable)
+		refresh_give(grants, grant, _tokens->refresh);
 	return GBA_OK;
 }
 
 enum gba_err grants_redeem(struct grants *grants, const struct grant_claim *claim, time_t now, TALLOC_CTX *mem_ctx,
-			   struct grant_facts *_facts, char access[GRANT_SECRET_ROOM])
+			   struct grant_facts *_facts, struct grant_tokens *_tokens)
 {
 	enum gba_err err = GBA_E_NOT_FOUND;
 	struct table_node *node;
@@ -189,10 +227,63 @@ enum gba_err grants_redeem(struct grants *grants, const struct grant_claim *clai
 	if (node != NULL) {
 		struct grant *grant = TABLE_OWNER(node, struct grant, by_code);
 
-		err = redeem(grants, grant, claim, now, access);
+		err = redeem(grants, grant, claim, now, _tokens);
 		*_facts = grant->facts;
 		if (err == GBA_OK)
 			err = facts_keep(mem_ctx, _facts);
+	}
+	pthread_mutex_unlock(&grants->lock);
+	return err;
+}
+
+/* By what it begins with; it need not be the last one. */
+static struct grant *grant_of_refresh(const struct grants *grants, struct bytes token)
+{
+	uint8_t octets[SECRET_OCTETS];
+	struct table_node *node = NULL;
+	size_t n;
+
+	if (base64url_decode(token, octets, sizeof(octets), &n) == GBA_OK && n == sizeof(octets))
+		node = table_find(&grants->by_handle, BYTES(octets, HANDLE_OCTETS));
+	return node != NULL ? TABLE_OWNER(node, struct grant, by_handle) : NULL;
+}
+
+static bool is_last(const struct grant *grant, struct bytes token)
+{
+	uint8_t hash[HASH_MAX];
+
+	hash_pieces(HASH_SHA256, &token, 1, hash);
+	return bytes_eq_secret(BYTES(hash, HASH_MAX), BYTES(grant->refresh, HASH_MAX));
+}
+
+static enum gba_err refresh(struct grants *grants, struct grant *grant, const struct grant_claim *claim, time_t now,
+			    struct grant_tokens *_tokens)
+{
+	if (grant == NULL || grant->facts.ends <= now)
+		return GBA_E_NOT_FOUND;
+	if (grant->facts.client != claim->client)
+		return GBA_E_DENIED;
+	if (!is_last(grant, claim->code)) {
+		drop(grants, grant);
+		return GBA_E_REPLAY;
+	}
+	access_give(grants, grant, claim->access_until, _tokens->access);
+	refresh_give(grants, grant, _tokens->refresh);
+	return GBA_OK;
+}
+
+enum gba_err grants_refresh(struct grants *grants, const struct grant_claim *claim, time_t now, TALLOC_CTX *mem_ctx,
+			    struct grant_facts *_facts, struct grant_tokens *_tokens)
+{
+	struct grant *grant;
+	enum gba_err err;
+
+	pthread_mutex_lock(&grants->lock);
+	grant = grant_of_refresh(grants, claim->code);
+	err = refresh(grants, grant, claim, now, _tokens);
+	if (err == GBA_OK) {
+		*_facts = grant->facts;
+		err = facts_keep(mem_ctx, _facts);
 	}
 	pthread_mutex_unlock(&grants->lock);
 	return err;
@@ -213,15 +304,36 @@ enum gba_err grants_find(struct grants *grants, struct bytes access, time_t now,
 	return err;
 }
 
-void grants_revoke(struct grants *grants, struct bytes access, const struct client_conf *client)
+void grants_revoke(struct grants *grants, struct bytes token, const struct client_conf *client)
 {
 	struct table_node *node;
+	struct grant *grant;
 
 	pthread_mutex_lock(&grants->lock);
-	node = node_of(&grants->by_access, access);
-	if (node != NULL && TABLE_OWNER(node, struct grant, by_access)->facts.client == client)
-		drop(grants, TABLE_OWNER(node, struct grant, by_access));
+	node = node_of(&grants->by_access, token);
+	grant = node != NULL ? TABLE_OWNER(node, struct grant, by_access) : grant_of_refresh(grants, token);
+	if (grant != NULL && grant->facts.client == client)
+		drop(grants, grant);
 	pthread_mutex_unlock(&grants->lock);
+}
+
+size_t grants_log_out(struct grants *grants, const struct client_conf *client, const char *sub)
+{
+	struct table_node *node, *older;
+	size_t dropped = 0;
+
+	pthread_mutex_lock(&grants->lock);
+	for (node = grants->by_code.newest; node != NULL; node = older) {
+		struct grant *grant = TABLE_OWNER(node, struct grant, by_code);
+
+		older = node->older;
+		if (grant->facts.client != client || strcmp(grant->facts.sub, sub) != 0)
+			continue;
+		drop(grants, grant);
+		dropped++;
+	}
+	pthread_mutex_unlock(&grants->lock);
+	return dropped;
 }
 
 size_t grants_noticed(struct grants *grants, const struct gba_naf_notice *notice)

@@ -199,6 +199,18 @@ enum gba_err ring_sign(struct ring *ring, TALLOC_CTX *mem_ctx, const json_t *cla
 	return err;
 }
 
+enum gba_err ring_open_token(struct ring *ring, struct bytes text, json_t **_claims)
+{
+	enum gba_err err = GBA_E_NOT_FOUND;
+	size_t i;
+
+	pthread_mutex_lock(&ring->lock);
+	for (i = 0; i < ring->n && err != GBA_OK; i++)
+		err = jwt_open(text, ring->keys[i].key, _claims);
+	pthread_mutex_unlock(&ring->lock);
+	return err;
+}
+
 json_t *ring_jwks(struct ring *ring)
 {
 	json_t *keys = json_array(), *set;

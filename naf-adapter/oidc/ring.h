@@ -20,6 +20,10 @@ enum gba_err ring_open(TALLOC_CTX *mem_ctx, const struct ring_conf *conf, time_t
 /** Make the next key when it is time; forget those that nobody needs. @return what kept it from doing so; the keys stay */
 enum gba_err ring_tick(struct ring *ring, time_t now);
 enum gba_err ring_sign(struct ring *ring, TALLOC_CTX *mem_ctx, const json_t *claims, time_t now, char **_text);
+/** A token that we have signed, with any key that is still shown; when it ends is not looked at.
+ * @param _claims  to be json_decref()ed
+ * @retval as jwt_open(): none of ours */
+enum gba_err ring_open_token(struct ring *ring, struct bytes text, json_t **_claims);
 /** The JWK Set (RFC 7517 5); a new reference. NULL: out of memory. */
 json_t *ring_jwks(struct ring *ring);
 

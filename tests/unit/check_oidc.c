@@ -232,7 +232,8 @@ static const struct { const char *name, *challenge, *redirect_uri, *verifier; co
 START_TEST(codes_are_good_once)
 {
 	struct grant_facts facts = facts_of(redeem_rows[_i].challenge), got;
-	char code[GRANT_SECRET_ROOM], access[GRANT_SECRET_ROOM], other[GRANT_SECRET_ROOM];
+	struct grant_tokens tokens, other;
+	char code[GRANT_SECRET_ROOM];
 	struct grant_claim claim = { .client = redeem_rows[_i].client, .redirect_uri = redeem_rows[_i].redirect_uri,
 				     .verifier = redeem_rows[_i].verifier, .access_until = T0 + 300 };
 	time_t now = T0 + redeem_rows[_i].after;
@@ -241,18 +242,20 @@ START_TEST(codes_are_good_once)
 	grants = grants_new(test_ctx, 16);
 	ck_assert_err(grants_add(grants, &facts, NULL, T0, T0 + 60, code), GBA_OK);
 	claim.code = bytes_of(code);
-	err = grants_redeem(grants, &claim, now, test_ctx, &got, access);
+	err = grants_redeem(grants, &claim, now, test_ctx, &got, &tokens);
 	ck_assert_msg(err == redeem_rows[_i].want, "%s: %s", redeem_rows[_i].name, gba_err_name(err));
 	if (err == GBA_OK) {
 		ck_assert_str_eq(got.nonce, "n");
+		ck_assert_str_eq(tokens.refresh, "");
 		ck_assert_int_eq(got.access_ends, T0 + 300);
-		ck_assert_err(grants_find(grants, bytes_of(access), T0 + 299, test_ctx, &got), GBA_OK);
-		ck_assert_err(grants_find(grants, bytes_of(access), T0 + 300, test_ctx, &got), GBA_E_NOT_FOUND);
+		ck_assert_err(grants_find(grants, bytes_of(tokens.access), T0 + 299, test_ctx, &got), GBA_OK);
+		ck_assert_err(grants_find(grants, bytes_of(tokens.access), T0 + 300, test_ctx, &got), GBA_E_NOT_FOUND);
 	}
-	claim = (struct grant_claim){ bytes_of(code), &mine, "https://a/cb", redeem_rows[_i].challenge != NULL ? VERIFIER : NULL, T0 + 300 };
-	ck_assert_err(grants_redeem(grants, &claim, now, test_ctx, &got, other), GBA_E_REPLAY); /* whatever came of the first */
+	claim = (struct grant_claim){ bytes_of(code), &mine, "https://a/cb", redeem_rows[_i].challenge != NULL ? VERIFIER : NULL, T0 + 300,
+				     false };
+	ck_assert_err(grants_redeem(grants, &claim, now, test_ctx, &got, &other), GBA_E_REPLAY); /* whatever came of the first */
 	if (err == GBA_OK)
-		ck_assert_err(grants_find(grants, bytes_of(access), now, test_ctx, &got), GBA_E_NOT_FOUND);
+		ck_assert_err(grants_find(grants, bytes_of(tokens.access), now, test_ctx, &got), GBA_E_NOT_FOUND);
 	talloc_free_children(test_ctx);
 }
 END_TEST
@@ -260,24 +263,59 @@ END_TEST
 START_TEST(grants_are_bounded_and_end)
 {
 	struct grant_facts facts = facts_of(NULL), got;
-	char code[GRANT_SECRET_ROOM], access[GRANT_SECRET_ROOM];
+	struct grant_tokens tokens;
+	char code[GRANT_SECRET_ROOM];
 	struct grant_claim claim = { .client = &mine, .redirect_uri = "https://a/cb", .access_until = T0 + 10000 };
 	size_t i;
 
 	grants = grants_new(test_ctx, 16);
 	for (i = 0; i < 16; i++)
 		ck_assert_err(grants_add(grants, &facts, NULL, T0, T0 + 60, code), GBA_OK);
-	ck_assert_err(grants_add(grants, &facts, NULL, T0, T0 + 60, access), GBA_E_BUSY);
+	ck_assert_err(grants_add(grants, &facts, NULL, T0, T0 + 60, tokens.access), GBA_E_BUSY);
 	claim.code = bytes_of(code);
-	ck_assert_err(grants_redeem(grants, &claim, T0, test_ctx, &got, access), GBA_OK);
+	ck_assert_err(grants_redeem(grants, &claim, T0, test_ctx, &got, &tokens), GBA_OK);
 	ck_assert_int_eq(got.access_ends, T0 + 500); /* the bootstrapped key's end */
 	ck_assert_err(grants_add(grants, &facts, NULL, T0 + 60, T0 + 120, code), GBA_OK); /* fifteen have gone */
 	ck_assert_uint_eq(grants_count(grants), 2);
-	grants_revoke(grants, bytes_of(access), &yours);
-	ck_assert_err(grants_find(grants, bytes_of(access), T0 + 60, test_ctx, &got), GBA_OK);
-	grants_revoke(grants, bytes_of(access), &mine);
-	ck_assert_err(grants_find(grants, bytes_of(access), T0 + 60, test_ctx, &got), GBA_E_NOT_FOUND);
+	grants_revoke(grants, bytes_of(tokens.access), &yours);
+	ck_assert_err(grants_find(grants, bytes_of(tokens.access), T0 + 60, test_ctx, &got), GBA_OK);
+	grants_revoke(grants, bytes_of(tokens.access), &mine);
+	ck_assert_err(grants_find(grants, bytes_of(tokens.access), T0 + 60, test_ctx, &got), GBA_E_NOT_FOUND);
 	grants_sweep(grants, T0 + 120);
+	ck_assert_uint_eq(grants_count(grants), 0);
+	talloc_free_children(test_ctx);
+}
+END_TEST
+
+/* RFC 9700 4.14.2: each is good once, and one that comes again ends all of it. */
+START_TEST(refresh_tokens_are_good_once)
+{
+	struct grant_facts facts = facts_of(NULL), got;
+	struct grant_tokens first, second, third;
+	char code[GRANT_SECRET_ROOM];
+	struct grant_claim claim = { .client = &mine, .redirect_uri = "https://a/cb", .access_until = T0 + 100, .refreshable = true };
+
+	grants = grants_new(test_ctx, 16);
+	ck_assert_err(grants_add(grants, &facts, NULL, T0, T0 + 60, code), GBA_OK);
+	claim.code = bytes_of(code);
+	ck_assert_err(grants_redeem(grants, &claim, T0, test_ctx, &got, &first), GBA_OK);
+	claim.code = bytes_of(first.refresh);
+	claim.client = &yours;
+	ck_assert_err(grants_refresh(grants, &claim, T0, test_ctx, &got, &second), GBA_E_DENIED);
+	claim.client = &mine;
+	claim.access_until = T0 + 10000;
+	ck_assert_err(grants_refresh(grants, &claim, T0 + 99, test_ctx, &got, &second), GBA_OK);
+	ck_assert_int_eq(got.access_ends, T0 + 500); /* the bootstrapped key's end */
+	ck_assert_str_ne(first.refresh, second.refresh);
+	ck_assert_err(grants_find(grants, bytes_of(first.access), T0 + 99, test_ctx, &got), GBA_E_NOT_FOUND);
+	grants_sweep(grants, T0 + 499);
+	ck_assert_err(grants_find(grants, bytes_of(second.access), T0 + 499, test_ctx, &got), GBA_OK);
+	ck_assert_err(grants_refresh(grants, &claim, T0 + 100, test_ctx, &got, &third), GBA_E_REPLAY);
+	claim.code = bytes_of(second.refresh);
+	ck_assert_err(grants_refresh(grants, &claim, T0 + 100, test_ctx, &got, &third), GBA_E_NOT_FOUND);
+	ck_assert_err(grants_find(grants, bytes_of(second.access), T0 + 100, test_ctx, &got), GBA_E_NOT_FOUND);
+	claim.code = bytes_of("no token of ours");
+	ck_assert_err(grants_refresh(grants, &claim, T0, test_ctx, &got, &third), GBA_E_NOT_FOUND);
 	ck_assert_uint_eq(grants_count(grants), 0);
 	talloc_free_children(test_ctx);
 }
@@ -324,6 +362,7 @@ int main(void)
 	tcase_add_test(tc, another_algorithm_signs_at_once_and_the_old_keys_stay_for_a_while);
 	tcase_add_loop_test(tc, codes_are_good_once, 0, ROWS(redeem_rows));
 	tcase_add_test(tc, grants_are_bounded_and_end);
+	tcase_add_test(tc, refresh_tokens_are_good_once);
 	tcase_add_loop_test(tc, parameters_are_read_strictly, 0, ROWS(params_rows));
 	suite_add_tcase(suite, tc);
 	return fixture_run(suite);

@@ -2,6 +2,7 @@
 """A provider with gba-naf-proxy before it, a relying party and its arithmetic in plain Python and openssl, nothing of ours."""
 import base64
 import hashlib
+import html.parser
 import http.client
 import json
 import os
@@ -44,6 +45,24 @@ class Answer:
         return json.loads(self.body)
 
 
+class Form(html.parser.HTMLParser):
+    """What a browser would send when the page's form is submitted."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.action, self.method, self.fields, self.submits = None, None, {}, False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag == "form":
+            self.action, self.method = attrs["action"], attrs["method"]
+        if tag == "input" and attrs["type"] == "hidden":
+            self.fields[attrs["name"]] = attrs["value"]
+        if tag == "body":
+            self.submits = attrs.get("onload") == "document.forms[0].submit()"
+
+
 class Provider:
     """gba-naf-oidc and the proxy's site before it. Clients: web (secret), spa (public), other (secret, pairwise), signed (private_key_jwt)."""
 
@@ -55,6 +74,7 @@ class Provider:
         self.socket = os.path.join(self.folder, "oidc.sock")
         cert, key = world.authority.issue("localhost")
         self.redirect_uris = [CALLBACK, CALLBACK + "?fixed=1"] + items.pop("more_uris", [])
+        self.bye = items.pop("bye", [])
         self.client_key = os.path.join(self.folder, "client.key")
         subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.client_key], check=True)
         public = subprocess.run(["openssl", "pkey", "-in", self.client_key, "-pubout"], check=True, capture_output=True).stdout
@@ -76,7 +96,9 @@ class Provider:
             uris = "[ %s ]" % ", ".join(map(q, self.redirect_uris))
             return "{ id = %s; redirect-uris = %s; %s }" % (q(name), uris, " ".join("%s = %s;" % item for item in more.items()))
         clients = [client("web", **{"secret-sha256": '[ "%s", "%s" ]' % (hash_of("an older one"), hash_of(SECRET)), "require-pkce": "false",
-                                    "identities": "true"}),
+                                    "identities": "true", "post-logout-redirect-uris": "[ %s ]" % ", ".join(map(q, self.bye))}),
+                   client("stays", **{"secret-sha256": '[ "%s" ]' % hash_of(SECRET), "refresh-tokens": "true",
+                                      "post-logout-redirect-uris": '[ "https://app.example.com/bye", "https://app.example.com/bye?a=b" ]'}),
                    client("spa"), client("other", subject=q("pairwise"), **{"secret-sha256": '[ "%s" ]' % hash_of(OTHER_SECRET), "require-pkce": "false"}),
                    client("signed", key=q(os.path.join(self.folder, "client.pub")), subject=q("pairwise"), sector=q("other"), **{"require-pkce": "false"})]
         with open(self.conf, "w", encoding="utf-8") as out:

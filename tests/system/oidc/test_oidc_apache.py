@@ -13,7 +13,7 @@ import urllib.parse
 
 import pytest
 
-from oidc_harness import HOST, LOGIN, PATIENCE, SECRET, TOP, Process, free_port, port_open, until
+from oidc_harness import Form, HOST, LOGIN, PATIENCE, SECRET, TOP, Process, free_port, port_open, until
 
 MODULES = "/usr/lib/apache2/modules"
 numbers = itertools.count(5000)
@@ -128,7 +128,7 @@ def port():
 
 @pytest.fixture(scope="module")
 def provider(world, port):
-    return world.provider(more_uris=["https://localhost:%d/callback" % port])
+    return world.provider(more_uris=["https://localhost:%d/callback" % port], bye=["https://localhost:%d/page.html" % port])
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +175,19 @@ def test_an_answer_of_another_issuer_is_refused(provider, apache, tmp_path):
     assert "x-application-user" not in browser.get(browser.base + "/page.html")[1]
 
 
+def test_logout_at_the_application(provider, apache, tmp_path):
+    """The module ends its session and sends the browser to the provider, which sends it back (RP-Initiated Logout 1.0)."""
+    browser = Browser(provider, apache, tmp_path, next(numbers), created=int(time.time()))
+    page = browser.base + "/page.html"
+    assert browser.walk(page)[-1][1] == 200
+    status, headers, _ = browser.get(browser.base + "/callback?logout=" + urllib.parse.quote(page, ""))
+    target = urllib.parse.urlsplit(headers["location"])
+    assert status == 302 and headers["location"].startswith(provider.issuer + "/logout?") and "id_token_hint" in urllib.parse.parse_qs(target.query)
+    status, headers, _ = browser.get(headers["location"])
+    assert status == 302 and headers["location"].partition("?")[0] == page
+    assert browser.get(page)[0] == 302 and "oidc.logout" in provider.log()
+
+
 def test_an_application_with_a_wrong_secret_gets_nothing(provider, port, tmp_path, apache):
     apache.stop()
     other = Apache(provider, port, secret="not the secret of this client at all")
@@ -185,3 +198,20 @@ def test_an_application_with_a_wrong_secret_gets_nothing(provider, port, tmp_pat
         assert "oidc.client_refused" in provider.log()
     finally:
         other.stop()
+
+
+def test_answers_by_form_at_the_application(provider, port, tmp_path, apache):
+    """OIDCResponseMode form_post: what the page's form would post logs the device in."""
+    apache.stop()
+    by_form = Apache(provider, port, more="OIDCResponseMode form_post\nOIDCCookieSameSite Off\n")
+    try:
+        browser = Browser(provider, by_form, tmp_path, next(numbers), created=int(time.time()))
+        _, headers, _ = browser.get(browser.base + "/page.html")
+        status, headers, body = browser.get(headers["location"])
+        form = Form(body)
+        assert status == 200 and form.action == browser.base + "/callback"
+        status, headers, body = browser.get(form.action, *[word for item in form.fields.items() for word in ("--data-urlencode", "%s=%s" % item)])
+        assert status in (302, 303), (body, by_form.log())
+        assert browser.get(browser.base + "/page.html")[0] == 200
+    finally:
+        by_form.stop()
