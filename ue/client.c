@@ -161,6 +161,14 @@ static enum gba_err keep_failure(struct view *view, void *arg, bool *_changed)
 	return GBA_OK;
 }
 
+/* A person who waits, and a program that shows it, know what for. */
+static void log_begin(const struct view *view)
+{
+	const struct log_about about = { .iface = "Ub", .peer = bytes_of(view->profile->bsf), .clause = "Y.3056 10.4-1a" };
+
+	log_event(LOG_L_INFO, "ue.bootstrapping", &about, "a new token of realm %s is needed", view->profile->name);
+}
+
 static void log_run(const struct view *view, const struct ub_result *result, enum gba_err err, const struct why *why)
 {
 	struct log_about about = {
@@ -295,6 +303,7 @@ enum gba_err client_run_ub(struct view *view, struct wanted *wanted, struct why 
 	enum gba_err err;
 
 	snprintf(realm->profile, sizeof(realm->profile), "%s", view->profile->name);
+	log_begin(view);
 	err = run_ub(view, wanted, realm, &result, why);
 	log_run(view, &result, err, why);
 	wanted->run->resyncs = result.resyncs;

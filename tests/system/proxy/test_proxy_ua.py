@@ -263,6 +263,19 @@ def test_no_session_resumption_and_no_tickets(world, proxy, tmp_path):
     assert not os.path.exists(saved) or os.path.getsize(saved) == 0
 
 
+@pytest.mark.parametrize("version,ua", [("1.2", ua_id(0x00a8)), ("1.3", TLS13_PSK)])
+def test_nothing_opens_a_session_after_the_tokens_end(world, proxy, version, ua, tmp_path):
+    """A client that keeps what it can of its TLS session gains nothing by it. REQ: Y3056-9.3-7"""
+    _, btid, key = device(world, ua=ua)
+    saved = tmp_path / "session"
+    out, err = s_client(proxy.tls, "3GPP-bootstrapping;" + btid, key, GET, version=version, extra=["-sess_out", str(saved)])
+    assert b"200 OK" in out, err
+    world.agent.keys = {name: entry for name, entry in world.agent.keys.items() if name[0] != btid}
+    world.agent.revoke(btid)
+    kept = ["-sess_in", str(saved)] if saved.exists() and saved.stat().st_size else []
+    assert until(lambda: b"200 OK" not in s_client(proxy.tls, "3GPP-bootstrapping;" + btid, key, GET, version=version, extra=kept)[0])
+
+
 def test_handshakes_that_wait_block_nobody(world):
     """While the agent is silent for one device, others come and go in the same workers."""
     proxy = world.proxy(agent_timeout=60000, handshake_timeout=120000, metrics='"%s:%d"' % (HOST, free_port()))

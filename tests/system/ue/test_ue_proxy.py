@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -20,6 +21,9 @@ from peers.fake_bsf import FakeBsf
 from peers.fake_naf import FakeNaf
 from peers.waiting import PATIENCE, until
 from test_ue_ua import RANDS, SUITE_12, UA_12, UA_13, Program, btid_of, free_port, gnutls_server, openssl_server, session_of
+
+
+KEEP_ALIVE = [(["-tls1_2", "-cipher", SUITE_12], UA_12), (["-tls1_3", "-psk_identity", "3GPP-bootstrapping;" + btid_of(RANDS[0])], UA_13)]
 
 
 class Proxy:
@@ -69,7 +73,7 @@ def device(ue, bsf):
 def echo_server(key, *options):
     """openssl s_server that sends back each line reversed (-rev): no HTTP."""
     port = free_port()
-    return Program(["openssl", "s_server", "-accept", "127.0.0.1:%d" % port, "-nocert", "-psk", key.hex(), "-rev", *options], port)
+    return Program(["stdbuf", "-o0", "openssl", "s_server", "-accept", "127.0.0.1:%d" % port, "-nocert", "-psk", key.hex(), "-rev", *options], port)
 
 
 @pytest.mark.parametrize("options,ua_id", [(["-tls1_2", "-cipher", SUITE_12], UA_12),
@@ -133,6 +137,55 @@ def test_session_ends_with_its_token(ue):
                 client.sendall(b"abc\n")
                 assert client.recv(16) == b"cba\n"
                 assert client.recv(16) == b""
+
+
+def test_no_session_is_taken_up_again(device):
+    """The application gives tickets (TLS 1.2) and session tickets (1.3): nothing but the token opens the next connection, so nothing can
+    after its end. REQ: Y3056-9.3-7"""
+    for options, ua_id in KEEP_ALIVE:
+        with echo_server(session_of(RANDS[0]).ks_naf(NAF, ua_id), "-trace", *options) as server:
+            with Proxy(device, "--to", "tls://%s:1883" % NAF, "--connect", server.address) as proxy:
+                for _ in range(2):
+                    with proxy.connect() as client:
+                        client.sendall(b"ab\n")
+                        assert client.recv(16) == b"ba\n"
+        hellos = [text.split("Sent Record")[0] for text in server.log.split("ClientHello, Length")[1:]]
+        assert len(hellos) == 2
+        for hello in hellos:
+            assert not re.search(r"extension_type=session_ticket\(35\), length=[1-9]", hello)
+            assert psk_identities(hello) == [b"3GPP-bootstrapping;" + btid_of(RANDS[0]).encode()], hello
+
+
+def psk_identities(hello):
+    """Of the pre_shared_key extension (RFC 8446 4.2.11) in what openssl s_server -trace prints."""
+    dump = hello.split("extension_type=psk(41)")[1]
+    octets = b"".join(bytes.fromhex(row.replace("-", " ")) for row in re.findall(r"(?m)^ +[0-9a-f]{4} - ((?:[0-9a-f]{2}[ -]?){1,16})", dump))
+    left, identities = octets[2:2 + int.from_bytes(octets[:2], "big")], []
+    while left:
+        n = int.from_bytes(left[:2], "big")
+        identities.append(left[2:2 + n])
+        left = left[2 + n + 4:]
+    return identities
+
+
+def test_progress_for_a_program_and_for_a_person(device, bsf):
+    """Each thing that happens is a line: of JSON where a program reads, of text where a person does. What failed says why."""
+    with FakeNaf(NAF, bsf) as naf:
+        for form in ("json", "text"):
+            done = device.run("--log-level", "info", "--log-format", form, "get", "http://%s/" % NAF, "--connect", naf.address)
+            device.json("token", "forget")
+            lines = done.stderr.decode().splitlines()
+            assert done.returncode == 0 and len(lines) == 2, done
+            if form == "json":
+                events = [json.loads(line) for line in lines]
+                assert [event["event"] for event in events] == ["ue.bootstrapping", "ue.bootstrap"]
+                assert events[1]["peer"] == "bsf.mnc001.mcc001.pub.3gppnetwork.org" and events[1]["corr"]
+            else:
+                assert "ue.bootstrapping" in lines[0] and "ue.bootstrap" in lines[1] and "bootstrapped in realm" in lines[1]
+        bsf.users.clear()
+        done = device.run("--log-level", "info", "--log-format", "json", "bootstrap")
+        event = json.loads(done.stderr.decode().splitlines()[1])
+        assert done.returncode != 0 and event["level"] == "warning" and event["result"].startswith("GBA_E_")
 
 
 def test_wrong_key_closes_the_connection(device, bsf):
@@ -267,7 +320,6 @@ def psk_server(key, *options):
     return Program(["openssl", "s_server", "-accept", "127.0.0.1:%d" % port, "-nocert", "-psk", key.hex(), "-quiet", *options], port)
 
 
-KEEP_ALIVE = [(["-tls1_2", "-cipher", SUITE_12], UA_12), (["-tls1_3", "-psk_identity", "3GPP-bootstrapping;" + btid_of(RANDS[0])], UA_13)]
 
 
 @pytest.mark.parametrize("options,ua_id", KEEP_ALIVE)
