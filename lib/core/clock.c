@@ -40,17 +40,27 @@ void time_format(time_t when, char *out)
 		memcpy(out, "9999-12-31T23:59:59Z", TIME_TEXT_LEN + 1);
 }
 
+/* strptime() and sscanf() take fewer digits, blanks and signs, too. */
+static bool shaped(const char *text, const char *shape)
+{
+	for (; *shape != '\0'; text++, shape++) {
+		if (*shape == '0' ? *text < '0' || *text > '9' : *text != *shape)
+			return false;
+	}
+	return true;
+}
+
 /* Offset of the zone at `text`, east positive; false when it is no zone. */
 static bool zone_parse(const char *text, long *_seconds)
 {
-	int hours, minutes, used = 0;
+	int hours, minutes;
 
 	*_seconds = 0;
 	if (text[0] == '\0' || strcmp(text, "Z") == 0)
 		return true;
-	if ((text[0] != '+' && text[0] != '-') || strlen(text) != 6)
+	if ((text[0] != '+' && text[0] != '-') || strlen(text) != 6 || !shaped(text + 1, "00:00"))
 		return false;
-	if (sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &used) != 2 || used != 5 || hours > 14 || minutes > 59)
+	if (sscanf(text + 1, "%2d:%2d", &hours, &minutes) != 2 || hours > 14 || minutes > 59)
 		return false;
 	*_seconds = (text[0] == '-' ? -1L : 1L) * (hours * 3600L + minutes * 60L);
 	return true;
@@ -59,23 +69,35 @@ static bool zone_parse(const char *text, long *_seconds)
 enum gba_err time_parse(struct bytes text, time_t *_when)
 {
 	char buf[48];
-	struct tm tm = { 0 };
+	struct tm tm = { 0 }, again;
 	const char *rest;
+	time_t when;
 	long zone;
 
 	if (text.n == 0 || text.n >= sizeof(buf) || memchr(text.p, '\0', text.n) != NULL)
 		return GBA_E_SYNTAX;
 	memcpy(buf, text.p, text.n);
 	buf[text.n] = '\0';
-	rest = strptime(buf, "%Y-%m-%dT%H:%M:%S", &tm);
+	rest = shaped(buf, "0000-00-00T00:00:00") ? strptime(buf, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
 	if (rest == NULL)
 		return GBA_E_SYNTAX;
-	if (*rest == '.')
+	if (*rest == '.' && shaped(rest + 1, "0"))
 		rest += 1 + strspn(rest + 1, "0123456789");
 	if (!zone_parse(rest, &zone))
 		return GBA_E_SYNTAX;
-	*_when = timegm(&tm) - zone;
+	again = tm;
+	when = timegm(&again) - zone;
+	if (tm.tm_sec < 60 ? again.tm_mday != tm.tm_mday : tm.tm_sec > 60 || when % 86400 != 0)
+		return GBA_E_SYNTAX; /* a day that month has not; a leap second that ends no day in UTC */
+	*_when = when;
 	return GBA_OK;
+}
+
+enum gba_err time_parse_zoned(struct bytes text, time_t *_when)
+{
+	bool zone = text.n > 6 && (text.p[text.n - 1] == 'Z' || text.p[text.n - 6] == '+' || text.p[text.n - 6] == '-');
+
+	return zone ? time_parse(text, _when) : GBA_E_SYNTAX;
 }
 
 void rand_bytes(uint8_t *out, size_t n)

@@ -25,6 +25,8 @@ void time_format(time_t when, char *out);
 /** Parse xs:dateTime: fraction of seconds ignored, "Z" or +hh:mm / -hh:mm accepted, no zone means UTC.
  * @retval GBA_E_SYNTAX */
 enum gba_err time_parse(struct bytes text, time_t *_when);
+/** The same with a zone, as RFC 3339 has it. */
+enum gba_err time_parse_zoned(struct bytes text, time_t *_when);
 
 /** Fill with random octets from the kernel's generator; ends the process if there are none (nothing safe could go on). */
 void rand_bytes(uint8_t *out, size_t n);

@@ -75,10 +75,14 @@ enum gba_err json_read(struct bytes text, json_t **_root, struct json_fault *fau
 		return fail(fault, GBA_E_TOO_LONG, 1, 1, "too long");
 	if (!depth_good(text, &line, &column))
 		return fail(fault, GBA_E_TOO_LONG, line, column, "nested too deeply");
-	root = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, &error);
+	root = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (root == NULL)
 		return fail(fault, json_error_code(&error) == json_error_out_of_memory ? GBA_E_NOMEM : GBA_E_SYNTAX, error.line,
 			    error.column, kind_of(&error));
+	if (!json_is_object(root) && !json_is_array(root)) {
+		json_decref(root);
+		return fail(fault, GBA_E_SYNTAX, 1, 1, "neither an object nor an array");
+	}
 	*_root = root;
 	return GBA_OK;
 }

@@ -10,7 +10,7 @@
 struct walk {
 	const char *at; /* end of the piece before: the line end must be here */
 	struct http_head *head;
-	unsigned int hosts, authorizations, lengths, encodings;
+	unsigned int hosts, lengths, encodings, once[4];
 	enum http_refusal refusal;
 };
 
@@ -112,7 +112,20 @@ static void refuse(struct walk *walk, enum http_refusal refusal)
 		walk->refusal = refusal;
 }
 
-/* Headers that decide how a message is framed or routed, or whom it is from. */
+/* What decides whom a message is from, how its body is read, and whether it was done before: of two the one that is looked at
+ * could be another than somebody on the way looked at. */
+static void check_once(struct walk *walk, struct bytes name)
+{
+	static const char *const names[] = { "Authorization", "Content-Type", "Content-Encoding", "Idempotency-Key" };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (bytes_eq_nocase(name, bytes_of(names[i])) && ++walk->once[i] > 1)
+			refuse(walk, REFUSE_REPEATED);
+	}
+}
+
+/* Headers that decide how a message is framed or routed. */
 static void check_known(struct walk *walk, struct bytes name, struct bytes v)
 {
 	if (name.n == 4 && bytes_eq_nocase(name, bytes_of("Host"))) {
@@ -124,8 +137,6 @@ static void check_known(struct walk *walk, struct bytes name, struct bytes v)
 			refuse(walk, REFUSE_EXPECT);
 	} else if (name.n == 10 && bytes_eq_nocase(name, bytes_of("Connection"))) {
 		walk->head->closes |= has_token(v, "close");
-	} else if (name.n == 13 && bytes_eq_nocase(name, bytes_of("Authorization"))) {
-		walk->authorizations++;
 	} else if (name.n == 14 && bytes_eq_nocase(name, bytes_of("Content-Length"))) {
 		walk->lengths++;
 		if (!is_length(v, &walk->head->body_length))
@@ -153,6 +164,7 @@ static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char 
 	while (v.n > 0 && is_blanks((const char *)v.p + v.n - 1, 1))
 		v.n--;
 	check_known(walk, BYTES(name, name_n), v);
+	check_once(walk, BYTES(name, name_n));
 	return MHD_YES;
 }
 
@@ -194,7 +206,7 @@ static enum http_refusal check_counts(const struct walk *walk, const char *versi
 
 	if (walk->lengths > 1 || (walk->encodings > 0 && (walk->lengths > 0 || http_1_0)))
 		return REFUSE_FRAMING;
-	if (walk->hosts > 1 || walk->authorizations > 1)
+	if (walk->hosts > 1)
 		return REFUSE_REPEATED;
 	if (walk->hosts == 0 && !http_1_0)
 		return REFUSE_HOST;

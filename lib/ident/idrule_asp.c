@@ -322,16 +322,35 @@ static size_t utf8_len(const uint8_t *p, size_t n)
 	return len;
 }
 
+static uint32_t utf8_point(const uint8_t *p, size_t len)
+{
+	static const uint8_t masks[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	uint32_t point = p[0] & masks[len];
+	size_t i;
+
+	for (i = 1; i < len; i++)
+		point = point << 6 | (p[i] & 0x3fU);
+	return point;
+}
+
+/* Those of C0 and C1, ends of lines and paragraphs, what turns the order of others around (a name must read as it is
+ * written), and what is no character. */
+static bool is_control(uint32_t c)
+{
+	return c < ' ' || (c >= 0x7f && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||
+	       (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe || c == 0xfeff;
+}
+
 enum gba_err id_text(struct bytes text, const char **_why)
 {
 	size_t i, len;
 
 	for (i = 0; i < text.n; i += len) {
-		if (text.p[i] < ' ' || text.p[i] == 0x7f)
-			return id_refuse(GBA_E_SYNTAX, "a control character", _why);
 		len = utf8_len(text.p + i, text.n - i);
 		if (len == 0)
 			return id_refuse(GBA_E_SYNTAX, "not UTF-8", _why);
+		if (is_control(utf8_point(text.p + i, len)))
+			return id_refuse(GBA_E_SYNTAX, "a control character", _why);
 	}
 	return GBA_OK;
 }

@@ -5,58 +5,87 @@
 
 #define TOO_LONG "line is too long"
 
+static void fault(struct csv *csv, const char *what)
+{
+	if (csv->fault == NULL)
+		csv->fault = what;
+}
+
 static void put(struct csv *csv, size_t *_n, int c)
 {
 	if (*_n < csv->text_max)
 		csv->text[(*_n)++] = (char)c;
 	else
-		csv->fault = TOO_LONG;
+		fault(csv, TOO_LONG);
 }
 
-static int newline(struct csv *csv, int c)
+static int next(struct csv *csv)
 {
+	int c = getc_unlocked(csv->in);
+
 	if (c == '\n')
 		csv->line++;
 	return c;
 }
 
-/* After a CR that is not quoted: with the LF behind it, or alone, as old spreadsheets write it, it ends the line. */
-static int line_end(struct csv *csv)
+/* A CR that is not quoted, with the LF behind it or alone, as old spreadsheets write it, ends the line. */
+static int next_unquoted(struct csv *csv)
 {
-	int c = getc_unlocked(csv->in);
+	int c = next(csv), after;
 
-	if (c != '\n' && c != EOF)
-		ungetc(c, csv->in);
-	return newline(csv, '\n');
+	if (c != '\r')
+		return c;
+	after = getc_unlocked(csv->in);
+	if (after != '\n' && after != EOF)
+		ungetc(after, csv->in);
+	csv->line++;
+	return '\n';
+}
+
+static bool ends_field(const struct csv *csv, int c)
+{
+	return c == EOF || c == '\n' || (csv->separator != 0 ? c == csv->separator : c == ',' || c == ';');
+}
+
+/* From c to what ends the field, which is returned. */
+static int plain_read(struct csv *csv, size_t *_n, int c)
+{
+	for (; !ends_field(csv, c); c = next_unquoted(csv)) {
+		if (c == '"')
+			fault(csv, "a quote in a field that does not begin with one");
+		put(csv, _n, c);
+	}
+	return c;
+}
+
+/* Behind the opening quote, up to behind the closing one. */
+static int quoted_read(struct csv *csv, size_t *_n)
+{
+	int c;
+
+	for (c = next(csv); c != EOF; c = next(csv)) {
+		if (c == '"') {
+			c = next_unquoted(csv);
+			if (c != '"')
+				return c;
+		}
+		put(csv, _n, c);
+	}
+	fault(csv, "a quote begins here that does not end"); /* and it has taken in all lines behind it */
+	return c;
 }
 
 /* One field into text; returns what ended it: separator, '\n' or EOF. */
 static int field_read(struct csv *csv, size_t *_n)
 {
-	int c = newline(csv, getc_unlocked(csv->in));
-	bool quoted = c == '"';
+	int c = next_unquoted(csv);
 
-	if (quoted)
-		c = newline(csv, getc_unlocked(csv->in));
-	while (c != EOF) {
-		if (quoted && c == '"') {
-			c = newline(csv, getc_unlocked(csv->in));
-			if (c != '"') {
-				quoted = false;
-				continue;
-			}
-		} else if (!quoted && (c == csv->separator || c == '\n' || (c == ',' && csv->separator == 0) ||
-				       (c == ';' && csv->separator == 0))) {
-			break;
-		} else if (!quoted && c == '\r') {
-			return line_end(csv);
-		}
-		put(csv, _n, c);
-		c = newline(csv, getc_unlocked(csv->in));
-	}
-	if (quoted) /* and it has taken in all lines behind it */
-		csv->fault = "a quote begins here that does not end";
-	return c;
+	if (c != '"')
+		return plain_read(csv, _n, c);
+	c = quoted_read(csv, _n);
+	if (!ends_field(csv, c))
+		fault(csv, "something follows a closing quote");
+	return plain_read(csv, _n, c);
 }
 
 bool csv_next(struct csv *csv)
@@ -74,7 +103,7 @@ bool csv_next(struct csv *csv)
 		if (end == EOF && csv->fields == 0 && n == 0)
 			return false;
 		if (csv->fields == CSV_COLUMNS_MAX)
-			csv->fault = TOO_LONG;
+			fault(csv, "too many fields");
 		else
 			csv->field[csv->fields++] = n > start ? BYTES(csv->text + start, n - start) : BYTES_NONE;
 	} while (end != '\n' && end != EOF);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values and records: JSON in and out, checks of a member by its row. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,7 +182,7 @@ static enum gba_err time_take(struct record_call *call, const struct field *fiel
 
 	if (!json_is_null(json) &&
 	    (!json_is_string(json) ||
-	     time_parse(BYTES(json_string_value(json), json_string_length(json)), &when) != GBA_OK || when <= 0))
+	     time_parse_zoned(BYTES(json_string_value(json), json_string_length(json)), &when) != GBA_OK || when <= 0))
 		return record_refuse(call, GBA_E_SYNTAX, field->name, "a time such as 2031-01-01T12:00:00Z");
 	*_n = when;
 	return GBA_OK;
@@ -401,14 +402,16 @@ static json_t *split_list(struct bytes text)
 
 static enum gba_err text_int(struct record_call *call, const struct field *field, struct bytes text, json_t **_json)
 {
-	char copy[24] = "", *end;
+	char copy[24] = "";
+	size_t sign = text.n > 0 && text.p[0] == '-';
 	long long n;
 
-	if (text.n == 0 || text.n >= sizeof(copy))
+	if (text.n <= sign || text.n >= sizeof(copy))
 		return record_refuse(call, GBA_E_SYNTAX, field->name, "a whole number");
 	memcpy(copy, text.p, text.n);
-	n = strtoll(copy, &end, 10);
-	if (*end != '\0' || copy[0] == ' ' || copy[0] == '+' || strlen(copy) != text.n)
+	errno = 0;
+	n = strtoll(copy, NULL, 10);
+	if (strspn(copy + sign, "0123456789") != text.n - sign || errno != 0)
 		return record_refuse(call, GBA_E_SYNTAX, field->name, "a whole number");
 	*_json = json_integer(n);
 	return GBA_OK;

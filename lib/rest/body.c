@@ -99,7 +99,7 @@ static const char *time_fault(const json_t *value)
 
 	if (!json_is_string(value))
 		return "a string is expected";
-	return time_parse(BYTES(json_string_value(value), json_string_length(value)), &when) == GBA_OK
+	return time_parse_zoned(BYTES(json_string_value(value), json_string_length(value)), &when) == GBA_OK
 		       ? NULL
 		       : "not an RFC 3339 time such as 2031-01-01T12:00:00Z";
 }

@@ -103,6 +103,7 @@ struct rest_call {
 	const char *type; /* of the answer, as agreed */
 	const char *authorization, *if_match, *if_none_match, *accept, *content_type, *idempotency, *source;
 	const char *last_event; /* Last-Event-ID */
+	const char *encoding, *range; /* of the body: Content-Encoding, Content-Range */
 	struct bytes body;
 	struct http_peer_cert cert;
 	uint64_t began_us, began_at; /* [us] monotonic; since epoch, for traces */

@@ -252,23 +252,48 @@ struct columns {
 	size_t n;
 };
 
-static enum gba_err heading_read(struct import *im, struct csv *csv, struct columns *columns)
+/* The name as it came is told only when it is text. */
+static enum gba_err heading_refuse(struct import *im, struct bytes name, size_t column, const char *what)
 {
 	struct record_call *rc = &im->call->rc;
-	char name[64];
+	const char *why;
+
+	if (name.n > 0 && name.n < sizeof(rc->field) && id_text(name, &why) == GBA_OK)
+		snprintf(rc->field, sizeof(rc->field), "%.*s", BYTES_FMT(name));
+	snprintf(rc->why, sizeof(rc->why), "in the heading, column %zu: %s", column + 1, what);
+	return GBA_E_SYNTAX;
+}
+
+static const struct field *column_find(const struct import *im, struct bytes name)
+{
+	size_t i;
+
+	for (i = 0; i < im->schema->kind->count; i++) {
+		if (bytes_eq_str(name, im->schema->kind->fields[i].name) &&
+		    (im->schema->kind->fields[i].flags & FIELD_HIDDEN) == 0)
+			return &im->schema->kind->fields[i];
+	}
+	return NULL;
+}
+
+static enum gba_err heading_read(struct import *im, struct csv *csv, struct columns *columns)
+{
+	struct bytes name;
 	size_t i, k;
 
-	columns->n = csv_next(csv) ? csv->fields : 0;
+	im->call->rc.field[0] = '\0';
+	if (!csv_next(csv) || csv->fault != NULL)
+		return heading_refuse(im, BYTES_NONE, csv->fields, csv->fault != NULL ? csv->fault : "there is none");
+	columns->n = csv->fields;
 	for (i = 0; i < columns->n; i++) {
-		snprintf(name, sizeof(name), "%.*s", BYTES_FMT(csv_name(csv->field[i])));
-		columns->field[i] = field_find(im->schema->kind, name);
-		for (k = 0; k < i && columns->field[k] != columns->field[i]; k++)
-			;
-		if (columns->field[i] != NULL && k == i)
-			continue;
-		snprintf(rc->field, sizeof(rc->field), "%.31s", name);
-		snprintf(rc->why, sizeof(rc->why), "in the heading: %s", k < i ? "twice" : "no such member");
-		return GBA_E_SYNTAX;
+		name = i == 0 ? csv_name(csv->field[i]) : csv->field[i];
+		columns->field[i] = column_find(im, name);
+		if (columns->field[i] == NULL)
+			return heading_refuse(im, name, i, "no such member");
+		for (k = 0; k < i; k++) {
+			if (columns->field[k] == columns->field[i])
+				return heading_refuse(im, name, i, "the same again");
+		}
 	}
 	return GBA_OK;
 }
@@ -324,7 +349,7 @@ static enum gba_err csv_do(struct import *im, struct bytes body)
 	bool skip = false;
 
 	if (in == NULL)
-		return body.n == 0 ? GBA_OK : GBA_E_NOMEM;
+		return body.n == 0 ? heading_refuse(im, BYTES_NONE, 0, "there is none") : GBA_E_NOMEM;
 	if (!csv_from(&csv, im->call, in, CSV_ROW)) {
 		fclose(in);
 		return GBA_E_NOMEM;

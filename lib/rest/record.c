@@ -122,12 +122,15 @@ void rest_record_reply(struct rest_call *call, unsigned int status, const struct
 }
 
 /* Is "rev" among the entity tags of a header? Strong comparison (RFC 9110 8.8.3.2). */
-static bool etag_listed(const char *header, int64_t rev)
+/* @param weak  a weak ETag is as good (RFC 9110 8.8.3.2) */
+static bool etag_listed(const char *header, int64_t rev, bool weak)
 {
 	struct bytes list = bytes_of(header), one, rest;
 	char want[32];
 
 	snprintf(want, sizeof(want), "\"%lld\"", (long long)rev);
+	if (strchr(header, '*') != NULL) /* it stands alone, and no ETag of ours has one */
+		return strcmp(header, "*") == 0;
 	for (; list.n > 0; list = rest) {
 		rest = BYTES_NONE;
 		one = list;
@@ -136,7 +139,9 @@ static bool etag_listed(const char *header, int64_t rev)
 			one = BYTES(one.p + 1, one.n - 1);
 		while (one.n > 0 && (one.p[one.n - 1] == ' ' || one.p[one.n - 1] == '\t'))
 			one.n--;
-		if (bytes_eq_str(one, want) || bytes_eq_str(one, "*"))
+		if (weak && one.n > 2 && memcmp(one.p, "W/", 2) == 0)
+			one = BYTES(one.p + 2, one.n - 2);
+		if (bytes_eq_str(one, want))
 			return true;
 	}
 	return false;
@@ -149,7 +154,7 @@ static bool unchanged(struct rest_call *call, const struct record *rec, bool nee
 		return true;
 	if (call->if_match == NULL)
 		rest_refuse(call, PROBLEM_CONDITION, "give the ETag of what you have read in If-Match");
-	else if (etag_listed(call->if_match, rec->rev))
+	else if (etag_listed(call->if_match, rec->rev, false))
 		return true;
 	else
 		rest_refuse(call, PROBLEM_CHANGED, "%s", "");
@@ -163,7 +168,7 @@ void rest_get(struct route_call *route)
 
 	if (rec == NULL)
 		return;
-	if (call->if_none_match != NULL && etag_listed(call->if_none_match, rec->rev)) {
+	if (call->if_none_match != NULL && etag_listed(call->if_none_match, rec->rev, true)) {
 		rest_body(call, 304, NULL, BYTES("", 0));
 		rest_header(call, "ETag", "\"%lld\"", (long long)rec->rev);
 		return;
@@ -379,7 +384,7 @@ static bool stands(const struct rest_call *call, const struct record *old, json_
 /* Without If-Match it is a retry that finds what it wanted, or nothing. */
 static void put_old(struct rest_call *call, const struct record *old, json_t *values)
 {
-	if (call->if_none_match != NULL && etag_listed(call->if_none_match, old->rev))
+	if (call->if_none_match != NULL && etag_listed(call->if_none_match, old->rev, true))
 		rest_refuse(call, PROBLEM_CHANGED, "%s", "");
 	else if (call->if_match == NULL && stands(call, old, values))
 		rest_record_reply(call, 200, old);

@@ -149,13 +149,15 @@ static enum gba_err head_put(struct report *report, const char *summary)
 
 	if (n < 0 || n >= HEAD_ROOM)
 		return GBA_E_TOO_LONG;
+	if (report->file == NULL) {
+		memmove(report->buffer + n, report->buffer + HEAD_ROOM, report->n - HEAD_ROOM);
+		memcpy(report->buffer, head, (size_t)n);
+		report->n -= HEAD_ROOM - (size_t)n;
+		return GBA_OK;
+	}
 	memset(head + n, ' ', HEAD_ROOM - (size_t)n);
 	head[HEAD_ROOM - 1] = '\n';
-	if (report->file == NULL)
-		memcpy(report->buffer, head, HEAD_ROOM);
-	else if (pwrite(report->file->fd, head, HEAD_ROOM, 0) != HEAD_ROOM)
-		return GBA_E_IO;
-	return GBA_OK;
+	return pwrite(report->file->fd, head, HEAD_ROOM, 0) == HEAD_ROOM ? GBA_OK : GBA_E_IO;
 }
 
 enum gba_err report_reply(struct report *report, struct rest_call *call, json_t *summary)

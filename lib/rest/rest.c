@@ -50,6 +50,8 @@ static struct rest_call *call_new(struct rest *rest, struct http_req *req)
 	call->accept = header_copy(call, "Accept");
 	call->content_type = header_copy(call, "Content-Type");
 	call->idempotency = header_copy(call, "Idempotency-Key");
+	call->encoding = header_copy(call, "Content-Encoding");
+	call->range = header_copy(call, "Content-Range");
 	call->last_event = header_copy(call, "Last-Event-ID");
 	for (i = 0; names != NULL && i < REST_OWN_HEADERS && names[i] != NULL; i++)
 		call->header[i] = header_copy(call, names[i]);
@@ -187,6 +189,14 @@ static bool body_fits(struct rest_call *call)
 	}
 	if (call->body.n == 0 && ((const struct rest_schema *)route->request)->optional)
 		return true;
+	if (call->range != NULL) { /* RFC 9110 14.4 */
+		rest_refuse(call, PROBLEM_BAD_REQUEST, "a part of a body is not taken");
+		return false;
+	}
+	if (call->encoding != NULL && !bytes_eq_nocase(bytes_of(call->encoding), bytes_of("identity"))) {
+		rest_refuse(call, PROBLEM_MEDIA_TYPE, "expected without Content-Encoding");
+		return false;
+	}
 	if (route->flags & REST_IMPORT)
 		good = content_type_is(type, REST_NDJSON) || content_type_is(type, REST_CSV);
 	else

@@ -156,6 +156,17 @@ static const struct {
 	{ "2031-01-01T13:30:00+01:30", 1925035200, GBA_OK },   { "2036-02-07T06:28:16Z", 2085978496, GBA_OK },
 	{ "2038-01-19T03:14:08Z", 2147483648, GBA_OK },	       { "2031-01-01", 0, GBA_E_SYNTAX },
 	{ "2031-01-01T12:00:00Zx", 0, GBA_E_SYNTAX },	       { "", 0, GBA_E_SYNTAX },
+	/* days that are none, too few or too many digits, blanks; python3 -c 'datetime(...).timestamp()' */
+	{ "2023-02-29T00:00:00Z", 0, GBA_E_SYNTAX },	       { "2024-02-29T00:00:00Z", 1709164800, GBA_OK },
+	{ "2023-02-30T00:00:00Z", 0, GBA_E_SYNTAX },	       { "2023-04-31T00:00:00Z", 0, GBA_E_SYNTAX },
+	{ "2100-02-29T00:00:00Z", 0, GBA_E_SYNTAX },	       { "2023-01-00T00:00:00Z", 0, GBA_E_SYNTAX },
+	{ "2023-13-01T00:00:00Z", 0, GBA_E_SYNTAX },	       { "2023-01-01T24:00:00Z", 0, GBA_E_SYNTAX },
+	{ "2023-1-01T00:00:00Z", 0, GBA_E_SYNTAX },	       { "+023-01-01T00:00:00Z", 0, GBA_E_SYNTAX },
+	{ " 2023-01-01T00:00:00Z", 0, GBA_E_SYNTAX },	       { "2023-01-01T 0:00:00Z", 0, GBA_E_SYNTAX },
+	{ "2023-01-01T00:00:00.Z", 0, GBA_E_SYNTAX },	       { "2023-01-01T00:60:00Z", 0, GBA_E_SYNTAX },
+	{ "2016-12-31T23:59:60Z", 1483228800, GBA_OK },	       { "2016-12-31T22:59:60Z", 0, GBA_E_SYNTAX },
+	{ "2016-12-31T18:59:60-05:00", 1483228800, GBA_OK },   { "2016-12-31T23:59:61Z", 0, GBA_E_SYNTAX },
+	{ "2023-01-01T00:00:00+1:300", 0, GBA_E_SYNTAX },      { "2023-01-01T00:00:00+-1:30", 0, GBA_E_SYNTAX },
 };
 
 START_TEST(time_parses_and_formats)

@@ -256,8 +256,10 @@ static enum gba_err heading_read(struct importing *imp, struct csv *csv, struct 
 		return why_fail(&imp->r.ctl->cli.why, GBA_E_SYNTAX, "%s:1: a heading with the members' names is needed",
 				imp->path);
 	for (i = 0; i < csv->fields; i++) {
-		snprintf(name, sizeof(name), "%.*s", BYTES_FMT(csv_name(csv->field[i])));
-		columns->field[i] = field_find(imp->r.kind, name);
+		struct bytes text = i == 0 ? csv_name(csv->field[i]) : csv->field[i];
+
+		snprintf(name, sizeof(name), "%.*s", BYTES_FMT(text));
+		columns->field[i] = text.n == strlen(name) ? field_find(imp->r.kind, name) : NULL;
 		if (columns->field[i] == NULL)
 			return why_fail(&imp->r.ctl->cli.why, GBA_E_SYNTAX, "%s:1: %s records have no member '%s'",
 					imp->path, imp->r.kind->name, name);
