@@ -7,6 +7,7 @@
 #include "core/metrics.h"
 #include "core/secret.h"
 #include "naf-adapter/agent/limits.h"
+#include "naf-adapter/agent/pace.h"
 #include "naf-adapter/agent/pushed.h"
 #include "naf-adapter/agent/realm.h"
 #include "naf-adapter/agent/source.h"
@@ -52,6 +53,13 @@ struct flight {
 	bool revoked; /* its B-TID has ended since */
 };
 
+struct queue {
+	struct flight *first, **end;
+	size_t n;
+};
+/* Those who asked for something unknown lately wait behind all others. */
+enum { QUEUE_CLEAN, QUEUE_DOUBTED, QUEUES };
+
 struct counters {
 	struct metric *hits, *joined, *refused_locally, *keys, *under_way, *queued, *seconds;
 	struct metric *pushed, *pushes_refused, *pushed_hits, *revoked, *limits;
@@ -67,7 +75,8 @@ struct agent {
 	struct limits *limits;
 	struct route *routes;
 	struct table by_name, by_id; /* flights */
-	struct flight *queue_first, **queue_end;
+	struct queue queue[QUEUES];
+	struct pace pace;
 	size_t sent, queued;
 	uint64_t last_id;
 	struct agent_waiter *earliest, *latest;
@@ -118,18 +127,21 @@ struct agent *agent_new(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, stru
 {
 	struct agent *agent = talloc_zero(mem_ctx, struct agent);
 	bool locked = true;
+	size_t i;
 
 	if (agent == NULL)
 		return NULL;
 	agent->conf = conf;
 	agent->port = port;
-	agent->queue_end = &agent->queue_first;
+	for (i = 0; i < QUEUES; i++)
+		agent->queue[i].end = &agent->queue[i].first;
+	pace_init(&agent->pace, conf->zn_rate);
 	agent->cache = cache_new(agent, conf->cache_entries, (size_t)conf->cache_memory << 20, conf->negative_entries, &locked);
 	agent->sources = sources_new(agent, conf->unknown_burst, conf->unknown_rate);
 	agent->limits = limits_new(agent, conf->negative_entries);
 	if (agent->cache == NULL || agent->sources == NULL || agent->limits == NULL || !routes_make(agent) ||
-	    !table_init(&agent->by_name, agent, conf->zn_window + conf->zn_queue) ||
-	    !table_init(&agent->by_id, agent, conf->zn_window + conf->zn_queue)) {
+	    !table_init(&agent->by_name, agent, conf->zn_window + (size_t)QUEUES * conf->zn_queue) ||
+	    !table_init(&agent->by_id, agent, conf->zn_window + (size_t)QUEUES * conf->zn_queue)) {
 		talloc_free(agent);
 		return NULL;
 	}
@@ -295,29 +307,42 @@ static enum gba_err flight_send(struct flight *flight, struct agent_time t)
 		return err;
 	flight->sent = true;
 	agent->sent++;
+	pace_take(&agent->pace, t.ms);
 	sources_begin(agent->sources, flight->source, t.ms);
 	return GBA_OK;
 }
 
-static void flight_enqueue(struct flight *flight)
+static struct queue *queue_for(struct agent *agent, struct bytes source, struct agent_time t)
 {
-	struct agent *agent = flight->agent;
+	return &agent->queue[sources_clean(agent->sources, source, t.ms) ? QUEUE_CLEAN : QUEUE_DOUBTED];
+}
 
+static void flight_enqueue(struct flight *flight, struct queue *queue)
+{
 	flight->next_queued = NULL;
-	*agent->queue_end = flight;
-	agent->queue_end = &flight->next_queued;
-	agent->queued++;
+	*queue->end = flight;
+	queue->end = &flight->next_queued;
+	queue->n++;
+	flight->agent->queued++;
 }
 
 static struct flight *flight_dequeue(struct agent *agent)
 {
-	struct flight *flight = agent->queue_first;
+	struct queue *queue = &agent->queue[agent->queue[QUEUE_CLEAN].n > 0 ? QUEUE_CLEAN : QUEUE_DOUBTED];
+	struct flight *flight = queue->first;
 
-	agent->queue_first = flight->next_queued;
-	if (agent->queue_first == NULL)
-		agent->queue_end = &agent->queue_first;
+	queue->first = flight->next_queued;
+	if (queue->first == NULL)
+		queue->end = &queue->first;
+	queue->n--;
 	agent->queued--;
 	return flight;
+}
+
+/* Within the window, and at the pace. */
+static bool may_send(const struct agent *agent, struct agent_time t)
+{
+	return agent->sent < agent->conf->zn_window && pace_wait(&agent->pace, t.ms) == 0;
 }
 
 static enum gba_naf_error send_failure(enum gba_err err)
@@ -328,7 +353,7 @@ static enum gba_naf_error send_failure(enum gba_err err)
 /* Fill the window again. Those whose askers have gone are not sent any more. */
 static void queue_run(struct agent *agent, struct agent_time t)
 {
-	while (agent->queue_first != NULL && agent->sent < agent->conf->zn_window) {
+	while (agent->queued > 0 && may_send(agent, t)) {
 		struct flight *flight = flight_dequeue(agent);
 		enum gba_err err;
 
@@ -395,25 +420,27 @@ static enum gba_naf_error flight_start(struct agent *agent, struct agent_time t,
 				       const struct key_name *name, struct route *route, struct flight **_flight)
 {
 	struct flight *flight;
+	struct queue *queue;
 	enum gba_err err;
 
 	if (route_down(route, t.ms))
 		return GBA_NAF_E_UNREACHABLE;
 	if (!sources_allow(agent->sources, ask->source, t.ms))
 		return GBA_NAF_E_BUSY;
-	if (agent->sent >= agent->conf->zn_window && agent->queued >= agent->conf->zn_queue)
+	queue = queue_for(agent, ask->source, t);
+	if (!may_send(agent, t) && queue->n >= agent->conf->zn_queue)
 		return GBA_NAF_E_BUSY;
 	flight = flight_new(agent, ask, name, route);
 	if (flight == NULL)
 		return GBA_NAF_E_NOMEM;
-	if (agent->sent < agent->conf->zn_window) {
+	if (may_send(agent, t)) {
 		err = flight_send(flight, t);
 		if (err != GBA_OK) {
 			flight_free(flight);
 			return send_failure(err);
 		}
 	} else {
-		flight_enqueue(flight);
+		flight_enqueue(flight, queue);
 	}
 	*_flight = flight;
 	return GBA_NAF_OK;
@@ -606,6 +633,10 @@ void agent_tick(struct agent *agent, struct agent_time t)
 		agent_forget(waiter);
 		reply(arg, GBA_NAF_E_TIMEOUT, NULL);
 	}
+	if (agent->queued == 0)
+		return;
+	queue_run(agent, t);
+	gauges_set(agent);
 }
 
 static int ms_to_limit(const struct agent *agent, time_t now)
@@ -617,14 +648,28 @@ static int ms_to_limit(const struct agent *agent, time_t now)
 	return next <= now ? 0 : next - now > 3600 ? 3600 * 1000 : (int)(next - now) * 1000;
 }
 
+static int ms_to_deadline(const struct agent *agent, struct agent_time t)
+{
+	if (agent->earliest == NULL)
+		return -1;
+	return agent->earliest->deadline > t.ms ? (int)(agent->earliest->deadline - t.ms) : 0;
+}
+
+/* A full window is emptied by answers. */
+static int ms_to_send(const struct agent *agent, struct agent_time t)
+{
+	return agent->queued > 0 && agent->sent < agent->conf->zn_window ? (int)pace_wait(&agent->pace, t.ms) : -1;
+}
+
+/* -1: never */
+static int earlier_of(int a, int b)
+{
+	return a < 0 ? b : b < 0 ? a : a < b ? a : b;
+}
+
 int agent_next(const struct agent *agent, struct agent_time t)
 {
-	int limit = ms_to_limit(agent, t.now), wait;
-
-	if (agent->earliest == NULL)
-		return limit;
-	wait = agent->earliest->deadline > t.ms ? (int)(agent->earliest->deadline - t.ms) : 0;
-	return limit >= 0 && limit < wait ? limit : wait;
+	return earlier_of(earlier_of(ms_to_limit(agent, t.now), ms_to_send(agent, t)), ms_to_deadline(agent, t));
 }
 
 /* ---- what BSFs say unasked ---- */

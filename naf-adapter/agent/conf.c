@@ -107,6 +107,8 @@ const struct conf_item agent_conf_items[] = {
 		 "Requests to BSFs under way at a time"),
 	CONF_U32("zn-queue",         8192,  0, 1000000,  "",     struct agent_conf, zn_queue,
 		 "Requests that wait for their turn"),
+	CONF_U32("zn-rate",          20000, 0, 1000000, "/s",    struct agent_conf, zn_rate,
+		 "Requests to BSFs in all, whoever causes them; more wait for their turn; 0: no limit"),
 	CONF_U32("unknown-burst",    100,   1, 100000,   "",     struct agent_conf, unknown_burst,
 		 "Unknown B-TIDs one device address may cause requests for at once"),
 	CONF_U32("unknown-rate",     10,    1, 100000,   "/min", struct agent_conf, unknown_rate,

@@ -43,7 +43,7 @@ struct agent_conf {
 	struct conf_groups applications; /* struct application_conf */
 	uint32_t cache_entries, cache_memory, negative_entries;
 	uint32_t key_lifetime_max, negative_ttl;
-	uint32_t zn_timeout, zn_window, zn_queue;
+	uint32_t zn_timeout, zn_window, zn_queue, zn_rate;
 	uint32_t unknown_burst, unknown_rate;
 	bool accept_2g;
 	struct audit_items audit;

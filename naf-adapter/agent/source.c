@@ -126,6 +126,16 @@ bool sources_allow(struct sources *sources, struct bytes text, uint64_t now_ms)
 	return source->milli >= full(sources) / 2 || (int64_t)source->under_way * 1000 + 1000 <= source->milli;
 }
 
+bool sources_clean(struct sources *sources, struct bytes text, uint64_t now_ms)
+{
+	struct source *source = find(sources, text);
+
+	if (source == NULL)
+		return true;
+	refill(sources, source, now_ms);
+	return source->milli == full(sources);
+}
+
 void sources_begin(struct sources *sources, struct bytes text, uint64_t now_ms)
 {
 	struct source *source = make(sources, text, now_ms);

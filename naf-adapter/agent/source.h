@@ -17,6 +17,8 @@ struct sources *sources_new(TALLOC_CTX *mem_ctx, unsigned int burst, unsigned in
  * @param text       IPv4, IPv6 (its /64 counts) or any other text that names who asks
  * @param now_ms     [ms] monotonic */
 bool sources_allow(struct sources *sources, struct bytes text, uint64_t now_ms);
+/** Has no unknown B-TID lately been asked for because of this address? Such may go before the others. */
+bool sources_clean(struct sources *sources, struct bytes text, uint64_t now_ms);
 /** A request was made: it counts as under way until sources_done(). */
 void sources_begin(struct sources *sources, struct bytes text, uint64_t now_ms);
 /** @param unknown  its BSF did not know the B-TID: a token is gone */

@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "naf-adapter/libnaf/gba-naf-openssl.h"
+#include "naf-adapter/proxy/again.h"
 #include "naf-adapter/proxy/exchange.h"
 #include "naf-adapter/proxy/handshake.h"
 #include "naf-adapter/proxy/identity.h"
@@ -171,10 +172,32 @@ static void corr_set(struct exchange *ex, struct bytes btid)
 		corr_from_rand(rand, ex->corr);
 }
 
+static enum run psk_start(struct exchange *ex);
+
+/* The agent was away, and is asked about the session's token before this request goes on. */
+static void on_again(struct conn *conn, enum gba_naf_error error)
+{
+	struct exchange *ex = conn->ex;
+	enum run run;
+
+	ex->close = ex->close || error != GBA_NAF_OK;
+	run = error == GBA_NAF_OK ? psk_start(ex) : no_key(ex, error);
+	if (run == RUN_CLOSE)
+		conn_free(conn);
+	else
+		conn_run(conn);
+}
+
 static enum run psk_start(struct exchange *ex)
 {
 	struct conn *conn = ex->conn;
 	enum run run;
+
+	if (again_ask(conn, on_again)) {
+		ex->state = EX_KEY;
+		conn_deadline(conn, 0);
+		return RUN_AGAIN;
+	}
 
 	corr_set(ex, bytes_of(gba_naf_result_btid(conn->result)));
 	if (gba_naf_result_expiry(conn->result) <= clock_now()) {

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "naf-adapter/libnaf/gba-naf-openssl.h"
 #include "naf-adapter/proxy/access.h"
+#include "naf-adapter/proxy/again.h"
 #include "naf-adapter/proxy/handshake.h"
 #include "naf-adapter/proxy/identity.h"
 #include "naf-adapter/proxy/proxy_header.h"
@@ -138,6 +139,7 @@ void conn_free(struct conn *conn)
 	http_free(conn);
 	upstream_close(conn->up);
 	handshake_abort(conn);
+	again_stop(conn);
 	conn_wait_for_key(conn, false);
 	evtimer_del(&conn->timer);
 	chan_close(&conn->chan);
@@ -263,25 +265,13 @@ static void log_revoked(const struct conn *conn, const struct gba_naf_notice *no
 	log_event(LOG_L_INFO, "ua.revoked", &about, "%s", gone ? "token revoked" : "right or settings changed");
 }
 
-/* Nothing says that the token has ended: a new handshake asks. Who is in the middle of something finishes it. */
-static void doubt(struct conn *conn)
-{
-	if (conn->state != CONN_HTTP || conn->result == NULL)
-		return;
-	http_last(conn);
-	if (!http_idle(conn))
-		return;
-	conn_end(conn);
-	conn_run(conn);
-}
-
 void conn_noticed(struct conn *conn, const struct gba_naf_notice *notice)
 {
 	bool concerned = conn->result != NULL && gba_naf_notice_concerns(notice, conn->result);
 	enum run run = RUN_CLOSE;
 
 	if (gba_naf_notice_kind(notice) == GBA_NAF_DOUBTFUL) {
-		doubt(conn);
+		again_doubt(conn);
 		return;
 	}
 	if (conn->state == CONN_HANDSHAKE && conn->chan.ssl != NULL)

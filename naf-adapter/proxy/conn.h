@@ -48,7 +48,11 @@ struct conn {
 	struct gba_naf_result *result; /* PSK: who the device is */
 	struct asserted who;	/* PSK: below `identity` */
 	TALLOC_CTX *identity;
-	uint8_t ua_id[GBA_NAF_UA_ID_LEN]; /* PSK: what its key was asked for with */
+	uint8_t ua_id[GBA_NAF_UA_ID_LEN]; /* what the key of result was asked for with */
+	bool doubt;		/* again.c: notices about it may have been lost */
+	uint64_t again_ms;	/* monotonic; not asked again before */
+	struct gba_naf_request *again;
+	void (*again_done)(struct conn *conn, enum gba_naf_error error);
 	struct exchange *ex;	/* CONN_HTTP */
 	struct upstream *up;	/* CONN_TUNNEL */
 	bool tunnel_open;	/* its octets flow */
@@ -98,8 +102,6 @@ void http_free(struct conn *conn);
 bool http_concerned(const struct conn *conn, const struct gba_naf_notice *notice);
 /** The answer in work cannot be completed: the device sees it cut. */
 enum run http_cut(struct conn *conn, const char *why);
-/** The connection ends with the answer in work. */
-void http_last(struct conn *conn);
 /** Nothing is in work: the connection may end without harm. */
 bool http_idle(const struct conn *conn);
 

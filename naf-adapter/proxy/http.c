@@ -65,12 +65,6 @@ bool http_concerned(const struct conn *conn, const struct gba_naf_notice *notice
 	return conn->ex != NULL && conn->ex->result != NULL && gba_naf_notice_concerns(notice, conn->ex->result);
 }
 
-void http_last(struct conn *conn)
-{
-	if (conn->ex != NULL)
-		conn->ex->close = true;
-}
-
 /* ---- the trace ---- */
 
 /* Without its query, which may hold what is nobody's business. */
@@ -243,6 +237,7 @@ enum run exchange_switched(struct exchange *ex)
 	ex->up = NULL;
 	if (conn->result == NULL) { /* the stream ends with the key that opened it, as a PSK's does */
 		conn->result = gba_naf_result_ref(ex->result);
+		memcpy(conn->ua_id, ex->ua_id, sizeof(conn->ua_id));
 		memcpy(conn->corr, ex->corr, sizeof(conn->corr));
 		conn_identify(conn);
 	}

@@ -3,6 +3,7 @@
  * each direction ending by itself. */
 #include "core/clock.h"
 #include "naf-adapter/proxy/access.h"
+#include "naf-adapter/proxy/again.h"
 #include "naf-adapter/proxy/proxy_header.h"
 
 #define TURNS_MAX 8 /* then other connections have theirs */
@@ -133,6 +134,18 @@ void tunnel_goodbye(struct conn *conn)
 		chan_goodbye(&conn->chan);
 }
 
+/* The agent was away: is the token still good? Octets flow meanwhile, as they did while nobody could say. */
+static void on_again(struct conn *conn, enum gba_naf_error error)
+{
+	if (error == GBA_NAF_OK) {
+		deadline(conn);
+		return;
+	}
+	conn->tunnel_end = "token revoked";
+	tunnel_goodbye(conn);
+	conn_free(conn);
+}
+
 enum run tunnel_run(struct conn *conn)
 {
 	struct chan *device = &conn->chan, *application;
@@ -141,6 +154,7 @@ enum run tunnel_run(struct conn *conn)
 
 	if (!conn->tunnel_open)
 		return opened(conn);
+	again_ask(conn, on_again);
 	application = &conn->up->chan;
 	do {
 		forth = pass(device, application, &conn->tunnel_in);

@@ -521,17 +521,22 @@ END_TEST
 
 /* ---- made-up B-TIDs ---- */
 
-static void ask_unknown(unsigned int i, const char *source)
+static void ask_from(unsigned int device, const char *source)
 {
 	struct agent_ask a;
-	size_t before = sent.n;
 	char btid[64];
 
-	snprintf(btid, sizeof(btid), "%018uAAAA==@bsf.one.example", i);
-	btid[21] = 'A';
+	snprintf(btid, sizeof(btid), "%021uA==@bsf.one.example", device); /* any 16 octets */
 	a = ask_of(btid, "naf1.example.com");
 	a.source = bytes_of(source);
 	agent_ask(agent, now, &a, on_reply, NULL);
+}
+
+static void ask_unknown(unsigned int i, const char *source)
+{
+	size_t before = sent.n;
+
+	ask_from(i, source);
 	if (sent.n > before)
 		answer_code(before, 10415, 5403);
 }
@@ -552,6 +557,54 @@ START_TEST(made_up_btids_cause_a_bounded_number_of_requests)
 	ask_unknown(1001, "192.0.2.1");
 	ask_unknown(1002, "192.0.2.1");
 	ck_assert_uint_eq(sent.n, 102);
+}
+END_TEST
+
+/* zn-rate: a tenth of a second's worth at once, then evenly, from however many addresses. */
+START_TEST(all_together_are_bounded)
+{
+	char source[32];
+	unsigned int i;
+
+	conf.zn_rate = 100;
+	conf.zn_window = 400;
+	conf.zn_queue = 400;
+	agent_restart();
+	for (i = 0; i < 300; i++) {
+		snprintf(source, sizeof(source), "192.0.%u.%u", i / 200, i % 200);
+		ask_from(i, source);
+	}
+	ck_assert_uint_eq(sent.n, 11);
+	ck_assert_int_eq(agent_next(agent, now), 10);
+	now.ms += 10;
+	agent_tick(agent, now);
+	ck_assert_uint_eq(sent.n, 12);
+	now.ms += 1000;
+	agent_tick(agent, now);
+	ck_assert_uint_eq(sent.n, 23); /* nothing is saved up beyond a tenth of a second */
+}
+END_TEST
+
+/* Who asked for something unknown waits behind who did not, and in a queue of its own. */
+START_TEST(doubted_addresses_wait_behind_the_others)
+{
+	unsigned int i;
+
+	conf.zn_window = 1;
+	conf.zn_queue = 5;
+	agent_restart();
+	ask_unknown(1, "192.0.2.66");
+	ck_assert_uint_eq(sent.n, 1);
+	ask_from(2, "192.0.2.1"); /* fills the window */
+	for (i = 10; i < 20; i++)
+		ask_from(i, "192.0.2.66");
+	ck_assert_int_eq(got.error, GBA_NAF_E_BUSY);
+	ck_assert_uint_eq(got.calls, 1 + 5);
+	ask(BTID_A, "honest.example");
+	ck_assert_uint_eq(got.calls, 1 + 5);
+	answer_key(1, 1, T0 + 600);
+	ck_assert_uint_eq(sent.n, 3);
+	ck_assert_str_eq(sent.naf_id[2], "honest.example");
 }
 END_TEST
 
@@ -734,6 +787,8 @@ int main(void)
 	tcase_add_loop_test(tc, answers_are_checked, 0, ROWS(bia_rows));
 	tcase_add_test(tc, needed_int_key_is_not_replaced_by_the_other);
 	tcase_add_test(tc, made_up_btids_cause_a_bounded_number_of_requests);
+	tcase_add_test(tc, all_together_are_bounded);
+	tcase_add_test(tc, doubted_addresses_wait_behind_the_others);
 	tcase_add_test(tc, known_btids_are_not_limited);
 	tcase_add_loop_test(tc, sources_are_customers, 0, ROWS(source_rows));
 	tcase_add_test(tc, burst_under_way_cannot_overdraw);

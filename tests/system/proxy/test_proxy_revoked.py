@@ -178,16 +178,40 @@ def test_a_handshake_that_waits_gets_what_comes_after(world, own):
     assert b"HTTP" not in s_client(own.tls, "3GPP-bootstrapping;" + btid, key, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")[0]
 
 
-def test_after_a_lost_connection_nothing_old_is_trusted(world, own):
-    """Notices may have been missed: idle sessions end, and each key is asked for again."""
-    btid, key = psk(world)
-    with Device(own, btid, key) as device:
-        assert device.ask() == 200
+def test_sessions_outlive_the_agent(world, own):
+    """Notices may have been missed: each key is asked for again, before the session's next request."""
+    (btid, key), (gone, gone_key), (silent, silent_key) = psk(world), psk(world), psk(world)
+    ended = own.metric(REVOKED)
+    with Device(own, btid, key) as device, Device(own, gone, gone_key) as other, Device(own, silent, silent_key) as third:
+        assert device.ask() == 200 and other.ask() == 200 and third.ask() == 200
+        world.agent.keys.pop((gone, NAF, ua_id(0x00a8)))
         world.agent.hang_up()
-        assert device.ended() and until(lambda: world.agent.watching)  # it came back by itself
-    with Device(own, btid, key) as device:
+        assert until(lambda: world.agent.watching)  # it came back by itself
         assert device.ask() == 200 and known(world, btid) == 2
+        assert device.ask() == 200 and known(world, btid) == 2, "once is enough"
+        assert other.ask() == 401 and other.ended()
+        assert until(lambda: own.metric(REVOKED) == ended + 1)
+        world.agent.error = 20  # nobody can say: it goes on
+        assert third.ask() == 200 and third.alive()
+        world.agent.error = None
         world.agent.revoke(btid)
         assert device.ended()
     with Client(own.tls, tls_client(world.ca)) as client:
         assert client.ask().status == 401  # and serves on
+
+
+def test_streams_outlive_the_agent(world, own):
+    world.app.on_connection = lambda sock: [sock.sendall(octets.upper()) for octets in iter(lambda: sock.recv(100), b"")]
+    (btid, key), (gone, gone_key) = psk(world, fqdn=STREAM), psk(world, fqdn=STREAM)
+    with Device(own, btid, key, name=STREAM) as device, Device(own, gone, gone_key, name=STREAM) as other:
+        for each in (device, other):
+            each.send(b"hello\n")
+            assert any(b"HELLO" in line for line in iter(each.process.stdout.readline, b""))
+        world.agent.keys.pop((gone, STREAM, ua_id(0x00a8)))
+        world.agent.hang_up()
+        assert until(lambda: world.agent.watching)
+        device.send(b"again\n")
+        assert any(b"AGAIN" in line for line in iter(device.process.stdout.readline, b""))
+        other.send(b"again\n")
+        assert other.ended()
+        assert until(lambda: known(world, btid) == 2) and device.alive()
