@@ -22,6 +22,7 @@
 #define EVENT_MAX	   16384	 /* [octets] signature and text */
 #define EVENT_KIND_MAX	   48		 /* [octets] */
 #define EVENT_SUBJECT_MAX  255		 /* [octets] */
+#define EVENT_AHEAD_MS	   (60 * 1000)  /* how far our own may run ahead of the time before events share a moment */
 #define EVENT_SKEW_MS	   (300 * 1000) /* how far a clock of another registry may be ahead */
 #define EVENT_LIST_MAX	   128		 /* [values] subjects of one list.published */
 #define EVENT_DIGEST_LEN   32		 /* [octets] SHA-256 */
@@ -46,7 +47,7 @@ struct event {
 	char origin[REGID_MAX + 1];
 	enum event_class class;
 	int64_t number;	 /* in the stream of origin and class, from 1 */
-	int64_t lamport; /* [ms] not before the origin's clock, and after all it had seen */
+	int64_t lamport; /* [ms] not before the origin's clock, and after all it had seen of the subject */
 	time_t at;
 	const char *kind, *subject;
 	json_t *body;		/* object */

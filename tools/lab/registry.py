@@ -151,8 +151,10 @@ class Registries(Scenarios):
         return self.device.state
 
     def how(self):
-        ca, api = self.realm.authority.ca, "https://%s:%d" % (self.realm.address(self.realm.one.node), API_PORT)
-        return ["$ue report --firmware 9.9 " + " ".join(self.there()), "curl -s --cacert %s %s/.well-known/gba-registry" % (ca, api),
+        one = self.realm.one
+        curl = "curl -sS --cacert %s --connect-to ::%s:%d https://api.%s:%d/.well-known/gba-registry" % (
+            self.realm.authority.ca, self.realm.address(one.node), API_PORT, one.host, API_PORT)
+        return ["$ue report --firmware 9.9 " + " ".join(self.there()), curl,
                 "%s -c %s registry device list" % (self.realm.program_line("gba-ctl"), self.realm.path(self.realm.one.node + ".conf"))]
 
     def seen_at(self, registry, want):

@@ -5,6 +5,7 @@ REQ: Y3059-7-iv-f"""
 import json
 import os
 import re
+import signal
 import subprocess
 
 import pytest
@@ -37,3 +38,21 @@ def test_messages_come_in_order(shown, title):
     for step in STEPS[title]:
         assert step in clauses[at:], clauses
         at = clauses.index(step, at)
+
+
+def test_the_commands_it_names_work(tmp_path):
+    lab = subprocess.Popen([os.path.join(TOP, "tools", "gba-lab"), "--registry", "--quiet", "--keep", "--state", str(tmp_path / "s")],
+                           stdout=subprocess.PIPE, text=True)
+    try:
+        named = []
+        for line in lab.stdout:
+            named += [line.strip()] if line.startswith(("  curl ", "  env ")) else []
+            if line.startswith("  tail "):  # the last one
+                break
+        told = {words: subprocess.run(words, shell=True, capture_output=True, text=True, timeout=60, check=False) for words in named}
+        lab.send_signal(signal.SIGINT)
+        assert lab.wait(120) == 130
+    finally:
+        lab.kill()
+    assert len(told) == 3 and all(done.returncode == 0 for done in told.values()), told
+    assert [json.loads(done.stdout)["reg_id"] for words, done in told.items() if "well-known" in words] == ["IN1"]
