@@ -10,6 +10,7 @@
 #include <gnutls/x509.h>
 
 #include "core/clock.h"
+#include "core/files.h"
 #include "crypto/hash.h"
 #include "http/server_priv.h"
 
@@ -156,7 +157,7 @@ static void on_started(struct http_loop *loop, struct MHD_Connection *mhd, void 
 	LIST_INSERT_HEAD(&server->conns, conn, list);
 	if (!conn->local)
 		conn->source = http_source_enter(server, peer->client_addr);
-	if (!conn->local && conn->source == NULL) { /* one too many of its address */
+	if ((!conn->local && conn->source == NULL) || conn->fd >= files_share()) { /* one too many: of its address, or of all */
 		atomic_store(&conn->shut, true);
 		shutdown(conn->fd, SHUT_RDWR);
 	}

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/files.h"
 #include "core/secret.h"
 #include "http/server_priv.h"
 
@@ -251,6 +252,7 @@ enum gba_err http_server_start(TALLOC_CTX *mem_ctx, const struct http_conf *conf
 	bool ipv6, runs;
 	int fd;
 
+	(void)files_raise(); /* a connection is one */
 	if (check_conf(mem_ctx, conf, _error) != GBA_OK || !pems_read(mem_ctx, conf, &pems, _error))
 		return GBA_E_CONF;
 	server = server_new(conf, handler, arg);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/files.h"
 #include "core/log.h"
 #include "core/metrics.h"
 #include "naf-adapter/agent/conn.h"
@@ -210,8 +211,9 @@ static void accept_one(struct local *local)
 			accept_with_spare(local);
 		return;
 	}
-	if (local->conn_count >= local->env.conf->connections_max) {
-		log_event_limited(10, LOG_L_WARNING, "local.accept", NULL, "connections-max reached");
+	if (local->conn_count >= local->env.conf->connections_max || fd >= files_share()) {
+		log_event_limited(10, LOG_L_WARNING, "local.accept", NULL, "%s reached",
+				  fd >= files_share() ? "the limit of open files" : "connections-max");
 		conn_refuse(fd, GBA_NAF_E_BUSY, "too many connections");
 		return;
 	}

@@ -183,8 +183,9 @@ void guard_answer(struct msg *msg, struct guard_peer *peer);
 enum gba_err guard_log_start(const struct guard_conf *conf);
 void guard_log_stop(void);
 enum gba_err guard_net_start(const struct guard_conf *conf);
-/** Close connections that wait for a CER for too long; every second. */
-void guard_net_reap(uint64_t now_ms);
+/** Close connections that wait for a CER for too long. Often; all is looked at when due, or when descriptors become few: then
+ * they may not wait for long. */
+void guard_net_reap(uint64_t now_ms, bool due);
 struct guard_socket guard_net_connected(struct peer_hdr *peer);
 /** Octets written that the other side has not taken yet. Any thread. */
 size_t guard_net_untaken(const struct guard_socket *socket);

@@ -2,6 +2,7 @@
 /* Sockets: where we listen, how they are set, and connections that never say who they are. */
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -11,9 +12,13 @@
 #include <sys/stat.h>
 
 #include "core/clock.h"
+#include "core/files.h"
 #include "core/log.h"
 #include "dia/guard/guard.h"
 
+#define FILES_FEW    8192 /* below it a crowd may come faster than it is sent away */
+#define CROWDED_MS   1000 /* how long a connection may stay silent while there are too many */
+#define DESPERATE_MS 100  /* and while hardly a descriptor is left */
 #define ACCEPTED_MAX 8192 /* accepted connections that are looked after at once */
 
 /* An accepted connection: known by its inode, as descriptors come back as others. */
@@ -28,6 +33,7 @@ static struct {
 	pthread_mutex_t lock; /* peers' threads claim, the watch thread times */
 	struct accepted accepted[ACCEPTED_MAX];
 	size_t n;
+	DIR *files;
 	struct metric *waiting, *closed;
 } net = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -81,6 +87,12 @@ enum gba_err guard_net_start(const struct guard_conf *conf)
 				METRIC_COUNTER, "");
 	if ((uint32_t)fd_g_config->cnf_thr_srv < conf->server_threads)
 		fd_g_config->cnf_thr_srv = (int)conf->server_threads;
+	if (files_raise() < FILES_FEW)
+		log_event(LOG_L_WARNING, "guard.files", NULL,
+			  "only %zu open files are allowed: a crowd of connections can end the daemon", files_raise());
+	net.files = opendir("/proc/self/fd"); /* kept: when it is needed most, there may be no descriptor for it */
+	if (net.files == NULL)
+		return GBA_E_IO;
 	for (i = 0; i < conf->listen.n && err == GBA_OK; i++)
 		err = add_endpoint(conf->listen.v[i]);
 	return err;
@@ -182,7 +194,7 @@ static bool is_accepted(int fd)
 	return getpeername(fd, &remote.sa, &remote_len) == 0;
 }
 
-static void log_closed(int fd)
+static void log_closed(int fd, uint64_t patience)
 {
 	char text[INET6_ADDRSTRLEN] = "?";
 	union address remote;
@@ -193,12 +205,24 @@ static void log_closed(int fd)
 				remote.sa.sa_family == AF_INET ? (void *)&remote.in.sin_addr : (void *)&remote.in6.sin6_addr,
 				text, sizeof(text));
 	log_event_limited(1, LOG_L_WARNING, "guard.cer", (&(struct log_about){ .peer = bytes_of(text) }),
-			  "no CER within %u s: connection closed (%lld so far)", net.conf->cer_timeout,
+			  "no CER within %llu ms: connection closed (%lld so far)", (unsigned long long)patience,
 			  (long long)metric_value(net.closed));
 }
 
+/* [ms] a connection may take for its CER. freeDiameter accepts all that come, and ends when there is no descriptor for one. */
+static uint64_t patience_ms(void)
+{
+	int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC), share = files_share();
+
+	if (lowest >= 0)
+		close(lowest);
+	if (lowest < 0 || lowest >= share)
+		return DESPERATE_MS;
+	return lowest >= share / 2 ? CROWDED_MS : net.conf->cer_timeout * UINT64_C(1000);
+}
+
 /* Has this connection waited too long for its CER? */
-static bool is_late(int fd, uint64_t now_ms)
+static bool is_late(int fd, uint64_t patience, uint64_t now_ms)
 {
 	ino_t inode = inode_of(fd);
 	struct accepted *accepted = inode != 0 ? accepted_of(inode, now_ms) : NULL;
@@ -206,8 +230,7 @@ static bool is_late(int fd, uint64_t now_ms)
 	if (accepted == NULL)
 		return false;
 	accepted->seen = true;
-	return !accepted->of_a_peer && now_ms - accepted->since_ms >= net.conf->cer_timeout * UINT64_C(1000) &&
-	       inode_of(fd) == inode;
+	return !accepted->of_a_peer && now_ms - accepted->since_ms >= patience && inode_of(fd) == inode;
 }
 
 static int64_t forget_gone(void)
@@ -225,33 +248,33 @@ static int64_t forget_gone(void)
 	return silent;
 }
 
-static void close_late(DIR *dir, uint64_t now_ms)
+static void close_late(DIR *dir, uint64_t patience, uint64_t now_ms)
 {
 	struct dirent *entry;
 	int fd;
 
 	while ((entry = readdir(dir)) != NULL) {
 		fd = atoi(entry->d_name);
-		if (entry->d_name[0] == '.' || fd == dirfd(dir) || !is_accepted(fd) || !is_late(fd, now_ms))
+		if (entry->d_name[0] == '.' || fd == dirfd(dir) || !is_accepted(fd) || !is_late(fd, patience, now_ms))
 			continue;
 		metric_add(net.closed, 1);
-		log_closed(fd);
+		log_closed(fd, patience);
 		(void)shutdown(fd, SHUT_RDWR); /* its worker thread sees the end and closes it */
 	}
 }
 
-void guard_net_reap(uint64_t now_ms)
+void guard_net_reap(uint64_t now_ms, bool due)
 {
-	DIR *dir = opendir("/proc/self/fd");
+	uint64_t patience = patience_ms();
 	size_t i;
 
-	if (dir == NULL)
+	if (!due && patience > CROWDED_MS)
 		return;
+	rewinddir(net.files);
 	pthread_mutex_lock(&net.lock);
 	for (i = 0; i < net.n; i++)
 		net.accepted[i].seen = false;
-	close_late(dir, now_ms);
+	close_late(net.files, patience, now_ms);
 	metric_set(net.waiting, forget_gone());
 	pthread_mutex_unlock(&net.lock);
-	closedir(dir);
 }

@@ -82,8 +82,7 @@ static void *run(void *arg)
 		}
 		guard_dup_tick(clock_mono_ms());
 		guard_peers_sample();
-		if (ticks++ % REAP_TICKS == 0)
-			guard_net_reap(clock_mono_ms());
+		guard_net_reap(clock_mono_ms(), ticks++ % REAP_TICKS == 0);
 	}
 	return NULL;
 }

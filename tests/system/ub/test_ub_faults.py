@@ -3,13 +3,15 @@
 import base64
 import os
 import random
+import resource
+import socket
 import threading
 import time
 
 import pytest
 
 from peers import diameter as d
-from peers.bsf_node import BSF, HSS, IMPI_REALM, OPERATOR, impi_of, rss_kib
+from peers.bsf_node import AGENT, BSF, HSS, IMPI_REALM, OPERATOR, impi_of, rss_kib
 from peers.keys import kdf
 from peers.ub import Http, Refused, authorization
 from peers.waiting import PATIENCE, until
@@ -239,6 +241,41 @@ def test_flood_of_first_legs(own):
         stop.set()
         for t in threads:
             t.join()
+
+
+def crowd(address, count):
+    """So many silent connections; those that do not fit into the listener's queue come as soon as they can."""
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.setblocking(False)
+        one.connect_ex(address)
+    return sockets
+
+
+def test_no_descriptor_left(own):
+    """Strangers open what they can, on Ub and on the Diameter port: freeDiameter ends when accept() finds no descriptor. There is
+    always one: Ub does not take the last half, and who is silent on the Diameter port goes quickly when few are left. A peer is
+    served all the while."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, allowed[1]), allowed[1]))
+    node = own(wrap=("prlimit", "--nofile=1024:1024"), naf_peers=(AGENT, "second.example"))
+    btid, _ = node.ue().bootstrap()
+    open_files = "/proc/%d/fd" % node.process.pid
+    strangers = crowd(node.address, 800)
+    try:
+        assert until(lambda: len(os.listdir(open_files)) >= 500)
+        strangers += crowd((node.realm.address("bsf"), 3868), 200)
+        assert until(lambda: "guard.cer" in node.log())
+        with node.naf("second.example") as naf:
+            assert node.bir(naf, btid).result() == (10415, 5402)  # heard; it is in no table of NAFs
+        assert len(os.listdir(open_files)) < 1000 and node.process.alive()
+    finally:
+        for one in strangers:
+            one.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, allowed)
+    assert until(lambda: len(os.listdir(open_files)) < 400)
+    node.ue(impi_of(2)).bootstrap()
+    assert "guard.files" in node.log() + node.process.log_text()
 
 
 def test_one_mar_per_impi(own):

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/files.h"
+
+#include <limits.h>
+#include <sys/resource.h>
+
+#define FILES_MAX 1048576 /* nobody needs more, and some limits are infinite */
+
+static size_t allowed(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 1024; /* POSIX's customary one */
+	return limit.rlim_cur < FILES_MAX ? (size_t)limit.rlim_cur : FILES_MAX;
+}
+
+size_t files_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return allowed();
+}
+
+int files_share(void)
+{
+	size_t n = allowed();
+
+	return (int)(n / 2 < FILES_KEPT ? n - n / 2 : n - FILES_KEPT);
+}
