@@ -51,11 +51,11 @@ static void *run(void *arg)
 	while (!holder.stopping) {
 		pthread_mutex_unlock(&holder.lock);
 		look();
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += LOOK_S;
 		pthread_mutex_lock(&holder.lock);
 		if (!holder.stopping)
-			pthread_cond_timedwait(&holder.wake, &holder.lock, &until);
+			pthread_cond_clockwait(&holder.wake, &holder.lock, CLOCK_MONOTONIC, &until);
 	}
 	pthread_mutex_unlock(&holder.lock);
 	return NULL;

@@ -348,13 +348,13 @@ static void *run(void *arg)
 	while (!n->stop) {
 		pthread_mutex_unlock(&n->lock);
 		round_of(n);
-		clock_gettime(CLOCK_REALTIME, &when);
+		clock_gettime(CLOCK_MONOTONIC, &when);
 		when.tv_nsec += LOOK_MS * 1000000L;
 		when.tv_sec += when.tv_nsec / 1000000000L;
 		when.tv_nsec %= 1000000000L;
 		pthread_mutex_lock(&n->lock);
 		if (!n->stop)
-			pthread_cond_timedwait(&n->wake, &n->lock, &when);
+			pthread_cond_clockwait(&n->wake, &n->lock, CLOCK_MONOTONIC, &when);
 	}
 	pthread_mutex_unlock(&n->lock);
 	if (n->duty != NULL)

@@ -388,9 +388,9 @@ static void *sweep(void *arg)
 		else if (flagged > 0)
 			log_event(LOG_L_WARNING, "registry.device.overdue", NULL,
 				  "%zu devices have not reported in time", flagged);
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += door.desk->registry->conf->report_check;
-		while (!door.stopping && pthread_cond_timedwait(&door.wake, &door.lock, &until) == 0)
+		while (!door.stopping && pthread_cond_clockwait(&door.wake, &door.lock, CLOCK_MONOTONIC, &until) == 0)
 			;
 	}
 	pthread_mutex_unlock(&door.lock);

@@ -43,11 +43,11 @@ static void *run(void *arg)
 	while (!keeper.stopping) {
 		pthread_mutex_unlock(&keeper.lock);
 		keep_one(&last);
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += keeper.interval;
 		pthread_mutex_lock(&keeper.lock);
 		if (!keeper.stopping)
-			pthread_cond_timedwait(&keeper.wake, &keeper.lock, &until);
+			pthread_cond_clockwait(&keeper.wake, &keeper.lock, CLOCK_MONOTONIC, &until);
 	}
 	pthread_mutex_unlock(&keeper.lock);
 	keep_one(&last);

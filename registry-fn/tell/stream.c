@@ -221,13 +221,13 @@ static bool wait(bool at_once)
 	struct reader *reader;
 	bool on;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += LOOK_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
 	pthread_mutex_lock(&streams.lock);
 	if (!at_once && !streams.stopping && LIST_EMPTY(&streams.fresh))
-		pthread_cond_timedwait(&streams.wake, &streams.lock, &until);
+		pthread_cond_clockwait(&streams.wake, &streams.lock, CLOCK_MONOTONIC, &until);
 	metric_set(streams.m_readers, (int64_t)streams.count);
 	while (streams.count == 0 && !streams.stopping)
 		pthread_cond_wait(&streams.wake, &streams.lock);
