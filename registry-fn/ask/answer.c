@@ -14,6 +14,8 @@
 #include "registry-fn/id/virtual.h"
 #include "registry-fn/trust/said.h"
 
+#define AHEAD_MAX 300 /* [s] a caller's clock may be ahead of ours */
+
 /* One question. */
 struct question {
 	struct rest_call *call;
@@ -80,6 +82,16 @@ void ask_answer(struct rest_call *call, const char *act, enum gba_err err, json_
 }
 
 /* ---- rights ---- */
+
+bool ask_time(const struct rest_call *call, const char *text, time_t *_at)
+{
+	time_t at, now = call->rc.now;
+
+	if (time_parse(bytes_of(text), &at) != GBA_OK || at > now + AHEAD_MAX)
+		return false;
+	*_at = at < now ? at : now;
+	return true;
+}
 
 bool ask_has_right(struct rest_call *call, enum reg_right right)
 {
@@ -353,8 +365,8 @@ static enum gba_err question_read(struct question *q, struct rest_call *call, js
 		q->value = q->make;
 	if (q->value == NULL || q->value[0] == '\0')
 		return record_refuse(&call->rc, GBA_E_SYNTAX, "value", "what is asked for?");
-	if (at != NULL && time_parse(bytes_of(at), &q->at) != GBA_OK)
-		return record_refuse(&call->rc, GBA_E_SYNTAX, "at", "no time");
+	if (at != NULL && !ask_time(call, at, &q->at))
+		return record_refuse(&call->rc, GBA_E_SYNTAX, "at", "no time, or not yet");
 	return q->results != NULL ? GBA_OK : GBA_E_NOMEM;
 }
 

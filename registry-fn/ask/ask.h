@@ -38,6 +38,10 @@ void ask_answer(struct rest_call *call, const char *act, enum gba_err err, json_
 /** May the caller ask by this? */
 bool ask_has_right(struct rest_call *call, enum reg_right right);
 
+/** A time asked for. Nobody is told of one that has not come: what is signed would speak of it. A clock a little ahead of ours is
+ * taken for now. */
+bool ask_time(const struct rest_call *call, const char *text, time_t *_at);
+
 /** Handlers. */
 void ask_enquirer_registration(struct route_call *route);
 void ask_challenge(struct route_call *route);

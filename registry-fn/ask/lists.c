@@ -78,8 +78,8 @@ void ask_statements(struct route_call *route)
 	enum gba_err err;
 	size_t n = 0, i;
 
-	if (subject == NULL || *subject == '\0' || (at != NULL && time_parse(bytes_of(at), &when) != GBA_OK)) {
-		rest_refuse(call, PROBLEM_QUERY, "subject: a RegDevID; at: a time such as 2031-01-01T12:00:00Z");
+	if (subject == NULL || *subject == '\0' || (at != NULL && !ask_time(call, at, &when))) {
+		rest_refuse(call, PROBLEM_QUERY, "subject: a RegDevID; at: a time such as 2025-01-01T12:00:00Z that has come");
 		return;
 	}
 	err = event_status_at(log, call, subject, when, &held);

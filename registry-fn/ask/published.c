@@ -293,8 +293,8 @@ void ask_status(struct route_call *route)
 
 	if (device == NULL)
 		return;
-	if (at != NULL && time_parse(bytes_of(at), &when) != GBA_OK) {
-		rest_refuse(call, PROBLEM_QUERY, "at: a time such as 2031-01-01T12:00:00Z");
+	if (at != NULL && !ask_time(call, at, &when)) {
+		rest_refuse(call, PROBLEM_QUERY, "at: a time such as 2025-01-01T12:00:00Z that has come");
 		return;
 	}
 	err = trust_held_at(call->r, call, NULL, device->id, when, &change);

@@ -209,6 +209,8 @@ def test_an_enquirer_cannot_tell_what_exists(api, enquirer):
     assert set(known) == set(unknown)
     assert api.ask(enquirer, want=422, by="identity", scheme="imei", value="353918057991686")  # the check digit says nothing of us
     assert api.ask(enquirer, want=422, by="identity", scheme="nose", value="1")
+    # what is signed says nothing of a time to come
+    assert api.ask(enquirer, want=422, by="identity", scheme="imei", value="356938035643809", at="2099-01-01T00:00:00Z")
 
 
 @pytest.mark.parametrize("question", [{"by": "model", "make": "Acme"}, {"by": "custodian", "value": "asha"}, {"by": "virtual", "value": "x"},
@@ -261,6 +263,8 @@ def test_status_at_any_time_with_cause_evidence_and_author(api):
                   {"fact": "anomalies", "value": "-1"}, {"value": "1"}):
         assert api.call("POST", "/v1/devices/%d/facts" % device, wrong, AGENCY)[0] == 422
     assert api.call("GET", "/v1/devices/%d/status?at=yesterday" % device, None, ADMIN)[0] == 400
+    assert api.call("GET", "/v1/devices/%d/status?at=2099-01-01T00:00:00Z" % device, None, ADMIN)[0] == 400
+    assert api.call("GET", "/v1/statements?subject=x&at=2099-01-01T00:00:00Z", None, AGENCY)[0] == 400
     assert api.call("PATCH", "/v1/devices/%d" % device, {"status": "white"}, ADMIN, {"If-Match": "*"})[0] in (403, 422)
 
 
@@ -319,7 +323,7 @@ def test_trqp(api, enquirer):
     assert past["authorized"] is False and past["time_requested"] == "2020-01-01T00:00:00Z" and past["context"] == {"time": "2020-01-01T00:00:00Z"}
     nobody = api.good("POST", "/authorization", {**query, "entity_id": "IN1-NOBODY"}, enquirer)
     assert nobody["authorized"] is False and set(nobody) == set(told)
-    for wrong in ({}, [], {**query, "action": ""}, {**query, "context": 1}, {**query, "context": {"time": "2020-01-01T00:00:00+01:00"}},
+    for wrong in ({}, [], {**query, "action": ""}, {**query, "context": 1}, {**query, "context": {"time": "2020-01-01T00:00:00+01:00"}}, {**query, "context": {"time": "2099-01-01T00:00:00Z"}},
                   {k: v for k, v in query.items() if k != "resource"}):
         assert api.call("POST", "/authorization", wrong, enquirer)[0] == 400, wrong
     for other in ({"authority_id": "did:x:1"}, {"action": "issue"}, {"resource": "licence"}):
