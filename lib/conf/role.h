@@ -18,6 +18,13 @@ struct role {
 	int (*run)(const struct role *role, const char *path);
 };
 
+/** For a role whose items are taken at its start: read the file again, check it, and put what it says of log and trace
+ * (CONF_COMMON, first in the table) into effect, files reopened. Nothing changes when it is not good.
+ * @param _differs  names of the other items that are not as in force, ", " between them: they need a restart; below mem_ctx
+ * @retval GBA_E_CONF  see _error->text */
+enum gba_err conf_reread(TALLOC_CTX *mem_ctx, const struct role *role, const char *path, const void *in_force,
+			 const char **_differs, struct conf_error *_error);
+
 /** --check-config FILE, --show-config FILE (effective values), --defaults (documented sample), --version, --help; without
  * one of these run freeDiameterd with -c FILE in the foreground. @return exit status: 0, 1 (bad file), 2 (usage) */
 int role_main(const struct role *role, int argc, char **argv);

@@ -7,6 +7,7 @@
 #include "core/secret.h"
 #include "core/trace.h"
 #include "dia/zn.h"
+#include "naf-adapter/agent/hangup.h"
 #include "naf-adapter/agent/rpa.h"
 #include "naf-adapter/agent/zn.h"
 
@@ -65,6 +66,8 @@ static int naf_entry(char *conf_file)
 	err = local_start(local);
 	if (err == GBA_OK)
 		err = rpa_start(root, conf, local);
+	if (err == GBA_OK)
+		err = hangup_start(talloc_strdup(root, conf_file), conf);
 	if (err != GBA_OK)
 		return refuse("naf.thread", "start", gba_strerror(err));
 	log_event(LOG_L_INFO, "naf.start", NULL, "serving %s", conf->socket);
@@ -75,6 +78,7 @@ static int naf_entry(char *conf_file)
 void fd_ext_fini(void);
 void fd_ext_fini(void)
 {
+	hangup_stop();
 	rpa_stop();
 	local_stop(local);
 	zn_deliver_to(NULL);

@@ -340,20 +340,49 @@ static coap_context_t *context_start(void)
 	return context;
 }
 
+static volatile sig_atomic_t hung_up;
+
 static void on_signal(int number)
 {
-	(void)number;
-	ended = 1;
+	if (number == SIGHUP)
+		hung_up = 1;
+	else
+		ended = 1;
 }
 
-static void serve(coap_context_t *context)
+/* Sessions of DTLS live in this process: what they stand on is not changed under them. */
+static void read_again(const struct role *role, const char *path)
 {
+	struct log_about about = { .result = GBA_E_CONF };
+	TALLOC_CTX *tmp = talloc_new(NULL);
+	struct conf_error error;
+	const char *differs;
+
+	hung_up = 0;
+	log_reopen();
+	if (conf_reread(tmp, role, path, &me.conf, &differs, &error) != GBA_OK)
+		log_event(LOG_L_ERROR, "coap.reload", &about, "refused, all stays as it was: %s", error.text);
+	else
+		log_event(LOG_L_INFO, "coap.reload", NULL, "log reopened%s%s",
+			  differs[0] != '\0' ? "; as they were until a restart: " : "", differs);
+	talloc_free(tmp);
+}
+
+static void serve(coap_context_t *context, const struct role *role, const char *path)
+{
+	int rc = 0;
+
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
+	signal(SIGHUP, on_signal);
 	signal(SIGPIPE, SIG_IGN);
 	log_event(LOG_L_INFO, "coap.start", NULL, "%s, for %s", me.conf.listen, me.conf.fqdn);
-	while (!ended && coap_io_process(context, ask_waiting(me.ask) > 0 ? LOOP_SOON_MS : LOOP_MS) >= 0)
+	while (!ended && (rc >= 0 || hung_up)) { /* a signal ends the wait */
+		if (hung_up)
+			read_again(role, path);
+		rc = coap_io_process(context, ask_waiting(me.ask) > 0 ? LOOP_SOON_MS : LOOP_MS);
 		gba_naf_process(me.naf);
+	}
 	log_event(LOG_L_INFO, "coap.stop", NULL, "stopped");
 }
 
@@ -403,7 +432,7 @@ static void make_metrics(void)
 	me.ended = metric_get("gba_coap_requests_ended_total", "Those on a key that has ended", METRIC_COUNTER, "");
 }
 
-static int start(TALLOC_CTX *root)
+static int start(TALLOC_CTX *root, const struct role *role, const char *path)
 {
 	struct http_server *metrics = NULL;
 	const char *why;
@@ -421,7 +450,7 @@ static int start(TALLOC_CTX *root)
 	if (me.conf.metrics_listen[0] != '\0' &&
 	    http_metrics_start(root, me.conf.metrics_listen, ready, NULL, &metrics, &why) != GBA_OK)
 		return complain(why);
-	serve(context);
+	serve(context, role, path);
 	coap_free_context(context);
 	talloc_free(me.ask);
 	gba_naf_close(me.naf);
@@ -445,7 +474,7 @@ static int run(const struct role *role, const char *path)
 	coap_startup();
 	coap_set_log_level(LOG_EMERG);
 	coap_dtls_set_log_level(LOG_EMERG);
-	status = start(root);
+	status = start(root, role, path);
 	coap_cleanup();
 	curl_global_cleanup();
 	talloc_free(root);

@@ -172,7 +172,24 @@ static void stop(struct oidc *oidc)
 	asker_stop(oidc);
 }
 
-static void serve(const sigset_t *signals)
+/* Issuer, keys and clients stand until a restart; what the file says of the log does not. */
+static void hung_up(const struct oidc *oidc, const struct role *role, const char *path)
+{
+	struct log_about about = { .result = GBA_E_CONF };
+	TALLOC_CTX *tmp = talloc_new(NULL);
+	struct conf_error error;
+	const char *differs;
+
+	log_reopen();
+	if (conf_reread(tmp, role, path, oidc->conf, &differs, &error) != GBA_OK)
+		log_event(LOG_L_ERROR, "oidc.reload", &about, "refused, all stays as it was: %s", error.text);
+	else
+		log_event(LOG_L_INFO, "oidc.reload", NULL, "log reopened%s%s",
+			  differs[0] != '\0' ? "; as they were until a restart: " : "", differs);
+	talloc_free(tmp);
+}
+
+static void serve(const struct oidc *oidc, const struct role *role, const char *path, const sigset_t *signals)
 {
 	int sig = 0;
 
@@ -180,7 +197,7 @@ static void serve(const sigset_t *signals)
 		if (sigwait(signals, &sig) != 0)
 			continue;
 		if (sig == SIGHUP)
-			log_reopen();
+			hung_up(oidc, role, path);
 	}
 }
 
@@ -190,7 +207,7 @@ static bool ready(void *arg, const char **_missing)
 	return true;
 }
 
-static int work(struct oidc *oidc, const sigset_t *signals)
+static int work(struct oidc *oidc, const struct role *role, const char *path, const sigset_t *signals)
 {
 	struct http_server *metrics = NULL;
 	const char *why = "out of memory";
@@ -204,7 +221,7 @@ static int work(struct oidc *oidc, const sigset_t *signals)
 	} else {
 		log_event(LOG_L_INFO, "oidc.start", NULL, "version %s, %s, %zu clients", PACKAGE_VERSION, oidc->conf->issuer,
 			  oidc->n_clients);
-		serve(signals);
+		serve(oidc, role, path, signals);
 		log_event(LOG_L_INFO, "oidc.stop", NULL, "stopped");
 	}
 	stop(oidc);
@@ -233,7 +250,7 @@ static int run(const struct role *role, const char *path)
 		status = complain(error.text);
 	} else {
 		oidc->conf = conf;
-		status = work(oidc, &signals);
+		status = work(oidc, role, path, &signals);
 	}
 	talloc_free(oidc);
 	trace_close();

@@ -3,6 +3,8 @@
 
 REQ: OBF-11.1-3"""
 import json
+import os
+import signal
 import subprocess
 
 import pytest
@@ -244,3 +246,20 @@ def test_an_application_that_is_not_there(world):
         assert device.ask().code == "5.02"
     metrics_have(one.metrics, "gba_coap_handshakes_total 1", "gba_coap_handshakes_refused_total 0", "gba_coap_requests_total 1",
                  "gba_coap_requests_ended_total 0")
+
+
+def test_hangup_reopens_the_log_and_keeps_sessions(world):
+    """What stands until a restart is said; a file that is not good changes nothing."""
+    one = world.naf()
+    (btid, key), _ = world.key()
+    with one.device(btid, key) as device:
+        assert device.ask().code == "2.05"
+        for more, said in (("max-sessions = 77;\n", "log reopened; as they were until a restart: max-sessions"),
+                           ("frob = 1;\n", "refused, all stays as it was")):
+            with open(one.folder / "conf", "a", encoding="ascii") as conf:
+                conf.write(more)
+            os.rename(one.folder / "log", one.folder / "log.1")
+            one.process.signal(signal.SIGHUP)
+            assert until(lambda: said in one.log()), one.log()
+            assert device.ask().code == "2.05"
+    assert "no such item" in one.log() and one.stop() == 0

@@ -2,6 +2,7 @@
 """The proxy on a real agent that asks another Diameter stack: floods of made-up identities, the BSF away, the agent killed."""
 import itertools
 import os
+import signal
 import subprocess
 import sys
 
@@ -108,10 +109,16 @@ def test_the_bsf_is_away(realm):
 
 
 def test_the_agent_is_killed(realm):
-    """Sessions go on without it, and with the next one."""
+    """A hang-up is no end of it. Killed, sessions go on without it, and with the next one."""
     name, key, digest = realm.device()
     with Device(realm.proxy, name, key) as session, Client(realm.proxy.http) as client:
         assert session.ask() == 200 and ask(client, digest).status == 200
+        conf = os.path.join(realm.agent.folder, "naf.conf")
+        with open(conf, "a", encoding="ascii") as more:
+            more.write("zn-queue = 99;\n")
+        realm.agent.daemon.process.send_signal(signal.SIGHUP)
+        (line,) = realm.agent.events("naf.reload", 1)
+        assert "log reopened; as they were until a restart: zn-queue" in line
         realm.agent_killed()
         for _ in range(3):
             assert session.ask() == 200 and ask(client, digest).status == 200

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What relying parties ask for beyond the code flow: answers by form, refresh tokens, logout."""
 import hashlib
+import signal
 import time
 import urllib.parse
 
@@ -140,3 +141,22 @@ def test_they_are_announced(provider):
     assert document["end_session_endpoint"] == provider.issuer + "/logout"
     assert document["response_modes_supported"] == ["query", "form_post"]
     assert document["grant_types_supported"] == ["authorization_code", "refresh_token"]
+
+
+# ---- the daemon
+
+def test_hangup_says_what_needs_a_restart(provider, device):
+    rp = Rp(provider)
+    with open(provider.conf, encoding="utf-8") as conf:
+        text = conf.read()
+    try:
+        for more, said in (("max-grants = 4711;\n", "log reopened; as they were until a restart: max-grants"),
+                           ("frob = 1;\n", "refused, all stays as it was")):
+            with open(provider.conf, "w", encoding="utf-8") as conf:
+                conf.write(text + more)
+            provider.process.signal(signal.SIGHUP)
+            assert until(lambda: said in provider.log())
+            assert rp.login(device)[0]["aud"] == "web"
+    finally:
+        with open(provider.conf, "w", encoding="utf-8") as conf:
+            conf.write(text)

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "naf-adapter/agent/hangup.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+
+#include "core/log.h"
+
+static struct {
+	sem_t rung;
+	pthread_t thread;
+	bool running;
+	volatile sig_atomic_t stop;
+	const char *path;
+	const struct agent_conf *conf;
+} me;
+
+/* In whichever thread the signal finds. */
+static void on_signal(int number)
+{
+	int kept = errno;
+
+	(void)number;
+	sem_post(&me.rung);
+	errno = kept;
+}
+
+static void read_again(void)
+{
+	struct log_about about = { .result = GBA_E_CONF };
+	TALLOC_CTX *tmp = talloc_new(NULL);
+	struct conf_error error;
+	const char *differs;
+
+	log_reopen();
+	if (conf_reread(tmp, &agent_role, me.path, me.conf, &differs, &error) != GBA_OK)
+		log_event(LOG_L_ERROR, "naf.reload", &about, "refused, all stays as it was: %s", error.text);
+	else
+		log_event(LOG_L_INFO, "naf.reload", NULL, "log reopened%s%s",
+			  differs[0] != '\0' ? "; as they were until a restart: " : "", differs);
+	talloc_free(tmp);
+}
+
+static void *run(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		while (sem_wait(&me.rung) != 0)
+			;
+		if (me.stop)
+			return NULL;
+		read_again();
+	}
+}
+
+enum gba_err hangup_start(const char *path, const struct agent_conf *conf)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	sigset_t hangup, before;
+	int rc;
+
+	me.path = path;
+	me.conf = conf;
+	me.stop = 0;
+	if (sem_init(&me.rung, 0, 0) != 0)
+		return gba_err_from_errno(errno);
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	pthread_sigmask(SIG_UNBLOCK, &hangup, &before);
+	rc = pthread_create(&me.thread, NULL, run, NULL);
+	/* Threads made from here on leave the signal to ours: not all of freeDiameter's waits go on after one. */
+	pthread_sigmask(SIG_BLOCK, &hangup, NULL);
+	if (rc != 0) {
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+		return gba_err_from_errno(rc);
+	}
+	me.running = true;
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGHUP, &action, NULL);
+	return GBA_OK;
+}
+
+void hangup_stop(void)
+{
+	if (!me.running)
+		return;
+	signal(SIGHUP, SIG_IGN); /* this code is about to go */
+	me.stop = 1;
+	sem_post(&me.rung);
+	pthread_join(me.thread, NULL);
+	sem_destroy(&me.rung);
+	me.running = false;
+}
