@@ -2,8 +2,10 @@
 """libgba-naf for Python: against the agent and stand-in BSFs that derive keys by themselves; curl at the example."""
 import asyncio
 import base64
+import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -125,6 +127,19 @@ def test_example(world):
         app.kill()
 
 
+def test_asyncio_example(world):
+    """Good, unknown and foreign devices, asked at once."""
+    good = [world.one.knows(btid("bsf.one.example", bytes([i]) * 16), rand=bytes([i]) * 16) for i in range(60, 70)]
+    unknown, foreign = btid("bsf.one.example", bytes(16)), btid("elsewhere.example")
+    run = subprocess.run([sys.executable, os.path.join(MODULE, "examples", "async_keys.py"), NAF], input="\n".join([*good, unknown, foreign, "x"]),
+                         env=dict(os.environ, PYTHONPATH=MODULE, GBA_NAF_SOCKET=world.agent.socket), text=True, capture_output=True, timeout=60,
+                         check=False)
+    assert run.returncode == 0, run.stderr
+    said = dict(line.split(" ", 1) for line in run.stdout.splitlines())
+    assert len(said) == 13 and all(said[name].startswith("good for ") for name in good)
+    assert said[unknown] == "401 bootstrap again" and said[foreign].startswith("403 ") and said["x"].startswith("401 ")
+
+
 def test_program_of_the_guide(world, naf, monkeypatch, capsys):
     with open(os.path.join(TOP, "doc", "asp-guide.md"), encoding="utf-8") as guide:
         (program,) = re.findall(r"```python\n(.*?)```", guide.read(), re.S)
@@ -139,3 +154,15 @@ def test_installed_where_python_looks(tmp_path):
     assert run.returncode == 0, run.stderr
     (where,) = tmp_path.rglob("gba_naf.py")
     assert where.parent.name in ("site-packages", "dist-packages")
+
+
+def test_a_package_of_it(tmp_path):
+    """pip install of the folder, without a network."""
+    for needed in ("pip", "setuptools", "wheel"):
+        if importlib.util.find_spec(needed) is None:
+            pytest.skip("no " + needed)
+    shutil.copytree(MODULE, tmp_path / "source")  # pip builds inside it
+    run = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index", "--target",
+                          str(tmp_path / "there"), str(tmp_path / "source")], capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stderr
+    assert {"gba_naf.py", "gba_sealed.py"} <= {path.name for path in (tmp_path / "there").iterdir()}
