@@ -40,6 +40,7 @@ struct audit {
 	uint64_t synced;	   /* last line on disk and signed by this process */
 	pthread_t thread;
 	bool has_thread, syncing, closing;
+	bool stale; /* end was written long ago */
 };
 
 static enum gba_err write_at(int fd, const char *p, size_t n, off_t at)
@@ -96,6 +97,7 @@ static enum gba_err read_end(struct audit *audit, size_t *_torn)
 		audit->size = st.st_size - (off_t)*_torn;
 		if (line.p != NULL && audit_line_read(line, &audit->end, &body) != GBA_OK)
 			err = GBA_E_CORRUPT;
+		audit->stale = line.p != NULL && audit_line_old(line);
 	}
 	free(buf);
 	return err;
@@ -117,6 +119,17 @@ static enum gba_err add(struct audit *audit, const struct audit_entry *entry)
 	audit->end = end;
 	audit->size += (off_t)n;
 	return GBA_OK;
+}
+
+/* Lines that a crash has left without a signature get one with the next; that they had none stays to be seen. */
+static enum gba_err note_unsigned(struct audit *audit, uint64_t lines)
+{
+	char text[64];
+	struct audit_entry entry = { .act = "audit.unsigned", .role = "system", .result = GBA_OK };
+
+	snprintf(text, sizeof(text), "%llu before this had no signature", (unsigned long long)lines);
+	entry.why = bytes_of(text);
+	return add(audit, &entry);
 }
 
 static enum gba_err drop_torn(struct audit *audit, size_t torn)
@@ -501,7 +514,7 @@ static enum gba_err check_end(struct audit *audit)
 		return err;
 	if (head.seq > audit->end.seq || (head.seq == audit->end.seq && memcmp(head.hash, audit->end.hash, AUDIT_HASH_LEN) != 0))
 		return GBA_E_CORRUPT;
-	return GBA_OK;
+	return head.seq < audit->end.seq && audit->stale ? note_unsigned(audit, audit->end.seq - head.seq) : GBA_OK;
 }
 
 static enum gba_err open_all(struct audit *audit)

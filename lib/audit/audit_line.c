@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "audit/audit_priv.h"
+#include "core/clock.h"
 #include "core/codec.h"
 #include "core/line.h"
 #include "crypto/hash.h"
@@ -173,4 +174,18 @@ enum gba_err audit_line_before(struct bytes line, struct audit_end *_before)
 	before.seq = read.seq - 1;
 	*_before = before;
 	return GBA_OK;
+}
+
+bool audit_line_old(struct bytes line)
+{
+	static const char mark[] = "\"time\":\"";
+	const uint8_t *at = memmem(line.p, line.n, mark, sizeof(mark) - 1);
+	struct bytes text, rest;
+	time_t when;
+
+	if (at == NULL)
+		return true;
+	text = BYTES(at + sizeof(mark) - 1, (size_t)(line.p + line.n - at) - (sizeof(mark) - 1));
+	return !bytes_split(text, '"', &text, &rest) || time_parse(text, &when) != GBA_OK ||
+	       when + AUDIT_UNSIGNED_S < time(NULL);
 }

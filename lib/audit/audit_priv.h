@@ -28,6 +28,10 @@ enum gba_err audit_line_check(struct bytes line, struct audit_end *end);
 /** For the first line of a file whose forerunner is not there: what it says it follows. @retval GBA_E_SYNTAX */
 enum gba_err audit_line_before(struct bytes line, struct audit_end *_before);
 
+/** Was it written so long ago that a writer which lived on has signed it? */
+bool audit_line_old(struct bytes line);
+#define AUDIT_UNSIGNED_S 10 /* [s] a line is signed within one, or its writer has ended */
+
 #define AUDIT_CONTINUES "audit.continues" /* first line of a file after rotation; subject: hash of the line before */
 
 #define AUDIT_HEAD_LEN (20 + 1 + AUDIT_HASH_HEX + 1 + 2 * SIGN_LEN + 1)

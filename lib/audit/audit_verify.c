@@ -148,6 +148,8 @@ static enum gba_err check_line(struct walk *walk, const char *file, uint64_t num
 		return fault(walk, file, number,
 			     err == GBA_E_SYNTAX ? "not a line of an audit log" : "changed: its hash does not fit");
 	walk->report->last = walk->end.seq;
+	if (walk->end.seq > walk->milestones[0].end.seq && audit_line_old(line))
+		return fault(walk, file, number, "under no signature: added by another hand, or its writer ended before it signed");
 	return check_milestones(walk, file, number);
 }
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -129,6 +130,75 @@ def test_rewritten_log_is_found_by_the_witness(ctl, tmp_path):
         ctl.run("subscriber", "set", IMPI, "--state", "active")
     ctl.run("audit", "verify")
     ctl.run("audit", "verify", "--witness", str(witness), want=DAMAGED)
+
+
+def test_an_older_signed_end_with_other_lines_behind_it_is_found(ctl, tmp_path):
+    """Without the signer's key a log can be gone on with from any end that was signed once: that nobody has signed since shows. The
+    next writer's signature covers such lines, with one before it that says so."""
+    witness = tmp_path / "witness"
+    witness.write_text(ctl.run("audit", "head").stdout, encoding="ascii")
+    shutil.copy(ctl.db + ".audit.head", tmp_path / "old.head")
+    ctl.run("subscriber", "set", IMPI, "--state", "active")
+    lines = lines_of(ctl)
+    digest, forged_lines = bytes.fromhex(json.loads(lines[5])["hash"]), []
+    for number, line in enumerate(lines[6:], 7):
+        body = re.sub(rb'"time":"[^"]*"', b'"time":"2026-01-01T00:00:00.000Z"', line.partition(b',"hash":"')[0]).replace(b"subscriber.set", b"subscriber.show")
+        digest = hashlib.sha256(digest + body).digest()
+        forged_lines.append(body + b',"hash":"' + digest.hex().encode() + b'"}\n')
+        assert json.loads(forged_lines[-1])["seq"] == number
+    shutil.copy(tmp_path / "old.head", ctl.db + ".audit.head")
+    with open(ctl.db + ".audit", "wb") as out:
+        out.write(b"".join(lines[:6] + forged_lines))
+    assert "no signature" in ctl.run("audit", "verify", want=DAMAGED).stderr
+    ctl.run("subscriber", "set", IMPI, "--state", "barred")
+    acts = [json.loads(line) for line in lines_of(ctl)]
+    assert [(a["act"], a.get("why")) for a in acts[8:9]] == [("audit.unsigned", "2 before this had no signature")]
+    ctl.run("audit", "verify")
+    assert ctl.run("audit", "show", "--act", "audit.unsigned", "--json").stdout.count("\n") == 1
+
+
+def other_log(ctl, folder):
+    """Another log under the same key, as long."""
+    folder.mkdir()
+    other = Ctl(folder)
+    shutil.copy(ctl.db + ".audit.key", other.db + ".audit.key")
+    other.add(IMPI, "--why", "another")
+    for state in ("barred", "active"):
+        other.run("subscriber", "set", IMPI, "--state", state)
+    return other
+
+
+def test_pieces_of_other_logs_are_found(ctl, tmp_path):
+    """Cut anywhere, any two exchanged, spliced with another log of the same signer; an older copy of the whole by the witness."""
+    paths = [ctl.db + ".audit", ctl.db + ".audit.head"]
+    older = [open(path, "rb").read() for path in paths]
+    other = other_log(ctl, tmp_path / "other")
+    theirs, their_head = lines_of(other), open(other.db + ".audit.head", "rb").read()
+    ctl.run("subscriber", "set", IMPI, "--state", "active")
+    lines, head = lines_of(ctl), open(paths[1], "rb").read()
+    witness = tmp_path / "witness"
+    witness.write_text(ctl.run("audit", "head").stdout, encoding="ascii")
+
+    def verify(log, end, want=DAMAGED, *words):
+        for path, octets in zip(paths, (log, end)):
+            with open(path, "wb") as out:
+                out.write(octets)
+        ctl.run("audit", "verify", *words, want=want)
+
+    for i in range(len(lines)):
+        verify(b"".join(lines[:i]), head)
+        verify(b"".join(lines[:i]) + lines[i][:-1], head)
+        for k in range(i):
+            swapped = list(lines)
+            swapped[i], swapped[k] = swapped[k], swapped[i]
+            verify(b"".join(swapped), head)
+    for i in range(1, len(theirs)):
+        verify(b"".join(lines[:i] + theirs[i:]), head)
+        verify(b"".join(lines[:i] + theirs[i:]), their_head)
+    verify(older[0], head)
+    verify(older[0], older[1], DAMAGED, "--witness", str(witness))
+    verify(b"".join(theirs), their_head, DAMAGED, "--witness", str(witness))
+    verify(b"".join(lines), head, DONE, "--witness", str(witness))
 
 
 def test_other_signer_is_found(ctl):
