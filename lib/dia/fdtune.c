@@ -3,7 +3,10 @@
  * libfdproto.h), made for load. Those of 1.2.1 hold 20 to 30 messages, so every message wakes and stops a thread on its way in
  * and out; they wake a thread while they hold the lock it needs, so it stops once more; they allocate and read clocks for each
  * message. Here a queue has room for a thousand, and whoever is woken finds the lock free. What protects a node from a flood
- * is the guard's busy-local and busy-peer, not these limits. Times in the statistics stay zero. */
+ * is the guard's busy-local and busy-peer, not these limits. Times in the statistics stay zero. fdtune_route.c and fdtune_recv.c
+ * spare threads and system calls. */
+#include "dia/fdtune.h"
+
 #include <errno.h>
 #include <freeDiameter/extension.h>
 #include <pthread.h>
@@ -14,7 +17,6 @@
 #include <unistd.h>
 
 #pragma weak fd_dump_extend /* the daemon's; a shell that starts it under our preload has none */
-#define EXPORT	   __attribute__((visibility("default")))
 #define ROOM	   1000 /* [items] that a queue with a limit can hold at least */
 #define RING_FIRST 64	/* [items] power of two; the ring doubles when it is full */
 #define LOOK_S	   4	/* a thread that waits looks so often whether it was forgotten */
@@ -60,7 +62,8 @@ static __thread struct {
 	struct waiter *self;
 	struct fifo *queues[LATER_MAX];
 	unsigned int n, posts;
-	bool more; /* there is more in the queue that it took its last item from */
+	bool more; /* and it comes to that without waiting */
+	bool psm;
 } mine;
 
 static pthread_key_t at_end; /* has a value in threads that are to tidy up */
@@ -427,6 +430,22 @@ EXPORT int fd_fifo_move(struct fifo *from, struct fifo *to, struct fifo **_place
 	return rc;
 }
 
+bool fdtune_is_psm(void)
+{
+	return mine.psm;
+}
+
+void fdtune_has_more(bool more)
+{
+	mine.more = more;
+}
+
+void fdtune_waits(void)
+{
+	if (mine.n > 0)
+		wake_those();
+}
+
 static int post(struct fifo *queue, void **_item, bool may_wait)
 {
 	struct waiter *called = NULL;
@@ -460,9 +479,14 @@ static int post(struct fifo *queue, void **_item, bool may_wait)
 	return rc;
 }
 
-EXPORT int fd_fifo_post_int(struct fifo *queue, void **_item)
+int fdtune_queue(struct fifo *queue, void **_item)
 {
 	return post(queue, _item, true);
+}
+
+EXPORT int fd_fifo_post_int(struct fifo *queue, void **_item)
+{
+	return _item != NULL && *_item != NULL && fdtune_shorten(queue, _item) ? 0 : post(queue, _item, true);
 }
 
 EXPORT int fd_fifo_post_noblock(struct fifo *queue, void **_item)
@@ -529,6 +553,8 @@ EXPORT int fd_fifo_tryget_int(struct fifo *queue, void **_item)
 
 EXPORT int fd_fifo_timedget_int(struct fifo *queue, void **_item, const struct timespec *until)
 {
+	if (is_fifo(queue) && queue->max == 0)
+		mine.psm = true; /* the events of a peer: the one queue without limit that is not waited on for ever */
 	return until != NULL ? get(queue, _item, true, until) : EINVAL;
 }
 

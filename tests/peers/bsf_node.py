@@ -91,18 +91,13 @@ class Node:
         self.realm = Realm(str(folder), tree=Tree(os.environ.get("GBA_BUILD") or os.path.join(TOP, "build")), tls=False)
         self.extra, self.zh_timeout = extra, zh_timeout
         self.nafs, self.naf_peers, self.hosts, self.wrap = nafs, naf_peers, hosts, wrap
-        self.realm.extra_env = dict(self.queues(), **(env or {}))
+        self.realm.extra_env = dict(self.realm.tree.preload(), **(env or {}))
         self.y3056, self.make_hss = y3056, make_hss or FakeHss
         self.nafs_connected = {}
         self.ub_more = ""  # another listener of Ub, as bsf.conf has it
         self.hss = self.start_hss() if hss else None
         if start:
             self.start()
-
-    def queues(self):
-        """The daemon's queues as gba-bsf has them, unless something else is preloaded."""
-        tune = os.path.join(self.realm.tree.build, "lib", "dia", ".libs", "gba_fdtune.so")
-        return {"LD_PRELOAD": tune} if os.path.exists(tune) and "LD_PRELOAD" not in os.environ else {}
 
     def start_hss(self, node="hss", host=HSS):
         self.hss = self.make_hss((self.realm.address(node), 3868), host)

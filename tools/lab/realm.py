@@ -78,6 +78,11 @@ class Tree:
         path = os.path.join(self.build, "lib", ".libs") + ":" + os.path.join(self.build, "naf-adapter", "libnaf", ".libs")
         return {"LD_LIBRARY_PATH": path}
 
+    def preload(self):
+        """What our role programs start freeDiameterd with, unless something else is preloaded."""
+        tune = os.path.join(self.build or "", "lib", "dia", ".libs", "gba_fdtune.so")
+        return {"LD_PRELOAD": tune} if self.build and os.path.exists(tune) and "LD_PRELOAD" not in os.environ else {}
+
 
 def q(text):
     return '"%s"' % text
@@ -253,7 +258,7 @@ class Realm:
 
     def start_daemon(self, node, conf, ready_port, address=None):
         process = Process(node, [self.tree.program("freeDiameterd"), "-c", conf], self.path(node + ".out"),
-                          env=dict(self.tree.environment(), **self.extra_env))
+                          env=dict(self.tree.environment(), **dict(self.tree.preload(), **self.extra_env)))
         return self.start_process(node, process, address or self.address(node), ready_port)
 
     def start_process(self, node, process, address, port, timeout=60):

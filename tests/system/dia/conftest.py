@@ -11,6 +11,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.ab
 sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "tools")]
 
 from lab.process import free_port, port_open  # noqa: E402
+from lab.realm import Tree  # noqa: E402
 from peers import diameter as d  # noqa: E402
 from peers.waiting import PATIENCE, until  # noqa: E402
 
@@ -62,8 +63,8 @@ class Daemon:
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(VALGRIND + ["freeDiameterd", "-c", os.path.join(self.folder, "fd.conf")],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                                            env=dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/usr/bin",
-                                                     **(environment or {})))
+                                            env={**Tree(BUILD).preload(), **os.environ,
+                                                 "PATH": os.environ["PATH"] + ":/usr/sbin:/usr/bin", **(environment or {})})
         until(lambda: not self.alive() or port_open("127.0.0.1", self.port), 2 * PATIENCE)
         if not self.alive():
             raise RuntimeError(f"freeDiameterd ended with {self.process.returncode}:\n{self.log()[-3000:]}")
