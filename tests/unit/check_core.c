@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "common/fixture.h"
 #include "core/clock.h"
 #include "core/codec.h"
+#include "core/files.h"
 #include "core/ident.h"
 #include "core/metrics.h"
 #include "core/pace.h"
@@ -255,6 +257,32 @@ START_TEST(pace_lets_pass_what_it_may)
 }
 END_TEST
 
+/* ---- open files ---- */
+
+static const struct {
+	unsigned int allowed;
+	int share;
+} files_rows[] = { { 64, 32 }, { 101, 51 }, { 1024, 512 }, { 1026, 514 }, { 1025, 513 }, { 4096, 3584 } };
+
+/* 512 are kept for what must not fail, or half of what is allowed. */
+START_TEST(strangers_have_their_share_of_open_files)
+{
+	struct rlimit was, limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	limit = was;
+	limit.rlim_cur = files_rows[_i].allowed;
+	if (limit.rlim_cur > limit.rlim_max)
+		return;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_int_eq(files_share(), files_rows[_i].share);
+	ck_assert_uint_ge(files_raise(), files_rows[_i].allowed);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert(limit.rlim_cur == limit.rlim_max || limit.rlim_cur >= 1048576);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("core");
@@ -270,6 +298,7 @@ int main(void)
 	tcase_add_test(tc, metrics_print_as_prometheus_text);
 	tcase_add_test(tc, secrets_compare_and_copy);
 	tcase_add_test(tc, pace_lets_pass_what_it_may);
+	tcase_add_loop_test(tc, strangers_have_their_share_of_open_files, 0, ROWS(files_rows));
 	suite_add_tcase(suite, tc);
 	return fixture_run(suite);
 }
