@@ -87,7 +87,7 @@ static struct bytes btid_of(const struct exchange *ex)
 	return ex->conn->result != NULL ? bytes_of(gba_naf_result_btid(ex->conn->result)) : BYTES_NONE;
 }
 
-void access_request(const struct exchange *ex, enum request_outcome outcome)
+static void log_request(const struct exchange *ex, enum request_outcome outcome)
 {
 	const struct conn *conn = ex->conn;
 	const struct gba_naf_result *result = ex->result != NULL ? ex->result : conn->result;
@@ -114,14 +114,20 @@ void access_request(const struct exchange *ex, enum request_outcome outcome)
 		LOG_NUMBER("upstream_us", ex->up_said_us - ex->up_asked_us),
 	};
 
-	count_request(ex, outcome);
 	log_fields(LOG_L_INFO, "ua.request", &about, fields,
 		   sizeof(fields) / sizeof(fields[0]) - (asked && ex->up_said_us != 0 ? 0 : 1));
 }
 
+void access_request(const struct exchange *ex, enum request_outcome outcome)
+{
+	count_request(ex, outcome);
+	if (log_enabled(LOG_L_INFO))
+		log_request(ex, outcome);
+}
+
 /* ---- handshakes ---- */
 
-void access_handshake(const struct conn *conn, enum handshake_outcome outcome, const char *why)
+static void log_handshake(const struct conn *conn, enum handshake_outcome outcome, const char *why)
 {
 	const char *btid = conn->chan.ssl != NULL ? gba_naf_tls_btid(conn->chan.ssl) : NULL;
 	char print[BTID_PRINT_LEN + 1];
@@ -137,14 +143,23 @@ void access_handshake(const struct conn *conn, enum handshake_outcome outcome, c
 		LOG_TEXT("why", text_of(why)),
 	};
 
-	metric_add(access_host(conn, conn->site)->handshakes[outcome], 1);
 	if (!good) {
 		about.clause = "TS 33.222 5.4";
 		about.result = GBA_E_DENIED;
-		metric_add(conn->worker->proxy->stats.shake_failed, 1);
 	}
 	log_fields(good ? LOG_L_DEBUG : LOG_L_INFO, good ? "ua.handshake" : "ua.handshake_failed", &about, fields,
 		   sizeof(fields) / sizeof(fields[0]));
+}
+
+void access_handshake(const struct conn *conn, enum handshake_outcome outcome, const char *why)
+{
+	bool good = outcome == HANDSHAKE_DONE;
+
+	metric_add(access_host(conn, conn->site)->handshakes[outcome], 1);
+	if (!good)
+		metric_add(conn->worker->proxy->stats.shake_failed, 1);
+	if (log_enabled(good ? LOG_L_DEBUG : LOG_L_INFO))
+		log_handshake(conn, outcome, why);
 }
 
 /* ---- streams ---- */

@@ -175,7 +175,7 @@ def test_a_bad_file_is_refused_with_the_same_words(world, digest):
     with greeted(proxy.http, digest) as client, open(proxy.conf, encoding="utf-8") as good:
         text = good.read()
         for wrong, what in (("head-timeout = 5;\n", "head-timeout: 5 is not allowed (100..120000 ms)"), ("frob = 1;\n", "frob: no such item"),
-                            ("sites = (", "syntax"), ('listeners = ();\n', "")):
+                            ("head-timeout = ;\n", "syntax"), ("listeners = ();\n", "stands there twice")):
             with open(proxy.conf, "w", encoding="utf-8") as bad:
                 bad.write(text + wrong)
             check = subprocess.run([PROXY, "--check-config", proxy.conf], capture_output=True, text=True, check=False)
