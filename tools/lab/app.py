@@ -21,6 +21,7 @@ def trace(path, direction, message, naf="naf-proxy"):
 
 class Application(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body leave together: alone, the second would wait 40 ms for the ACK of the first
     server_version = "sample-application"
     trace_file, naf = None, "naf-proxy"
 
