@@ -84,10 +84,13 @@ def measure_half(ground, table, realm, sync, offered):
     """Medians of rounds in turns: what else wakes up on the machine lengthens the tail of one round, not of most."""
     rounds = [(bootstrap(ground, realm, "rate=%.0f" % offered), bare_gets(ground, "rate=%.0f" % offered)) for _ in range(ground.rounds)]
     half, bare = (median([r[i]["p99_us"] for r in rounds]) / 1e3 for i in range(2))
+    machine = ground.run_json("stops", 4)
     table.add("  p99 at half load (%s)" % sync, half, "ms", ("as many bare GETs", bare), half / bare, ("value", "<=", HALF_LOAD_P99),
-              "%.0f bootstraps/s offered evenly, late ones count from when they were due; p50 %.2f ms, %d bad; rounds %s"
+              "%.0f bootstraps/s offered evenly, late ones count from when they were due; p50 %.2f ms, %d bad; rounds %s; "
+              "the machine itself stopped its %d cores %d times for more than 1 ms in %d s, %.1f ms at most, %.0f ms in all"
               % (offered, median([m["p50_us"] for m, _ in rounds]) / 1e3, sum(m["bad"] for m, _ in rounds),
-                 ", ".join("%.1f" % (m["p99_us"] / 1e3) for m, _ in rounds)))
+                 ", ".join("%.1f" % (m["p99_us"] / 1e3) for m, _ in rounds), machine["cores"], machine["stops"], machine["seconds"],
+                 machine["longest_us"] / 1e3, machine["lost_us"] / 1e3))
 
 
 def ub(ground, table):
