@@ -6,9 +6,11 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 PR_SET_PDEATHSIG = 1
+NO_ROOT = "unshare -rn sh -c 'ip link set lo up && exec %s'"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -112,6 +114,12 @@ def free_port(address="127.0.0.1"):
             claim.close()
 
 
+def started_as():
+    """What a person types: run-lab, or the installed program."""
+    top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return os.path.join(top, "run-lab") if os.environ.get("GBA_BUILD") else sys.argv[0]
+
+
 class LoopbackBlock:
     """A /24 of loopback addresses nobody else of us uses: well-known ports can then be the same in every laboratory."""
 
@@ -125,6 +133,10 @@ class LoopbackBlock:
                 self._lock.bind((self.prefix + ".1", 9))
                 self._lock.listen(1)
                 return
+            except PermissionError:
+                self._lock.close()
+                raise RuntimeError("the nodes have well-known ports, for which root is needed; or give the laboratory a network of its "
+                                   "own: " + NO_ROOT % " ".join([started_as()] + sys.argv[1:])) from None
             except OSError:
                 self._lock.close()
         raise RuntimeError("no free block of loopback addresses")

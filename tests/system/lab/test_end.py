@@ -2,11 +2,13 @@
 """SIGTERM: every role ends with status 0 and soon, while its peers live, time after time; also when a peer hangs."""
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "tools"))
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
+sys.path.insert(0, os.path.join(TOP, "tools"))
 
 from lab.process import wait_until  # noqa: E402
 from lab.realm import Realm  # noqa: E402
@@ -29,6 +31,19 @@ def end(realm, node):
 
 
 START = {"hss": Realm.start_hss, "bsf": Realm.start_bsf, "agent": Realm.start_agent}
+
+
+AS_NOBODY = "import os, sys; sys.path.insert(0, sys.argv[1]); from lab.process import LoopbackBlock;" \
+            "os.setgroups([]); os.setgid(65534); os.setuid(65534); LoopbackBlock()"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="somebody else already")
+def test_without_root_the_way_is_told():
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii") as first:
+        if int(first.read()) <= 9:
+            pytest.skip("every port is for everybody here")
+    done = subprocess.run(["/usr/bin/python3", "-c", AS_NOBODY, "tools"], cwd=TOP, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "root is needed" in done.stderr and "unshare -rn" in done.stderr, done.stderr
 
 
 def test_each_role_ends_five_times_while_its_peers_live(realm):
