@@ -196,7 +196,7 @@ def test_octets_one_by_one(world):
 
 def test_made_up_btids_cause_few_requests(tmp_path):
     bsf = Bsf("bsf.epc.one.example", "epc.one.example")
-    agent = Agent(tmp_path / "agent", [bsf], '{ domain = "one.example"; realm = "epc.one.example"; }')
+    agent = Agent(tmp_path / "agent", [bsf], '{ domain = "one.example"; realm = "epc.one.example"; }', extra="zn-window = 128;")
     try:
         good = bsf.knows(btid("bsf.one.example"))
         with Local(agent.socket) as local:
@@ -206,6 +206,25 @@ def test_made_up_btids_cause_few_requests(tmp_path):
             assert set(errors) == {1, 22}
             assert len(bsf.seen) <= 100 + 128 + 14  # the burst, what is under way when it ends, and a hundredth
             assert local.ask(good, source="192.0.2.2")[0] == 0
+    finally:
+        agent.stop()
+        bsf.stop()
+
+
+def test_all_addresses_together_are_bounded(tmp_path):
+    """From however many addresses: zn-rate a second, and a tenth of it at once. Who has asked for nothing unknown goes first."""
+    bsf = Bsf("bsf.epc.one.example", "epc.one.example")
+    agent = Agent(tmp_path / "agent", [bsf], '{ domain = "one.example"; realm = "epc.one.example"; }', extra="zn-rate = 200;")
+    try:
+        good = bsf.knows(btid("bsf.one.example"))
+        with Local(agent.socket) as local:
+            begun = time.monotonic()
+            for i in range(400):
+                local.begin(btid("bsf.one.example", (10 ** 10 + i).to_bytes(16, "big")), source="192.0.2.%d" % (i % 200))
+            assert {local.answer()[1] for _ in range(400)} == {1}
+            most = 20 + 200 * (time.monotonic() - begun) + 2
+            assert 400 == len(bsf.seen) <= most, "they took the time that this rate takes"
+            assert local.ask(good, source="198.51.100.1")[0] == 0
     finally:
         agent.stop()
         bsf.stop()
