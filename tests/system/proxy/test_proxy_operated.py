@@ -55,7 +55,7 @@ def lines(proxy, event, number=0):
 
 def test_slow_ones_are_told_and_counted(world, digest):
     """Each absolute: octets that drip in do not help."""
-    proxy = started(world, handshake_timeout=500, head_timeout=500, idle_timeout=700, body_timeout=600, workers=1, log_format=q("json"))
+    proxy = started(world, handshake_timeout=1000, head_timeout=1000, idle_timeout=1500, workers=1, log_format=q("json"))
     with socket.create_connection((HOST, proxy.tls)) as sock:
         sock.settimeout(PATIENCE)
         sock.sendall(b"\x16\x03\x01")
@@ -236,9 +236,9 @@ def test_a_second_signal_ends_at_once(world, digest):
         assert until(lambda: not proxy.process.alive()) and proxy.process.exit_code() == 0
 
 
-def test_streams_end_with_the_drain(world):
-    """They have until drain-timeout to end by themselves; then they are told."""
-    proxy = started(world, [world.psk_site(STREAM, mode=q("stream"), proxy_header="false")], drain_timeout=1, log_format=q("json"))
+def test_streams_are_told_that_it_ends(world):
+    """They may end by themselves until drain-timeout, or until we are told to end at once; then they are told."""
+    proxy = started(world, [world.psk_site(STREAM, mode=q("stream"), proxy_header="false")], drain_timeout=3600, log_format=q("json"))
     btid, key = world.agent.add(next(numbers), STREAM, ua_id(0x00a8))
     world.app.on_connection = lambda sock: [sock.sendall(octets.upper()) for octets in iter(lambda: sock.recv(100), b"")]
     with Device(proxy, btid, key, name=STREAM) as device:
@@ -247,7 +247,8 @@ def test_streams_end_with_the_drain(world):
         proxy.process.signal(signal.SIGTERM)
         assert until(lambda: '"proxy.stop"' in proxy.log())
         device.send(b"during\n")
-        assert device.process.stdout.read(7) == b"DURING\n"
+        assert device.process.stdout.read(7) == b"DURING\n" and proxy.process.alive()
+        proxy.process.signal(signal.SIGTERM)
         assert device.ended()
     assert until(lambda: not proxy.process.alive()) and proxy.process.exit_code() == 0
     assert [(line["outcome"], line.get("why")) for line in lines(proxy, "ua.stream", 2)] == [("opened", None), ("ended", "drained")]
