@@ -326,6 +326,11 @@ static coap_context_t *context_start(void)
 	coap_context_set_max_idle_sessions(context, me.conf.max_sessions);
 	coap_context_set_session_timeout(context, me.conf.idle_timeout);
 	coap_register_event_handler(context, on_event);
+	all = coap_resource_init(coap_make_str_const(".well-known/core"), 0); /* libcoap would answer with what it knows: nothing */
+	if (all != NULL) {
+		coap_register_request_handler(all, COAP_REQUEST_GET, on_request);
+		coap_add_resource(context, all);
+	}
 	all = coap_resource_unknown_init(on_request);
 	if (all != NULL) {
 		for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)

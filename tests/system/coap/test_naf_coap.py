@@ -4,13 +4,14 @@
 REQ: OBF-11.1-3"""
 import json
 import os
+import shutil
 import signal
 import subprocess
 
 import pytest
 
 from coap_harness import (ACCEPT, CBOR, CONTENT_FORMAT, DELETE, GET, GSID, IDENTITY, JSON, NAME, OCTETS, POST, PROGRAM, PROXY_URI, PUT, TEXT, UNREACHABLE,
-                          URI_HOST, URI_PATH, URI_QUERY, alerts, btid_of, header, metrics_have, q, until)
+                          URI_HOST, URI_PATH, URI_QUERY, alerts, btid_of, free_port, header, metrics_have, q, until)
 from peers import cbor
 
 IMPI = "001010000000001@ims.example"
@@ -157,6 +158,29 @@ def test_a_coap_application_that_is_silent(world, coap_naf):
         assert device.ask(GET, "/x").code == "5.04"
         world.coap.answer = (132, [], b"")
         assert device.ask(GET, "/y").code == "4.04"
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("coap-server-openssl", "coap-client-openssl"))), reason="libcoap3-bin is not installed")
+def test_libcoaps_programs_at_both_ends(world, tmp_path):
+    """What is longer than a datagram goes in blocks (RFC 7959), both ways; discovery is the application's (RFC 6690)."""
+    port, key, body = free_port(), b"k" * 32, os.urandom(5000).hex().encode()
+    btid, _ = world.agent.add(31000, fqdn=NAME, ua_id="010001ccac", key=key, uss={GSID: (["sip:u@example.com"], [])})
+    (tmp_path / "body").write_bytes(body)
+    one = world.naf("coap://127.0.0.1:%d" % port)
+
+    def ask(path, *words):
+        out = tmp_path / "out"
+        out.unlink(missing_ok=True)
+        subprocess.run(["coap-client-openssl", "-B", "10", "-u", "3GPP-bootstrapping;" + btid, "-k", key, "-o", str(out), *words,
+                        "coaps://127.0.0.1:%d%s" % (one.port, path)], capture_output=True, timeout=60, check=True)
+        return out.read_bytes() if out.exists() else b""
+    with subprocess.Popen(["coap-server-openssl", "-A", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            assert until(lambda: b"</time>" in ask("/.well-known/core"))
+            ask("/example_data", "-m", "put", "-f", str(tmp_path / "body"), "-t", "0")
+            assert ask("/example_data") == body
+        finally:
+            server.kill()
 
 
 # ---- the end of keys
