@@ -118,6 +118,51 @@ def test_only_what_is_really_lost_is_unknown(pool, nodes):
     assert d.bia_view(ask(nodes[1], again))["me_key"] == nodes[0].key_of(again)
 
 
+def test_a_full_server_is_no_place_for_contexts_and_heals(pool, nodes):
+    """No room: nothing new is promised (503), what was promised is served; with room again it goes on by itself."""
+    btid, _ = nodes[0].ue(impi_of(7)).bootstrap()
+    assert until(lambda: d.bia_view(ask(nodes[1], btid))["me_key"] == nodes[0].key_of(btid))
+    assert "OK" in pool.redis.cli("config", "set", "maxmemory", "1")
+    try:
+        for node in nodes:
+            with pytest.raises(Refused) as refused:
+                node.ue(impi_of(8)).bootstrap()
+            assert refused.value.answer.status == 503 and int(refused.value.answer.get("Retry-After")) > 0
+            assert ask(node, btid).result() in ((0, 2001), TOO_BUSY)  # never: unknown
+    finally:
+        pool.redis.cli("config", "set", "maxmemory", "0")
+    for node in nodes:
+        assert until(node.ready)
+        assert d.bia_view(ask(node, btid))["me_key"] == nodes[0].key_of(btid)
+        made, _ = node.ue(impi_of(8)).bootstrap()
+        assert ask(nodes[0], made).result() == (0, 2001)
+
+
+def test_a_server_with_another_certificate_is_not_spoken_to(pool, nodes, tmp_path):
+    """It comes back as somebody else: as good as away, until the right one is there."""
+    btid, _ = nodes[0].ue(impi_of(9)).bootstrap()
+    other, right = issue(tmp_path, "server", "-addext", "subjectAltName=IP:127.0.0.1"), pool.redis.tls
+    pool.redis.kill()
+    try:
+        pool.redis.tls = (*other, right[2])
+        pool.redis.start()
+        for node in nodes:
+            assert until(lambda: not node.ready())
+            assert ask(node, btid).result() == TOO_BUSY
+            with pytest.raises(Refused) as refused:
+                node.ue(impi_of(10)).bootstrap()
+            assert refused.value.answer.status == 503
+        assert until(lambda: "NOT trusted" in nodes[0].log())
+        assert "user=bsf" not in pool.redis.cli("client", "list")
+    finally:
+        pool.redis.kill()
+        pool.redis.tls = right
+        pool.redis.start()
+    for node in nodes:
+        assert until(node.ready)
+        assert d.bia_view(ask(node, btid))["me_key"] == nodes[0].key_of(btid)
+
+
 def test_what_is_refused_at_start(pool, nodes, tmp_path):
     """Another key, another CA, another password: said precisely, and no BSF half at work."""
     assert until(lambda: pool.redis.cli("exists", "gba:format").strip() == "1")  # after a test that emptied it
