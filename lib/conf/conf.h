@@ -71,6 +71,8 @@ struct conf_error {
 	char text[512]; /* "bsf.conf:12: key-lifetime: 5 is below 60 (allowed 60..604800 s)" */
 };
 
+/** For checks across items. @param fmt  with one %s, which becomes what @return GBA_E_CONF */
+enum gba_err conf_wrong(struct conf_error *_error, const char *fmt, const char *what);
 /** Read path into *conf (zeroed by us first; strings and arrays below mem_ctx). Unknown items are errors: a typing mistake
  * must not silently mean the default.
  * @param role     "bsf": prefix of environment items

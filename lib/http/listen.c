@@ -50,6 +50,11 @@ bool http_listen_valid(struct bytes address)
 	return *end == '\0' && number <= UINT16_MAX;
 }
 
+bool http_listen_is_loopback(const char *address)
+{
+	return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0;
+}
+
 static int open_socket(const struct addrinfo *ai)
 {
 	const int on = 1, off = 0;

@@ -53,6 +53,8 @@ typedef void (*http_handler)(struct http_req *req, void *arg);
 
 /** For configuration readers: "host:port" or "[host]:port" by its form, or empty. */
 bool http_listen_valid(struct bytes address);
+/** Is it an address of this machine alone, by its form? */
+bool http_listen_is_loopback(const char *address);
 /** @param _error  text for the operator ("127.0.0.1:80: Permission denied"), below mem_ctx, on failure */
 enum gba_err http_server_start(TALLOC_CTX *mem_ctx, const struct http_conf *conf, http_handler handler, void *arg,
 			       struct http_server **_server, const char **_error);

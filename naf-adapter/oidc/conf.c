@@ -121,17 +121,6 @@ const struct conf_item oidc_conf_items[] = {
 	CONF_END
 };
 
-static enum gba_err wrong(struct conf_error *_error, const char *fmt, const char *what)
-{
-	snprintf(_error->text, sizeof(_error->text), fmt, what);
-	return GBA_E_CONF;
-}
-
-static bool loopback(const char *address)
-{
-	return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0;
-}
-
 static enum gba_err client_check(const struct oidc_conf *conf, size_t at, struct conf_error *_error)
 {
 	const struct client_conf *clients = conf->clients.v, *client = &clients[at];
@@ -139,12 +128,12 @@ static enum gba_err client_check(const struct oidc_conf *conf, size_t at, struct
 
 	for (i = 0; i < at; i++) {
 		if (strcmp(clients[i].id, client->id) == 0)
-			return wrong(_error, "clients: %s: occurs twice", client->id);
+			return conf_wrong(_error, "clients: %s: occurs twice", client->id);
 	}
 	if (client->redirect_uris.n == 0)
-		return wrong(_error, "clients: %s: redirect-uris is empty", client->id);
+		return conf_wrong(_error, "clients: %s: redirect-uris is empty", client->id);
 	if (client->secrets.n > 0 && client->key[0] != '\0')
-		return wrong(_error, "clients: %s: either secret-sha256 or key", client->id);
+		return conf_wrong(_error, "clients: %s: either secret-sha256 or key", client->id);
 	return GBA_OK;
 }
 
@@ -154,16 +143,16 @@ enum gba_err oidc_conf_check(const void *conf_, struct conf_error *_error)
 	enum gba_err err;
 	size_t i;
 
-	if (*conf->certificate == '\0' && !loopback(conf->listen))
-		return wrong(_error, "listen: %s: without certificate only loopback, behind a web server", conf->listen);
+	if (*conf->certificate == '\0' && !http_listen_is_loopback(conf->listen))
+		return conf_wrong(_error, "listen: %s: without certificate only loopback, behind a web server", conf->listen);
 	if ((*conf->certificate == '\0') != (*conf->private_key == '\0'))
-		return wrong(_error, "%s", "certificate and private-key go together");
+		return conf_wrong(_error, "%s", "certificate and private-key go together");
 	if (conf->key_overlap >= conf->key_rotation)
-		return wrong(_error, "%s", "key-overlap is not below key-rotation");
+		return conf_wrong(_error, "%s", "key-overlap is not below key-rotation");
 	if (conf->id_token_lifetime > conf->key_overlap)
-		return wrong(_error, "%s", "id-token-lifetime is above key-overlap: the key of a good token would be gone");
+		return conf_wrong(_error, "%s", "id-token-lifetime is above key-overlap: the key of a good token would be gone");
 	if (conf->gsids.n > GBA_NAF_GSID_MAX)
-		return wrong(_error, "%s", "gsids: at most 16");
+		return conf_wrong(_error, "%s", "gsids: at most 16");
 	for (i = 0; i < conf->clients.n; i++) {
 		err = client_check(conf, i, _error);
 		if (err != GBA_OK)

@@ -6,6 +6,7 @@
 
 #include "core/ident.h"
 #include "core/log.h"
+#include "http/server.h"
 #include "ident/idrule.h"
 #include "naf-adapter/libnaf/gba-naf.h"
 #include "naf-adapter/proxy/described.h"
@@ -212,26 +213,15 @@ const struct conf_item proxy_conf_items[] = {
 	CONF_END
 };
 
-static enum gba_err wrong(struct conf_error *_error, const char *fmt, const char *what)
-{
-	snprintf(_error->text, sizeof(_error->text), fmt, what);
-	return GBA_E_CONF;
-}
-
-static bool loopback(const char *address)
-{
-	return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0;
-}
-
 static enum gba_err listener_check(const struct listener_conf *listener, struct conf_error *_error)
 {
 	if (strncmp(listener->address, "unix:", 5) == 0)
-		return wrong(_error, "listeners: %s: devices connect over TCP", listener->address);
-	if (listener->asks != ASKS_NOT && (listener->tls || !loopback(listener->address)))
-		return wrong(_error, "listeners: %s: authorization is for a web server of this host: loopback, tls = false",
+		return conf_wrong(_error, "listeners: %s: devices connect over TCP", listener->address);
+	if (listener->asks != ASKS_NOT && (listener->tls || !http_listen_is_loopback(listener->address)))
+		return conf_wrong(_error, "listeners: %s: authorization is for a web server of this host: loopback, tls = false",
 			     listener->address);
 	if (listener->asks == ASKS_NOT && listener->asks_tls != ASKS_TLS_NONE)
-		return wrong(_error, "listeners: %s: authorization-tls needs authorization", listener->address);
+		return conf_wrong(_error, "listeners: %s: authorization-tls needs authorization", listener->address);
 	return GBA_OK;
 }
 
@@ -252,29 +242,29 @@ static enum gba_err site_check(const struct site_conf *site, struct conf_error *
 	bool certificate = site->certificate[0] != '\0';
 
 	if (strncmp(site->application_id, "fqdn:", 5) == 0 && strcasecmp(site->application_id + 5, site->fqdn) != 0)
-		return wrong(_error, "sites: %s: application-id is another host name", site->fqdn);
+		return conf_wrong(_error, "sites: %s: application-id is another host name", site->fqdn);
 	if (certificate != (site->private_key[0] != '\0'))
-		return wrong(_error, "sites: %s: certificate and private-key go together", site->fqdn);
+		return conf_wrong(_error, "sites: %s: certificate and private-key go together", site->fqdn);
 	if (site->mode == SITE_STREAM && site->upstream[0] == '\0')
-		return wrong(_error, "sites: %s: stream mode needs upstream", site->fqdn);
+		return conf_wrong(_error, "sites: %s: stream mode needs upstream", site->fqdn);
 	if (site->mode == SITE_STREAM && !site->psk)
-		return wrong(_error, "sites: %s: stream mode needs psk", site->fqdn);
+		return conf_wrong(_error, "sites: %s: stream mode needs psk", site->fqdn);
 	if (site->mode == SITE_STREAM && (certificate || site->http_digest))
-		return wrong(_error, "sites: %s: stream mode has no Digest: leave certificate and http-digest out", site->fqdn);
+		return conf_wrong(_error, "sites: %s: stream mode has no Digest: no certificate, no http-digest", site->fqdn);
 	if (!site->psk && !(site->tls_digest && (certificate || site->upstream[0] == '\0')) && !site->http_digest)
-		return wrong(_error, "sites: %s: no way in: set psk, certificate or http-digest", site->fqdn);
+		return conf_wrong(_error, "sites: %s: no way in: set psk, certificate or http-digest", site->fqdn);
 	if (site->health_path[0] != '\0' && (site->mode == SITE_STREAM || site->upstream[0] == '\0'))
-		return wrong(_error, "sites: %s: health-path needs an HTTP application", site->fqdn);
+		return conf_wrong(_error, "sites: %s: health-path needs an HTTP application", site->fqdn);
 	if (site->uicc_psk && !site->psk)
-		return wrong(_error, "sites: %s: psk-uicc needs psk", site->fqdn);
+		return conf_wrong(_error, "sites: %s: psk-uicc needs psk", site->fqdn);
 	if (site->tls_min > site->tls_max)
-		return wrong(_error, "sites: %s: tls-min is above tls-max", site->fqdn);
+		return conf_wrong(_error, "sites: %s: tls-min is above tls-max", site->fqdn);
 	if (!site->md5 && !site->sha256)
-		return wrong(_error, "sites: %s: digest-md5 or digest-sha256 must be true", site->fqdn);
+		return conf_wrong(_error, "sites: %s: digest-md5 or digest-sha256 must be true", site->fqdn);
 	if (!site->qop_auth && !site->qop_auth_int)
-		return wrong(_error, "sites: %s: qop-auth or qop-auth-int must be true", site->fqdn);
+		return conf_wrong(_error, "sites: %s: qop-auth or qop-auth-int must be true", site->fqdn);
 	if (site->gsids.n > GBA_NAF_GSID_MAX)
-		return wrong(_error, "sites: %s: at most 16 gsids", site->fqdn);
+		return conf_wrong(_error, "sites: %s: at most 16 gsids", site->fqdn);
 	return GBA_OK;
 }
 
@@ -303,13 +293,13 @@ enum gba_err proxy_conf_check(const void *conf_, struct conf_error *_error)
 		if (err != GBA_OK)
 			return err;
 		if (sites[i].upstream[0] == '\0' && !asks_anybody(conf))
-			return wrong(_error, "sites: %s: upstream is missing", sites[i].fqdn);
+			return conf_wrong(_error, "sites: %s: upstream is missing", sites[i].fqdn);
 		if (site_named(conf, sites[i].fqdn, i) != NULL)
-			return wrong(_error, "sites: %s: occurs twice", sites[i].fqdn);
+			return conf_wrong(_error, "sites: %s: occurs twice", sites[i].fqdn);
 	}
 	for (i = 0; i < conf->listeners.n; i++) {
 		if (listeners[i].default_site[0] != '\0' && site_named(conf, listeners[i].default_site, conf->sites.n) == NULL)
-			return wrong(_error, "listeners: default-site: %s is not among the sites", listeners[i].default_site);
+			return conf_wrong(_error, "listeners: default-site: %s is not among the sites", listeners[i].default_site);
 		err = listener_check(&listeners[i], _error);
 		if (err != GBA_OK)
 			return err;

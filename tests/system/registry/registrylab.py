@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import socket
+import ssl
 
 from lab.realm import ASP, BSF, BSF_DIAMETER, HSS, IMPI_REALM, OPERATOR, Realm, q
 from lab.devices import Device
@@ -137,3 +138,23 @@ class WholeRealm(RegistryRealm):
                                                        q(self.path("registry-naf.sock")), q(self.address("proxy") + ":9102")))
         process = Process("coap", [self.tree.program("gba-naf-coap"), "-c", conf], self.path("coap.out"), env=self.tree.environment())
         return self.start_process("coap", process, self.address("proxy"), 9102)
+
+
+class Caller:
+    """Of the registry's API, over one connection that stays."""
+
+    def __init__(self, node, token):
+        tls = ssl.create_default_context(cafile=node.pem)
+        tls.check_hostname = False
+        self.link = http.client.HTTPSConnection(node.address("registry"), node.port, context=tls, timeout=60)
+        self.token = token
+
+    def ask(self, method, path, body=None, kind="application/json", **head):
+        if self.token:
+            head["Authorization"] = "Bearer " + self.token
+        if body is not None:
+            head["Content-Type"] = kind
+        self.link.request(method.upper(), path, body, head)
+        answer = self.link.getresponse()
+        text = answer.read()
+        return answer.status, json.loads(text) if text and "json" in answer.getheader("Content-Type", "") else text

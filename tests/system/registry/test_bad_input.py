@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad input at every operation of the registry's API, as its own OpenAPI document lists them, and at the devices' door: a precise refusal,
 nothing changed in any table, and no answer that tells what exists."""
-import http.client
 import json
 import re
-import ssl
 
 import pytest
+import registrylab
 from registrylab import IMPI
 from test_api import Node, device
 from test_door import OTHER, phone
@@ -18,25 +17,7 @@ NO_QUERY = ["?no-such=1", "?limit=0", "?limit=-1", "?limit=x", "?limit=" + "9" *
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
-class Caller:
-    """One connection that stays."""
-
-    def __init__(self, node, token):
-        tls = ssl.create_default_context(cafile=node.pem)
-        tls.check_hostname = False
-        self.link = http.client.HTTPSConnection(node.address("registry"), node.port, context=tls, timeout=60)
-        self.token = token
-
-    def ask(self, method, path, body=None, kind="application/json", **head):
-        if self.token:
-            head["Authorization"] = "Bearer " + self.token
-        if body is not None:
-            head["Content-Type"] = kind
-        self.link.request(method.upper(), path, body, head)
-        answer = self.link.getresponse()
-        text = answer.read()
-        return answer.status, json.loads(text) if text and "json" in answer.getheader("Content-Type", "") else text
-
+class Caller(registrylab.Caller):
     def refused(self, *words, **head):
         status, problem = self.ask(*words, **head)
         if status == 200 and "/import" in words[1]:  # it tells of each row; nothing was applied

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every operation of the API with every role, and what the registry publishes of whom it accepts."""
-import http.client
 import json
 import re
-import ssl
 
 import pytest
+import registrylab
 from telllab import TellNode
 from test_door import phone
 
@@ -44,29 +43,17 @@ def node(tmp_path_factory):
         realm.receiver.server.shutdown()
 
 
-class Caller:
-    """One connection for all requests of a caller."""
-
-    def __init__(self, node, token):
-        tls = ssl.create_default_context(cafile=node.pem)
-        tls.check_hostname = False
-        self.link = http.client.HTTPSConnection(node.address("registry"), node.port, context=tls, timeout=60)
-        self.token = token
-
+class Caller(registrylab.Caller):
     def status(self, method, path, operation):
         """With a body that is well-formed and nothing that could be done."""
-        head = {"Authorization": "Bearer " + self.token} if self.token else {}
-        body = None
+        head, body, kind = {}, None, None
         if "requestBody" in operation:
             kinds = list(operation["requestBody"]["content"])
-            head["Content-Type"] = "application/x-ndjson" if "application/x-ndjson" in kinds else kinds[-1] if method == "PATCH" else kinds[0]
-            body = "" if "ndjson" in head["Content-Type"] else "{}"
+            kind = "application/x-ndjson" if "application/x-ndjson" in kinds else kinds[-1] if method == "PATCH" else kinds[0]
+            body = "" if "ndjson" in kind else "{}"
         if "If-Match" in [one["name"] for one in operation["parameters"]]:
             head["If-Match"] = "*"
-        self.link.request(method.upper(), re.sub(r"\{[^}]*\}", "999999999", path), body, head)
-        answer = self.link.getresponse()
-        answer.read()
-        return answer.status
+        return self.ask(method, re.sub(r"\{[^}]*\}", "999999999", path), body, kind, **head)[0]
 
 
 def operations(node):
