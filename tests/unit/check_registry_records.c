@@ -132,7 +132,7 @@ START_TEST(personal_data_is_for_privacy_and_the_custodian)
 }
 END_TEST
 
-/* REQ: Y3059-9.2-i-d: custodian with failed check is not linked. REQ: Y3059-7-0a: create, change, transfer, retire. */
+/* REQ: Y3059-9.2-i-d: custodian with failed check is not linked. REQ: Y3059-7-0a, TEC-2.2-on-d: create, change, transfer, retire. */
 START_TEST(devices_are_named_linked_transferred_and_retired)
 {
 	int64_t id, other;

@@ -167,7 +167,7 @@ def test_lists_are_exchanged(lab):
 
 
 def test_a_newcomer_is_told_everything(lab):
-    """REQ: Y3059-3.2-1, Y3059-6.1-9"""
+    """REQ: Y3059-3.2-1, Y3059-6.1-9, TEC-3.1-15b"""
     b = lab.registries["INB"]
     new = lab.registry("INB2", "primary", "INB")
     lab.bond(b, new)

@@ -129,7 +129,7 @@ def test_a_fix_is_told_to_all_who_have_the_model(node):
 
 
 def test_composite_identities_from_platforms(node, tmp_path):
-    """REQ: TEC-2.2.1-1, TEC-2.2.1-3, TEC-3.1-8, TEC-3.2-p1-5: the platform's side computes them, sends them in bulk; each stands for one device."""
+    """REQ: TEC-2.2.1-1, TEC-2.2.1-2, TEC-2.2.1-3, TEC-3.1-8, TEC-3.2-p1-5: the platform's side computes them, sends them in bulk; each stands for one device."""
     certificate = tmp_path / "device.der"
     certificate.write_bytes(b"\x30\x82\x01\x00 certificate")
 
@@ -158,7 +158,7 @@ def test_composite_identities_from_platforms(node, tmp_path):
 
 
 def test_owners_in_bulk(node):
-    """REQ: Y3059-9.2-i-g: custodians and their devices, one at a time or many, with what became of each row."""
+    """REQ: Y3059-9.2-i-g, TEC-2.1.2-1: custodians and their devices, one at a time or many, with what became of each row."""
     people = [{"account": "bulk-%d" % n, "state": "verified", "verifier": "desk"} for n in range(5)]
     people[3]["state"] = "perhaps"
     status, report = node.call("POST", "/v1/custodians/import?mode=rows", "".join(json.dumps(row) + "\n" for row in people), node.agency,
