@@ -343,7 +343,7 @@ static enum gba_err csv_row(struct import *im, struct csv *csv, const struct col
 static enum gba_err csv_do(struct import *im, struct bytes body)
 {
 	FILE *in = body.n > 0 ? fmemopen((void *)(uintptr_t)body.p, body.n, "rb") : NULL;
-	struct columns columns;
+	struct columns columns = { 0 };
 	enum gba_err err;
 	struct csv csv;
 	bool skip = false;
