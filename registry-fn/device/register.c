@@ -273,6 +273,16 @@ static enum gba_err same_model(struct device_call *call, const struct record *ol
 			     "this identity cannot be registered by this device");
 }
 
+/* A lost answer: the same again. Nothing comes of what it says, but it has to make sense. */
+static enum gba_err once_more(struct device_call *call, const struct record *old, json_t *body)
+{
+	struct record *said = record_copy(call->record.mem_ctx, old);
+	size_t count = 0;
+	enum gba_err err = said != NULL ? device_take(call, said, body, &count) : GBA_E_NOMEM;
+
+	return err == GBA_OK ? root_check(call, said) : err;
+}
+
 /* Known: announced, waiting for Set, registered, or with another subscription than now. The SIM may change as long as
  * the same custodian answers for the device; else whoever copies an identity would take the other's place. */
 static enum gba_err again(struct device_call *call, json_t *body, const struct record *old, struct record **_rec)
@@ -302,7 +312,7 @@ static enum gba_err again(struct device_call *call, json_t *body, const struct r
 	*_rec = rec;
 	if (same && (old->v[DEVICE_STATE].n == DEVICE_REGISTERED ||
 		     (old->v[DEVICE_STATE].n == DEVICE_ACKNOWLEDGED && old->v[DEVICE_EXPIRES].n > call->record.now)))
-		return GBA_OK; /* a lost answer: the same again */
+		return once_more(call, old, body);
 	err = begin(call, rec, body, custodian);
 	return err == GBA_OK ? record_set_by_rules(call->desk->records, &call->record, old, rec, "register") : err;
 }

@@ -87,6 +87,9 @@ def test_repeated_messages_make_no_second_identity(node, door):
     assert [door.ask("PUT", "/set", confirm)[0] for _ in range(3)] == [200] * 3
     status, again = door.ask("POST", "/register", device)
     assert (status, again["state"], again["serial"]) == (200, "registered", ack["serial"])
+    for bad, want in (({"firmware": "x" * 65}, 422), ({"protocols": ["a"] * 100}, 422), ({"kind": "toaster"}, 422), ({"root_of_trust": "none"}, 403)):
+        assert door.ask("POST", "/register", dict(device, **bad))[0] == want, bad
+    assert node.rows("SELECT rev FROM device WHERE identity = ?", device["identity"]) == [(2,)]  # none of that came of it
     assert node.rows("SELECT count(*) FROM device WHERE identity = ?", device["identity"]) == [(1,)]
     assert node.told().count(ack["regdevid"]) == 1
 
