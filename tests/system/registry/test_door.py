@@ -185,7 +185,7 @@ def test_too_late_to_confirm(node, door):
 
 def test_reports_are_kept_with_their_times(node, door):
     """REQ: Y3059-7-iv-c, Y3059-9.3-ii-a, Y3059-9.3-iv-b, Y3059-9.3-i-c: the whole history, and no report twice."""
-    name, begun = registered(door, phone()), time.time()
+    begun, name = time.time(), registered(door, phone())
     changes = [{"firmware": "1.1"}, {}, {"communication": ["5g"], "power": "mains"}, {"firmware": "1.1"}]
     for seq, change in enumerate(changes, 2):
         report = dict(change, regdevid=name, seq=seq, cause="change" if change else "periodic")
