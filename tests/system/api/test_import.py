@@ -49,7 +49,9 @@ class Asking(threading.Thread):
                 if vector is not None and random.random() < 0.02:
                     ahead = (vector.seq + 1000) << 5
                     self.seen[impi] = vector.seq + 1000
-                    self.ask(peer, impi, resync=vector.rand + self.cards[impi].auts(vector.rand, ahead))
+                    auts = self.cards[impi].auts(vector.rand, ahead)
+                    while self.ask(peer, impi, resync=vector.rand + auts) is None and not self.wrong:
+                        pass
 
     def stop(self):
         self.end.set()
