@@ -32,12 +32,21 @@ uint64_t clock_mono_ms_coarse(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* Four digits of the year, whichever: strftime() leaves zeros out. */
 void time_format(time_t when, char *out)
 {
 	struct tm tm;
+	int i, year;
 
-	if (gmtime_r(&when, &tm) == NULL || strftime(out, TIME_TEXT_LEN + 1, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+	if (gmtime_r(&when, &tm) == NULL || tm.tm_year > 9999 - 1900) {
 		memcpy(out, "9999-12-31T23:59:59Z", TIME_TEXT_LEN + 1);
+	} else if (tm.tm_year < -1900) {
+		memcpy(out, "0000-01-01T00:00:00Z", TIME_TEXT_LEN + 1);
+	} else {
+		for (i = 3, year = tm.tm_year + 1900; i >= 0; i--, year /= 10)
+			out[i] = (char)('0' + year % 10);
+		strftime(out + 4, TIME_TEXT_LEN + 1 - 4, "-%m-%dT%H:%M:%SZ", &tm);
+	}
 }
 
 /* strptime() and sscanf() take fewer digits, blanks and signs, too. */

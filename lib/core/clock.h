@@ -20,7 +20,7 @@ uint64_t clock_mono_ms_coarse(void);
 uint64_t clock_mono_us(void);
 
 #define TIME_TEXT_LEN 20 /* "2031-01-01T12:00:00Z" */
-/** xs:dateTime in UTC with trailing Z; out holds TIME_TEXT_LEN + 1. Years 1970..9999. */
+/** xs:dateTime in UTC with trailing Z; out holds TIME_TEXT_LEN + 1. Years 0..9999; beyond, the nearest moment. */
 void time_format(time_t when, char *out);
 /** Parse xs:dateTime: fraction of seconds ignored, "Z" or +hh:mm / -hh:mm accepted, no zone means UTC.
  * @retval GBA_E_SYNTAX */

@@ -156,6 +156,7 @@ static const struct {
 } time_rows[] = {
 	{ "2031-01-01T12:00:00Z", 1925035200, GBA_OK },	       { "2031-01-01T12:00:00.250Z", 1925035200, GBA_OK },
 	{ "2031-01-01T13:30:00+01:30", 1925035200, GBA_OK },   { "2036-02-07T06:28:16Z", 2085978496, GBA_OK },
+	{ "0231-01-01T12:00:00Z", -54877521600, GBA_OK },
 	{ "2038-01-19T03:14:08Z", 2147483648, GBA_OK },	       { "2031-01-01", 0, GBA_E_SYNTAX },
 	{ "2031-01-01T12:00:00Zx", 0, GBA_E_SYNTAX },	       { "", 0, GBA_E_SYNTAX },
 	/* days that are none, too few or too many digits, blanks; python3 -c 'datetime(...).timestamp()' */
