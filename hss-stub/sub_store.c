@@ -158,9 +158,9 @@ static enum gba_err begin_on_server(struct sub_store *store, bool sets)
 	enum gba_err err = GBA_E_BUSY;
 
 	if (sets) {
-		db_patience(store->db, SETS_MS);
+		db_lock_patience(store->db, SETS_MS);
 		err = sub_store_begin(store);
-		db_patience(store->db, store->patience_ms);
+		db_lock_patience(store->db, 0);
 	}
 	if (err != GBA_E_BUSY)
 		return err;

@@ -150,6 +150,11 @@ void db_patience(struct db *db, unsigned int ms)
 	db->ops->patience(db, ms);
 }
 
+void db_lock_patience(struct db *db, unsigned int ms)
+{
+	db->ops->lock_patience(db, ms);
+}
+
 const char *db_error(struct db *db)
 {
 	return db->ops->error(db);

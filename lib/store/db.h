@@ -102,6 +102,8 @@ void db_bulk(struct db *db, bool on);
 enum gba_err db_warm(struct db *db, uint64_t limit, const _Atomic bool *stop, uint64_t *_octets);
 /** [ms] Give up a server that has not answered for this long (30 s at first), and wait less for another writer. */
 void db_patience(struct db *db, unsigned int ms);
+/** [ms] Wait so long for another writer, but for a server's answers as long as before. 0: again as db_patience() has it. */
+void db_lock_patience(struct db *db, unsigned int ms);
 /** What the last failure was, for the operator; valid until the next call. No values, no password. */
 const char *db_error(struct db *db);
 

@@ -477,6 +477,18 @@ static void pg_patience(struct db *base, unsigned int ms)
 		pg_link_patience(db);
 }
 
+static void pg_lock_patience(struct db *base, unsigned int ms)
+{
+	struct pg_db *db = (struct pg_db *)base;
+
+	if (pg_link_lost(db) || db->tx != PG_TX_NONE)
+		return;
+	if (ms > 0)
+		pg_link_lock_patience(db, ms);
+	else
+		pg_link_patience(db);
+}
+
 static const char *pg_error(struct db *base)
 {
 	return ((struct pg_db *)base)->error;
@@ -500,6 +512,7 @@ static const struct db_ops pg_ops = {
 	.data_version = pg_data_version,
 	.claim = pg_claim,
 	.patience = pg_patience,
+	.lock_patience = pg_lock_patience,
 	.error = pg_error,
 };
 

@@ -233,13 +233,17 @@ static void notice_drop(void *arg, const PGresult *notice)
 	(void)arg, (void)notice;
 }
 
-void pg_link_patience(struct pg_db *db)
+void pg_link_lock_patience(struct pg_db *db, unsigned int ms)
 {
-	unsigned int ms = db->patience_ms / 6 * 5;
 	char sql[48];
 
 	snprintf(sql, sizeof(sql), "SET lock_timeout = %u", ms < PG_LOCK_MS ? ms : PG_LOCK_MS);
 	pg_exec(db, sql, NULL);
+}
+
+void pg_link_patience(struct pg_db *db)
+{
+	pg_link_lock_patience(db, db->patience_ms / 6 * 5);
 }
 
 static enum gba_err session_begin(struct pg_db *db)

@@ -57,6 +57,7 @@ enum gba_err pg_link(struct pg_db *db);
 enum gba_err pg_link_first(struct pg_db *db);
 /** Tell the session how long to wait for another writer. */
 void pg_link_patience(struct pg_db *db);
+void pg_link_lock_patience(struct pg_db *db, unsigned int ms);
 /** Gone since the last use? */
 bool pg_link_lost(const struct pg_db *db);
 /** Close it; a transaction is lost with it. */

@@ -29,6 +29,7 @@ struct db_ops {
 	enum gba_err (*claim)(struct db *db);
 	void (*bulk)(struct db *db, bool on); /* NULL: nothing to gain */
 	void (*patience)(struct db *db, unsigned int ms);
+	void (*lock_patience)(struct db *db, unsigned int ms);
 	const char *(*error)(struct db *db);
 	enum gba_err (*warm)(struct db *db, uint64_t limit, const _Atomic bool *stop, uint64_t *_octets); /* NULL: nothing to do */
 };

@@ -19,7 +19,7 @@ struct sq_db {
 	struct db_stmt *begin, *commit, *rollback, *version;
 	struct db_stmt *part[DB_PART_STEPS]; /* once needed */
 	int claim;			     /* file that is locked; -1: none */
-	int tries; /* for another writer's end */
+	int tries, patience; /* for another writer's end: now, and as db_patience() has it */
 };
 
 struct sq_stmt {
@@ -372,7 +372,14 @@ static void sq_patience(struct db *base, unsigned int ms)
 {
 	struct sq_db *db = (struct sq_db *)base;
 
-	db->tries = (int)(ms < BUSY_TIMEOUT_MS ? ms : BUSY_TIMEOUT_MS) / BUSY_STEP_MS;
+	db->tries = db->patience = (int)(ms < BUSY_TIMEOUT_MS ? ms : BUSY_TIMEOUT_MS) / BUSY_STEP_MS;
+}
+
+static void sq_lock_patience(struct db *base, unsigned int ms)
+{
+	struct sq_db *db = (struct sq_db *)base;
+
+	db->tries = ms > 0 && (int)ms / BUSY_STEP_MS < db->patience ? (int)ms / BUSY_STEP_MS : db->patience;
 }
 
 static int64_t sq_data_version(struct db *base)
@@ -441,6 +448,7 @@ static const struct db_ops sqlite_ops = {
 	.col_blob = sq_col_blob,
 	.begin = sq_begin,
 	.patience = sq_patience,
+	.lock_patience = sq_lock_patience,
 	.commit = sq_commit,
 	.rollback = sq_rollback,
 	.part = sq_part,
@@ -461,7 +469,7 @@ enum gba_err db_sqlite_open(TALLOC_CTX *mem_ctx, const char *path, const struct 
 		return GBA_E_NOMEM;
 	db->base.ops = &sqlite_ops;
 	db->claim = -1;
-	db->tries = BUSY_TIMEOUT_MS / BUSY_STEP_MS;
+	db->tries = db->patience = BUSY_TIMEOUT_MS / BUSY_STEP_MS;
 	talloc_set_destructor(db, db_destroy);
 	err = create_private(path);
 	if (err == GBA_OK)

@@ -225,6 +225,9 @@ START_TEST(second_writer_is_busy_then_goes_on)
 
 	ck_assert_err(db_begin(db), GBA_OK);
 	ck_assert_err(db_begin(other), GBA_E_BUSY);
+	db_lock_patience(other, 100); /* the server is believed in for longer than its lock is waited for */
+	ck_assert_err(db_begin(other), GBA_E_BUSY);
+	db_lock_patience(other, 0);
 	ck_assert_err(db_commit(db), GBA_OK);
 	ck_assert_err(db_begin(other), GBA_OK);
 	db_rollback(other);

@@ -117,7 +117,7 @@ class Caller:
             raw = json.dumps(body).encode()
         for attempt in range(2):
             if self.connection is None:
-                self.connection = http.client.HTTPSConnection("127.0.0.1", self.node.port, context=self.tls, timeout=60)
+                self.connection = http.client.HTTPSConnection("127.0.0.1", self.node.port, context=self.tls, timeout=180)
             try:
                 self.connection.request(method, path, raw, head)
                 got = self.connection.getresponse()

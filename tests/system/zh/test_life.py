@@ -113,7 +113,7 @@ def test_busy_database_is_too_busy_not_unknown(fresh):
 
 
 def test_requests_are_served_during_an_import(fresh, tmp_path):
-    node = fresh()
+    node = fresh(conf="store-timeout = 20000;\n")  # a commit may take long on a busy disk
     fill(node)
     node.start()
     rows = "".join("00101%010d,%032x,%032x\n" % (i, i, i + 1) for i in range(60000))
