@@ -84,6 +84,8 @@ enum gba_err ctx_rec_read(const uint8_t rand[RAND_LEN], struct bytes rec, struct
 		return GBA_E_CORRUPT;
 	memset(_ctx->certificate, 0, CTX_CERT_LEN);
 	memcpy(_ctx->certificate, p + rec.n - certificate_n, certificate_n);
+	if (certificate_n > 0 && ctx_certificate_none(_ctx->certificate))
+		return GBA_E_CORRUPT;
 	memcpy(_ctx->rand, rand, RAND_LEN);
 	_ctx->type = (enum ctx_type)p[1];
 	_ctx->uicc = (enum guss_uicc)p[2];
