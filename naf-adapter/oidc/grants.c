@@ -317,7 +317,8 @@ void grants_revoke(struct grants *grants, struct bytes token, const struct clien
 	pthread_mutex_unlock(&grants->lock);
 }
 
-size_t grants_log_out(struct grants *grants, const struct client_conf *client, const char *sub)
+/* @return how many were dropped */
+static size_t drop_those(struct grants *grants, bool (*is_one)(const struct grant *grant, const void *arg), const void *arg)
 {
 	struct table_node *node, *older;
 	size_t dropped = 0;
@@ -327,7 +328,7 @@ size_t grants_log_out(struct grants *grants, const struct client_conf *client, c
 		struct grant *grant = TABLE_OWNER(node, struct grant, by_code);
 
 		older = node->older;
-		if (grant->facts.client != client || strcmp(grant->facts.sub, sub) != 0)
+		if (!is_one(grant, arg))
 			continue;
 		drop(grants, grant);
 		dropped++;
@@ -336,23 +337,31 @@ size_t grants_log_out(struct grants *grants, const struct client_conf *client, c
 	return dropped;
 }
 
+struct login {
+	const struct client_conf *client;
+	const char *sub;
+};
+
+static bool is_of_login(const struct grant *grant, const void *arg)
+{
+	const struct login *login = arg;
+
+	return grant->facts.client == login->client && strcmp(grant->facts.sub, login->sub) == 0;
+}
+
+size_t grants_log_out(struct grants *grants, const struct client_conf *client, const char *sub)
+{
+	return drop_those(grants, is_of_login, &(struct login){ client, sub });
+}
+
+static bool is_concerned(const struct grant *grant, const void *arg)
+{
+	return gba_naf_notice_concerns(arg, grant->result);
+}
+
 size_t grants_noticed(struct grants *grants, const struct gba_naf_notice *notice)
 {
-	struct table_node *node, *older;
-	size_t dropped = 0;
-
-	pthread_mutex_lock(&grants->lock);
-	for (node = grants->by_code.newest; node != NULL; node = older) {
-		struct grant *grant = TABLE_OWNER(node, struct grant, by_code);
-
-		older = node->older;
-		if (!gba_naf_notice_concerns(notice, grant->result))
-			continue;
-		drop(grants, grant);
-		dropped++;
-	}
-	pthread_mutex_unlock(&grants->lock);
-	return dropped;
+	return drop_those(grants, is_concerned, notice);
 }
 
 void grants_sweep(struct grants *grants, time_t now)
