@@ -4,13 +4,27 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include "naf-adapter/proxy/conf.h"
 
 #define BACKLOG 4096
 
-static int listen_on(const struct addrinfo *ai, const struct sockaddr_storage *same)
+/* Not TCP_USER_TIMEOUT: it would end streams whose reader pauses, too. */
+void listen_keep_alive(int fd, unsigned int seconds)
+{
+	int on = seconds > 0, idle = (int)seconds, interval = idle > 6 ? idle / 6 : 1, count = 3;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	if (!on)
+		return;
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
+static int listen_on(const struct addrinfo *ai, const struct sockaddr_storage *same, unsigned int keepalive)
 {
 	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
 	const struct sockaddr *to = same != NULL ? (const struct sockaddr *)same : ai->ai_addr;
@@ -18,6 +32,7 @@ static int listen_on(const struct addrinfo *ai, const struct sockaddr_storage *s
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	listen_keep_alive(fd, keepalive); /* before it listens: a connection keeps what its listener had when it came */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0 && bind(fd, to, ai->ai_addrlen) == 0 &&
 	    listen(fd, BACKLOG) == 0)
 		return fd;
@@ -49,7 +64,7 @@ static void close_all(int *fds, unsigned int n)
 	errno = why;
 }
 
-bool listen_on_all(const char *address, int *fds, unsigned int n)
+bool listen_on_all(const char *address, unsigned int keepalive, int *fds, unsigned int n)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *ai = NULL;
 	struct sockaddr_storage bound;
@@ -63,7 +78,7 @@ bool listen_on_all(const char *address, int *fds, unsigned int n)
 		return false;
 	good = port_is_free(ai);
 	for (i = 0; i < n && good; i++) {
-		fds[i] = listen_on(ai, i > 0 ? &bound : NULL);
+		fds[i] = listen_on(ai, i > 0 ? &bound : NULL, keepalive);
 		good = fds[i] >= 0;
 		if (good && i == 0)
 			getsockname(fds[i], (struct sockaddr *)&bound, &len);

@@ -74,15 +74,16 @@ static bool was_listening(const struct daemon *daemon, const char *address)
 
 static enum gba_err plan_listeners(const struct daemon *daemon, struct plan *plan, struct conf_error *_error)
 {
-	const struct listener_conf *listeners = plan->snapshot->conf.listeners.v;
+	const struct proxy_conf *conf = &plan->snapshot->conf;
+	const struct listener_conf *listeners = conf->listeners.v;
 	int *fds = talloc_array(plan->gen, int, daemon->workers);
 	unsigned int w;
 	size_t i;
 
-	for (i = 0; fds != NULL && i < plan->snapshot->conf.listeners.n; i++) {
+	for (i = 0; fds != NULL && i < conf->listeners.n; i++) {
 		if (was_listening(daemon, listeners[i].address))
 			continue;
-		if (!listen_on_all(listeners[i].address, fds, daemon->workers)) {
+		if (!listen_on_all(listeners[i].address, conf->keepalive, fds, daemon->workers)) {
 			snprintf(_error->text, sizeof(_error->text), "listeners: %s: %s", listeners[i].address, strerror(errno));
 			return GBA_E_CONF;
 		}

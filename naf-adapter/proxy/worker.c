@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/async.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -12,6 +11,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "naf-adapter/proxy/conn.h"
+#include "naf-adapter/proxy/listen.h"
 
 #define ACCEPTS_MAX 64 /* per turn of the loop */
 #define PAUSE_MS    100 /* without accepting, when descriptors have run out */
@@ -126,19 +126,6 @@ static bool has_door(const struct worker *worker, const struct listener *listene
 	return false;
 }
 
-/* Accepted sockets have it from their listening one. Not TCP_USER_TIMEOUT: it would end streams whose reader pauses, too. */
-static void keep_alive(int fd, unsigned int seconds)
-{
-	int on = seconds > 0, idle = (int)seconds, interval = idle > 6 ? idle / 6 : 1, count = 3;
-
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	if (!on)
-		return;
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
-}
-
 /* Sockets whose listener is there again stay, under what it is now; others go, new ones come. */
 static void doors_follow(struct worker *worker, struct generation *gen)
 {
@@ -164,7 +151,7 @@ static void doors_follow(struct worker *worker, struct generation *gen)
 			log_event(LOG_L_ERROR, "ua.accept", NULL, "%s: out of memory", gen->listeners[i].conf->address);
 	}
 	LIST_FOREACH(door, &worker->doors, link)
-		keep_alive(door->fd, gen->conf->keepalive);
+		listen_keep_alive(door->fd, gen->conf->keepalive);
 }
 
 static void keys_follow(struct worker *worker, const struct generation *gen, const struct generation *old)

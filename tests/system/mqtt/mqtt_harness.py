@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "tools"), os.path.join(TOP, "tests", "system", "proxy")]
@@ -80,10 +79,17 @@ class Broker:
         env = dict(os.environ)
         if suite:
             line += ["--ciphers", suite]
-            env["OPENSSL_CONF"] = only_tls12()
+            env["OPENSSL_CONF"] = self.only_tls12()
         else:
             line += ["--tls-version", "tlsv1.3"]
         return line + list(args), env
+
+    def only_tls12(self):
+        """A configuration of OpenSSL for a client that knows no TLS 1.3: mosquitto_pub --tls-version tlsv1.2 takes it all the same."""
+        path = self.folder / "tls12.cnf"
+        if not path.exists():
+            path.write_text("openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\nMaxProtocol = TLSv1.2\n")
+        return str(path)
 
     def publish(self, device, topic, text="hello", *args, **kw):
         line, env = self.client("mosquitto_pub", device, "-t", topic, "-m", text, "-q", "1", "-V", "5", *args, **kw)
@@ -132,12 +138,3 @@ class Subscriber:
 
     def __exit__(self, *_):
         self.stop()
-
-
-def only_tls12():
-    """A configuration of OpenSSL for a client that knows no TLS 1.3: mosquitto_pub --tls-version tlsv1.2 takes it all the same."""
-    path = os.path.join(tempfile.gettempdir(), "gba-tls12-%d.cnf" % os.getpid())
-    if not os.path.exists(path):
-        with open(path, "w", encoding="ascii") as out:
-            out.write("openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\nMaxProtocol = TLSv1.2\n")
-    return path
