@@ -156,7 +156,7 @@ static const uint8_t *key_for(struct tls_conn *conn, const char *identity, size_
 		memcpy(conn->ua_id, ua_id, GBA_NAF_UA_ID_LEN);
 		conn->name = name;
 		conn->kind = id.kind;
-		conn->error = name != NULL ? fetch(conn) : GBA_NAF_E_DENIED;
+		conn->error = name != NULL && conn->questions++ < TLS_QUESTIONS_MAX ? fetch(conn) : GBA_NAF_E_DENIED;
 	}
 	if (conn->error != GBA_NAF_OK)
 		return NULL;

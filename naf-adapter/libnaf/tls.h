@@ -8,7 +8,8 @@
 
 #include "naf-adapter/libnaf/gba-naf-openssl.h"
 
-#define TLS_POOL_MAX 16 /* idle handles kept in synchronous mode */
+#define TLS_POOL_MAX	  16 /* idle handles kept in synchronous mode */
+#define TLS_QUESTIONS_MAX 8  /* of one handshake: RFC 8446 lets a hello offer as many identities as it has room for */
 
 struct gba_naf_tls {
 	char **names; /* lower case, NULL-terminated */
@@ -37,6 +38,7 @@ struct tls_conn {
 	struct gba_naf_result *result;
 	char source[GBA_NAF_SOURCE_MAX + 1]; /* "": the socket's peer */
 	struct gba_naf_request *request; /* not NULL: the handshake waits */
+	unsigned int questions;		 /* asked, of the cache or the agent */
 	bool answered;
 };
 

@@ -148,6 +148,9 @@ static bool response_field_dropped(const struct h1_head *head, struct bytes name
 		return true;
 	if (bytes_eq_nocase(name, bytes_of("x-gba-token-control"))) /* for us */
 		return true;
+	/* It frames the answer, whatever Connection says of it (RFC 9110 7.6.1). */
+	if (bytes_eq_nocase(name, bytes_of("content-length")))
+		return head->status < 200 || head->status == 204;
 	return h1_hop_by_hop(head, name);
 }
 

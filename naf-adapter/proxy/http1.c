@@ -518,7 +518,11 @@ static void response_framing(struct h1_head *head, bool to_head)
 {
 	bool framed = h1_field_find(head, "content-length").p != NULL || head->framing == H1_BODY_CHUNKED;
 
-	if (to_head || head->status < 200 || head->status == 204 || head->status == 304)
+	bool empty = head->status < 200 || head->status == 204;
+
+	if (empty && head->framing != H1_BODY_NONE) /* RFC 9110 8.6: must not say so; what it sends behind this is no next answer */
+		head->keep_alive = false;
+	if (to_head || empty || head->status == 304)
 		head->framing = H1_BODY_NONE;
 	else if (!framed)
 		head->framing = H1_BODY_CLOSE;

@@ -223,7 +223,18 @@ def test_response_framings(world, client, digest):
     assert ask(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "HEAD", True).get("content-length") == "5"
     assert ask(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").body == b"ok"
     assert ask(b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok").body == b"ok"
+    assert ask(b"HTTP/1.1 200 OK\r\nConnection: content-length\r\nContent-Length: 2\r\n\r\nok").get("content-length") == "2"
     assert ask(b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 2\r\n\r\nno").get("authentication-info") is None
+
+
+def test_a_body_where_none_can_be_is_nobodys_next_answer(world, client, digest):
+    """RFC 9110 8.6: an answer 204 has no Content-Length. What an application sends behind one that has goes to nobody."""
+    world.app.answer = answering(b"HTTP/1.1 204 No Content\r\nContent-Length: 38\r\n\r\n")
+    client.send(head(digest))
+    reply = client.reply()
+    assert reply.status == 204 and reply.get("content-length") is None
+    world.app.answer, made = None, world.app.connections
+    assert client.ask(headers=[digest.header()]).body == b"path /\n" and world.app.connections == made + 1
 
 
 def test_body_until_close_becomes_chunks(world, client, digest):

@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import pytest
+from peers.client_hello import client_hello
 from peers.waiting import PATIENCE, until
 from proxy_harness import (HOST, HTTP_DIGEST, NAF, NAF2, NOT_AUTHORIZED, SUITES12, TLS13_PSK, UICC, UNREACHABLE, Client, Digest,
                            btid_of, free_port, header, parameters, response, s_client, tls_client, ua_id)
@@ -184,6 +185,17 @@ def test_tls13_without_certificate_ends_in_an_alert(world, identity):
     _, btid, key = device(world, ua=TLS13_PSK)
     out, err = s_client(proxy.tls, identity.replace("%s", btid), key, GET, version="1.3")
     assert "alert" in err and out == b"", err
+
+
+def test_one_hello_asks_for_few_keys(world):
+    """A hello has room for hundreds of identities; the agent hears of the first few (RFC 8446 4.2.11 asks for none of the others)."""
+    proxy = world.proxy(sites=[world.psk_site(NAF)])
+    offered = [btid_of(600000 + i) for i in range(300)]
+    with Client(proxy.tls) as client:
+        client.send(client_hello(NAF, ["3GPP-bootstrapping;" + btid for btid in offered]))
+        assert client.stream.read(2) == b"\x15\x03"
+    asked = [btid for btid, _, _ in world.agent.asked]
+    assert 0 < len(asked) <= 8 and asked == offered[:len(asked)]
 
 
 @pytest.mark.parametrize("version,alert", [("1.2", ("bad record mac", "decrypt error")), ("1.3", ("decrypt error", "illegal parameter"))])
