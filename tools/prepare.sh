@@ -7,6 +7,18 @@ apt_log=${TMPDIR:-/tmp}/gba-suite-apt.log
 
 say() { printf '%s\n' "$*" >&2; }
 
+# check_path: autoconf and make know of no way to quote these in names of folders
+check_path() {
+	case $top$build in
+	*[[:space:]\"\'\`\\\$\&\#:]*)
+		say "The tools that build this take no blank, quote, backslash, \$, &, # or colon in the path of a folder. Move it:"
+		say "  $top"
+		[ "$build" = "$top/build" ] || say "  $build"
+		exit 69
+		;;
+	esac
+}
+
 # packages GROUP...: the names listed for these groups in tools/debian-packages
 packages() {
 	local group

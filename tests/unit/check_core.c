@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "common/fixture.h"
 #include "core/clock.h"
@@ -262,10 +265,11 @@ END_TEST
 
 static const struct {
 	unsigned int allowed;
-	int share;
-} files_rows[] = { { 64, 32 }, { 101, 51 }, { 1024, 512 }, { 1026, 514 }, { 1025, 513 }, { 4096, 3584 } };
+	int share, for_peers;
+} files_rows[] = { { 64, 32, 48 },	{ 101, 51, 76 },     { 256, 128, 192 },	  { 259, 130, 195 },
+		   { 1024, 512, 960 }, { 1026, 514, 962 }, { 1025, 513, 961 }, { 4096, 3584, 4032 } };
 
-/* 512 are kept for what must not fail, or half of what is allowed. */
+/* 512 are kept for what must not fail, or half of what is allowed; of these 64, or a quarter of what is allowed, for our own. */
 START_TEST(strangers_have_their_share_of_open_files)
 {
 	struct rlimit was, limit;
@@ -277,10 +281,33 @@ START_TEST(strangers_have_their_share_of_open_files)
 		return;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	ck_assert_int_eq(files_share(), files_rows[_i].share);
+	ck_assert_int_eq(files_for_peers(), files_rows[_i].for_peers);
 	ck_assert_uint_ge(files_raise(), files_rows[_i].allowed);
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	ck_assert(limit.rlim_cur == limit.rlim_max || limit.rlim_cur >= 1048576);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+}
+END_TEST
+
+START_TEST(the_lowest_descriptor_is_found)
+{
+	int first = open("/dev/null", O_RDONLY), second = open("/dev/null", O_RDONLY), after = open("/dev/null", O_RDONLY);
+	struct rlimit was, none;
+
+	ck_assert(first >= 0 && second > first && after > second);
+	ck_assert_int_gt(files_lowest(), after);
+	close(second);
+	ck_assert_int_eq(files_lowest(), second);
+	close(first);
+	ck_assert_int_eq(files_lowest(), first);
+	ck_assert_int_eq(files_lowest(), first); /* none stays open */
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = was;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ck_assert_int_eq(files_lowest(), INT_MAX);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+	close(after);
 }
 END_TEST
 
@@ -296,6 +323,7 @@ int main(void)
 	tcase_add_loop_test(tc, fqdn_within_respects_labels, 0, ROWS(within_rows));
 	tcase_add_loop_test(tc, time_parses_and_formats, 0, ROWS(time_rows));
 	tcase_add_loop_test(tc, every_error_has_a_full_row, 0, GBA_ERR_COUNT);
+	tcase_add_test(tc, the_lowest_descriptor_is_found);
 	tcase_add_test(tc, metrics_print_as_prometheus_text);
 	tcase_add_test(tc, secrets_compare_and_copy);
 	tcase_add_test(tc, pace_lets_pass_what_it_may);

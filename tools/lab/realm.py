@@ -63,7 +63,7 @@ class Tree:
     def program(self, name):
         places = {"gba-ctl": "tools/gba-ctl", "gba-ue": "ue", "gba-naf-proxy": "naf-adapter/proxy", "gba-bsf": "bsf", "gba-hss": "hss-stub",
                   "gba-naf-agent": "naf-adapter/agent", "gba-registry": "registry-fn", "gba-naf-coap": "naf-adapter/coap",
-                  "gba-naf-oidc": "naf-adapter/oidc", "gba-naf-mqtt": "naf-adapter/mosquitto"}
+                  "gba-naf-oidc": "naf-adapter/oidc", "gba-naf-mqtt": "naf-adapter/mosquitto", "gba-guard": "lib/dia/guard"}
         if self.build and name in places:
             return os.path.join(self.build, places[name], name)
         found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")

@@ -17,6 +17,7 @@
 #include "core/secret.h"
 
 /* Configuration ---------------------------------------------------------------------------------------------------- */
+#define GUARD_LISTED_MAX 16 /* applications, commands of a peer */
 struct guard_peer_conf {
 	const char *identity;
 	struct conf_strlist origin_hosts, applications, commands;
@@ -35,6 +36,10 @@ struct guard_conf {
 };
 /** Defaults and file; path NULL: defaults. @retval GBA_E_CONF  see _error */
 enum gba_err guard_conf_load(TALLOC_CTX *mem_ctx, const char *path, struct guard_conf *conf, struct conf_error *_error);
+/** A struct guard_conf; part of guard_conf_load. @retval GBA_E_CONF  see _error */
+enum gba_err guard_conf_check(const void *conf, struct conf_error *_error);
+/** Application or command: a number, or one of the names that have the same number everywhere. */
+bool guard_number(const char *text, uint32_t *_number);
 extern const struct conf_item guard_conf_items[];
 
 /* Requests and their digests ----------------------------------------------------------------------------------------- */

@@ -2,7 +2,6 @@
 /* Sockets: where we listen, how they are set, and connections that never say who they are. */
 #include <arpa/inet.h>
 #include <dirent.h>
-#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -16,7 +15,8 @@
 #include "core/log.h"
 #include "dia/guard/guard.h"
 
-#define FILES_FEW    8192 /* below it a crowd may come faster than it is sent away */
+#define FILES_FEW    8192 /* below it a crowd may come faster than it is sent away, and new peers wait behind it */
+#define QUEUED	     6	  /* connections that freeDiameter has accepted beside those its threads have, for each listener */
 #define CROWDED_MS   1000 /* how long a connection may stay silent while there are too many */
 #define DESPERATE_MS 100  /* and while hardly a descriptor is left */
 #define ACCEPTED_MAX 8192 /* accepted connections that are looked after at once */
@@ -66,14 +66,28 @@ static enum gba_err add_endpoint(const char *text)
 	union address address;
 	socklen_t len;
 
-	if (!parse_address(text, &address, &len)) {
-		log_event(LOG_L_ERROR, "guard.conf", &(struct log_about){ .result = GBA_E_CONF },
-			  "listen: %s is no IP address", text);
+	if (!parse_address(text, &address, &len))
 		return GBA_E_CONF;
-	}
 	if (fd_ep_add_merge(&fd_g_config->cnf_endpoints, &address.sa, len, EP_FL_CONF | EP_ACCEPTALL) != 0)
 		return GBA_E_NOMEM;
 	return GBA_OK;
+}
+
+/* Without gba_fdtune.so nothing but the number of its threads bounds what freeDiameter accepts: it must fit into the descriptors
+ * that are left for peers. */
+static int server_threads(uint32_t wanted)
+{
+	int addresses = 0, ports = (fd_g_config->cnf_port != 0) + (fd_g_config->cnf_port_tls != 0), fit;
+	struct fd_list *li;
+
+	for (li = fd_g_config->cnf_endpoints.next; li != &fd_g_config->cnf_endpoints; li = li->next)
+		addresses++;
+	if (addresses == 0)
+		addresses = 2; /* all of IPv4, all of IPv6 */
+	fit = (files_for_peers() - files_share()) / (addresses * (ports > 0 ? ports : 1)) - QUEUED;
+	if ((uint32_t)fd_g_config->cnf_thr_srv > wanted)
+		wanted = (uint32_t)fd_g_config->cnf_thr_srv;
+	return (int)wanted < fit ? (int)wanted : fit > 0 ? fit : 1;
 }
 
 enum gba_err guard_net_start(const struct guard_conf *conf)
@@ -85,16 +99,15 @@ enum gba_err guard_net_start(const struct guard_conf *conf)
 	net.waiting = metric_get("gba_diameter_connections_waiting", "Accepted connections without CER so far", METRIC_GAUGE, "");
 	net.closed = metric_get("gba_diameter_connections_timed_out_total", "Connections closed for want of a CER",
 				METRIC_COUNTER, "");
-	if ((uint32_t)fd_g_config->cnf_thr_srv < conf->server_threads)
-		fd_g_config->cnf_thr_srv = (int)conf->server_threads;
 	if (files_raise() < FILES_FEW)
 		log_event(LOG_L_WARNING, "guard.files", NULL,
-			  "only %zu open files are allowed: a crowd of connections can end the daemon", files_raise());
+			  "only %zu open files are allowed: new peers wait when a crowd of connections has them", files_raise());
 	net.files = opendir("/proc/self/fd"); /* kept: when it is needed most, there may be no descriptor for it */
 	if (net.files == NULL)
 		return GBA_E_IO;
 	for (i = 0; i < conf->listen.n && err == GBA_OK; i++)
 		err = add_endpoint(conf->listen.v[i]);
+	fd_g_config->cnf_thr_srv = server_threads(conf->server_threads);
 	return err;
 }
 
@@ -212,11 +225,9 @@ static void log_closed(int fd, uint64_t patience)
 /* [ms] a connection may take for its CER. freeDiameter accepts all that come, and ends when there is no descriptor for one. */
 static uint64_t patience_ms(void)
 {
-	int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC), share = files_share();
+	int lowest = files_lowest(), share = files_share();
 
-	if (lowest >= 0)
-		close(lowest);
-	if (lowest < 0 || lowest >= share)
+	if (lowest >= share)
 		return DESPERATE_MS;
 	return lowest >= share / 2 ? CROWDED_MS : net.conf->cer_timeout * UINT64_C(1000);
 }

@@ -12,14 +12,13 @@
 #include "dia/guard/guard.h"
 
 #define PEERS_MAX  4096
-#define LISTED_MAX 16 /* applications, commands of one entry */
 #define UNTAKEN_MIN (32 * 1024) /* [octets] in a connection from which on it is the other side that is slow, not we */
 
 struct guard_peer {
 	_Atomic(struct peer_hdr *) hdr;
 	char identity[FQDN_MAX + 3];
 	const struct guard_peer_conf *conf; /* NULL: not in the table */
-	uint32_t apps[LISTED_MAX], commands[LISTED_MAX];
+	uint32_t apps[GUARD_LISTED_MAX], commands[GUARD_LISTED_MAX];
 	size_t n_apps, n_commands;
 	_Atomic bool busy, impostor;
 	struct guard_socket socket; /* peers.lock */
@@ -38,12 +37,6 @@ static struct {
 	struct metric *local, *incoming, *outgoing;
 	_Atomic bool busy;
 } peers = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-static const struct {
-	const char *name;
-	uint32_t number;
-} names[] = { { "Zh", 16777221 }, { "Zn", 16777220 }, { "Zpn", 16777268 }, { "S13", 16777252 },
-	      { "MAR", 303 },	  { "BIR", 310 },      { "GPR", 312 },	    { "ECR", 324 } };
 
 static bool number_under(const char *prefix, const char *text, uint32_t *_number)
 {
@@ -69,21 +62,7 @@ static bool number_in_dictionary(const char *text, uint32_t *_number)
 
 static bool number_of(const char *text, uint32_t *_number)
 {
-	unsigned long value;
-	size_t i;
-	char *end;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcasecmp(names[i].name, text) == 0) {
-			*_number = names[i].number;
-			return true;
-		}
-	}
-	if (number_in_dictionary(text, _number))
-		return true;
-	value = strtoul(text, &end, 10);
-	*_number = (uint32_t)value;
-	return end != text && *end == '\0' && value <= UINT32_MAX;
+	return guard_number(text, _number) || number_in_dictionary(text, _number);
 }
 
 static bool numbers_of(const struct conf_strlist *list, uint32_t *numbers, size_t *_n)
@@ -91,8 +70,6 @@ static bool numbers_of(const struct conf_strlist *list, uint32_t *numbers, size_
 	size_t i;
 
 	*_n = list->n;
-	if (list->n > LISTED_MAX)
-		return false;
 	for (i = 0; i < list->n; i++) {
 		if (!number_of(list->v[i], &numbers[i]))
 			return false;
@@ -102,13 +79,13 @@ static bool numbers_of(const struct conf_strlist *list, uint32_t *numbers, size_
 
 static enum gba_err check_entry(const struct guard_peer_conf *entry)
 {
-	uint32_t numbers[LISTED_MAX];
+	uint32_t numbers[GUARD_LISTED_MAX];
 	size_t n;
 
 	if (numbers_of(&entry->applications, numbers, &n) && numbers_of(&entry->commands, numbers, &n))
 		return GBA_OK;
 	log_event(LOG_L_ERROR, "guard.conf", &(struct log_about){ .peer = bytes_of(entry->identity), .result = GBA_E_CONF },
-		  "applications or commands: a name or number is not known, or more than %d are listed", LISTED_MAX);
+		  "applications or commands: a name is in no dictionary that is loaded before the guard");
 	return GBA_E_CONF;
 }
 

@@ -45,14 +45,14 @@ VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--num-callers=20", "--supp
 
 class Daemon:
     """freeDiameterd with the extensions named: "dict", "guard", "echo" or "echo:delay=400", or the path of another.
-    clients may connect to it; servers is {identity: port} of peers it connects to."""
+    clients may connect to it; servers is {identity: port} of peers it connects to; wrap: a command that runs it."""
 
     EXTENSIONS = {"dict": "dict/.libs/dict_gba.fdx", "y3056": "dict/.libs/dict_y3056.fdx", "guard": "lib/dia/guard/.libs/gba_guard.fdx",
                   "echo": "tests/system/dia/.libs/echo.fdx", "asker": "tests/system/dia/.libs/asker.fdx",
                   "newer": "tests/system/dia/.libs/newer_dict.fdx"}
 
     def __init__(self, folder, extensions, identity="bsf.lab.test", realm="lab.test", clients=(), servers=None, guard="",
-                 options="", environment=None, listen=True):
+                 options="", environment=None, listen=True, wrap=()):
         os.makedirs(folder, exist_ok=True)
         self.folder, self.identity, self.realm, self.port = str(folder), identity, realm, free_port()
         self.log_path = os.path.join(self.folder, "log")
@@ -61,7 +61,7 @@ class Daemon:
         with open(os.path.join(self.folder, "fd.conf"), "w", encoding="ascii") as conf:
             conf.write(self._conf(extensions, clients, servers or {}, options))
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(VALGRIND + ["freeDiameterd", "-c", os.path.join(self.folder, "fd.conf")],
+            self.process = subprocess.Popen([*VALGRIND, *wrap, "freeDiameterd", "-c", os.path.join(self.folder, "fd.conf")],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                                             env={**Tree(BUILD).preload(), **os.environ,
                                                  "PATH": os.environ["PATH"] + ":/usr/sbin:/usr/bin", **(environment or {})})

@@ -5,6 +5,7 @@ import os
 import select
 import socket
 import struct
+import threading
 import time
 
 import pytest
@@ -85,6 +86,71 @@ def test_connections_without_cer_are_closed(daemon):
         assert silent.recv(1) == b""
         assert served(peer)  # one that has said who it is stays
     assert until(lambda: "guard.cer" in one.log())
+
+
+class Crowd(threading.Thread):
+    """Strangers who connect, say nothing, and come again when they are sent away."""
+
+    def __init__(self, port, count):
+        super().__init__()
+        self.port, self.leave = port, threading.Event()
+        self.sockets = [self.come() for _ in range(count)]
+        self.start()
+
+    def come(self):
+        one = socket.socket()
+        one.setblocking(False)
+        one.connect_ex(("127.0.0.1", self.port))
+        return one
+
+    def run(self):
+        while not self.leave.wait(0.02):
+            polled = select.poll()
+            for one in self.sockets:
+                polled.register(one, select.POLLIN)
+            gone = {fd for fd, event in polled.poll(0) if event & (select.POLLIN | select.POLLHUP | select.POLLERR)}
+            for i, one in enumerate(self.sockets):
+                if one.fileno() in gone:
+                    one.close()
+                    self.sockets[i] = self.come()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.leave.set()
+        self.join()
+        for one in self.sockets:
+            one.close()
+
+
+FEW_FILES = ("prlimit", "--nofile=256:256")
+AS_DELIVERED, WITHOUT_FDTUNE = {}, {"LD_PRELOAD": ""}
+
+
+@pytest.mark.parametrize("extensions,environment", [(BARE, AS_DELIVERED), (STACK, AS_DELIVERED), (STACK, WITHOUT_FDTUNE)],
+                         ids=["no guard", "as delivered", "no fdtune"])
+def test_a_crowd_with_few_open_files(daemon, extensions, environment):
+    """freeDiameter accepts whoever connects, and ends when there is no descriptor for one. 256 are allowed, and 600 come, again and
+    again: a peer that is there is served, another gets in, and the daemon lives."""
+    one = daemon(extensions, wrap=FEW_FILES, environment=environment, clients=["naf.lab.test", "late.lab.test"])
+    files = "/proc/%d/fd" % one.process.pid
+    with one.client() as peer, Crowd(one.port, 600):
+        if "guard" not in extensions:
+            assert until(lambda: len(os.listdir(files)) > 150)
+        else:
+            assert until(lambda: "guard.cer" in one.log())
+            with connect_again(one, "late.lab.test") as late:
+                assert served(late)
+        assert served(peer) and len(os.listdir(files)) <= 250
+    assert until(lambda: len(os.listdir(files)) < 60) or "guard" not in extensions
+    assert one.alive()
+
+
+def test_a_crowd_ends_the_framework_alone(daemon):
+    one = daemon(BARE, wrap=("prlimit", "--nofile=60:60"), environment=WITHOUT_FDTUNE, options="NoRelay; ThreadsPerServer = 64;")
+    with Crowd(one.port, 200):
+        assert one.ended()
 
 
 # F3 --------------------------------------------------------------------------------------------------------------------
@@ -483,9 +549,10 @@ def test_an_unknown_peer_gets_no_connection(table):
 
 
 @pytest.mark.parametrize("text, names", [
-    ('peers = ( { identity = "a b"; } );', "identity"), ('peers = ( { identity = "a.b"; commands = [ "XYZ" ]; } );', "commands"),
+    ('peers = ( { identity = "a b"; } );', "identity"), ('peers = ( { identity = "a.b"; commands = [ "XYZ" ]; } );', "XYZ"),
+    ('peers = ( { identity = "a.b"; applications = [ "rpa" ]; } );', "in no dictionary"),
     ('listen2 = [ ];', "listen2: no such item"), ('cer-timeout = 0;', "cer-timeout: 0 is not allowed (1..20 s)"),
-    ('listen = [ "localhost" ];', "listen: localhost is no IP address"), ('peers = ( { } );', "identity: missing")])
+    ('listen = [ "localhost" ];', "localhost"), ('peers = ( { } );', "identity: missing")])
 def test_wrong_configuration_stops_the_start(daemon, text, names):
     with pytest.raises(RuntimeError) as refused:
         daemon(STACK, guard=text, listen=not text.startswith("listen ="))

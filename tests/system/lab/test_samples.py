@@ -2,6 +2,7 @@
 """The samples and commands of doc/ work as they stand there."""
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -10,7 +11,7 @@ from lab.realm import Tree
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 SAMPLES = [("gba-bsf", "bsf.conf"), ("gba-hss", "hss.conf"), ("gba-naf-agent", "naf.conf"), ("gba-naf-proxy", "naf-proxy.conf"),
-           ("gba-registry", "registry.conf"), ("gba-naf-oidc", "naf-oidc.conf"), ("gba-naf-mqtt", "naf-mqtt.conf")]
+           ("gba-registry", "registry.conf"), ("gba-naf-oidc", "naf-oidc.conf"), ("gba-naf-mqtt", "naf-mqtt.conf"), ("gba-guard", "guard.conf")]
 
 
 def run(tree, program, *args, **more):
@@ -31,6 +32,30 @@ def test_a_mistake_is_named_with_file_line_and_item(program, tmp_path):
     done = run(Tree(), program, "--check-config", str(conf))
     assert done.returncode == 1
     assert "%s:2: no-such-item: no such item" % conf in done.stderr
+
+
+@pytest.mark.parametrize("text,says", [
+    ('listen = [ "localhost" ];', '%s:1: listen: "localhost" is not valid'), ('listen = [ "127.0.0.1:3868" ];', '"127.0.0.1:3868" is not valid'),
+    ('peers = ( { identity = "a.b"; commands = [ "XYZ" ]; } );', 'peers: a.b: commands: "XYZ" is no name known here and no number'),
+    ('peers = ( { identity = "a.b"; applications = [ "4294967296" ]; } );', '"4294967296" is no name known here and no number'),
+    ('peers = ( { identity = "a.b"; applications = [ "-1" ]; } );', '"-1" is no name known here and no number'),
+    ('peers = ( { identity = "a.b"; applications = [ %s ]; } );' % ", ".join('"%d"' % n for n in range(17)),
+     "peers: a.b: applications: more than 16"),
+    ('cer-timeout = 0;', "%s:1: cer-timeout: 0 is not allowed (1..20 s)"), ('peers = ( { } );', "identity: missing")])
+def test_a_mistake_of_the_guards_configuration_is_named(text, says, tmp_path):
+    conf = tmp_path / "guard.conf"
+    conf.write_text(text + "\n")
+    done = run(Tree(), "gba-guard", "--check-config", str(conf))
+    assert done.returncode == 1 and says.replace("%s", str(conf)) in done.stderr, done.stderr
+
+
+def test_names_the_guard_knows(tmp_path):
+    conf = tmp_path / "guard.conf"
+    conf.write_text('listen = [ "::1", "10.1.2.3" ];\npeers = ( { identity = "a.b"; applications = [ "zh", "ZN", "rpa", "Reg", "4294967295" ];'
+                    ' commands = [ "mar", "303" ]; } );\n')
+    done = run(Tree(), "gba-guard", "--show-config", str(conf))
+    assert done.returncode == 0 and "4294967295" in done.stdout, done.stderr
+    assert "gba_guard.fdx" in run(Tree(), "gba-guard").stderr  # it is none that runs by itself
 
 
 @pytest.mark.parametrize("address", ["port", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:65536", "::1:80", "[::1]80"])
@@ -59,6 +84,17 @@ def test_help_and_version(program):
         assert done.returncode == 0 and done.stdout.strip(), (program, option, done.stderr)
     assert "0.1.0" in done.stdout
     assert run(Tree(), program, "--no-such-option").returncode == 2
+
+
+@pytest.mark.parametrize("command", ["run-lab", "run-tests"])
+def test_a_path_that_cannot_be_built_in_is_named_at_once(command, tmp_path):
+    top = tmp_path / "with blanks"
+    (top / "tools").mkdir(parents=True)
+    for name in (command, "tools/prepare.sh"):
+        shutil.copy(os.path.join(TOP, name), top / name)
+    done = subprocess.run([str(top / command)], capture_output=True, text=True, timeout=120, check=False,
+                          env={name: value for name, value in os.environ.items() if name != "GBA_BUILD"})
+    assert done.returncode == 69 and str(top) in done.stderr and os.listdir(top / "tools") == ["prepare.sh"]
 
 
 def test_commands_of_the_operators_guide(tmp_path):
