@@ -219,10 +219,11 @@ static enum gba_err by_regdevid(struct question *q)
 
 static enum gba_err by_virtual(struct question *q)
 {
+	struct bytes text = regdevid_from_urn(bytes_of(q->value), ask_registry(q->call)->conf->urn_namespace);
 	int64_t device = 0;
 	enum gba_err err;
 
-	err = virtual_resolve(q->call->r, bytes_of(q->value), q->call->actor->name, q->call->rc.now, &device);
+	err = virtual_resolve(q->call->r, text, q->call->actor->name, q->call->rc.now, &device);
 	if (err == GBA_E_NOT_FOUND || err == GBA_E_SYNTAX || err == GBA_E_RANGE || err == GBA_E_TOO_LONG) {
 		device = 0;
 		err = GBA_OK;
@@ -276,7 +277,8 @@ static const struct {
 	const char *by, *sql;
 } pages[] = {
 	{ "model", PAGE "make = ?4" OF },
-	{ "capability", PAGE "lower(?5 || coalesce(communication, '') || ?5) LIKE lower(?4)" OF },
+	{ "capability", PAGE "lower(?5 || coalesce(communication, '') || ?5) LIKE '%' || ?5 ||"
+			     " replace(replace(replace(lower(?4), '!', '!!'), '%', '!%'), '_', '!_') || ?5 || '%' ESCAPE '!'" OF },
 	{ "status", PAGE "status = ?4" OF },
 	{ "custodian", PAGE "custodian = (SELECT id FROM custodian WHERE account = ?4)" OF },
 	{ "use_case", PAGE "kind = ?4" OF },
@@ -285,24 +287,21 @@ static const struct {
 static enum gba_err page_bind(struct question *q, struct db_stmt *stmt, size_t which)
 {
 	const json_t *after = json_object_get(q->body, "after");
-	const char *value = q->value;
 	const char *const *words = NULL;
 	int word;
 
 	db_bind_int(stmt, 1, after != NULL ? json_integer_value(after) : 0);
 	db_bind_text(stmt, 2, bytes_of(q->make));
 	db_bind_text(stmt, 3, bytes_of(q->model));
-	if (strcmp(pages[which].by, "capability") == 0) {
-		value = talloc_asprintf(q->call, "%%\n%s\n%%", q->value);
+	if (strcmp(pages[which].by, "capability") == 0)
 		db_bind_text(stmt, 5, bytes_of("\n"));
-	}
 	if (strcmp(pages[which].by, "status") == 0)
 		words = trust_status_names;
 	else if (strcmp(pages[which].by, "use_case") == 0)
 		words = reg_device_kind_words;
 	if (words == NULL) {
-		db_bind_text(stmt, 4, bytes_of(value));
-		return value != NULL ? GBA_OK : GBA_E_NOMEM;
+		db_bind_text(stmt, 4, bytes_of(q->value));
+		return GBA_OK;
 	}
 	for (word = 0; words[word] != NULL && strcmp(words[word], q->value) != 0; word++)
 		;

@@ -11,15 +11,15 @@
 /* Who is meant; 0: nobody who could answer. */
 static enum gba_err device_of(struct rest_call *call, bool stands_in, const char *value, int64_t *_device)
 {
+	struct bytes text = regdevid_from_urn(bytes_of(value), ask_registry(call)->conf->urn_namespace);
 	struct record *rec = NULL;
 	enum gba_err err;
 
 	*_device = 0;
 	if (stands_in)
-		err = virtual_resolve(call->r, bytes_of(value), call->actor->name, call->rc.now, _device);
+		err = virtual_resolve(call->r, text, call->actor->name, call->rc.now, _device);
 	else
-		err = reg_device_by_regdevid(call->r, regdevid_from_urn(bytes_of(value), ask_registry(call)->conf->urn_namespace),
-					     _device);
+		err = reg_device_by_regdevid(call->r, text, _device);
 	if (err == GBA_OK && *_device != 0)
 		err = record_load(call->r, call, REG_DEVICE, *_device, &rec);
 	if (err == GBA_OK && rec != NULL && rec->v[DEVICE_STATE].n == DEVICE_REGISTERED)

@@ -229,7 +229,8 @@ void ask_session(struct route_call *route)
 		err = err == GBA_OK ? kept : err;
 	}
 	if (err == GBA_OK)
-		rest_json(call, 201, json_pack("{s:s, s:I}", "token", token, "expires", (json_int_t)expires));
+		rest_json(call, 201, json_pack("{s:s, s:s, s:I}", "token", token, "audience", entry.by, "expires",
+					       (json_int_t)expires));
 	else if (err == GBA_E_NOT_AUTHORIZED)
 		rest_refuse(call, PROBLEM_UNAUTHORIZED, "no approved enquirer has signed this challenge");
 	else

@@ -24,7 +24,7 @@ static bool text_put(const json_t *body, const char *name, const char **_text)
 /* UTC, written with Z (schema of "context"). */
 static bool time_read(const struct rest_call *call, const char *text, time_t *_at)
 {
-	return text[strlen(text) - 1] == 'Z' && ask_time(call, text, _at);
+	return *text != '\0' && text[strlen(text) - 1] == 'Z' && ask_time(call, text, _at);
 }
 
 /* @return false: refused */
@@ -41,7 +41,7 @@ static bool query_read(struct rest_call *call, const json_t *body, struct query 
 		return false;
 	}
 	q->time = json_string_value(json_object_get(q->context, "time"));
-	if (q->time != NULL && *q->time != '\0' && !time_read(call, q->time, &q->at)) {
+	if (q->time == NULL ? json_object_get(q->context, "time") != NULL : !time_read(call, q->time, &q->at)) {
 		rest_refuse(call, PROBLEM_BAD_REQUEST, "context.time: a time such as 2025-01-01T12:00:00Z that has come");
 		return false;
 	}

@@ -80,7 +80,7 @@ enum gba_err device_challenge(struct device_call *call, json_t *body);
 /** Its own record, and its reports, the newest first. */
 enum gba_err device_show(struct device_call *call, struct bytes regdevid);
 
-/** Flag those that are late by more than the grace. @param _flagged  how many now are */
+/** Flag those that are late by more than the grace; forget virtual RegDevIDs that are over. @param _flagged  how many now are */
 enum gba_err device_sweep(struct device_desk *desk, TALLOC_CTX *mem_ctx, time_t now, size_t *_flagged);
 
 /* Between the files of this room. */

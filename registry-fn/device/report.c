@@ -5,6 +5,7 @@
 #include "core/codec.h"
 #include "crypto/hash.h"
 #include "registry-fn/device/device.h"
+#include "registry-fn/id/virtual.h"
 #include "registry-fn/id/regdevid.h"
 
 #define SWEEP_MAX   500
@@ -281,6 +282,24 @@ static enum gba_err flag(struct device_call *call, int64_t id)
 			     : err;
 }
 
+/* What stood for a device, once its time is over. */
+static enum gba_err virtual_sweep(struct device_desk *desk, time_t now)
+{
+	bool some;
+	enum gba_err err = virtual_expired(desk->records, now, &some);
+
+	if (err != GBA_OK || !some)
+		return err;
+	err = records_begin(desk->records);
+	if (err != GBA_OK)
+		return err;
+	err = virtual_forget(desk->records, now);
+	if (err == GBA_OK)
+		return records_commit(desk->records);
+	records_rollback(desk->records);
+	return err;
+}
+
 enum gba_err device_sweep(struct device_desk *desk, TALLOC_CTX *mem_ctx, time_t now, size_t *_flagged)
 {
 	int64_t ids[SWEEP_MAX];
@@ -289,6 +308,9 @@ enum gba_err device_sweep(struct device_desk *desk, TALLOC_CTX *mem_ctx, time_t 
 	size_t i, n = 0;
 
 	*_flagged = 0;
+	err = virtual_sweep(desk, now);
+	if (err != GBA_OK)
+		return err;
 	device_call_init(&call, desk, mem_ctx, "", now);
 	err = late_ids(desk, now - desk->registry->conf->report_grace, ids, &n);
 	if (err != GBA_OK || n == 0)

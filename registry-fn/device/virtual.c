@@ -4,6 +4,22 @@
 #include "registry-fn/device/device.h"
 #include "registry-fn/id/virtual.h"
 
+/* Those who may resolve one at all, as the API calls them: what is made out to a name of another form would be nobody's. */
+static bool is_caller(struct bytes audience)
+{
+	static const enum reg_role who[] = { REG_ROLE_ENQUIRER, REG_ROLE_AGENCY, REG_ROLE_ADMIN };
+	struct bytes role, name;
+	size_t i;
+
+	if (!bytes_split(audience, ':', &role, &name) || name.n == 0)
+		return false;
+	for (i = 0; i < sizeof(who) / sizeof(who[0]); i++) {
+		if (bytes_eq_str(role, reg_roles[who[i]]))
+			return true;
+	}
+	return false;
+}
+
 static enum gba_err ask_of(struct device_call *call, json_t *body, struct virtual_ask *ask)
 {
 	const json_t *audience;
@@ -21,6 +37,8 @@ static enum gba_err ask_of(struct device_call *call, json_t *body, struct virtua
 	ask->audience = audience != NULL ? json_string_value(audience) : "";
 	if (ask->audience[0] != '\0' && id_text(bytes_of(ask->audience), &why) != GBA_OK)
 		return record_refuse(&call->record, GBA_E_RANGE, "audience", "%s", why);
+	if (ask->audience[0] != '\0' && !is_caller(bytes_of(ask->audience)))
+		return record_refuse(&call->record, GBA_E_RANGE, "audience", "a caller of the API, such as enquirer:5");
 	err = device_number(call, body, "seconds", &ask->seconds);
 	if (err == GBA_OK && (ask->seconds == 0 || ask->seconds > VIRTUAL_SECONDS_MAX))
 		err = record_refuse(&call->record, GBA_E_RANGE, "seconds", "1 to %d", VIRTUAL_SECONDS_MAX);

@@ -8,6 +8,7 @@
 #include "crypto/hash.h"
 
 #define DIGEST_CHARS HEX_LEN(HASH_MAX)
+#define FORGET_MAX   1000 /* at a time: others wait for the database meanwhile */
 
 static void digest_of(const uint8_t token[REGDEVID_TOKEN_LEN], char out[DIGEST_CHARS + 1])
 {
@@ -90,11 +91,38 @@ enum gba_err virtual_resolve(struct records *r, struct bytes text, const char *w
 	err = find(r, digest, who, now, _device, &single);
 	if (err != GBA_OK || !single)
 		return err;
-	err = records_stmt(r, "UPDATE virtual_id SET used = ?2 WHERE digest = ?1", &stmt);
+	err = records_stmt(r, "DELETE FROM virtual_id WHERE digest = ?1", &stmt);
 	if (err != GBA_OK)
 		return err;
 	db_bind_text(stmt, 1, bytes_of(digest));
-	db_bind_int(stmt, 2, now);
 	records_written(r);
+	return db_run(stmt, NULL);
+}
+
+enum gba_err virtual_expired(struct records *r, time_t now, bool *_some)
+{
+	struct db_stmt *stmt = NULL;
+	enum gba_err err = records_stmt(r, "SELECT 1 FROM virtual_id WHERE expires <= ?1 LIMIT 1", &stmt);
+
+	*_some = false;
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, now);
+	err = db_step(stmt, _some);
+	db_reset(stmt);
+	return err;
+}
+
+enum gba_err virtual_forget(struct records *r, time_t now)
+{
+	struct db_stmt *stmt = NULL;
+	enum gba_err err;
+
+	err = records_stmt(r, "DELETE FROM virtual_id WHERE digest IN"
+			      " (SELECT digest FROM virtual_id WHERE expires <= ?1 ORDER BY expires LIMIT ?2)", &stmt);
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, now);
+	db_bind_int(stmt, 2, FORGET_MAX);
 	return db_run(stmt, NULL);
 }

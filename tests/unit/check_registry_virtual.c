@@ -104,6 +104,35 @@ START_TEST(single_ones_are_resolved_once)
 }
 END_TEST
 
+/* REQ: Y3059-3.2-6: what is used or over is in no table: it cannot be found out afterwards whose it was. */
+START_TEST(what_is_over_is_forgotten)
+{
+	const struct virtual_ask single = { 7, true, 60, "" }, timed = { 7, false, 60, "" }, longer = { 7, false, 61, "" };
+	char text[REGDEVID_MAX + 1];
+	struct db_stmt *stmt;
+	int64_t left = 0;
+	bool some = true;
+
+	bed_open();
+	issue(&single, text, GBA_OK);
+	ck_assert_err(resolve(text, "enquirer:6", NOW, &left), GBA_OK);
+	issue(&timed, text, GBA_OK);
+	issue(&longer, text, GBA_OK);
+	ck_assert_err(virtual_expired(r, NOW + 59, &some), GBA_OK);
+	ck_assert(!some);
+	ck_assert_err(virtual_expired(r, NOW + 60, &some), GBA_OK);
+	ck_assert(some);
+	ck_assert_err(records_begin(r), GBA_OK);
+	ck_assert_err(virtual_forget(r, NOW + 60), GBA_OK);
+	ck_assert_err(records_commit(r), GBA_OK);
+	ck_assert_err(records_stmt(r, "SELECT count(*) FROM virtual_id", &stmt), GBA_OK);
+	ck_assert_err(records_int(stmt, &left), GBA_OK);
+	ck_assert_int_eq(left, 1);
+	ck_assert_err(resolve(text, "", NOW + 60, &left), GBA_OK);
+	bed_close();
+}
+END_TEST
+
 /* Two of one device have no octet in common beyond chance: RegID and code apart, at most 8 of 32 characters at the same place. */
 START_TEST(two_of_one_device_are_strangers)
 {
@@ -172,6 +201,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, timed_ones_end_at_their_time);
 	tcase_add_test(tcase, single_ones_are_resolved_once);
+	tcase_add_test(tcase, what_is_over_is_forgotten);
 	tcase_add_test(tcase, two_of_one_device_are_strangers);
 	tcase_add_loop_test(tcase, what_was_never_given_is_not_found, 0, sizeof(nothing_rows) / sizeof(nothing_rows[0]));
 	tcase_add_test(tcase, bad_wishes_are_refused);

@@ -226,7 +226,8 @@ def test_by_make_model_capability_status_and_ownership(api):
     assert len(api.ask(AGENCY, by="model", make="Acme", model="M2")["results"]) == 2
     for question in ({"by": "capability", "value": "lte-m"}, {"by": "custodian", "value": "asha"}):
         assert [r["subject"] for r in api.ask(AGENCY, **question)["results"]] == [own]
-    assert api.ask(AGENCY, by="capability", value="lte")["results"] == []
+    for part in ("lte", "%", "_____", "lte_m", "nb%", "!", "\\"):
+        assert api.ask(AGENCY, by="capability", value=part)["results"] == [], part
     assert len(api.ask(AGENCY, by="status", value="grey", model="M2")["results"]) == 2
     api.ask(AGENCY, want=422, by="status", value="red")
     told = api.ask(AGENCY, by="regdevid", value="urn:regdevid:" + own)["results"][0]
@@ -312,6 +313,36 @@ def test_lists_and_what_was_said(api, enquirer):
         assert api.call("GET", "/v1/statements?subject=" + foreign[0], None, token)[0] == 403
 
 
+def test_what_stands_for_a_device_is_resolved_for_the_entitled_alone(api, enquirer):
+    """REQ: Y3059-3.2-6, Y3059-9.2-i-f: made by the device, asked by enquirers, in text and as URN; used up by who may resolve it."""
+    seeds, door = (b"\x05" * 32, b"\x06" * 32), api.realm.door()
+    for number, seed in enumerate(seeds):
+        asked = {"name": "resolver%d" % number, "organisation": "R", "contact": "r@r.example", "use_case": "tolls",
+                 "public_key": jose.public_of(seed).hex()}
+        api.good("POST", "/v1/enquirer-registrations", asked, None, 202)
+        one = next(e for e in api.good("GET", "/v1/enquirers")["items"] if e["name"] == asked["name"])
+        api.change("enquirers/%d" % one["id"], {"state": "approved", "rights": ["virtual"]})
+    opened = [api.good("POST", "/v1/sessions", api.sign(seed, api.challenge(seed)), None, 201) for seed in seeds]
+    one, other = (session["token"] for session in opened)
+    name = door.ask("POST", "/register", {"scheme": "imei", "identity": "352099009999999"[:14], "make": "Else", "model": "V",
+                                          "root_of_trust": "usim"})[1]
+    door.ask("PUT", "/set", {"regdevid": name["regdevid"], "serial": name["serial"]})
+
+    def made(kind, **more):
+        return door.ask("POST", "/virtual", {"regdevid": name["regdevid"], "kind": kind, "seconds": 600, **more})[1]["regdevid"]
+
+    def told(token, value):
+        results = api.ask(token, by="virtual", value=value)["results"]
+        assert [set(result) for result in results] == [{"subject", "status"}] and results[0]["subject"] == value
+        return results[0]["status"]
+
+    timed, single, whose = made("timed"), made("single"), made("single", audience=opened[1]["audience"])
+    assert told(one, timed) == told(other, "urn:regdevid:" + timed) == told(one, timed) == "white"
+    api.ask(enquirer, want=403, by="virtual", value=single)
+    assert [told(one, "urn:regdevid:" + single), told(other, single)] == ["white", "grey"]
+    assert [told(one, whose), told(other, whose), told(other, whose)] == ["grey", "white", "grey"]
+
+
 def test_trqp(api, enquirer):
     """The two queries of TRQP 2.0's HTTPS binding, members as in its schemas."""
     own = api.device["regdevid"]
@@ -323,7 +354,8 @@ def test_trqp(api, enquirer):
     assert past["authorized"] is False and past["time_requested"] == "2020-01-01T00:00:00Z" and past["context"] == {"time": "2020-01-01T00:00:00Z"}
     nobody = api.good("POST", "/authorization", {**query, "entity_id": "IN1-NOBODY"}, enquirer)
     assert nobody["authorized"] is False and set(nobody) == set(told)
-    for wrong in ({}, [], {**query, "action": ""}, {**query, "context": 1}, {**query, "context": {"time": "2020-01-01T00:00:00+01:00"}}, {**query, "context": {"time": "2099-01-01T00:00:00Z"}},
+    for wrong in ({}, [], {**query, "action": ""}, {**query, "context": 1}, {**query, "context": {"time": "2020-01-01T00:00:00+01:00"}},
+                  {**query, "context": {"time": 1577836800}}, {**query, "context": {"time": "2099-01-01T00:00:00Z"}},
                   {k: v for k, v in query.items() if k != "resource"}):
         assert api.call("POST", "/authorization", wrong, enquirer)[0] == 400, wrong
     for other in ({"authority_id": "did:x:1"}, {"action": "issue"}, {"resource": "licence"}):

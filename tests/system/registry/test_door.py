@@ -224,9 +224,18 @@ def test_virtual_identities(node, door):
     texts = [answer["regdevid"] for _, answer in asked]
     assert texts[0] != texts[1] and all(oracle.check(text[:-2]) == text[-2:] and text.startswith("IN1-VID-") for text in texts)
     assert not any(text[8:40] in repr(node.rows("SELECT * FROM virtual_id")) for text in texts)
-    for wrong in ({"kind": "eternal"}, {"seconds": 0}, {"seconds": 10 ** 10}, {"audience": "x" * 97}):
+    for wrong in ({"kind": "eternal"}, {"seconds": 0}, {"seconds": 10 ** 10}, {"audience": "x" * 97},
+                  {"audience": "shop"}, {"audience": "enquirer:"}, {"audience": "device:5"}):
         assert door.ask("POST", "/virtual", dict({"regdevid": name, "kind": "timed", "seconds": 60}, **wrong))[0] == 422
     assert door.ask("POST", "/virtual", {"regdevid": name, "kind": "timed", "seconds": 60}, OTHER)[0] == 404
+
+
+def test_virtual_identities_are_forgotten(node, door):
+    """REQ: Y3059-3.2-6: when their time is over, by the node itself."""
+    name = registered(door, phone())
+    assert door.ask("POST", "/virtual", {"regdevid": name, "kind": "timed", "seconds": 1})[0] == 201
+    of_it = "SELECT count(*) FROM virtual_id JOIN device ON device.id = virtual_id.device WHERE device.regdevid = ?"
+    assert until(lambda: node.rows(of_it, name) == [(0,)])
 
 
 def test_kill_9_leaves_one_identity(tmp_path, server):
