@@ -34,12 +34,12 @@ static const char *caller_name(const struct rest_call *call)
 static void arrows(const struct rest_call *call, const char *ask, const char *answer)
 {
 	const char *who = caller_name(call);
-	struct bytes method = http_req_method(call->req), path = http_req_target(call->req), query;
+	struct bytes query, method = http_req_method(call->req),
+			    path = route_target_path(http_req_target(call->req), &query);
 	char message[160];
 	struct trace_step step = { .corr = call->corr, .from = who, .to = "hss-stub", .iface = "REST", .clause = ask,
 				   .message = message, .at = call->began_at };
 
-	bytes_split(path, '?', &path, &query);
 	snprintf(message, sizeof(message), "%.*s %.*s", BYTES_FMT(method), (int)(path.n < 120 ? path.n : 120),
 		 (const char *)path.p);
 	trace_step(&step);

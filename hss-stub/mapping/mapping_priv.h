@@ -29,8 +29,13 @@ enum gba_err mapping_dirty(struct records *m, struct bytes impi, time_t now);
 enum gba_err mapping_flush(struct records *m);
 /** Forget them: the transaction is over. */
 void mapping_forget(struct records *m);
-/** May the caller register an application under this identity and host name? @retval GBA_E_DENIED */
+/** May the caller register an application under this identity and host name? @retval GBA_E_DENIED  an ASP may not
+ * @retval GBA_E_STATE  they are another ASP's: only the operator is told */
 enum gba_err application_names_check(struct records *m, struct record_call *call, struct record *now);
+/** What an ASP gets for a name that is not its own, whatever the reason. @return GBA_E_DENIED */
+enum gba_err application_name_refuse(struct record_call *call, const char *field);
+/** May an ASP have these names? @retval GBA_E_STATE  another one has one of them, or an application under one */
+enum gba_err asp_names_check(struct records *m, struct record_call *call, const struct record *old, const struct record *now);
 /** NAF_Id of an application. */
 enum gba_err application_derive(struct record *rec);
 

@@ -22,10 +22,13 @@ static enum gba_err identity_check(struct record_call *call, id_rule rule, struc
 
 BEFORE(asp_before)
 {
-	(void)m;
-	if (now == NULL || old != NULL)
+	enum gba_err err = GBA_OK;
+
+	if (now == NULL)
 		return GBA_OK;
-	return identity_check(call, id_rule_asp(now->v[ASP_TYPE].n), now->v[ASP_IDENTITY].t);
+	if (old == NULL)
+		err = identity_check(call, id_rule_asp(now->v[ASP_TYPE].n), now->v[ASP_IDENTITY].t);
+	return err == GBA_OK ? asp_names_check(m, call, old, now) : err;
 }
 
 /* Every permission of the application, or of all of an ASP's, falls due at once: the sweep goes through them in
@@ -122,21 +125,50 @@ static enum gba_err gsid_settle(struct records *m, struct record *now)
 	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
 }
 
-/* One client element may have many applications, an application one NAF_Id: said plainly where a host name is taken. */
-static enum gba_err naf_fqdn_free(struct records *m, struct record_call *call, const struct record *now)
+/* Whose application has it; 0: nobody's. */
+static enum gba_err asp_of_host(struct records *m, struct bytes naf_fqdn, int64_t *_asp)
 {
 	struct db_stmt *stmt = NULL;
-	int64_t id = 0;
-	enum gba_err err;
+	enum gba_err err = records_stmt(m, "SELECT asp FROM application WHERE naf_fqdn = ?1", &stmt);
 
-	err = records_stmt(m, "SELECT id FROM application WHERE naf_fqdn = ?1", &stmt);
 	if (err != GBA_OK)
 		return err;
-	db_bind_text(stmt, 1, now->v[APPLICATION_NAF_FQDN].t);
-	err = records_int(stmt, &id);
-	if (err == GBA_OK)
-		return record_refuse(call, GBA_E_EXISTS, "naf_fqdn", "another application has this host name");
+	db_bind_text(stmt, 1, naf_fqdn);
+	err = records_int(stmt, _asp);
 	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
+}
+
+static enum gba_err asp_of_identity(struct records *m, const struct record *now, int64_t *_asp)
+{
+	struct db_stmt *stmt = NULL;
+	enum gba_err err = records_stmt(m, "SELECT asp FROM application WHERE type = ?1 AND identity = ?2", &stmt);
+
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, now->v[APPLICATION_TYPE].n);
+	db_bind_text(stmt, 2, now->v[APPLICATION_IDENTITY].t);
+	err = records_int(stmt, _asp);
+	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
+}
+
+/* One client element may have many applications, an application one NAF_Id: said plainly where a host name is taken, but
+ * never to an ASP whether another one has it. */
+static enum gba_err names_free(struct records *m, struct record_call *call, const struct record *now)
+{
+	bool fqdn = now->v[APPLICATION_TYPE].n == APPLICATION_FQDN, asp = call->actor->role == ACTOR_ASP;
+	int64_t by_host = 0, by_identity = 0, own = now->v[APPLICATION_ASP].n;
+	enum gba_err err = asp_of_host(m, now->v[APPLICATION_NAF_FQDN].t, &by_host);
+
+	if (err == GBA_OK)
+		err = asp_of_identity(m, now, &by_identity);
+	if (err != GBA_OK)
+		return err;
+	if (asp && by_identity != 0 && by_identity != own)
+		return application_name_refuse(call, "identity");
+	if (asp && by_host != 0 && by_host != own)
+		return application_name_refuse(call, fqdn ? "identity" : "naf_fqdn");
+	return by_host == 0 ? GBA_OK
+			    : record_refuse(call, GBA_E_EXISTS, "naf_fqdn", "another application has this host name");
 }
 
 /* Names of the realm's own nodes are no application's; those of the alias domain are made, not taken. */
@@ -199,7 +231,7 @@ BEFORE(application_before)
 	if (err == GBA_OK)
 		err = naf_fqdn_allowed(m, call, now);
 	if (err == GBA_OK)
-		err = naf_fqdn_free(m, call, now);
+		err = names_free(m, call, now);
 	return err == GBA_OK ? gsid_settle(m, now) : err;
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "core/metrics.h"
+#include "http/route.h"
 #include "http/server.h"
 
 struct page {
@@ -59,10 +60,9 @@ static const struct {
 static void on_request(struct http_req *req, void *arg)
 {
 	const struct http_header allow[] = { { "Allow", "GET, HEAD" }, { NULL, NULL } };
-	struct bytes path = http_req_target(req), query = BYTES_NONE, method = http_req_method(req);
+	struct bytes query, path = route_target_path(http_req_target(req), &query), method = http_req_method(req);
 	size_t i;
 
-	bytes_split(path, '?', &path, &query);
 	for (i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
 		if (!bytes_eq_str(path, pages[i].path))
 			continue;

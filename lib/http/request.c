@@ -168,6 +168,20 @@ static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char 
 	return MHD_YES;
 }
 
+/* "http://", "https://" and a host (RFC 9110 4.2.1: not an empty one). */
+static bool is_absolute(struct bytes t)
+{
+	struct bytes scheme, rest;
+	size_t n = 2;
+
+	if (!bytes_split(t, ':', &scheme, &rest) || rest.n < 2 || memcmp(rest.p, "//", 2) != 0 ||
+	    !(bytes_eq_nocase(scheme, bytes_of("http")) || bytes_eq_nocase(scheme, bytes_of("https"))))
+		return false;
+	while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?')
+		n++;
+	return n > 2 && is_host(BYTES(rest.p + 2, n - 2));
+}
+
 /* origin-form, absolute-form, or "*" (RFC 9112 3.2); visible ASCII only, no fragment. */
 static bool is_target(struct bytes t, const char *method)
 {
@@ -179,8 +193,7 @@ static bool is_target(struct bytes t, const char *method)
 	}
 	if (bytes_eq_str(t, "*"))
 		return strcmp(method, "OPTIONS") == 0;
-	return t.n > 0 && (t.p[0] == '/' || (t.n > 7 && bytes_eq_nocase(BYTES(t.p, 7), bytes_of("http://"))) ||
-			   (t.n > 8 && bytes_eq_nocase(BYTES(t.p, 8), bytes_of("https://"))));
+	return t.n > 0 && (t.p[0] == '/' || is_absolute(t));
 }
 
 static enum http_refusal check_request_line(const struct http_req *req, const char *method, const char *version)

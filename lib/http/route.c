@@ -39,6 +39,21 @@ static enum gba_err decode(TALLOC_CTX *mem_ctx, struct bytes in, const char **_o
 	return GBA_OK;
 }
 
+struct bytes route_target_path(struct bytes target, struct bytes *_query)
+{
+	struct bytes path = target, scheme, rest;
+
+	*_query = BYTES_NONE;
+	bytes_split(target, '?', &path, _query);
+	if ((path.n > 0 && path.p[0] == '/') || !bytes_split(path, ':', &scheme, &rest) || rest.n < 2 ||
+	    memcmp(rest.p, "//", 2) != 0)
+		return path;
+	rest = BYTES(rest.p + 2, rest.n - 2); /* whoever is addressed by it: Host is not looked at, either */
+	while (rest.n > 0 && rest.p[0] != '/')
+		rest = BYTES(rest.p + 1, rest.n - 1);
+	return rest.n > 0 ? rest : bytes_of("/");
+}
+
 static struct bytes segment(struct bytes *path)
 {
 	struct bytes head, tail;
@@ -145,11 +160,10 @@ static void allow_add(TALLOC_CTX *mem_ctx, const char *method, const char **_all
 enum gba_err route_find(TALLOC_CTX *mem_ctx, const struct route *rows, struct bytes method, struct bytes target,
 			struct route_call *_call, const char **_allow, const char **_fault)
 {
-	struct bytes path = target, query = BYTES_NONE;
+	struct bytes query, path = route_target_path(target, &query);
 	enum gba_err err;
 
 	*_allow = *_fault = NULL;
-	bytes_split(target, '?', &path, &query);
 	for (; rows->method != NULL; rows++) {
 		struct bytes params[ROUTE_PARAMS_MAX] = { { NULL, 0 } };
 

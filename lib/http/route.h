@@ -41,9 +41,11 @@ struct route_call {
 	bool head; /* HEAD */
 };
 
+/** Path of a request target: of the absolute-form (RFC 9112 3.2.2), too. @param _query  behind '?'; absent: p NULL */
+struct bytes route_target_path(struct bytes target, struct bytes *_query);
 /** Find the row for a request; texts below mem_ctx.
  * @param rows     ends with method == NULL
- * @param target   as sent: origin-form with its query; percent-encoding checked
+ * @param target   as sent, with its query; percent-encoding checked
  * @param _allow   "GET, PUT" below mem_ctx when the path has other methods
  * @param _fault   name of the query parameter at fault, or NULL
  * @retval GBA_E_NOT_FOUND    no such path

@@ -50,11 +50,14 @@ struct idem *idem_new(TALLOC_CTX *mem_ctx, uint32_t capacity)
 static void names(const struct rest_call *call, uint8_t id[HASH_MAX], uint8_t body[HASH_MAX])
 {
 	const struct bytes nul = BYTES("", 1);
+	struct bytes query, path = route_target_path(http_req_target(call->req), &query);
 	const struct bytes pieces[] = { bytes_of(call->actor != NULL ? call->actor->name : call->source),
 					nul,
 					http_req_method(call->req),
 					nul,
-					http_req_target(call->req),
+					path,
+					bytes_of(query.p != NULL ? "?" : ""),
+					query,
 					nul,
 					bytes_of(call->idempotency) };
 

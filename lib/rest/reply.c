@@ -148,9 +148,9 @@ static void log_call(const struct rest_call *call)
 					 .corr = call->corr,
 					 .peer = bytes_of(call->source),
 					 .id = bytes_of(call->actor != NULL ? call->actor->name : NULL) };
-	struct bytes method = http_req_method(call->req), path = http_req_target(call->req), query;
+	struct bytes query, method = http_req_method(call->req),
+			    path = route_target_path(http_req_target(call->req), &query);
 
-	bytes_split(path, '?', &path, &query);
 	log_event(reply->status >= 500 ? LOG_L_WARNING : LOG_L_INFO, "api.request", &about, "%.*s %.*s: %u",
 		  BYTES_FMT(method), (int)(path.n < 200 ? path.n : 200), (const char *)path.p, reply->status);
 }

@@ -128,12 +128,11 @@ static void on_refused(void *arg, const char *source, unsigned int status, const
 static size_t body_limit(const struct http_req *req, void *arg)
 {
 	struct rest *rest = arg;
-	struct bytes target = http_req_target(req), path = target, query;
+	struct bytes query, path = route_target_path(http_req_target(req), &query);
 	struct http_req *writable = (struct http_req *)(uintptr_t)req;
 	struct rest_call *call;
 	size_t limit = REST_BODY_MAX, tail = sizeof("/import") - 1;
 
-	bytes_split(target, '?', &path, &query);
 	if (path.n < tail || memcmp(path.p + path.n - tail, "/import", tail) != 0)
 		return limit;
 	call = call_new(rest, writable);

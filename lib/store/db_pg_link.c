@@ -227,10 +227,14 @@ static enum gba_err connect_err(struct pg_db *db)
 												  : GBA_E_UNREACHABLE;
 }
 
-/* libpq would write them to stderr. */
-static void notice_drop(void *arg, const PGresult *notice)
+/* libpq would write them to stderr. A warning at a COMMIT says that somebody ended its wait for the standby. */
+static void on_notice(void *arg, const PGresult *notice)
 {
-	(void)arg, (void)notice;
+	const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+	struct pg_db *db = arg;
+
+	if (severity != NULL && strcmp(severity, "WARNING") == 0)
+		db->warned = true;
 }
 
 void pg_link_lock_patience(struct pg_db *db, unsigned int ms)
@@ -255,7 +259,7 @@ static enum gba_err session_begin(struct pg_db *db)
 	if (PQstatus(db->conn) != CONNECTION_OK)
 		return connect_err(db);
 	PQsetnonblocking(db->conn, 1);
-	PQsetNoticeReceiver(db->conn, notice_drop, NULL);
+	PQsetNoticeReceiver(db->conn, on_notice, db);
 	err = pg_exec(db, SESSION, NULL);
 	if (err == GBA_OK)
 		err = durable_check(db);

@@ -28,6 +28,7 @@ struct pg_db {
 	uint64_t retry_at; /* [ms, monotonic] not before */
 	enum gba_err why;  /* of the last failed attempt to connect */
 	enum pg_tx tx;
+	bool warned; /* by the server, since the last COMMIT went out */
 	char handle[2 * PG_HANDLE_LEN + 1]; /* random: whose transactions are ours */
 	int64_t number;			    /* of the last transaction */
 	int64_t seen, reported; /* data version of the database; what callers were told */

@@ -27,7 +27,9 @@
 #define MARK                                                                                                      \
 	"INSERT INTO gba_tx (handle, number, at) VALUES ('%s', %" PRId64 ", now()) ON CONFLICT (handle) DO UPDATE" \
 	" SET number = excluded.number, at = excluded.at; "
-#define MARK_FIND BEGIN "; SELECT coalesce((SELECT number FROM gba_tx WHERE handle = '%s'), 0)"
+#define MARK_FIND                                                               \
+	BEGIN "; UPDATE gba_tx SET at = now() WHERE handle = '%s';"             \
+	      " SELECT coalesce((SELECT number FROM gba_tx WHERE handle = '%s'), 0)"
 #define MARKS_OLD "DELETE FROM gba_tx WHERE at < now() - interval '7 days'" /* of handles long closed */
 
 enum gba_err pg_tx_open(struct pg_db *db)
@@ -81,19 +83,37 @@ void pg_tx_rollback(struct pg_db *db)
 	db->tx = PG_TX_NONE;
 }
 
-/* The number of our last transaction that was committed, when no other is under way. */
-static enum gba_err mark_find(struct pg_db *db, int64_t *_number)
+/* COMMIT, and the standby has it where one is waited for. The wait for it can be ended from outside, and then the server
+ * acknowledges, with a warning, what may be lost with it. */
+static enum gba_err commit(struct pg_db *db, const char *sql, PGresult **_rows)
 {
-	char sql[320], number[24];
 	enum gba_err err;
 
-	snprintf(sql, sizeof(sql), MARK_FIND, db->handle);
+	db->warned = false;
+	err = pg_exec(db, sql, _rows);
+	if (err != GBA_OK || !db->warned)
+		return err;
+	pg_say(db, "the server gave up waiting for its standby");
+	pg_link_drop(db);
+	return GBA_E_UNCERTAIN;
+}
+
+/* The number of our last transaction that was committed, when no other is under way. What the server has, its standby need not
+ * have yet: a commit of our own behind it waits for that. */
+static enum gba_err mark_find(struct pg_db *db, int64_t *_number)
+{
+	char sql[420], number[24];
+	enum gba_err err;
+
+	snprintf(sql, sizeof(sql), MARK_FIND, db->handle, db->handle);
 	err = pg_link(db);
 	if (err == GBA_OK)
 		err = pg_value(db, sql, number, sizeof(number));
 	if (err == GBA_OK)
 		*_number = strtoll(number, NULL, 10);
-	if (!pg_link_lost(db))
+	if (err == GBA_OK)
+		err = commit(db, "COMMIT", NULL);
+	if (err != GBA_OK && !pg_link_lost(db))
 		pg_exec(db, "ROLLBACK", NULL);
 	return err;
 }
@@ -132,7 +152,7 @@ enum gba_err pg_tx_commit(struct pg_db *db, bool tell)
 		return GBA_E_INTERNAL;
 	}
 	snprintf(sql, sizeof(sql), MARK TELL "COMMIT", db->handle, db->number);
-	err = pg_exec(db, tell ? sql : "COMMIT", &rows);
+	err = commit(db, tell ? sql : "COMMIT", &rows);
 	db->tx = PG_TX_NONE;
 	if (err != GBA_OK && pg_link_lost(db))
 		return tell ? resolve(db) : GBA_E_UNCERTAIN;

@@ -268,7 +268,7 @@ static void on_logout(struct call *call)
 	struct bytes text;
 	const char *twice;
 
-	target_path(http_req_target(call->req), &text);
+	route_target_path(http_req_target(call->req), &text);
 	if (bytes_eq_str(http_req_method(call->req), "POST"))
 		text = content_type_is(http_req_header(call->req, "Content-Type"), "application/x-www-form-urlencoded")
 			       ? http_req_body(call->req) : BYTES_NONE;
@@ -319,7 +319,7 @@ static void run(struct call *call, size_t row, unsigned int method)
 void desk_request(struct http_req *req, void *arg)
 {
 	struct call call = { .oidc = arg, .req = req };
-	struct bytes query, path = target_path(http_req_target(req), &query), method = http_req_method(req);
+	struct bytes query, path = route_target_path(http_req_target(req), &query), method = http_req_method(req);
 	size_t base = strlen(call.oidc->base_path), i;
 
 	if (path.n > base && memcmp(path.p, call.oidc->base_path, base) == 0) {

@@ -28,15 +28,6 @@ struct visit {
 	char corr[CORR_LEN + 1];
 };
 
-struct bytes target_path(struct bytes target, struct bytes *_query)
-{
-	struct bytes path = target;
-
-	*_query = BYTES_NONE;
-	bytes_split(target, '?', &path, _query);
-	return path;
-}
-
 static void trace(const struct visit *v, const char *outcome)
 {
 	struct trace_step step = { .corr = v->corr[0] != '\0' ? v->corr : NULL, .from = "naf-proxy", .to = "naf-oidc",
@@ -405,7 +396,7 @@ static const char *params_take(struct visit *v)
 	struct bytes text, method = http_req_method(v->req);
 	const char *twice;
 
-	target_path(http_req_target(v->req), &text);
+	route_target_path(http_req_target(v->req), &text);
 	if (bytes_eq_str(method, "POST")) {
 		if (!content_type_is(http_req_header(v->req, "Content-Type"), "application/x-www-form-urlencoded"))
 			return "no form";
@@ -455,7 +446,7 @@ void door_request(struct http_req *req, void *arg)
 	v->req = req;
 	if (!admitted(oidc, req))
 		refuse(v, 403, GBA_E_DENIED, "devices come through gba-naf-proxy");
-	else if (!bytes_eq_str(target_path(http_req_target(req), &query), oidc->authorize_path))
+	else if (!bytes_eq_str(route_target_path(http_req_target(req), &query), oidc->authorize_path))
 		refuse(v, 404, GBA_E_NOT_FOUND, "there is nothing here");
 	else if (!bytes_eq_str(method, "GET") && !bytes_eq_str(method, "POST"))
 		refuse(v, 405, GBA_E_UNSUPPORTED, "GET or POST");

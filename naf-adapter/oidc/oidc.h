@@ -70,8 +70,6 @@ const struct client *client_authenticate(struct oidc *oidc, struct http_req *req
 
 void door_request(struct http_req *req, void *oidc);
 void desk_request(struct http_req *req, void *oidc);
-/** Of the request's target: its path; *_query absent when there is none. */
-struct bytes target_path(struct bytes target, struct bytes *_query);
 
 /* ---- claims.c ---- */
 

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 
 from .waiting import until
 
@@ -29,11 +30,13 @@ class Postgres:
         if self.user:  # the folders above are its owner's alone
             room = os.statvfs("/dev/shm") if memory and os.path.isdir("/dev/shm") else None
             roomy = room and room.f_bavail * room.f_frsize > 1 << 29
-            self.folder = "%s/gba_pgs.%d" % ("/dev/shm" if roomy else "/var/tmp", os.getpid())
-            os.makedirs(self.folder)
+            self.folder = tempfile.mkdtemp(prefix="gba_pgs.", dir="/dev/shm" if roomy else "/var/tmp")
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
-        self._run("initdb", "-D", self.data, "-U", "gba", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
+        self._make()
         self.start()
+
+    def _make(self):
+        self._run("initdb", "-D", self.data, "-U", "gba", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
 
     @property
     def data(self):
@@ -98,6 +101,26 @@ class Postgres:
     def close(self):
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Standby(Postgres):
+    """Follows another server, which from then on acknowledges no commit that this one has not got."""
+
+    def __init__(self, folder, primary):
+        self.primary = primary
+        super().__init__(folder)
+        primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        primary.sql("SELECT pg_reload_conf()")
+        assert until(lambda: primary.sql("SELECT sync_state FROM pg_stat_replication").stdout.strip() == "sync")
+
+    def _make(self):
+        self._run("pg_basebackup", "-h", self.primary.folder, "-U", "gba", "-D", self.data, "-R", "-X", "stream", "-c", "fast", "-N")
+
+    def promote(self):
+        assert self.sql("SELECT pg_promote()").stdout.strip() == "t"
+
+    def url(self, schema):
+        return self.primary.url(schema).replace("host=", "host=%s," % self.folder)  # the one that is no primary yet first
 
 
 class Redis:

@@ -61,7 +61,14 @@ static const struct {
 	{ "POST", "/v1/users/a", GBA_E_UNSUPPORTED, NULL, "GET, HEAD, PUT" },
 	{ "get", "/v1/users", GBA_E_UNSUPPORTED, NULL, "GET, HEAD, POST" },
 	{ "GET", "/v2/users", GBA_E_NOT_FOUND, NULL, NULL },
-	{ "GET", "http://h/v1/users", GBA_E_NOT_FOUND, NULL, NULL },
+	{ "GET", "http://h/v1/users", GBA_OK, "list", NULL }, /* absolute-form (RFC 9112 3.2.2) */
+	{ "GET", "HTTPS://[2001:db8::1]:8443/v1/users?limit=5", GBA_OK, "list", NULL },
+	{ "GET", "https://h/v1/users/a%40b", GBA_OK, "get", "a@b" },
+	{ "GET", "https://h/v1/users?x=http://h/v1/users", GBA_E_SYNTAX, NULL, "x" },
+	{ "GET", "https://h", GBA_E_NOT_FOUND, NULL, NULL },
+	{ "GET", "https://h?/v1/users", GBA_E_NOT_FOUND, NULL, NULL },
+	{ "GET", "https:/v1/users", GBA_E_NOT_FOUND, NULL, NULL },
+	{ "GET", "/https://h/v1/users", GBA_E_NOT_FOUND, NULL, NULL },
 };
 
 START_TEST(a_request_has_one_row)

@@ -160,7 +160,7 @@ void bed_populate(void)
 	add_as(&admin, KIND_DEVICE, "{'impi':'" IMPI_A "','custodian':1,'authentication':1}", GBA_OK);
 	add_as(&admin, KIND_DEVICE, "{'impi':'" IMPI_B "','custodian':2,'authentication':2}", GBA_OK);
 	add_as(&admin, KIND_ASP, "{'type':'cin','identity':'L17110MH1973PLC019786','name':'Meters Ltd','names':['example.com','example.org','example.net','ip:*','gs1:*','onem2m:R*']}", GBA_OK);
-	add_as(&admin, KIND_ASP, "{'type':'llpin','identity':'AAA-1234','name':'Locks LLP','names':['example.com','example.org','example.net','ip:*','gs1:*','onem2m:R*']}", GBA_OK);
+	add_as(&admin, KIND_ASP, "{'type':'llpin','identity':'AAA-1234','name':'Locks LLP','names':['app.example.org']}", GBA_OK);
 	add_as(&asp_one, KIND_APPLICATION, "{'asp':1,'type':'fqdn','identity':'App.example.com','name':'Meter','published':true,"
 	       "'attributes':['name','level'],'min_level':1}", GBA_OK);
 	add_as(&asp_two, KIND_APPLICATION, "{'asp':2,'type':'fqdn','identity':'app.example.org','name':'Lock','min_level':2}", GBA_OK);

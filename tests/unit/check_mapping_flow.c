@@ -131,7 +131,7 @@ START_TEST(applications_of_five_kinds)
 	ck_assert_bytes(app->v[APPLICATION_NAF_ID].t, bytes_of(hex), "NAF_Id");
 	ck_assert_int_eq(app->v[APPLICATION_GSID].n, 1000002); /* two stand before it */
 	add_as(&asp_two, KIND_APPLICATION, talloc_asprintf(hex, "{'asp':2,'type':'%s','identity':'%s','name':'Y'}", kinds[_i].kind,
-							   kinds[_i].identity), GBA_E_EXISTS);
+							   kinds[_i].identity), GBA_E_DENIED); /* not who has it */
 	ck_assert_uint_eq(count_as(&asp_one, KIND_NOTICE), 2);
 	talloc_free(hex);
 	bed_close();

@@ -21,7 +21,6 @@ BUILD = os.environ.get("GBA_BUILD", os.path.join(TOP, "build"))
 REALM = {"realm": "operator.example", "name": "Operator & Sons", "bsf_identity": "bsf.operator.example",
          "bsf_url": "http://bsf.pub.operator.example/", "hss_identity": "hss.operator.example",
          "alias_domain": "apps.operator.example", "token_lifetime": 3600}
-NAMES = ["example", "ip:*", "gs1:*", "onem2m:*"]  # what the ASPs of the tests may call their applications
 ADMIN, ASP, USER = "admin", "asp", "subscriber"
 
 
@@ -249,8 +248,8 @@ class Api:
 
 
 def asp(admin, node, identity="U72200KA2011PTC060001", name="Meters Ltd", **more):
-    """An active ASP and a caller with its token."""
-    record = admin.post("/v1/asps", dict({"type": "cin", "identity": identity, "name": name, "names": NAMES}, **more)).json()
+    """An active ASP and a caller with its token. Names are one ASP's each."""
+    record = admin.post("/v1/asps", dict({"type": "cin", "identity": identity, "name": name}, **more)).json()
     token = admin.post("/v1/asps/%d/credentials" % record["id"], {"name": "test"}).json()["token"]
     return record, Caller(node, token)
 

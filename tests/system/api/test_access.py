@@ -20,7 +20,7 @@ def people(api, admin):
     impis = [api.subscriber("acc%d@lab.test" % n) for n in range(2)]
     users = [apilab.user(admin, api, "acc%d" % n) for n in range(2)]
     devices = [apilab.device(admin, impis[n], users[n][0]["id"], 200 + n) for n in range(2)]
-    asps = [apilab.asp(admin, api, "U72200KA2011PTC06010%d" % n, "Acc %d" % n) for n in range(2)]
+    asps = [apilab.asp(admin, api, "U72200KA2011PTC06010%d" % n, "Acc %d" % n, names=["acc%d.example" % n]) for n in range(2)]
     apps = [asps[n][1].post("/v1/applications", {"asp": asps[n][0]["id"], "type": "fqdn", "identity": "acc%d.example" % n, "name": "A",
                                                  "published": n == 0}).json() for n in range(2)]
     rights = [admin.post("/v1/permissions", {"impi": impis[n], "application": apps[n]["id"]}).json() for n in range(2)]
@@ -161,11 +161,61 @@ def test_an_asp_that_tries_names_of_others_learns_nothing(api, admin):
                                                "name": "N"}, want=422).json()
         assert [e["pointer"] for e in got["errors"]] == ["/naf_fqdn"] and "names" in got["errors"][0]["detail"]
     assert admin.get("/v1/applications?limit=1000").body == before
-    kind, identity = taken[0]
-    admin.post("/v1/applications", {"asp": record["id"], "type": kind, "identity": identity, "name": "N"}, want=409)  # the operator is told
-    admin.post("/v1/applications", {"asp": record["id"], "type": kind, "identity": "given.alpha.example", "name": "N"})
+    for kind, identity in taken:  # the operator is told
+        admin.post("/v1/applications", {"asp": record["id"], "type": kind, "identity": identity, "name": "N"}, want=409)
     second.call("PATCH", "/v1/asps/%d" % record["id"], {"names": ["alpha.example"]}, headers={"If-Match": "*"}, want=422)
     second.post("/v1/applications", {"asp": record["id"], "type": "url", "identity": "https://a.beta.example/x", "name": "N"})
+
+
+def renamed(admin, record, names, want=200):
+    return admin.call("PATCH", "/v1/asps/%d" % record["id"], {"names": names}, headers={"If-Match": "*"}, want=want)
+
+
+def test_a_name_belongs_to_one_asp(api, admin):
+    """To the one whose entry is the closest: the operator is told when it would give one twice, and nobody else is told anything."""
+    one, first = apilab.asp(admin, api, "U72200KA2011PTC060193", "One", names=["one.example", "gs1:96*", "onem2m:None"])
+    for names in (["ONE.example"], ["a.example", "gs1:96*"], ["onem2m:None"]):
+        got = admin.call("POST", "/v1/asps", {"type": "cin", "identity": "U72200KA2011PTC060194", "name": "Two", "names": names}, want=409).json()
+        assert "is among the names of ASP %d" % one["id"] in str(got["errors"]), got
+    two, second = apilab.asp(admin, api, "U72200KA2011PTC060194", "Two", names=["two.one.example", "gs1:9699*", "onem2m:Non*"])
+    asked = apilab.Caller(api).post("/v1/asp-registrations", {"type": "cin", "identity": "U72200KA2011PTC060195", "name": "Three",
+                                                              "contact": "t@three.example", "names": ["one.example"]})  # who asks learns nothing
+    assert asked.json()["state"] == "requested"
+    three = [a for a in admin.get("/v1/asps?state=requested").json()["items"] if a["name"] == "Three"][0]
+    agree = "/v1/asps/%d" % three["id"]
+    admin.call("PATCH", agree, {"state": "active"}, headers={"If-Match": "*"}, want=409)
+    admin.call("PATCH", agree, {"state": "active", "names": ["three.example"]}, headers={"If-Match": "*"}, want=200)
+    renamed(admin, three, ["three.example", "two.one.example"], want=409)
+
+    def tried(caller, record, kind, identity, **more):
+        return caller.call("POST", "/v1/applications", dict({"asp": record["id"], "type": kind, "identity": identity, "name": "N"}, **more))
+
+    ours = [("fqdn", "x.two.one.example"), ("url", "https://y.two.one.example/z"), ("gs1", gs1("969900000001")), ("onem2m", "Nontoo")]
+    for kind, identity in ours:  # given away below one's own names: refused as what was never one's own
+        before = tried(first, one, kind, identity)
+        assert tried(second, two, kind, identity).status == 201, (kind, identity)
+        after = tried(first, one, kind, identity)
+        assert before.status == after.status == 422 and before.json()["errors"] == after.json()["errors"], (kind, after.body)
+        assert before.json()["errors"] == tried(first, one, kind, {"gs1": gs1("970000000001"), "onem2m": "Nontop", "fqdn": "x.other.example",
+                                                                   "url": "https://y.other.example/z"}[kind]).json()["errors"]
+    for kind, identity in (("fqdn", "x.one.example"), ("gs1", gs1("960000000001")), ("onem2m", "None")):
+        assert tried(second, two, kind, identity).status == 422
+        assert "among the names of ASP %d" % one["id"] in admin.call("POST", "/v1/applications", {
+            "asp": two["id"], "type": kind, "identity": identity, "name": "N"}, want=409).body.decode()
+        assert tried(first, one, kind, identity).status == 201, (kind, identity)
+    assert "naf_fqdn" in str(tried(first, one, "gs1", gs1("960000000018"), naf_fqdn="z.two.one.example").json()["errors"])
+
+    # registered by the operator under nobody's name: who is given the name later would meet it
+    admin.post("/v1/applications", {"asp": two["id"], "type": "fqdn", "identity": "met.three.test", "name": "N"})
+    assert "stands under them" in renamed(admin, three, ["three.test"], want=409).body.decode()
+    renamed(admin, two, ["two.one.example", "met.three.test"])
+    renamed(admin, three, ["three.test"])
+    # one whose names were taken away keeps its applications; who has the names now is not told what it is that stands there
+    renamed(admin, two, ["gs1:9699*"])
+    for kind, identity in ours[:2]:
+        got = tried(first, one, kind, identity)
+        assert got.status == 422 and got.json()["errors"] == tried(first, one, kind, identity.replace("one.example", "other.test")).json()["errors"]
+    assert tried(first, one, "fqdn", "free.two.one.example").status == 201  # all else there is its own again
 
 
 def test_whoever_is_not_known_gets_one_answer(api, people, admin):

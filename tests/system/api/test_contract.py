@@ -54,7 +54,7 @@ def world(api, admin):
     """One record of every kind, by path."""
     impi = api.subscriber("contract@lab.test")
     person, _ = apilab.user(admin, api, "contract")
-    owner, caller = apilab.asp(admin, api, "U72200KA2011PTC060010", "Contract Ltd", notice_drop="contract")
+    owner, caller = apilab.asp(admin, api, "U72200KA2011PTC060010", "Contract Ltd", notice_drop="contract", names=["contract.example"])
     app = caller.post("/v1/applications", {"asp": owner["id"], "type": "fqdn", "identity": "contract.example", "name": "C",
                                            "published": True}).json()
     thing = apilab.device(admin, impi, person["id"], 77)

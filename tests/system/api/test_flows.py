@@ -96,7 +96,7 @@ def test_an_asp_comes_on_board(api, admin):
     app = caller.post("/v1/applications", {"asp": record["id"], "type": "fqdn", "identity": "shop.fabrics.example", "name": "Shop",
                                            "published": True})
     assert app.json()["naf_fqdn"] == "shop.fabrics.example" and app.json()["gsid"] >= 1000000
-    digits = "952132100001"
+    digits = "972132100001"
     number = digits + str(-sum(int(c) * (3 - 2 * (i % 2)) for i, c in enumerate(reversed(digits))) % 10)  # GS1 General Specifications 7.9
     gs1 = caller.post("/v1/applications", {"asp": record["id"], "type": "gs1", "identity": number, "name": "Scales"}).json()
     assert gs1["identity"] == number and gs1["naf_fqdn"].endswith("." + apilab.REALM["alias_domain"])
@@ -124,7 +124,8 @@ def unpack(archive, folder):
 @pytest.fixture(scope="module")
 def meters(api, admin):
     """An ASP with a webhook, and its application."""
-    owner, caller = apilab.asp(admin, api, "U72200KA2011PTC060131", "Meters", notice_url=api.hook.url("/meters"))
+    owner, caller = apilab.asp(admin, api, "U72200KA2011PTC060131", "Meters", notice_url=api.hook.url("/meters"),
+                              names=["meters.example", "kinds.example", "hidden.example", "ip:192.0.2.*", "gs1:0950*", "onem2m:Nkinds*"])
     app = caller.post("/v1/applications", {"asp": owner["id"], "type": "fqdn", "identity": "meters.example", "name": "Readings",
                                            "published": True, "min_level": 2, "attributes": ["name", "level"]}).json()
     return owner, caller, app
@@ -244,7 +245,7 @@ def test_protocols_follow_the_realms_profile(tmp_path_factory):
     try:
         root = one.admin()
         realm = root.post("/v1/realm", apilab.REALM).json()
-        owner, caller = apilab.asp(root, one)
+        owner, caller = apilab.asp(root, one, names=["site.example"])
         app = caller.post("/v1/applications", {"asp": owner["id"], "type": "fqdn", "identity": "site.example", "name": "S",
                                                "ua_ids": ["010001c02f", "0100000002", "0100000007", "01000100a8"]}).json()
         for n, (ua_ids, want, versions) in enumerate(PROFILES):
@@ -391,7 +392,7 @@ def test_rights_are_lent_and_taken_back(api, admin, meters):
 
 
 def test_webhooks_are_repeated_until_they_are_taken(api, admin):
-    owner, caller = apilab.asp(admin, api, "U72200KA2011PTC060132", "Retry", notice_url=api.hook.url("/retry"))
+    owner, caller = apilab.asp(admin, api, "U72200KA2011PTC060132", "Retry", names=["retry.example"], notice_url=api.hook.url("/retry"))
     api.hook.refuse["/retry"] = 2
     app = caller.post("/v1/applications", {"asp": owner["id"], "type": "fqdn", "identity": "retry.example", "name": "R"}).json()
     apilab.wait_until(lambda: len(api.hook.of("/retry")) >= 3, "three posts")
@@ -409,7 +410,7 @@ def test_webhooks_do_not_reach_inside(admin, tmp_path):
     try:
         root = one.admin()
         root.post("/v1/realm", apilab.REALM)
-        owner, caller = apilab.asp(root, one, notice_url=hook.url("/inside"))
+        owner, caller = apilab.asp(root, one, names=["inside.example"], notice_url=hook.url("/inside"))
         caller.post("/v1/applications", {"asp": owner["id"], "type": "fqdn", "identity": "inside.example", "name": "I"})
         apilab.wait_until(lambda: "notice.given-up" in one.log(), "given up after three attempts")
         assert one.log().count("notice.failed") == 2 and "loopback, private" in one.log()
@@ -429,7 +430,7 @@ def test_letters_stay_in_their_folder(admin):
 
 def test_gba_ctl_does_it_too(api, admin, tmp_path):
     """A token and a bundle without the API."""
-    owner, _ = apilab.asp(admin, api, "U72200KA2011PTC060135", "Ctl")
+    owner, _ = apilab.asp(admin, api, "U72200KA2011PTC060135", "Ctl", names=["ctl.example"])
     token = json.loads(api.ctl("credential", "issue", "console", "--for", "asp:%d" % owner["id"], "--json"))["token"]
     caller = apilab.Caller(api, token)
     assert caller.get("/v1/self").json()["id"] == owner["id"]

@@ -157,3 +157,20 @@ def test_paths_and_queries_leave_one_line_each(admin, api):
         got = raw(admin, "GET", path)
         assert got.status == status and got.json()["status"] == status, (path, got)
     assert apilab.wait_until(lambda: api.log().count("api.request") == before + len(PATHS), "a line for each request")
+
+
+def test_a_target_in_absolute_form_is_the_same(admin, api):
+    """RFC 9112 3.2.2: a server must take it, and looks at its host and not at Host; also where writes are told apart by their target."""
+    for path in ("/v1/self", "/v1/users?limit=1", "/v1/users/99999999", "/.well-known/gba-realm"):
+        plain, full = (raw(admin, "GET", form % path) for form in ("%s", "HTTPS://other.example:8443%s"))
+        assert (full.status, full.headers.get("etag")) == (plain.status, plain.headers.get("etag")), path
+        assert full.status != 200 or full.body == plain.body
+    key = [("Idempotency-Key", "absolute-1")]
+    first = raw(admin, "POST", PATH, JSON + key, case("absolute"))
+    again = raw(admin, "POST", "https://localhost" + PATH, JSON + key, case("absolute"))
+    assert (first.status, again.status, again.headers["idempotent-replayed"]) == (201, 201, "true") and first.body == again.body
+    for path in ("http:/v1/self", "http:///v1/self", "http://u@h/v1/self", "ftp://h/v1/self"):
+        assert raw(admin, "GET", path).status == 400, path
+    big = b"".join(b'{"reference":"absolute-%d","name":"N","verifier":"%s"}\n' % (n, b"v" * 100) for n in range(2000))
+    got = raw(admin, "POST", "https://h%s/import?mode=all" % PATH, [("Content-Type", "application/x-ndjson")], big)
+    assert got.json()["added"] == 2000, got.json()

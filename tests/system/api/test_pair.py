@@ -87,7 +87,7 @@ def test_answers_are_kept_for_a_day_and_in_bounds(pair, admin, postgres):
 def test_one_node_sends_and_another_takes_over(pair, admin):
     """Whatever both see, one sends it; when it dies the other goes on with what has not been sent."""
     hook = pair[0].hook
-    _, caller = apilab.asp(admin, pair[0], notice_url=hook.url("/pair"))
+    _, caller = apilab.asp(admin, pair[0], names=["example"], notice_url=hook.url("/pair"))
     notices(caller, ["a%d" % i for i in range(20)])
     assert until(lambda: caller.get("/v1/notices").json()["items"] == [])
     first = told(hook)

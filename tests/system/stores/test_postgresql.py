@@ -9,6 +9,7 @@ import threading
 import pytest
 from zhlab import K, OP, Node, Vector, built, card, d, free_port, until
 
+from peers.servers import Postgres, Standby
 from peers.waiting import page
 
 NAMES = ["s%d@lab.test" % i for i in range(4)]
@@ -216,3 +217,54 @@ def test_server_that_loses_commits_is_refused(tmp_path, postgres):
         node.start()
     assert "synchronous_commit is off" in str(ended.value)
     assert not os.path.exists(os.path.join(str(tmp_path), "hss.kek"))
+
+
+@pytest.fixture
+def replicated(tmp_path):
+    """A server with a standby that has all that was acknowledged."""
+    primary = Postgres(tmp_path / "primary")
+    standby = Standby(tmp_path / "standby", primary)
+    yield primary, standby
+    standby.close()
+    primary.close()
+
+
+WAITING = "FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND backend_type = 'client backend'"
+
+
+def test_a_standby_takes_over(tmp_path, replicated):
+    """Under load on two nodes that know both servers. The standby is away first, and somebody ends the commits that wait for it: what the
+    primary alone has is not handed out. Then the primary dies and the standby is promoted: no SQN twice, and nobody restarts anything."""
+    primary, standby = replicated
+    pair = Pair(tmp_path, standby)
+    for name in NAMES:
+        pair.add(name)
+    loads = [Load(node.start()) for node in pair.nodes]
+    for load in loads:
+        load.goes_on()
+    standby.kill()
+    for how in ("pg_cancel_backend", "pg_terminate_backend"):
+        ended = 0
+
+        def some():
+            nonlocal ended
+            ended += len(primary.sql("SELECT %s(pid) %s" % (how, WAITING)).stdout.split())
+            return ended >= 3
+
+        assert until(some), how
+    primary.kill()
+    standby.start()
+    standby.promote()
+    for load in loads:
+        load.goes_on()
+    assert until(lambda: pair.ready(0) and pair.ready(1))
+    for load in loads:
+        load.end()
+    seen = loads[0].seen + loads[1].seen
+    assert len(set(seen)) == len(seen)
+    assert all(1 <= node.log().count(" auc.store ") <= 2 for node in pair.nodes)  # one line a minute
+    pair.add("later@lab.test")
+    for node in pair.nodes:
+        good = node.stop()
+        node.daemon = None
+        assert good
