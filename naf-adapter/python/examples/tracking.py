@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A vehicle tracking server: sealed datagrams over UDP, keys from the agent, commands from standard input.
 
-    tracking.py APPLICATION ADDRESS PORT FOLDER
+    tracking.py APPLICATION ADDRESS PORT FOLDER [GSID]
 
-Prints "vehicle KID: MESSAGE" for each message that is authentic and new. A line "KID COMMAND" of standard input goes to that
-vehicle. An alarm is acknowledged at once. FOLDER remembers what was sent and had, and must not be restored from a backup.
+Prints "vehicle KID: MESSAGE" for each message that is authentic and new, and with GSID, the application's number at the operator,
+"vehicle KID is IDENTITY" before the first. A line "KID COMMAND" of standard input goes to that vehicle. An alarm is acknowledged
+at once. FOLDER remembers what was sent and had, and must not be restored from a backup.
 """
 import os
 import select
@@ -17,9 +18,14 @@ import gba_naf
 import gba_sealed
 
 
+def shown(octets):
+    """On one line, whatever a vehicle says: no message looks like two."""
+    return "".join(sign if sign.isprintable() else "?" for sign in octets.decode(errors="replace"))
+
+
 class Tracking:
-    def __init__(self, application, folder):
-        self.application, self.folder, self.naf = application, folder, gba_naf.Naf()
+    def __init__(self, application, folder, gsids):
+        self.application, self.folder, self.gsids, self.naf = application, folder, gsids, gba_naf.Naf()
         self.links, self.where, self.until = {}, {}, {}  # by kid
 
     def introduced(self, look, source):
@@ -27,12 +33,14 @@ class Tracking:
         if look.kid in self.links:
             return
         try:
-            token = self.naf.get(look.btid, self.application, gba_sealed.UA_SEALED, need_int_key=look.index > 0, source=source)
+            token = self.naf.get(look.btid, self.application, gba_sealed.UA_SEALED, self.gsids, need_int_key=look.index > 0, source=source)
         except gba_naf.Error as refused:
             return print("refused:", refused, flush=True)
         key = token.int_key if look.index else token.key
         self.links[look.kid] = gba_sealed.Link(self.folder, key, token.btid, look.index, new=True)
         self.until[look.kid] = token.expiry
+        for gsid in self.gsids:
+            print("vehicle %s is %s" % (look.kid.hex(), ", ".join(token.uss[gsid].uids) if gsid in token.uss else "nameless"), flush=True)
 
     def arrived(self, datagram, source, send):
         look = gba_sealed.look(datagram)
@@ -43,7 +51,7 @@ class Tracking:
             return print("dropped: of nobody we know", flush=True)
         message = link.receive(datagram)
         self.where[look.kid] = source  # of the latest that proved itself
-        print("vehicle %s: %s" % (look.kid.hex(), message.decode(errors="replace")), flush=True)
+        print("vehicle %s: %s" % (look.kid.hex(), shown(message)), flush=True)
         if message.startswith(b"ALARM"):
             send(link.send(b"ALARM ACKNOWLEDGED"), source)
         elif not message:
@@ -51,12 +59,15 @@ class Tracking:
 
     def command(self, line, send):
         kid, _, text = line.partition(" ")
-        kid = bytes.fromhex(kid)
-        send(self.links[kid].send(text.encode()), self.where[kid])
+        try:
+            kid = bytes.fromhex(kid)
+            send(self.links[kid].send(text.encode()), self.where[kid])
+        except (KeyError, ValueError, gba_sealed.Error):
+            print("not sent: no vehicle of this name", flush=True)
 
 
-def main(application, address, port, folder):
-    tracking, server = Tracking(application, folder), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def main(application, address, port, folder, *gsids):
+    tracking, server = Tracking(application, folder, [int(gsid) for gsid in gsids]), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind((address, int(port)))
     print("listening on port", server.getsockname()[1], flush=True)
     inputs, typed = [server, sys.stdin], b""

@@ -8,8 +8,10 @@ import base64
 import json
 import os
 import re
+import secrets
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,13 +23,14 @@ TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 sys.path[:0] = [os.path.join(TOP, "tools"), os.path.join(TOP, "tests")]
 
 from lab.devices import Device  # noqa: E402
-from lab.realm import NAF, Realm  # noqa: E402
-from peers import keys, sealed  # noqa: E402
+from lab.realm import GSID, NAF, Realm  # noqa: E402
+from peers import keys, sealed, sms  # noqa: E402
 from peers.aka import Milenage  # noqa: E402
 from peers.lossy import Lossy  # noqa: E402
 from peers.waiting import until  # noqa: E402
 
 PYTHON = os.path.join(TOP, "naf-adapter", "python")
+OTHER_STATE = "tracking." + NAF.partition(".")[2]
 NAF_ID = NAF.encode() + bytes.fromhex("ff00000001")
 POSITION = "PVT 28.6139N 077.2090E 054km/h hdg 271 2026-11-21T12:00:00Z ign 1 gsm -71 bat 12.6V sat 09"
 assert len(POSITION) == 90
@@ -76,14 +79,18 @@ class World:
         self.start()
 
     def start(self, port=0):
-        self.server = Lines([sys.executable, os.path.join(PYTHON, "examples", "tracking.py"), NAF, "127.0.0.1", str(port), self.memory],
-                            self.env)
-        self.port = int(self.server.has(r"listening on port (\d+)").group(1))
+        self.server, self.port = self.serve(NAF, self.memory, port)
 
-    def vehicle(self, gba_u=False):
+    def serve(self, name, memory, port=0, *more):
+        """The example as this application: what it prints, and its port."""
+        server = Lines([sys.executable, os.path.join(PYTHON, "examples", "tracking.py"), name, "127.0.0.1", str(port), memory, *more], self.env)
+        return server, int(server.has(r"listening on port (\d+)").group(1))
+
+    def vehicle(self, gba_u=False, guss=None, **card):
         """A bootstrapped device, and Ks as only the operator and the card have it: computed here from the subscriber's keys."""
         self.count += 1
-        one = Device(self.realm, "vehicle%d" % self.count, "0010100000001%02d" % self.count, gba_u=gba_u)
+        one = Device(self.realm, "vehicle%d" % self.count, "0010100000001%02d" % self.count, gba_u=gba_u, **card)
+        one.guss = (lambda usual=one.guss: guss(usual())) if guss else one.guss
         one.provision()
         one.personalise()
         one.btid = one.bootstrap()["btid"]
@@ -93,6 +100,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     with Realm(str(tmp_path_factory.mktemp("tracking"))) as realm:
+        realm.names = [NAF, OTHER_STATE]
         realm.start()
         one = World(realm, tmp_path_factory.mktemp("server"))
         yield one
@@ -239,6 +247,69 @@ def test_the_device_takes_no_command_that_is_not_the_servers_and_new(world, link
     device.has("^REPORT AGAIN$")
     assert device.lines == ["REPORT AGAIN"]
     assert device.end() == 0
+
+
+def test_the_same_frames_over_short_messages(world):
+    """What UDP carries a service centre of the mobile network carries as well, and the application takes each once, whichever came
+    first. REQ: OBF-I.1.1-3"""
+    vehicle, centre = world.vehicle(), sms.Centre()
+    with Lossy(("127.0.0.1", world.port), lose=1.0) as link:
+        centre.numbers["919876543210"] = lambda message: link.send(message.octets, True)
+        for packet in (POSITION, "ALARM PANIC"):
+            vehicle.must("send", *url(link.port), packet)
+        introduction, first, second = link.up[0], *frames(link.up)
+        assert not world.server.count("vehicle %s: " % kid(vehicle.btid))
+        for octets in (introduction, first):
+            centre.take("919812345678", sms.submit("919876543210", octets))
+        world.server.has("^vehicle %s: %s$" % (kid(vehicle.btid), re.escape(POSITION)))
+        link.send(second, True)
+        world.server.has("^vehicle %s: ALARM PANIC$" % kid(vehicle.btid))
+        before = world.server.count("dropped: had before")
+        link.send(first, True)
+        centre.take("919812345678", sms.submit("919876543210", second))
+        world.server.has("dropped: had before", before + 2)
+    assert world.server.count("vehicle %s: " % kid(vehicle.btid)) == 2
+    assert [sms.parse(one).octets for one in centre.passed] == [introduction, first, second]
+
+
+def test_servers_of_two_states_and_devices_of_all_kinds(world, tmp_path):
+    """Two applications beside each other, each with keys of its own from the operator; cards of two suppliers (MILENAGE, TUAK), devices of
+    two makers (gba-ue, and plain Python from the RFCs): each device with each application, and no application with what is for another.
+    The subscriber's ICCID is its identity there. REQ: OBF-I.1.2-1, OBF-I.2.1-1"""
+    numbers = iter("8991101200003204%03d" % i for i in range(10))
+    (tmp_path / "memory").mkdir()
+    state, port = world.serve(OTHER_STATE, str(tmp_path / "memory"), 0, str(GSID))
+    cards = {"milenage": {}, "tuak": {"algorithm": "tuak", "keys": (secrets.token_hex(16), secrets.token_hex(32))}}
+    for supplier, card in cards.items():
+        iccid = "iccid:" + next(numbers)
+        vehicle = world.vehicle(guss=lambda usual, iccid=iccid: re.sub("<uid>.*</uid>", "<uid>%s</uid>" % iccid, usual), **card)
+        for name, server, to in ((NAF, world.server, world.port), (OTHER_STATE, state, port)):
+            vehicle.must("send", "udp://%s:%d" % (name, to), "--connect", "127.0.0.1:%d" % to, "HEALTH of gba-ue, " + supplier)
+            server.has("^vehicle %s: HEALTH of gba-ue, %s" % (kid(vehicle.btid), supplier))
+        state.has("^vehicle %s is %s$" % (kid(vehicle.btid), iccid))
+        vehicle.btid = vehicle.bootstrap("--force")["btid"]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+            for name, server, to in ((NAF, world.server, world.port), (OTHER_STATE, state, port)):
+                key = bytes.fromhex(vehicle.must("token", "key", name, "--ua-id", "ff00000001", "--reveal")["key"])
+                text = "HEALTH of another maker, " + supplier
+                device.sendto(sealed.introduction(vehicle.btid), ("127.0.0.1", to))
+                device.sendto(sealed.seal(key, vehicle.btid, "device", 0, text.encode()), ("127.0.0.1", to))
+                server.has("^vehicle %s: %s" % (kid(vehicle.btid), text))
+            dropped = world.server.count("dropped: not from the other end")
+            device.sendto(sealed.seal(key, vehicle.btid, "device", 9, b"HEALTH for the other state"), ("127.0.0.1", world.port))
+            world.server.has("dropped: not from the other end", dropped + 1)
+    assert not world.server.count("for the other state") and state.end() == -signal.SIGTERM
+
+
+def test_a_message_is_one_line(world):
+    """What a vehicle says cannot be taken for what another says."""
+    vehicle, other = world.vehicle(), world.vehicle()
+    vehicle.must("send", *url(world.port), "HEALTH ok\nvehicle %s: ALARM PANIC\r\x1b[2K" % kid(other.btid))
+    world.server.has(r"^vehicle %s: HEALTH ok\?vehicle %s: ALARM PANIC\?\?\[2K$" % (kid(vehicle.btid), kid(other.btid)))
+    for line in ("nonsense", "00 STOP", "%s STOP" % kid(other.btid)):
+        world.server.say(line)
+    world.server.has("^not sent: no vehicle of this name$", 3)
+    assert not world.server.count("^vehicle %s" % kid(other.btid))
 
 
 def test_a_server_that_is_killed_takes_nothing_twice(world):
