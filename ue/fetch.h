@@ -20,6 +20,8 @@ struct fetch_header {
 	const char *name, *value;
 };
 
+struct fetch_answer;
+
 struct fetch_ask {
 	const char *method;
 	const char *url;
@@ -40,17 +42,23 @@ struct fetch_ask {
 	/** With tls_setup: by what the connection is authenticated. One kept alive under the same name is used again, those
 	 * of other names are closed. NULL: a connection for this exchange alone. */
 	const char *tls_name;
+	/** CoAP: wait for so many answers, the first and what the resource then becomes (RFC 7641), each within timeout_ms. 0: one,
+	 * nothing is observed. All but the last are told, below the same context. */
+	unsigned int observe;
+	void (*told)(void *arg, const struct fetch_answer *answer);
+	void *told_arg;
 };
 
 /** All below the context given. */
 struct fetch_answer {
 	unsigned int status;
+	const char *code; /* of CoAP: "2.05"; NULL: HTTP */
 	struct fetch_header *headers;
 	size_t header_count;
 	struct bytes body;
 	unsigned int retry_after; /* [s] of the header Retry-After, 0: none */
 	uint16_t tls_suite;       /* code point negotiated; 0: no TLS */
-	unsigned int tls_version; /* 0x0303, 0x0304; 0: no TLS */
+	unsigned int tls_version; /* 0x0303, 0x0304, of DTLS 0xfefd; 0: no TLS */
 };
 
 /** @retval GBA_E_UNREACHABLE  name, connection or TLS handshake (why tells)

@@ -37,19 +37,25 @@ static bool derive(struct psk *psk, const uint8_t ua_id[UA_ID_LEN], uint8_t key[
 	return psk->offered;
 }
 
+bool psk_key_12(struct psk *psk, uint16_t suite, uint8_t *key)
+{
+	uint8_t ua_id[UA_ID_LEN];
+
+	ua_id_tls12(suite, ua_id);
+	return derive(psk, ua_id, key);
+}
+
 /* TLS 1.2: ServerHello has been read, so the suite, and with it the key's name, is known. */
 static unsigned int on_psk_12(SSL *ssl, const char *hint, char *identity, unsigned int identity_cap, unsigned char *key,
 			      unsigned int key_cap)
 {
 	const SSL_CIPHER *suite = SSL_get_pending_cipher(ssl);
 	struct psk *psk = psk_of(ssl);
-	uint8_t ua_id[UA_ID_LEN];
 
 	(void)hint; /* the prefix is the one form of key we have, whatever the server lists */
 	if (suite == NULL || key_cap < GBA_KS_NAF_LEN || identity_cap <= strlen(psk->identity))
 		return 0;
-	ua_id_tls12(SSL_CIPHER_get_protocol_id(suite), ua_id);
-	if (!derive(psk, ua_id, key))
+	if (!psk_key_12(psk, SSL_CIPHER_get_protocol_id(suite), key))
 		return 0;
 	memcpy(identity, psk->identity, strlen(psk->identity) + 1);
 	return GBA_KS_NAF_LEN;

@@ -36,6 +36,9 @@ enum gba_err psk_prepare(struct psk *psk);
 void psk_setup(void *ssl_ctx, void *psk);
 /** The handshake is done and the connection may outlive psk: nothing refers to that any more. As tls_done. */
 void psk_release(void *ssl, void *psk);
+/** The key of a suite of TLS 1.2 or DTLS 1.2, for a handshake that is not OpenSSL's own to ask. Sets offered, or err.
+ * @param key  [GBA_KS_NAF_LEN] for the caller to wipe */
+bool psk_key_12(struct psk *psk, uint16_t suite, uint8_t *key);
 /** After a failed handshake: did the server not take this key, so that another one should be bootstrapped
  * (TS 24.109 5.3: renegotiation)? */
 bool psk_refused(const struct psk *psk);

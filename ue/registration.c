@@ -8,6 +8,7 @@
 #include "core/codec.h"
 #include "crypto/sign.h"
 #include "http/json.h"
+#include "ue/ua_coap.h"
 #include "ue/usim/usim_open.h"
 
 #define FILE_NAME_MAX (16 + USIM_NAME_MAX)
@@ -112,37 +113,48 @@ static enum gba_err refused(unsigned int status, json_t *problem, struct why *wh
 			*detail != '\0' ? detail : text_of(problem, "title"));
 }
 
+/* JSON, or CBOR for a registry that is reached by CoAP. */
+static enum gba_err put_body(TALLOC_CTX *mem_ctx, const json_t *body, struct ua_request *request)
+{
+	static const struct fetch_header json[] = { { "Content-Type", "application/json" }, { NULL, NULL } };
+	static const struct fetch_header cbor[] = { { "Content-Type", "application/cbor" }, { "Accept", "application/cbor" },
+						     { NULL, NULL } };
+	bool small = ua_coap_is(request->url);
+	char *text;
+
+	request->headers = body == NULL ? NULL : small ? cbor : json;
+	if (body == NULL)
+		return GBA_OK;
+	if (small)
+		return ua_coap_pack(mem_ctx, body, &request->body);
+	text = json_dumps(body, JSON_COMPACT);
+	if (text != NULL)
+		request->body = bytes_of(talloc_strdup(mem_ctx, text));
+	free(text);
+	return request->body.p != NULL ? GBA_OK : GBA_E_NOMEM;
+}
+
 /* One request; the answer is a new reference. body: NULL without. */
 static enum gba_err ask(struct registration *r, TALLOC_CTX *mem_ctx, const char *method, const char *path, json_t *body,
 			json_t **_answer, struct why *why)
 {
-	static const struct fetch_header headers[] = {
-		{"Content-Type", "application/json"},
-                { NULL,          NULL              }
-	};
-	struct ua_request request = { .method = method, .headers = headers };
+	struct ua_request request = { .method = method };
 	struct token_source source = client_source(r->client);
-	const char *url = text_of(r->kept, "url");
-	char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
 	struct ua_reply reply;
 	enum gba_err err;
 
-	request.url = talloc_asprintf(mem_ctx, "%s%s", url, path);
-	if (request.url == NULL || (body != NULL && text == NULL)) {
-		free(text);
+	request.url = talloc_asprintf(mem_ctx, "%s%s", text_of(r->kept, "url"), path);
+	if (request.url == NULL)
 		return GBA_E_NOMEM;
-	}
-	if (text != NULL)
-		request.body = bytes_of(text);
-	else
-		request.headers = NULL;
+	err = put_body(mem_ctx, body, &request);
+	if (err != GBA_OK)
+		return why_fail(why, err, "%s: request cannot be made: %s", request.url, gba_strerror(err));
 	r->ua.max_body = ANSWER_MAX;
 	err = ua_fetch(mem_ctx, &r->ua, &source, r->fetcher, &request, &reply, why);
-	free(text);
 	if (err != GBA_OK)
 		return err;
 	*_answer = NULL;
-	err = json_read(reply.answer.body, _answer, NULL);
+	err = ua_coap_is(request.url) ? ua_coap_unpack(&reply.answer, _answer) : json_read(reply.answer.body, _answer, NULL);
 	if (reply.answer.status >= 300) {
 		err = refused(reply.answer.status, *_answer, why);
 		json_decref(*_answer);

@@ -32,7 +32,7 @@ struct registration {
 enum gba_err registration_open(struct registration *r, TALLOC_CTX *mem_ctx, struct why *why);
 void registration_close(struct registration *r);
 
-/** Register and Set. @param url   where the registry's site is: "https://register.example"
+/** Register and Set. @param url   where the registry's site is: "https://register.example", "coaps://register.example"
  * @param device  members of Register; the card's IMSI is added to its "identities"
  * @retval GBA_E_STATE  registered elsewhere, or as another device  @return and what the registry refused, and all of
  * ua_fetch() */

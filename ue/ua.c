@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/secret.h"
 #include "core/trace.h"
+#include "ue/ua_coap.h"
 #include "ue/ua_digest.h"
 #include "ue/url.h"
 
@@ -59,19 +60,27 @@ static enum gba_err set_headers(struct session *s)
 	return GBA_OK;
 }
 
+static bool is_coap(const struct session *s)
+{
+	return strcmp(s->url.scheme, "coaps") == 0;
+}
+
 /* One exchange; authorization NULL: without. */
 static enum gba_err exchange(struct session *s, const char *authorization, struct psk *psk)
 {
 	struct fetch_ask ask = { .method = s->request->method, .url = s->url.text, .target = s->url.target };
 
 	s->headers[0] = (struct fetch_header){ "Authorization", authorization };
-	ask.headers = authorization != NULL ? s->headers : s->headers + 1;
+	ask.headers = authorization != NULL ? s->headers : s->headers + (is_coap(s) ? 2 : 1); /* CoAP has no User-Agent */
 	ask.connect = s->conf->connect;
 	ask.ca_file = s->conf->ca_file;
 	ask.tls = s->conf->tls;
 	ask.body = s->request->body;
 	ask.max_body = s->conf->max_body > 0 ? s->conf->max_body : UA_BODY_MAX;
 	ask.timeout_ms = s->conf->timeout_ms > 0 ? s->conf->timeout_ms : UA_TIMEOUT_MS;
+	ask.observe = s->request->observe;
+	ask.told = s->request->told;
+	ask.told_arg = s->request->told_arg;
 	if (psk != NULL) {
 		ask.tls_setup = psk_setup;
 		ask.tls_done = psk_release;
@@ -116,7 +125,7 @@ static enum gba_err psk_once(struct session *s, bool renew, struct psk *psk)
 	psk->token = &s->reply->token;
 	psk->naf = bytes_of(s->url.host);
 	psk->separator = s->conf->separator != NULL ? s->conf->separator : PSK_SEPARATOR_DEFAULT;
-	psk->tls = s->conf->tls;
+	psk->tls = is_coap(s) ? FETCH_TLS_12 : s->conf->tls; /* DTLS 1.2 */
 	err = psk_prepare(psk);
 	if (err != GBA_OK)
 		return why_fail(s->why, err, "PSK identity longer than %d octets", PSK_IDENTITY_MAX);
@@ -135,6 +144,12 @@ static void log_renewal(const struct session *s, const char *clause)
 	log_event(LOG_L_INFO, "ue.renewal", &about, "the application does not take this token: bootstrapping again");
 }
 
+/* A session of DTLS stands, and its token has ended: CoAP says so by the code that HTTP has. */
+static bool ended(const struct session *s, enum gba_err err)
+{
+	return err == GBA_OK && is_coap(s) && s->reply->answer.status == 401;
+}
+
 /* TS 33.222 5.4. GBA_E_UNSUPPORTED: this server does not do it. */
 static enum gba_err by_psk(struct session *s, bool may_fall_back)
 {
@@ -145,7 +160,7 @@ static enum gba_err by_psk(struct session *s, bool may_fall_back)
 	err = psk_once(s, false, &psk);
 	if (err == GBA_E_UNREACHABLE && may_fall_back && psk_not_served(&psk))
 		return GBA_E_UNSUPPORTED;
-	if ((err == GBA_E_UNREACHABLE && psk_refused(&psk)) || err == GBA_E_BTID_UNKNOWN) {
+	if ((err == GBA_E_UNREACHABLE && psk_refused(&psk)) || err == GBA_E_BTID_UNKNOWN || ended(s, err)) {
 		log_renewal(s, "TS 24.109 5.3");
 		err = psk_once(s, true, &psk);
 		if (err == GBA_E_UNREACHABLE && psk_refused(&psk))
@@ -294,14 +309,29 @@ static void obey(struct session *s)
 		s->source->token(s->source->arg, bytes_of(s->url.host), token.btid, &next, &unheard);
 }
 
-static enum gba_err fetch(struct session *s, bool https)
+static enum gba_err fetch(struct session *s)
 {
+	bool secure = strcmp(s->url.scheme, "http") != 0, may_fall_back = s->conf->mode == UA_AUTO && !is_coap(s);
 	enum gba_err err;
 
-	if (!https || s->conf->mode == UA_DIGEST)
+	if (!secure || s->conf->mode == UA_DIGEST)
 		return by_digest(s);
-	err = by_psk(s, s->conf->mode == UA_AUTO);
-	return err == GBA_E_UNSUPPORTED && s->conf->mode == UA_AUTO ? by_digest(s) : err;
+	err = by_psk(s, may_fall_back);
+	return err == GBA_E_UNSUPPORTED && may_fall_back ? by_digest(s) : err;
+}
+
+/* What was asked for can be had with this scheme? */
+static enum gba_err check_scheme(const struct session *s)
+{
+	if (s->conf->mode == UA_PSK && strcmp(s->url.scheme, "http") == 0)
+		return why_fail(s->why, GBA_E_SYNTAX, "%s: PSK-TLS needs https", s->request->url);
+	if (is_coap(s) && !ua_coap_built())
+		return why_fail(s->why, GBA_E_UNSUPPORTED, "%s: gba-ue was built without libcoap", s->request->url);
+	if (is_coap(s) && (s->conf->mode == UA_DIGEST || s->conf->tls == FETCH_TLS_13))
+		return why_fail(s->why, GBA_E_SYNTAX, "%s: coaps is DTLS 1.2 with PSK", s->request->url);
+	if (!is_coap(s) && s->request->observe > 0)
+		return why_fail(s->why, GBA_E_SYNTAX, "%s: only coaps can be observed", s->request->url);
+	return GBA_OK;
 }
 
 enum gba_err ua_fetch(TALLOC_CTX *mem_ctx, const struct ua_conf *conf, const struct token_source *source,
@@ -312,22 +342,20 @@ enum gba_err ua_fetch(TALLOC_CTX *mem_ctx, const struct ua_conf *conf, const str
 		.mem_ctx = mem_ctx, .conf = conf, .source = source, .fetcher = fetcher, .request = request
 	};
 	enum gba_err err;
-	bool https;
 
 	memset(_reply, 0, sizeof(*_reply));
 	s.reply = _reply;
 	s.why = why;
-	err = url_parse(mem_ctx, request->url, url_schemes_http, &s.url);
+	err = url_parse(mem_ctx, request->url, url_schemes_ua, &s.url);
 	if (err != GBA_OK)
-		return why_fail(why, err, "%s: not an http or https URL", request->url);
-	https = strcmp(s.url.scheme, "https") == 0;
-	if (conf->mode == UA_PSK && !https)
-		return why_fail(why, GBA_E_SYNTAX, "%s: PSK-TLS needs https", request->url);
-	err = set_headers(&s);
+		return why_fail(why, err, "%s: not an http, https or coaps URL", request->url);
+	err = check_scheme(&s);
+	if (err == GBA_OK)
+		err = set_headers(&s);
 	if (err != GBA_OK)
 		return err;
 	trace(&s, "Y.3056 10.5-1b", "a session with the application");
-	err = fetch(&s, https);
+	err = fetch(&s);
 	if (err == GBA_OK)
 		obey(&s);
 	return err;

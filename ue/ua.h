@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Ua, the device's side, for HTTP (TS 24.109 clause 5, TS 33.222): the connection element. Asks an application over
- * PSK-TLS, or with HTTP Digest inside certificate TLS or plain HTTP, under a token of the client element; bootstraps
+/** Ua, the device's side, for HTTP (TS 24.109 clause 5, TS 33.222) and CoAP: the connection element. Asks an application over
+ * PSK-TLS or DTLS-PSK, or with HTTP Digest inside certificate TLS or plain HTTP, under a token of the client element; bootstraps
  * again, once, when the application says so. */
 #ifndef GBA_UE_UA_H
 #define GBA_UE_UA_H
@@ -22,7 +22,7 @@ struct ua_conf {
 	const char *connect, *ca_file; /* as in struct fetch_ask */
 	const char *separator;         /* NULL: PSK_SEPARATOR_DEFAULT */
 	enum ua_mode mode; /* AUTO: https by PSK-TLS, by certificate and Digest when the server does not do PSK;
-			      http by Digest */
+			      http by Digest; coaps by DTLS-PSK */
 	enum fetch_tls tls;
 	bool need_rspauth;       /* Digest: an answer without proof of the application is refused */
 	unsigned int timeout_ms; /* of one exchange; 0: UA_TIMEOUT_MS */
@@ -36,6 +36,9 @@ struct ua_request {
 					       Content-Length, Transfer-Encoding and, unless mode is PSK,
 					       Authorization are ours: refused */
 	struct bytes body;                  /* absent: none */
+	unsigned int observe;               /* of coaps only: as in struct fetch_ask, with told and told_arg */
+	void (*told)(void *arg, const struct fetch_answer *answer);
+	void *told_arg;
 };
 
 struct ua_reply {

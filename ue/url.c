@@ -7,6 +7,18 @@
 #include <stdlib.h>
 
 const char *const url_schemes_http[] = { "http", "https", NULL };
+const char *const url_schemes_coap[] = { "coaps", NULL };
+const char *const url_schemes_ua[] = { "http", "https", "coaps", NULL };
+
+/* Of those that need none. */
+static unsigned int default_port(const char *scheme)
+{
+	if (strcmp(scheme, "http") == 0)
+		return 80;
+	if (strcmp(scheme, "https") == 0)
+		return 443;
+	return strcmp(scheme, "coaps") == 0 ? 5684 : 0;
+}
 
 /* One part into a fixed text, lower-cased; false: absent or too long. */
 static bool part(CURLU *handle, CURLUPart what, unsigned int flags, char *out, size_t cap)
@@ -61,7 +73,7 @@ static enum gba_err fill(TALLOC_CTX *mem_ctx, CURLU *handle, const char *const *
 	if (part(handle, CURLUPART_PORT, 0, port, sizeof(port)))
 		_url->port = (unsigned int)strtoul(port, NULL, 10);
 	else
-		_url->port = strcmp(_url->scheme, "http") == 0 ? 80 : strcmp(_url->scheme, "https") == 0 ? 443 : 0;
+		_url->port = default_port(_url->scheme);
 	_url->target = target(mem_ctx, handle);
 	return _url->target != NULL ? GBA_OK : GBA_E_NOMEM;
 }

@@ -13,7 +13,7 @@ struct url {
 	const char *text;        /* what to give to libcurl */
 	char scheme[8];          /* lower case */
 	char host[FQDN_MAX + 1]; /* lower case; a name, or an address (IPv6 in brackets) */
-	unsigned int port;       /* 80 and 443 when not given for http and https; else 0 */
+	unsigned int port;       /* 80, 443 and 5684 when not given for http, https and coaps; else 0 */
 	const char *target;      /* path and query as sent; at least "/" */
 };
 
@@ -23,5 +23,9 @@ struct url {
 enum gba_err url_parse(TALLOC_CTX *mem_ctx, const char *text, const char *const *schemes, struct url *_url);
 /** "http", "https" */
 extern const char *const url_schemes_http[];
+/** "coaps" */
+extern const char *const url_schemes_coap[];
+/** All three: what Ua is spoken with. */
+extern const char *const url_schemes_ua[];
 
 #endif

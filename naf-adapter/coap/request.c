@@ -3,12 +3,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "coap/cbor.h"
+#include "coap/media.h"
 #include "http/json.h"
-#include "naf-adapter/coap/cbor.h"
 
 #define TARGET_MAX 1024
-#define NO_FORMAT  (-1)
+#define NO_FORMAT  MEDIA_NONE
+#define PROBLEM_MEDIA "application/problem+json"
 
 static coap_pdu_code_t code_of(unsigned int status)
 {
@@ -44,46 +47,21 @@ static coap_pdu_code_t code_of(unsigned int status)
 	return status < 500 ? COAP_RESPONSE_CODE_BAD_REQUEST : COAP_RESPONSE_CODE_INTERNAL_ERROR;
 }
 
-/* Media types that have a number (RFC 7252 12.3). */
-static const struct {
-	int format;
-	const char *media;
-} formats[] = {
-	{ COAP_MEDIATYPE_TEXT_PLAIN, "text/plain;charset=utf-8" },
-	{ COAP_MEDIATYPE_APPLICATION_LINK_FORMAT, "application/link-format" },
-	{ COAP_MEDIATYPE_APPLICATION_XML, "application/xml" },
-	{ COAP_MEDIATYPE_APPLICATION_OCTET_STREAM, "application/octet-stream" },
-	{ COAP_MEDIATYPE_APPLICATION_JSON, "application/json" },
-	{ COAP_MEDIATYPE_APPLICATION_SENML_JSON, "application/senml+json" },
-	{ COAP_MEDIATYPE_APPLICATION_SENML_CBOR, "application/senml+cbor" },
-};
-
+/* CBOR is for devices: an application that speaks HTTP reads and writes JSON in its place. */
 static const char *media_of(int format)
 {
-	size_t i;
-
-	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (formats[i].format == format)
-			return formats[i].media;
-	}
-	return NULL;
+	return format != COAP_MEDIATYPE_APPLICATION_CBOR ? media_of_format(format) : NULL;
 }
 
-/* Parameters of the type are not looked at: text/plain is UTF-8 in CoAP. What is said to be nothing, or is a problem (RFC 9457), is
- * JSON as our applications send it. */
+/* What is said to be nothing, or is a problem (RFC 9457), is JSON as our applications send it. */
 static int format_of(const char *media)
 {
-	size_t n, i;
+	int format = media != NULL ? media_format(bytes_of(media)) : COAP_MEDIATYPE_APPLICATION_JSON;
 
-	if (media == NULL)
-		return COAP_MEDIATYPE_APPLICATION_JSON;
-	n = strcspn(media, "; ");
-	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (strcspn(formats[i].media, ";") == n && strncasecmp(formats[i].media, media, n) == 0)
-			return formats[i].format;
-	}
-	return strncasecmp(media, "application/problem+json", n) == 0 ? COAP_MEDIATYPE_APPLICATION_JSON
-								       : COAP_MEDIATYPE_APPLICATION_OCTET_STREAM;
+	if (format != MEDIA_NONE)
+		return format;
+	return strncasecmp(media, PROBLEM_MEDIA, sizeof(PROBLEM_MEDIA) - 1) == 0 ? COAP_MEDIATYPE_APPLICATION_JSON
+										 : COAP_MEDIATYPE_APPLICATION_OCTET_STREAM;
 }
 
 static int format_option(const coap_pdu_t *pdu, uint16_t number)

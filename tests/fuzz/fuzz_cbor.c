@@ -2,7 +2,7 @@
 /* Bodies of constrained devices: any octets; what is taken becomes JSON, goes back to CBOR, and is the same JSON again. */
 #include <stdlib.h>
 
-#include "naf-adapter/coap/cbor.h"
+#include "coap/cbor.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

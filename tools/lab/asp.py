@@ -318,7 +318,13 @@ class Coap(Kind):
         answer = open(out, "rb").read().decode() if os.path.exists(out) else ""
         return answer.strip() or "no answer; " + done.stderr.decode(errors="replace").strip()[-100:]
 
+    def by_itself(self):
+        url, where = "coaps://%s/readings" % NAF, self.realm.address("proxy") + ":5684"
+        status, said, error = self.device.get(url, "--connect", where, "--header", "Accept: application/json")
+        return said["body"] if status == 0 else error
+
     def scenarios(self):
+        self.scenario("gba-ue opens it over DTLS-PSK", self.by_itself, lambda seen: self.user in seen and self.device.impi not in seen)
         self.scenario("coap-client opens it over DTLS-PSK", self.ask, lambda seen: self.user in seen and self.device.impi not in seen)
         self.scenario("Refused: a wrong key", lambda: self.ask(b"wrong"), lambda seen: seen.startswith("no answer"))
 

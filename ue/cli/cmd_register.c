@@ -11,6 +11,7 @@
 #include "http/json.h"
 #include "ue/cli/ue.h"
 #include "ue/registration.h"
+#include "ue/ua_coap.h"
 
 #define WATCH_STEP 1 /* [s] between two looks at the file */
 
@@ -131,19 +132,17 @@ static void put_said(json_t *object, const struct said *said)
 static enum gba_err begin(struct cli *cli, const struct said *said, struct registration *r)
 {
 	struct client_conf conf = { .product = UE_PRODUCT, .usim = cli_usim(cli, NULL), .pin = cli_pin(cli) };
-	struct fetch_curl *curl;
 	struct fetcher *fetcher = talloc(cli->ctx, struct fetcher);
 	enum gba_err err = cli_state(cli, false, &r->state);
 
 	if (err == GBA_OK && said != NULL)
-		err = fetch_curl_new(cli->ctx, &curl);
+		err = fetcher != NULL ? ua_any_new(cli->ctx, fetcher) : GBA_E_NOMEM;
 	if (err != GBA_OK)
 		return err;
 	if (said != NULL) {
 		r->client = client_new(cli->ctx, r->state, &conf);
-		if (r->client == NULL || fetcher == NULL)
+		if (r->client == NULL)
 			return GBA_E_NOMEM;
-		*fetcher = fetch_curl_fetcher(curl);
 		r->fetcher = fetcher;
 		r->ua = (struct ua_conf){ .product = UE_PRODUCT, .connect = said->connect, .ca_file = said->ca_file, .mode = UA_PSK,
 					  .timeout_ms = said->timeout * 1000 };
@@ -191,8 +190,8 @@ static enum gba_err cmd_register(struct cli *cli, void *args)
 
 	if (a->scheme == NULL || a->identity == NULL || a->make == NULL || a->model == NULL)
 		return why_fail(&cli->why, GBA_E_SYNTAX, "--scheme, --identity, --make and --model are needed");
-	if (strncmp(url, "https://", 8) != 0 || url[strlen(url) - 1] == '/')
-		return why_fail(&cli->why, GBA_E_SYNTAX, "%s: https://HOST is expected", url);
+	if ((strncmp(url, "https://", 8) != 0 && strncmp(url, "coaps://", 8) != 0) || url[strlen(url) - 1] == '/')
+		return why_fail(&cli->why, GBA_E_SYNTAX, "%s: https://HOST or coaps://HOST is expected", url);
 	err = begin(cli, &a->said, &r);
 	device = err != GBA_OK ? NULL
 			       : json_pack("{s:s, s:s, s:s, s:s, s:s}", "scheme", a->scheme, "identity", a->identity, "make",

@@ -11,6 +11,7 @@
 #include "ue/client.h"
 #include "ue/proxy.h"
 #include "ue/ua.h"
+#include "ue/ua_coap.h"
 #include "ue/url.h"
 
 struct bootstrap_args {
@@ -38,7 +39,7 @@ struct get_args {
 	struct ua_args ua;
 	const char *out, *method, *data;
 	struct cli_list headers;
-	uint32_t max_body;
+	uint32_t max_body, observe;
 	bool include;
 };
 
@@ -66,7 +67,10 @@ static const struct cli_opt get_opts[] = {
 	CLI_OPT_TEXT("-o", "FILE", struct get_args, out, "Write the body here instead of standard output"),
 	CLI_OPT_TEXT("--method", "NAME", struct get_args, method, "GET otherwise, with --data POST"),
 	CLI_OPT_TEXT("--data", "TEXT", struct get_args, data, "Body to send; \"@FILE\": content of a file"),
-	CLI_OPT_LIST("--header", "NAME: VALUE", struct get_args, headers, "Further header; may be repeated"),
+	CLI_OPT_LIST("--header", "NAME: VALUE", struct get_args, headers,
+		     "Further header; may be repeated. coaps: Content-Type, Accept, If-Match, ETag, If-None-Match become options"),
+	CLI_OPT_NUMBER("--observe", "N", 1, 1000000, struct get_args, observe,
+		       "coaps: the resource as it is and as it changes, N times in all; --timeout is for each"),
 	CLI_OPT_NUMBER("--max-body", "KIB", 1, 1048576, struct get_args, max_body,
 		       "Longer answers are refused; 16384 otherwise"),
 	CLI_OPT_FLAG("--include", struct get_args, include, "Put status and headers of the answer before the body"),
@@ -197,11 +201,11 @@ static enum gba_err request_of(struct cli *cli, const struct get_args *args, str
 			       struct ua_request *_request)
 {
 	struct url url;
-	enum gba_err err = url_parse(cli->ctx, cli->operands[0], url_schemes_http, &url);
+	enum gba_err err = url_parse(cli->ctx, cli->operands[0], url_schemes_ua, &url);
 	size_t i;
 
 	if (err != GBA_OK)
-		return why_fail(&cli->why, err, "%s: not an http or https URL", cli->operands[0]);
+		return why_fail(&cli->why, err, "%s: not an http, https or coaps URL", cli->operands[0]);
 	for (i = 0; i < args->headers.n; i++) {
 		struct bytes name, value;
 
@@ -216,12 +220,18 @@ static enum gba_err request_of(struct cli *cli, const struct get_args *args, str
 	}
 	_request->url = cli->operands[0];
 	_request->headers = headers;
+	_request->observe = args->observe;
 	if (args->data != NULL && args->data[0] == '@')
 		err = read_file(cli, args->data + 1, &_request->body);
 	else if (args->data != NULL)
 		_request->body = bytes_of(args->data);
 	_request->method = args->method != NULL ? args->method : args->data != NULL ? "POST" : "GET";
 	return err;
+}
+
+static const char *status_text(struct cli *cli, const struct fetch_answer *answer)
+{
+	return answer->code != NULL ? answer->code : talloc_asprintf(cli->ctx, "%u", answer->status);
 }
 
 static enum gba_err write_body(struct cli *cli, const struct get_args *args, const struct fetch_answer *answer)
@@ -233,12 +243,14 @@ static enum gba_err write_body(struct cli *cli, const struct get_args *args, con
 	if (out == NULL)
 		return why_fail(&cli->why, gba_err_from_errno(errno), "%s: %s", args->out, strerror(errno));
 	if (args->include) {
-		fprintf(out, "HTTP/1.1 %u\r\n", answer->status);
+		fprintf(out, answer->code != NULL ? "CoAP %s\r\n" : "HTTP/1.1 %s\r\n", status_text(cli, answer));
 		for (i = 0; i < answer->header_count; i++)
 			fprintf(out, "%s: %s\r\n", answer->headers[i].name, answer->headers[i].value);
 		fprintf(out, "\r\n");
 	}
 	fwrite(answer->body.p, 1, answer->body.n, out);
+	if (args->observe > 0 && (answer->body.n == 0 || answer->body.p[answer->body.n - 1] != '\n'))
+		putc('\n', out); /* the next one begins a line */
 	bad = ferror(out) != 0;
 	if (args->out != NULL)
 		bad = fclose(out) != 0 || bad;
@@ -253,30 +265,53 @@ static json_t *text_of(const char *text)
 	return value != NULL ? value : json_string("?");
 }
 
-static void put_body(struct cli *cli, const struct fetch_answer *answer)
+static void put_body(struct cli *cli, json_t *object, const struct fetch_answer *answer)
 {
 	json_t *text = json_stringn((const char *)answer->body.p, answer->body.n);
 	char *base64;
 
 	if (text != NULL) {
-		cli_put(cli, "body", text);
+		json_object_set_new(object, "body", text);
 		return;
 	}
 	base64 = talloc_size(cli->ctx, BASE64_LEN(answer->body.n) + 1);
 	if (base64 == NULL)
 		return;
 	base64_encode(answer->body, base64);
-	cli_put(cli, "body-base64", json_string(base64));
+	json_object_set_new(object, "body-base64", json_string(base64));
+}
+
+static void put_status(json_t *object, const struct fetch_answer *answer)
+{
+	json_object_set_new(object, "status", json_integer(answer->status));
+	if (answer->code != NULL)
+		json_object_set_new(object, "code", json_string(answer->code));
+}
+
+static void put_content(struct cli *cli, json_t *object, const struct get_args *args, const struct fetch_answer *answer)
+{
+	json_t *headers = json_object();
+	size_t i;
+
+	for (i = 0; i < answer->header_count; i++)
+		json_object_set_new(headers, answer->headers[i].name, text_of(answer->headers[i].value));
+	json_object_set_new(object, "headers", headers);
+	if (args->out == NULL)
+		put_body(cli, object, answer);
+}
+
+static const char *tls_text(unsigned int version)
+{
+	return version == DTLS1_2_VERSION ? "dtls1.2" : version == TLS1_3_VERSION ? "1.3" : "1.2";
 }
 
 static void put_reply(struct cli *cli, const struct get_args *args, const struct ua_reply *reply)
 {
 	const struct fetch_answer *answer = &reply->answer;
-	json_t *headers = json_object();
 	char suite[8];
-	size_t i;
 
-	cli_put(cli, "status", json_integer(answer->status));
+	cli->result = json_object();
+	put_status(cli->result, answer);
 	cli_put(cli, "mode", json_string(ua_mode_names[reply->mode]));
 	cli_put(cli, "authenticated", json_boolean(reply->authenticated));
 	cli_put(cli, "server-proved", json_boolean(reply->server_proved));
@@ -287,14 +322,34 @@ static void put_reply(struct cli *cli, const struct get_args *args, const struct
 		cli_put(cli, "btid", json_string(reply->token.btid));
 	if (answer->tls_suite != 0) {
 		snprintf(suite, sizeof(suite), "%04x", answer->tls_suite);
-		cli_put(cli, "tls", json_string(answer->tls_version == 0x0304 ? "1.3" : "1.2"));
+		cli_put(cli, "tls", json_string(tls_text(answer->tls_version)));
 		cli_put(cli, "suite", json_string(suite));
 	}
-	for (i = 0; i < answer->header_count; i++)
-		json_object_set_new(headers, answer->headers[i].name, text_of(answer->headers[i].value));
-	cli_put(cli, "headers", headers);
-	if (args->out == NULL)
-		put_body(cli, answer);
+	put_content(cli, cli->result, args, answer);
+}
+
+struct watching {
+	struct cli *cli;
+	const struct get_args *args;
+};
+
+/* What a resource was before it changed again. */
+static void on_told(void *arg, const struct fetch_answer *answer)
+{
+	const struct watching *watching = arg;
+	json_t *line;
+
+	if (!watching->cli->json || watching->args->out != NULL)
+		write_body(watching->cli, watching->args, answer);
+	if (watching->cli->json) {
+		line = json_object();
+		put_status(line, answer);
+		put_content(watching->cli, line, watching->args, answer);
+		json_dumpf(line, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+		putchar('\n');
+		json_decref(line);
+	}
+	fflush(stdout);
 }
 
 /* The application's answer as exit status. */
@@ -309,37 +364,46 @@ static int exit_of_status(unsigned int status)
 	return status == 429 || status == 503 ? CLI_LATER : CLI_NEGATIVE;
 }
 
-static enum gba_err cmd_get(struct cli *cli, void *args)
+static enum gba_err ask_application(struct cli *cli, const struct get_args *get, struct ua_request *request,
+				    struct ua_reply *_reply)
 {
-	struct fetch_header headers[CLI_LIST_MAX + 1] = { { NULL, NULL } };
-	const struct get_args *get = args;
-	struct ua_request request = { .headers = headers };
+	struct watching watching = { cli, get };
 	struct token_source source;
-	struct fetch_curl *curl;
 	struct fetcher fetcher;
 	struct client *client;
-	struct ua_reply reply;
 	struct ua_conf conf;
 	enum gba_err err;
 
 	err = ua_conf_of(cli, &get->ua, &conf);
 	if (err == GBA_OK)
-		err = request_of(cli, get, headers, &request);
-	if (err == GBA_OK)
 		err = open_client(cli, 0, &client);
 	if (err == GBA_OK)
-		err = fetch_curl_new(cli->ctx, &curl);
+		err = ua_any_new(cli->ctx, &fetcher);
 	if (err != GBA_OK)
 		return err;
 	conf.max_body = (size_t)get->max_body * 1024;
+	request->told = on_told;
+	request->told_arg = &watching;
 	source = client_source(client);
-	fetcher = fetch_curl_fetcher(curl);
-	err = ua_fetch(cli->ctx, &conf, &source, &fetcher, &request, &reply, &cli->why);
+	return ua_fetch(cli->ctx, &conf, &source, &fetcher, request, _reply, &cli->why);
+}
+
+static enum gba_err cmd_get(struct cli *cli, void *args)
+{
+	struct fetch_header headers[CLI_LIST_MAX + 1] = { { NULL, NULL } };
+	struct ua_request request = { .headers = headers };
+	const struct get_args *get = args;
+	struct ua_reply reply;
+	enum gba_err err;
+
+	err = request_of(cli, get, headers, &request);
+	if (err == GBA_OK)
+		err = ask_application(cli, get, &request, &reply);
 	if (err != GBA_OK)
 		return err;
 	cli->exit = exit_of_status(reply.answer.status);
 	if (reply.answer.status >= 400)
-		fprintf(stderr, "gba-ue: %s answers %u\n", request.url, reply.answer.status);
+		fprintf(stderr, "gba-ue: %s answers %s\n", request.url, status_text(cli, &reply.answer));
 	if (cli->json)
 		put_reply(cli, get, &reply);
 	cli->quiet = !cli->json;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """gba-naf-coap between devices and applications of plain Python, and an agent of plain Python (the proxy's tests have it). Devices are
 openssl s_client speaking DTLS and CoAP messages written here (RFC 7252 3): any option can be sent."""
+import json
 import os
 import re
 import select
@@ -14,6 +15,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "tools"), os.path.join(TOP, "tests", "system", "proxy")]
 from lab.process import Process, free_port  # noqa: E402
+from peers.fake_bsf import FakeBsf  # noqa: E402
 from peers.waiting import PATIENCE, metrics_have, until  # noqa: E402,F401
 from proxy_harness import BTID_UNKNOWN, UNREACHABLE, Application, FakeAgent, btid_of, header, q  # noqa: E402,F401
 
@@ -179,6 +181,59 @@ class Naf:
 
     def device(self, btid, key, **more):
         return Device(self.port, btid, key, **more)
+
+
+class Sessions(dict):
+    """Of a BSF; told(B-TID) of each before its device hears of it."""
+    told = None
+
+    def __setitem__(self, btid, session):
+        super().__setitem__(btid, session)
+        if self.told:
+            self.told(btid)
+
+
+class Ue:
+    """gba-ue with a BSF of plain Python. The agent knows its tokens from known() on, and of new ones at once where `teach` is True.
+    Keys by the formulas, not by gba-ue."""
+    IMPI, BSF, SUITE = "001010000000001@ims.mnc001.mcc001.3gppnetwork.org", "bsf.mnc001.mcc001.pub.3gppnetwork.org", "010001ccac"
+
+    def __init__(self, world, folder):
+        self.world, self.state, self.program = world, str(folder / "ue"), os.path.join(BUILD, "ue/gba-ue")
+        self.bsf, self.teach = FakeBsf(self.BSF), False
+        self.bsf.sessions = Sessions()
+        self.bsf.sessions.told = lambda btid: self.teach and self.known(btid)
+
+    def __enter__(self):
+        k, opc = os.urandom(16).hex(), os.urandom(16).hex()
+        self.bsf.__enter__()
+        self.bsf.add(self.IMPI, k, opc)
+        self.run("usim", "create", "--imsi", "001010000000001", "--key-file", "-", stdin="k=%s\nopc=%s\n" % (k, opc))
+        self.run("profile", "add", "home", "--bsf", self.BSF, "--connect", self.bsf.address)
+        return self
+
+    def __exit__(self, *error):
+        self.bsf.__exit__(*error)
+
+    def command(self, *words):
+        return [self.program, "--state", self.state, "--json", *words]
+
+    def run(self, *words, stdin=None):
+        """(status, what it said)"""
+        done = subprocess.run(self.command(*words), input=stdin, capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, json.loads(done.stdout) if done.stdout.strip() else done.stderr
+
+    def bootstrap(self):
+        return self.run("bootstrap", "--force")[1]["btid"]
+
+    def known(self, *btids, **values):
+        for btid in btids or self.bsf.order:
+            key = self.bsf.sessions[btid].ks_naf(NAME, self.SUITE)
+            self.world.agent.keys[(btid, NAME, self.SUITE)] = dict(dict(key=key, expiry=time.time() + 3600, life=None, impi=self.IMPI, int_key=None,
+                                                                       uss={GSID: (["sip:ue@example.com"], [])}), **values)
+
+    def get(self, naf, path="/x", *words):
+        return self.run("get", "coaps://%s%s" % (NAME, path), "--connect", "%s:%d" % (HOST, naf.port), *words)
 
 
 def alerts(said):

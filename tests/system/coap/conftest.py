@@ -6,7 +6,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from coap_harness import GSID, NAME, PROGRAM, UA_ID, Application, CoapApplication, FakeAgent, Naf  # noqa: E402
+from coap_harness import GSID, NAME, PROGRAM, UA_ID, Application, CoapApplication, FakeAgent, Naf, Ue  # noqa: E402
 
 numbers = itertools.count(1)
 
@@ -55,6 +55,13 @@ def naf(world):
 @pytest.fixture(scope="module")
 def coap_naf(world):
     return world.naf("coap://127.0.0.1:%d" % world.coap.port, upstream_timeout=1500)
+
+
+@pytest.fixture
+def ue(world, tmp_path):
+    """gba-ue, and a BSF whose tokens the agent knows."""
+    with Ue(world, tmp_path) as one:
+        yield one
 
 
 @pytest.fixture(autouse=True)

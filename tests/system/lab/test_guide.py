@@ -48,7 +48,7 @@ if name in ("mosquitto_pub", "coap-client-openssl"):
     words = [word.replace(place["naf"], place["front"]) for word in words]
 if name == "gba-ue":
     url = next((word for word in words if "://" in word), "")
-    port = {"http": "80", "https": "443"}.get(url.split(":")[0], url.rsplit(":", 1)[-1])
+    port = {"http": "80", "https": "443", "coaps": "5684"}.get(url.split(":")[0], url.rsplit(":", 1)[-1])
     words = ["--state", place["state"]] + words + (["--connect", "%s:%s" % (place["front"], port)] if url else [])
 for attempt in range(40):  # what was started a moment ago may not listen yet
     if background:

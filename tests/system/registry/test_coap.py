@@ -137,6 +137,20 @@ def test_who_has_no_key(realm, sensor):
     metrics_have("http://%s:9102/metrics" % realm.address("proxy"), "gba_coap_handshakes_refused_total 3")
 
 
+def test_the_connection_element_does_it_by_itself(realm):
+    """gba-ue register and report with a coaps URL: DTLS-PSK and CBOR, nothing beside it. REQ: Y3059-6.1-3"""
+    device, where = realm.device("gauge", "001010000000002"), "%s:%d" % (realm.address("proxy"), realm.coap_port)
+    eui = "00:1b:63:ff:fe:84:45:e7"
+    done = device.must("register", "coaps://" + REGISTRY_NAF, "--connect", where, "--scheme", "eui64", "--identity", eui, "--make", "Acme", "--model", "T1",
+                       "--communication", "nb-iot", "--power", "battery")
+    assert (done["regdevid"], done["state"]) == (oracle.regdevid("prefix", "IN1", "eui64", eui), "registered")
+    assert device.must("report", "--connect", where, "--firmware", "1.1")["sent"] == 1
+    assert realm.rows("SELECT firmware, state FROM device WHERE identity = '%s'" % eui) == [("1.1", 2)]
+    assert device.must("answer", "--connect", where)["answered"] == 0
+    status, said, _ = device.ue("register", "coaps://" + REGISTRY_NAF, "--connect", where, "--scheme", "imei", "--identity", "1", "--make", "A", "--model", "B")
+    assert status != 0 and "the registry answers 4" in said["message"], said  # its own words, out of CBOR
+
+
 def test_the_sample_is_good(realm):
     done = realm.run("gba-naf-coap", "--check-config", os.path.join(realm.tree.top, "doc", "samples", "naf-coap.conf"))
     assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 
@@ -11,6 +12,7 @@ import pytest
 from conftest import BSF, EXAMPLE, IMPI, K, NAF, OPC, TOP, Ue
 from peers.fake_bsf import FakeBsf
 from peers.fake_naf import FakeNaf
+from test_ue_coap import Server
 from test_ue_ua import UA_13, btid_of, openssl_server, session_of
 
 RAND = bytes.fromhex(EXAMPLE["input"]["rand"])
@@ -40,6 +42,10 @@ def test_examples_of_the_page(tmp_path):
         for command, output in examples():
             words = shlex.split(command)
             assert words.pop(0) == "gba-ue"
+            if "coaps://" in command:
+                coap_example(ue, words)
+                count += 1
+                continue
             address = psk.address if "--psk" in words else naf.address
             words += {"get": ["--connect", address], "proxy": ["--connect", address]}.get(words[0] if words[0] != "--json" else words[1], [])
             words += ["--connect", bsf.address] if words[:2] == ["profile", "add"] else []
@@ -49,6 +55,14 @@ def test_examples_of_the_page(tmp_path):
             run_one(ue, words, output, tmp_path)
             count += 1
         assert count >= 15
+
+
+def coap_example(ue, words):
+    """Where libcoap and its server are installed."""
+    if shutil.which("coap-server-openssl") and b"built without" not in ue.run("get", "--digest", "coaps://%s/" % NAF).stderr:
+        with Server("coap-server-openssl", session_of(RAND).ks_naf(NAF, "010001ccac"), "3GPP-bootstrapping") as coap:
+            done = ue.run(*words, "--connect", coap.address)
+        assert done.returncode == 0, (words, done)
 
 
 def run_one(ue, words, output, folder):

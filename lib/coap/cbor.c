@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "naf-adapter/coap/cbor.h"
+#include "coap/cbor.h"
 
 #include <cbor.h>
 #include <inttypes.h>

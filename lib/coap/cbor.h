@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** Bodies of constrained devices: CBOR (RFC 8949) to JSON and back. In a map a key may be a number that stands for a member's name
  * (doc/registry.md has the list): a report fits one datagram. Maps, lists, texts, integers, true, false and null; nothing else. */
-#ifndef GBA_COAP_CBOR_H
-#define GBA_COAP_CBOR_H
+#ifndef GBA_CBOR_H
+#define GBA_CBOR_H
 
 #include <jansson.h>
 
