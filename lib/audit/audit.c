@@ -447,6 +447,23 @@ enum gba_err audit_note(struct audit *audit, const struct audit_entry *entry)
 	return err;
 }
 
+enum gba_err audit_sync(struct audit *audit)
+{
+	enum gba_err err;
+	uint64_t seq;
+	int cancel;
+
+	if (audit == NULL)
+		return GBA_OK;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	pthread_mutex_lock(&audit->lock);
+	seq = audit->end.seq;
+	pthread_mutex_unlock(&audit->lock);
+	err = sync_to(audit, seq);
+	pthread_setcancelstate(cancel, NULL);
+	return err;
+}
+
 static int audit_destroy(struct audit *audit)
 {
 	if (audit->fd >= 0)

@@ -43,6 +43,9 @@ enum gba_err audit_open(TALLOC_CTX *mem_ctx, const struct audit_conf *conf, stru
 /** Add a line; survives kill -9 on GBA_OK, power loss when durable. From any thread; NULL audit: nothing is kept.
  * Otherwise nothing was added and what the entry is about must not happen. @retval GBA_E_NOSPACE, GBA_E_IO, GBA_E_CORRUPT */
 enum gba_err audit_note(struct audit *audit, const struct audit_entry *entry);
+/** All lines noted so far onto disk and signed, as if they had been durable. From any thread; NULL passes.
+ * @retval GBA_E_NOSPACE, GBA_E_IO, GBA_E_CORRUPT */
+enum gba_err audit_sync(struct audit *audit);
 /** Sign the end and free. NULL passes. */
 void audit_close(struct audit *audit);
 

@@ -73,9 +73,16 @@ int64_t records_version(struct records *r)
 	return db_data_version(r->db);
 }
 
+static enum gba_err outer_begin(struct records *r)
+{
+	if (!r->group)
+		return db_begin(r->db);
+	return r->lost == GBA_OK ? db_part_begin(r->db) : r->lost;
+}
+
 enum gba_err records_begin(struct records *r)
 {
-	enum gba_err err = r->depth == 0 ? db_begin(r->db) : GBA_OK;
+	enum gba_err err = r->depth == 0 ? outer_begin(r) : GBA_OK;
 
 	if (err != GBA_OK)
 		return err;
@@ -97,6 +104,15 @@ enum gba_err records_settle(struct records *r)
 	return r->set->before_commit != NULL ? r->set->before_commit(r) : GBA_OK;
 }
 
+static void outer_undo(struct records *r)
+{
+	if (!r->group)
+		db_rollback(r->db);
+	else if (r->lost == GBA_OK)
+		r->lost = db_part_undo(r->db);
+	over(r);
+}
+
 enum gba_err records_commit(struct records *r)
 {
 	enum gba_err err;
@@ -104,19 +120,48 @@ enum gba_err records_commit(struct records *r)
 	if (--r->depth > 0)
 		return GBA_OK;
 	err = records_settle(r);
-	if (err == GBA_OK)
-		err = db_commit(r->db);
-	else
-		db_rollback(r->db);
+	if (err != GBA_OK) {
+		outer_undo(r);
+		return err;
+	}
+	if (r->group) { /* over with the group */
+		r->lost = db_part_keep(r->db);
+		r->kept = true;
+		return r->lost;
+	}
+	err = db_commit(r->db);
 	over(r);
 	return err;
 }
 
 void records_rollback(struct records *r)
 {
+	bool open = r->depth > 0;
+
 	r->depth = 0;
-	db_rollback(r->db);
+	if (open || !r->group)
+		outer_undo(r);
+}
+
+enum gba_err records_group_begin(struct records *r)
+{
+	r->lost = db_begin(r->db);
+	r->group = true;
+	r->kept = false;
+	return r->lost;
+}
+
+enum gba_err records_group_end(struct records *r, enum gba_err err)
+{
+	r->group = false;
+	if (err == GBA_OK)
+		err = r->lost;
+	if (err == GBA_OK && r->kept)
+		err = db_commit(r->db);
+	else
+		db_rollback(r->db);
 	over(r);
+	return err;
 }
 
 enum gba_err records_part(struct records *r)

@@ -25,6 +25,9 @@ struct records {
 	unsigned int depth;	/* transactions one in another: the outermost is the database's */
 	enum gba_err broken;	/* an inner one failed after it had written: the outermost must not commit */
 	bool written;		/* by the operation under way */
+	bool group;		/* the database's transaction is a group's: the outermost ones are parts of it */
+	bool kept;		/* one of them is to be committed */
+	enum gba_err lost;	/* why that cannot be any more */
 };
 
 /* secrets.c: read the set's secrets, making those that are not there */

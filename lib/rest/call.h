@@ -50,6 +50,9 @@
 #define REST_SECRET (1U << 9) /* answers with a secret shown once */
 #define REST_INVITED (1U << 10) /* for invitations only */
 #define REST_STREAM (1U << 11) /* answers events as they come: rest_stream() */
+#define REST_SHARED (1U << 12) /* writes little: requests that have come together share a transaction. The handler writes in
+				* records_begin() .. records_commit() of call->r alone, and does nothing else that an answer which
+				* is taken back (the commit failed: 503) must not have done */
 
 #define REST_PEM_TYPE "application/x-pem-file"
 #define REST_GZIP_TYPE "application/gzip"
@@ -113,6 +116,14 @@ struct rest_call {
 	bool invited;  /* the credential is an invitation: good for REST_INVITED operations only, and they for it */
 	const char *once, *once_body; /* of Idempotency-Key: whose key for what, and the body, hashed; NULL: none */
 	struct rest_reply reply;
+	bool judged;   /* admitted: its handler has run */
+	bool first;    /* of its Idempotency-Key: idem_done() must follow */
+	bool together; /* with others, in one transaction: the audit log is synced for all */
+	const char *noted; /* verb in the audit log that the commit of all makes true; NULL: none */
+	const struct record_kind *noted_kind;
+	const struct record *noted_record;
+	const char *done_verb; /* for setup->done, after the commit; NULL: nothing */
+	const struct record *done_old;
 };
 
 static inline struct rest_call *rest_call_of(struct route_call *call)

@@ -187,7 +187,7 @@ enum gba_err rest_note(struct rest_call *call, enum gba_err result, const char *
 				     .object = bytes_of(object),
 				     .corr = call->corr,
 				     .result = result,
-				     .durable = true };
+				     .durable = !call->together };
 
 	return object != NULL && act != NULL ? audit_note(call->rest->audit, &entry) : GBA_E_NOMEM;
 }
@@ -209,6 +209,8 @@ enum gba_err rest_write(struct rest_call *call, enum gba_err err, const char *ve
 	err = records_commit(call->r);
 	if (err != GBA_OK)
 		rest_note(call, err, verb, kind, rec); /* what was noted did not happen, or nobody knows whether */
+	else if (call->together)
+		call->noted = verb, call->noted_kind = kind, call->noted_record = rec;
 	return err;
 }
 
@@ -415,10 +417,11 @@ void rest_put(struct route_call *route)
 	json_decref(values);
 }
 
+/* What follows, once it is durable. */
 static void done(struct rest_call *call, const char *verb, const struct record *old)
 {
-	if (call->rest->setup->done != NULL)
-		call->rest->setup->done(call, verb, old);
+	call->done_verb = verb;
+	call->done_old = old;
 }
 
 void rest_delete(struct route_call *route)

@@ -79,22 +79,6 @@ static void refuse_path(struct rest_call *call, enum gba_err err, const char *al
 	rest_send(call);
 }
 
-static bool enqueue(struct rest *rest, struct rest_call *call)
-{
-	bool room;
-
-	pthread_mutex_lock(&rest->lock);
-	room = !rest->closing && rest->queued < rest->conf->queue;
-	if (room) {
-		*rest->tail = call;
-		rest->tail = &call->next;
-		rest->queued++;
-		pthread_cond_signal(&rest->wake);
-	}
-	pthread_mutex_unlock(&rest->lock);
-	return room;
-}
-
 static void on_request(struct http_req *req, void *arg)
 {
 	struct rest *rest = arg;
@@ -109,7 +93,7 @@ static void on_request(struct http_req *req, void *arg)
 	err = route_find(call, rest->routes, http_req_method(req), http_req_target(req), &call->route, &allow, &fault);
 	if (err != GBA_OK) {
 		refuse_path(call, err, allow, fault);
-	} else if (!enqueue(rest, call)) {
+	} else if (!rest_enqueue(rest, call)) {
 		metric_add(rest->metrics.full, 1);
 		rest_refuse(call, PROBLEM_UNAVAILABLE, "too busy");
 		rest_send(call);
@@ -147,141 +131,6 @@ static size_t body_limit(const struct http_req *req, void *arg)
 	return limit;
 }
 
-/* What has one form that is not JSON is given in it whatever is accepted (RFC 9110 12.4.1 allows that). */
-static const char *only_type(unsigned int flags)
-{
-	if (flags & REST_GZIP)
-		return REST_GZIP_TYPE;
-	if (flags & REST_PAGE)
-		return REST_HTML;
-	if (flags & REST_STREAM)
-		return REST_EVENTS;
-	return flags & REST_PEM ? REST_PEM_TYPE : NULL;
-}
-
-static bool negotiated(struct rest_call *call)
-{
-	static const char *const types[] = { REST_JSON, REST_NDJSON, REST_CSV };
-	unsigned int flags = call->route.route->flags;
-	size_t i, n = flags & REST_LIST ? 3 : flags & REST_IMPORT ? 2 : 1;
-
-	call->type = only_type(flags);
-	for (i = 0; call->type == NULL && i < n; i++) {
-		if (accept_takes(bytes_of(call->accept), types[i]))
-			call->type = types[i];
-	}
-	if (call->type == NULL)
-		rest_refuse(call, PROBLEM_ACCEPT, "%s", "");
-	return call->type != NULL;
-}
-
-static bool body_fits(struct rest_call *call)
-{
-	const struct route *route = call->route.route;
-	struct bytes type = bytes_of(call->content_type);
-	bool good;
-
-	if (route->request == NULL) {
-		if (call->body.n > 0)
-			rest_refuse(call, PROBLEM_BAD_REQUEST, "this operation takes no body");
-		return call->body.n == 0;
-	}
-	if (call->body.n == 0 && ((const struct rest_schema *)route->request)->optional)
-		return true;
-	if (call->range != NULL) { /* RFC 9110 14.4 */
-		rest_refuse(call, PROBLEM_BAD_REQUEST, "a part of a body is not taken");
-		return false;
-	}
-	if (call->encoding != NULL && !bytes_eq_nocase(bytes_of(call->encoding), bytes_of("identity"))) {
-		rest_refuse(call, PROBLEM_MEDIA_TYPE, "expected without Content-Encoding");
-		return false;
-	}
-	if (route->flags & REST_IMPORT)
-		good = content_type_is(type, REST_NDJSON) || content_type_is(type, REST_CSV);
-	else
-		good = content_type_is(type, REST_JSON) ||
-		       ((route->flags & REST_MERGED) && content_type_is(type, REST_MERGE));
-	if (!good)
-		rest_refuse(call, PROBLEM_MEDIA_TYPE, "expected %s",
-			    route->flags & REST_IMPORT ? REST_NDJSON " or " REST_CSV : REST_JSON);
-	return good;
-}
-
-/* Done, unless it was: by this key here or at another node. Both of two nodes may have begun: the one whose commit came second
- * was refused, and gives the first one's answer. */
-static enum idem_state run_new(struct rest_call *call)
-{
-	enum idem_state state = answer_find(call);
-
-	if (state != IDEM_NEW)
-		return state;
-	call->route.route->run(&call->route);
-	return call->reply.status == problem_status(PROBLEM_CONFLICT) ? answer_find(call) : IDEM_NEW;
-}
-
-static void run_once(struct rest_call *call)
-{
-	enum idem_state state = idem_begin(call->rest->idem, call, clock_mono_ms());
-	bool first = state == IDEM_NEW;
-
-	if (first)
-		state = run_new(call);
-	switch (state) {
-	case IDEM_NEW:
-	case IDEM_FAILED: break;
-	case IDEM_SAME: rest_header(call, "Idempotent-Replayed", "true"); break;
-	case IDEM_OTHER: rest_refuse(call, PROBLEM_CONFLICT, "this Idempotency-Key was used with another body"); break;
-	case IDEM_BUSY:
-		rest_refuse(call, PROBLEM_CONFLICT, "the request with this Idempotency-Key is under way");
-		break;
-	case IDEM_FULL: rest_refuse(call, PROBLEM_UNAVAILABLE, "%s", ""); break;
-	}
-	if (first)
-		idem_done(call->rest->idem, call);
-}
-
-static void serve(struct rest_call *call, struct records *r)
-{
-	call->r = r;
-	call->rc = (struct record_call){ .actor = NULL, .now = clock_now(), .mem_ctx = call };
-	if (!rest_admit(call) || !negotiated(call) || !body_fits(call))
-		goto done;
-	if ((call->route.route->flags & REST_CREATES) && call->idempotency != NULL) {
-		if (call->idempotency[0] == '\0' || strlen(call->idempotency) > 255)
-			rest_refuse(call, PROBLEM_BAD_REQUEST, "Idempotency-Key: 1 to 255 characters");
-		else
-			run_once(call);
-	} else {
-		call->route.route->run(&call->route);
-	}
-done:
-	rest_send(call);
-}
-
-static void *work(void *arg)
-{
-	struct rest_worker *worker = arg;
-	struct rest *rest = worker->rest;
-	struct rest_call *call;
-
-	for (;;) {
-		pthread_mutex_lock(&rest->lock);
-		while (rest->queue == NULL && !rest->closing)
-			pthread_cond_wait(&rest->wake, &rest->lock);
-		call = rest->queue;
-		if (call != NULL) {
-			rest->queue = call->next;
-			rest->queued--;
-		}
-		if (rest->queue == NULL)
-			rest->tail = &rest->queue;
-		pthread_mutex_unlock(&rest->lock);
-		if (call == NULL)
-			return NULL;
-		serve(call, worker->r);
-	}
-}
-
 static struct metric *named(const struct rest *rest, const char *name, const char *help, enum metric_type type,
 			    const char *labels)
 {
@@ -308,6 +157,7 @@ static void metrics_get(struct rest *rest)
 	m->refused_auth = named(rest, "unauthorized_total", "Requests without a valid credential.", METRIC_COUNTER, "");
 	m->limited = named(rest, "limited_total", "Requests refused with 429.", METRIC_COUNTER, "");
 	m->full = named(rest, "queue_full_total", "Requests refused because the queue was full.", METRIC_COUNTER, "");
+	m->commits = named(rest, "commits_total", "Transactions that requests which write records were done in.", METRIC_COUNTER, "");
 	m->imported = named(rest, "imported_rows_total", "Rows of bulk imports written.", METRIC_COUNTER, "");
 }
 
@@ -323,7 +173,7 @@ static enum gba_err workers_start(struct rest *rest, const char **_error)
 		/* a root of its own: talloc has no locks, and this tree is its thread's */
 		rest->workers[i].rest = rest;
 		err = rest->setup->open(NULL, rest->own, &rest->workers[i].r, _error);
-		if (err == GBA_OK && pthread_create(&rest->workers[i].thread, NULL, work, &rest->workers[i]) != 0) {
+		if (err == GBA_OK && pthread_create(&rest->workers[i].thread, NULL, rest_work, &rest->workers[i]) != 0) {
 			talloc_free(rest->workers[i].r);
 			err = GBA_E_NOMEM;
 		}
@@ -384,7 +234,8 @@ enum gba_err rest_start(TALLOC_CTX *mem_ctx, const struct rest_conf *conf, const
 	rest->setup = setup;
 	rest->own = own;
 	rest->audit = audit;
-	rest->tail = &rest->queue;
+	rest->writes.tail = &rest->writes.first;
+	rest->others.tail = &rest->others.first;
 	pthread_mutex_init(&rest->lock, NULL);
 	pthread_mutex_init(&rest->gate_lock, NULL);
 	pthread_cond_init(&rest->wake, NULL);

@@ -10,11 +10,15 @@
 #include "rest/call.h"
 
 struct rest_metrics {
-	struct metric *requests[6], *refused_auth, *limited, *full, *queued, *seconds, *imported;
+	struct metric *requests[6], *refused_auth, *limited, *full, *queued, *seconds, *imported, *commits;
 };
 
 struct limits;
 struct idem;
+
+struct rest_queue {
+	struct rest_call *first, **tail;
+};
 
 struct rest {
 	const struct rest_conf *conf;
@@ -31,18 +35,24 @@ struct rest {
 	struct records *gate; /* asked before a large body is read */
 	struct rest_metrics metrics;
 
-	pthread_mutex_t lock; /* queue */
+	pthread_mutex_t lock; /* queues */
 	pthread_cond_t wake;
-	struct rest_call *queue, **tail;
-	uint32_t queued;
+	struct rest_queue writes, others; /* REST_SHARED, and all else */
+	uint32_t queued;		  /* in both */
+	bool writing;			  /* a worker is at some of the writes: it alone takes the next ones */
 	bool closing;
 	size_t n_workers;
 	struct rest_worker {
 		struct rest *rest;
 		pthread_t thread;
 		struct records *r;
+		bool wrote; /* its last ones were writes */
 	} *workers;
 };
+
+/* work.c: into the queue; false: full. Then a thread for each worker. */
+bool rest_enqueue(struct rest *rest, struct rest_call *call);
+void *rest_work(void *worker);
 
 /* reply.c: send. The call is gone after it. */
 void rest_send(struct rest_call *call);

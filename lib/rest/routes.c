@@ -110,7 +110,7 @@ static void verbs_add(struct builder *b, const struct rest_schema *record)
 		arguments = (struct rest_schema *)(uintptr_t)schema_new(b, "", SCHEMA_VERB);
 		row = row_add(b, "POST", talloc_asprintf(b->ctx, "/{id}/%s", verb->name), verb->name);
 		row->roles = verb->roles;
-		row->flags = REST_MATCH;
+		row->flags = REST_MATCH | REST_SHARED;
 		row->run = rest_verb;
 		row->request = arguments;
 		row->response = record;
@@ -132,7 +132,7 @@ static void writes_add(struct builder *b, const struct rest_schema *record)
 	if (b->kind->add != 0) {
 		row = row_add(b, "POST", "", "add");
 		row->roles = b->kind->add;
-		row->flags = REST_CREATES;
+		row->flags = REST_CREATES | REST_SHARED;
 		row->run = rest_add;
 		row->request = schema_new(b, "Add", SCHEMA_ADD);
 		row->response = record;
@@ -149,7 +149,7 @@ static void writes_add(struct builder *b, const struct rest_schema *record)
 	if (b->kind->change != 0) {
 		row = row_add(b, "PATCH", "/{id}", "change");
 		row->roles = b->kind->change;
-		row->flags = REST_MATCH | REST_MERGED;
+		row->flags = REST_MATCH | REST_MERGED | REST_SHARED;
 		row->run = rest_patch;
 		row->request = schema_new(b, "Change", SCHEMA_CHANGE);
 		row->response = record;
@@ -159,7 +159,7 @@ static void writes_add(struct builder *b, const struct rest_schema *record)
 		put = (struct rest_schema *)(uintptr_t)schema_new(b, "Put", SCHEMA_ADD);
 		row = row_add(b, "PUT", "/{id}", "put");
 		row->roles = b->kind->add & b->kind->change;
-		row->flags = REST_MATCH;
+		row->flags = REST_MATCH | REST_SHARED;
 		row->run = rest_put;
 		row->request = put;
 		row->response = record;
@@ -170,7 +170,7 @@ static void writes_add(struct builder *b, const struct rest_schema *record)
 	if (b->kind->remove != 0) {
 		row = row_add(b, "DELETE", "/{id}", "remove");
 		row->roles = b->kind->remove;
-		row->flags = REST_MATCH;
+		row->flags = REST_MATCH | REST_SHARED;
 		row->run = rest_delete;
 		row->response = record; /* its kind; nothing is answered */
 		row->statuses = "204 404 409 412 428";

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The registry's doors under load, from keep-alive connections with a thread each; prints JSON:
  *   bench_doors register SOCKET FIRST CONNECTIONS SECONDS          devices from number FIRST on: Register, then Set
- *   bench_doors ask URL TOKEN REG-ID COUNT CONNECTIONS SECONDS     questions by RegDevID, among the first COUNT devices */
+ *   bench_doors write URL TOKEN FIRST CONNECTIONS SECONDS          the same over REST, as an administrator: POST /v1/devices
+ *   bench_doors get URL TOKEN PATH CONNECTIONS SECONDS             what is read only
+ *   bench_doors ask URL TOKEN REG-ID COUNT BY CONNECTIONS SECONDS  questions by regdevid or identity, among the first COUNT devices */
 #include <curl/curl.h>
 #include <jansson.h>
 #include <pthread.h>
@@ -17,9 +19,11 @@
 #define CONNECTIONS_MAX 512
 #define BODY_ROOM	16384
 
+struct line;
 static struct {
-	bool ask;
-	const char *to, *reg_id; /* socket or URL */
+	bool (*one)(struct line *line);
+	bool tls;
+	const char *to, *reg_id, *path, *by; /* to: socket or URL */
 	struct curl_slist *head;
 	unsigned long count;	/* of devices that stand */
 	_Atomic unsigned long next; /* device to register */
@@ -52,10 +56,11 @@ static long say(struct line *line, const char *method, const char *path, const c
 	long status = 0;
 
 	line->n = 0;
-	snprintf(url, sizeof(url), "%s%s", bench.ask ? bench.to : "http://registry", path);
+	snprintf(url, sizeof(url), "%s%s", bench.tls ? bench.to : "http://registry", path);
 	curl_easy_setopt(line->curl, CURLOPT_URL, url);
 	curl_easy_setopt(line->curl, CURLOPT_CUSTOMREQUEST, method);
-	curl_easy_setopt(line->curl, CURLOPT_POSTFIELDS, body);
+	if (body != NULL)
+		curl_easy_setopt(line->curl, CURLOPT_POSTFIELDS, body);
 	if (curl_easy_perform(line->curl) == CURLE_OK)
 		curl_easy_getinfo(line->curl, CURLINFO_RESPONSE_CODE, &status);
 	return status;
@@ -83,27 +88,53 @@ static void become(struct line *line, unsigned long number)
 	curl_easy_setopt(line->curl, CURLOPT_HTTPHEADER, line->head);
 }
 
-static bool register_one(struct line *line)
+/* A device that nobody has seen; its number. */
+static unsigned long device_new(char body[512])
 {
 	unsigned long number = atomic_fetch_add(&bench.next, 1);
-	char imei[IMEI_ROOM], body[512];
+	char imei[IMEI_ROOM];
 
 	device_imei(number, imei);
-	become(line, number);
-	snprintf(body, sizeof(body),
+	snprintf(body, 512,
 		 "{\"scheme\":\"imei\",\"identity\":\"%s\",\"make\":\"Acme\",\"model\":\"One\",\"kind\":\"meter\","
 		 "\"root_of_trust\":\"euicc\",\"firmware\":\"1.0\"}", imei);
+	return number;
+}
+
+static bool register_one(struct line *line)
+{
+	char body[512];
+
+	become(line, device_new(body));
 	return say(line, "POST", "/register", body) == 201 && confirmation(line, body) && say(line, "PUT", "/set", body) == 200;
+}
+
+static bool write_one(struct line *line)
+{
+	char body[512];
+
+	device_new(body);
+	return say(line, "POST", "/v1/devices", body) == 201;
+}
+
+static bool get_one(struct line *line)
+{
+	return say(line, "GET", bench.path, NULL) == 200;
 }
 
 static bool ask_one(struct line *line)
 {
-	char regdevid[REGDEVID_MAX + 1], body[512];
+	char regdevid[REGDEVID_MAX + 1], imei[IMEI_ROOM], body[512];
+	bool by_name = strcmp(bench.by, "regdevid") == 0;
+	unsigned long number;
 	uint64_t n;
 
 	rand_bytes((uint8_t *)&n, sizeof(n));
-	device_regdevid((unsigned long)(n % bench.count), bench.reg_id, REGDEVID_PREFIX, regdevid);
-	snprintf(body, sizeof(body), "{\"by\":\"regdevid\",\"value\":\"%s\"}", regdevid);
+	number = (unsigned long)(n % bench.count);
+	device_regdevid(number, bench.reg_id, REGDEVID_PREFIX, regdevid);
+	device_imei(number, imei);
+	snprintf(body, sizeof(body), "{\"by\":\"%s\",%s\"value\":\"%s\"}", bench.by, by_name ? "" : "\"scheme\":\"imei\",",
+		 by_name ? regdevid : imei);
 	return say(line, "POST", "/v1/questions", body) == 200;
 }
 
@@ -117,7 +148,7 @@ static void line_open(struct line *line)
 	curl_easy_setopt(line->curl, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(line->curl, CURLOPT_SSL_VERIFYPEER, 0L); /* its speed is what is looked at */
 	curl_easy_setopt(line->curl, CURLOPT_SSL_VERIFYHOST, 0L);
-	if (!bench.ask)
+	if (!bench.tls)
 		curl_easy_setopt(line->curl, CURLOPT_UNIX_SOCKET_PATH, bench.to);
 }
 
@@ -130,12 +161,12 @@ static void *work(void *arg)
 	(void)arg;
 	line_open(&line);
 	for (began = stats_now(); began < bench.end; began = stats_now()) {
-		good = bench.ask ? ask_one(&line) : register_one(&line);
+		good = bench.one(&line);
 		pthread_mutex_lock(&bench.lock);
 		if (good)
 			stats_good(&bench.stats, stats_now() - began);
-		else
-			bench.stats.bad++;
+		else if (bench.stats.bad++ == 0)
+			fprintf(stderr, "refused: %.*s\n", (int)line.n, line.body);
 		pthread_mutex_unlock(&bench.lock);
 	}
 	curl_easy_cleanup(line.curl);
@@ -161,27 +192,50 @@ static void run(unsigned long connections, unsigned long seconds)
 	stats_print(&bench.stats, stdout, "");
 }
 
+static int usage(void)
+{
+	fprintf(stderr, "usage: bench_doors register SOCKET FIRST CONNECTIONS SECONDS | write URL TOKEN FIRST CONNECTIONS SECONDS |"
+			" get URL TOKEN PATH CONNECTIONS SECONDS | ask URL TOKEN REG-ID COUNT BY CONNECTIONS SECONDS\n");
+	return 2;
+}
+
+static bool words_read(int argc, char **argv)
+{
+	if (argc == 6 && strcmp(argv[1], "register") == 0) {
+		bench.one = register_one;
+		bench.next = strtoul(argv[3], NULL, 10);
+	} else if (argc == 7 && strcmp(argv[1], "write") == 0) {
+		bench.one = write_one;
+		bench.next = strtoul(argv[4], NULL, 10);
+	} else if (argc == 7 && strcmp(argv[1], "get") == 0) {
+		bench.one = get_one;
+		bench.path = argv[4];
+	} else if (argc == 9 && strcmp(argv[1], "ask") == 0) {
+		bench.one = ask_one;
+		bench.reg_id = argv[4];
+		bench.count = strtoul(argv[5], NULL, 10);
+		bench.by = argv[6];
+	} else {
+		return false;
+	}
+	bench.tls = bench.one != register_one;
+	bench.to = argv[2];
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	char token[512];
 
 	secret_init();
 	curl_global_init(CURL_GLOBAL_DEFAULT);
+	if (!words_read(argc, argv))
+		return usage();
 	bench.head = curl_slist_append(NULL, "Content-Type: application/json");
-	bench.ask = argc == 8 && strcmp(argv[1], "ask") == 0;
-	if (!bench.ask && (argc != 6 || strcmp(argv[1], "register") != 0))
-		return fprintf(stderr, "usage: bench_doors register SOCKET FIRST CONNECTIONS SECONDS |"
-				       " ask URL TOKEN REG-ID COUNT CONNECTIONS SECONDS\n"), 2;
-	bench.to = argv[2];
-	if (bench.ask) {
+	if (bench.tls) {
 		snprintf(token, sizeof(token), "Authorization: Bearer %s", argv[3]);
-		bench.reg_id = argv[4];
-		bench.count = strtoul(argv[5], NULL, 10);
-	} else {
-		bench.next = strtoul(argv[3], NULL, 10);
-	}
-	if (bench.ask)
 		bench.head = curl_slist_append(bench.head, token);
+	}
 	run(strtoul(argv[argc - 2], NULL, 10), strtoul(argv[argc - 1], NULL, 10));
 	curl_slist_free_all(bench.head);
 	curl_global_cleanup();
