@@ -170,6 +170,66 @@ START_TEST(devices_are_named_linked_transferred_and_retired)
 }
 END_TEST
 
+#define METER(identity) "{'scheme':'imei','identity':'" identity "','make':'Acme','model':'One'}"
+
+static bool is_there(const char *imei)
+{
+	int64_t id = 0;
+
+	ck_assert_err(reg_device_by_identity(r, scheme_by_word(bytes_of("imei")), imei, &id), GBA_OK);
+	return id != 0;
+}
+
+/* What is refused after it has written, or at once, is undone alone; when the group fails, nothing of any is there. */
+START_TEST(a_group_keeps_each_alone_or_none)
+{
+	bed_open();
+	ck_assert_err(records_group_begin(r), GBA_OK);
+	add_as(&admin, REG_DEVICE, METER("490154203237518"), GBA_OK);
+	ck_assert_err(records_begin(r), GBA_OK);
+	add_as(&admin, REG_DEVICE, METER("356938035643809"), GBA_OK);
+	ck_assert(is_there("356938035643809"));
+	records_rollback(r);
+	ck_assert(!is_there("356938035643809"));
+	add_as(&admin, REG_DEVICE, METER("490154203237518"), GBA_E_EXISTS);
+	add_as(&admin, REG_DEVICE, METER("490154203237519"), GBA_E_RANGE);
+	ck_assert_err(records_begin(r), GBA_OK);
+	add_as(&admin, REG_CUSTODIAN, "{'account':'late'}", GBA_OK);
+	ck_assert_err(records_commit(r), GBA_OK);
+	ck_assert_err(records_group_end(r, GBA_OK), GBA_OK);
+	ck_assert(is_there("490154203237518") && !is_there("356938035643809"));
+	ck_assert_str_eq(read_as(&admin, REG_CUSTODIAN, 1, "account"), "late");
+	ck_assert_err(records_group_begin(r), GBA_OK);
+	add_as(&admin, REG_DEVICE, METER("356938035643809"), GBA_OK);
+	ck_assert_err(records_group_end(r, GBA_E_IO), GBA_E_IO);
+	ck_assert(!is_there("356938035643809"));
+	ck_assert_err(records_group_begin(r), GBA_OK);
+	ck_assert_err(records_group_end(r, GBA_OK), GBA_OK);
+	add_as(&admin, REG_DEVICE, METER("356938035643809"), GBA_OK); /* as before */
+	ck_assert(is_there("356938035643809"));
+	bed_close();
+}
+END_TEST
+
+/* While somebody else writes for too long there is no group: each fails with why, and what was there stays. */
+START_TEST(a_group_that_cannot_begin_keeps_nothing)
+{
+	struct db *other = NULL;
+	const char *why = "";
+
+	bed_open();
+	ck_assert_err(registry_store(bed, &conf, &other, &why), GBA_OK);
+	ck_assert_err(db_begin(other), GBA_OK);
+	db_patience(records_db(r), 100);
+	ck_assert_int_ne(records_group_begin(r), GBA_OK);
+	ck_assert_int_ne(records_begin(r), GBA_OK);
+	ck_assert_int_ne(records_group_end(r, GBA_OK), GBA_OK);
+	db_rollback(other);
+	add_as(&admin, REG_DEVICE, METER("356938035643809"), GBA_OK);
+	bed_close();
+}
+END_TEST
+
 /* REQ: TEC-A1-5, TEC-A1-11: a smartphone with identifiers of all classes; those of persons are personal data. */
 START_TEST(further_identifiers_are_labelled)
 {
@@ -257,6 +317,8 @@ static Suite *suite(const char *where)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, personal_data_is_for_privacy_and_the_custodian);
 	tcase_add_test(tcase, devices_are_named_linked_transferred_and_retired);
+	tcase_add_test(tcase, a_group_keeps_each_alone_or_none);
+	tcase_add_test(tcase, a_group_that_cannot_begin_keeps_nothing);
 	tcase_add_test(tcase, further_identifiers_are_labelled);
 	tcase_add_test(tcase, makers_models_and_applications);
 	tcase_add_test(tcase, only_primary_registries_take_devices);
