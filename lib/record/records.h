@@ -44,9 +44,9 @@ enum gba_err records_commit(struct records *r);
 /** In a transaction: what follows from its changes at the commit is done now, so that they read as they will stand. */
 enum gba_err records_settle(struct records *r);
 void records_rollback(struct records *r);
-/** Transactions of several callers that share one of the database: between group_begin and group_end each of them, begun and committed
- * or rolled back as ever, one after the other, is kept or undone alone, sees those that were kept before it, and is durable, and to
- * be told of, when group_end has succeeded. When it fails nothing of any is kept.
+/** Transactions of several callers that share one of the database: between group_begin and group_end each of them, begun and
+ * committed or rolled back as ever, one after the other, is kept or undone alone, sees those that were kept before it, and is
+ * durable, and to be told of, when group_end has succeeded. When it fails nothing of any is kept.
  * @retval (begin) why there is no transaction: each of them fails with that, and group_end has to follow all the same
  * @param err  anything but GBA_OK: nothing is to be kept @return (end) err, or what has become of the commit */
 enum gba_err records_group_begin(struct records *r);

@@ -157,7 +157,7 @@ static void metrics_get(struct rest *rest)
 	m->refused_auth = named(rest, "unauthorized_total", "Requests without a valid credential.", METRIC_COUNTER, "");
 	m->limited = named(rest, "limited_total", "Requests refused with 429.", METRIC_COUNTER, "");
 	m->full = named(rest, "queue_full_total", "Requests refused because the queue was full.", METRIC_COUNTER, "");
-	m->commits = named(rest, "commits_total", "Transactions that requests which write records were done in.", METRIC_COUNTER, "");
+	m->commits = named(rest, "commits_total", "Transactions that requests which write were done in.", METRIC_COUNTER, "");
 	m->imported = named(rest, "imported_rows_total", "Rows of bulk imports written.", METRIC_COUNTER, "");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Workers: requests from the queue, done, answered. Those that write a record or two have a queue of their own and one worker at a
- * time, which takes all that have come while it was writing the last ones: one transaction of the database, one sync of the audit log
- * for all, and none is answered before both are durable. What one does is undone alone when it is refused. */
+/* Workers: requests from the queue, done, answered. Those that write a record or two have a queue of their own and one worker at
+ * a time, which takes all that have come while it was writing the last ones: one transaction of the database, one sync of the audit
+ * log for all, and none is answered before both are durable. What one does is undone alone when it is refused. */
 #include "rest/rest_priv.h"
 
 #include "core/clock.h"

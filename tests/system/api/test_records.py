@@ -174,3 +174,33 @@ def test_history_tells_who_changed_what(admin):
     assert rows[1]["change"]["name"] == ["N", "M"]
     assert admin.call("GET", "/v1/history?kind=nothing").status == 400
     assert admin.call("GET", "/v1/history?record=1").status == 400
+
+
+def test_writers_that_come_together_are_done_each_alone(api, admin):
+    """What follows from each (the GUSS) is there; what is refused leaves nothing."""
+    impi = api.subscriber("together@lab.test")
+    user, _ = apilab.user(admin, api, "together")
+    apilab.device(admin, impi, user["id"], 640)
+    owner, _ = apilab.asp(admin, api, "U72200KA2011PTC060640", "Together")
+    apps = [admin.post("/v1/applications", {"asp": owner["id"], "type": "fqdn", "identity": "t%d.example" % n, "name": "T"}).json() for n in range(8)]
+    bodies = [{"impi": impi, "application": app["id"]} for app in apps] + [{"impi": impi, "application": 10 ** 9}] * 3 + \
+             [{"impi": "nobody%d@lab.test" % n, "application": apps[0]["id"]} for n in range(3)]
+    gate, got = threading.Barrier(len(bodies)), [0] * len(bodies)
+
+    def write(i, body):
+        caller = apilab.Caller(api, admin.token)
+        caller.get("/v1/self")
+        gate.wait(60)
+        while (status := caller.call("POST", "/v1/permissions", body).status) == 503:
+            pass
+        got[i] = status
+
+    threads = [threading.Thread(target=write, args=pair) for pair in enumerate(bodies)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got[:8] == [201] * 8 and not {200, 201} & set(got[8:]), got
+    record = json.dumps(api.record(impi))
+    assert all(str(app["gsid"]) in record for app in apps)
+    assert {item["application"] for item in admin.get("/v1/permissions?limit=1000").json()["items"] if item["impi"] == impi} == {app["id"] for app in apps}

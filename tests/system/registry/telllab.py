@@ -28,13 +28,6 @@ class Receiver:
                 with outer.lock:
                     outer.now += 1
                     outer.most = max(outer.most, outer.now)
-                try:
-                    self.take()
-                finally:
-                    with outer.lock:
-                        outer.now -= 1
-
-            def take(self):
                 text = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 status = outer.answers.pop(0) if outer.answers else 202
                 if status == 202:
@@ -47,6 +40,8 @@ class Receiver:
                 body = b'{"err":"invalid_key","description":"no such key"}' if status == 400 else b""
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
+                with outer.lock:
+                    outer.now -= 1  # before: once it has the answer, the next may come
                 self.end_headers()
                 self.wfile.write(body)
 
