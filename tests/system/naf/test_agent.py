@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent under freeDiameterd between stand-in BSFs of two operators and applications on the local socket."""
+import base64
 import json
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -167,6 +169,20 @@ def test_application_gets_its_own_names_only(world):
         assert local.ask(name, fqdn="X.Apps.Example.com")[0] == 0
     assert world.one.naf_ids() == [b"x.apps.example.com" + TLS13]
     assert len(world.agent.events("local.denied", before + 2)) == before + 2
+
+
+def test_keys_are_in_locked_memory_and_in_no_file(world):
+    """Trace, log and audit log on, one token held: nothing on disk has its keys in any form. REQ: Y3056-9.4.3-3"""
+    name, _ = fresh(world.one, "bsf.one.example")
+    error, got = world.agent.ask(name, flags=1)
+    assert error == 0 and world.agent.ask(name, flags=1) == (0, got) and len(world.one.seen) == 1
+    forms = [form for key in (got[16], got[17]) for form in (key, key.hex().encode(), key.hex().upper().encode(), base64.b64encode(key)[:42])]
+    files = [os.path.join(folder, one) for folder, _, names in os.walk(world.agent.folder) for one in names]
+    files = [one for one in files if os.path.isfile(one)]
+    assert any(name.encode() in open(one, "rb").read() for one in files), "they do tell of the token"
+    assert [one for one in files if any(form in open(one, "rb").read() for form in forms)] == []
+    with open("/proc/%d/status" % world.agent.daemon.process.pid, encoding="ascii") as status:
+        assert int(re.search(r"VmLck:\s+(\d+)", status.read()).group(1)) > 0
 
 
 @pytest.mark.parametrize("octets, reason", [

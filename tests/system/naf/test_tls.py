@@ -40,6 +40,7 @@ def test_worked_example_key():
 # REQ: Y3056-8.4-6
 @pytest.mark.parametrize("version, suite, point", SUITES)
 def test_s_client(world, echo, version, suite, point):
+    """An application protocol the suite has never heard of, added by a program on top of the public libraries. REQ: OBF-11.2-n"""
     name, key = device(world, point)
     said = s_client(echo.port, key, HINT + name, version, suite)
     assert "hello 001010000000001@ims.mnc001.mcc001.3gppnetwork.org at " + NAF in said
