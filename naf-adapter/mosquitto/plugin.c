@@ -320,6 +320,17 @@ static void on_notice(void *arg, const struct gba_naf_notice *notice)
 	}
 }
 
+/* Would the session be the same, were it begun now? */
+static bool same_session(const struct session *session, const struct gba_naf_result *result)
+{
+	TALLOC_CTX *ctx = talloc_new(me.root);
+	const char *user = mqtt_user_of(ctx, &me.conf, result);
+	bool same = user != NULL && strcmp(user, session->user) == 0 && mqtt_rights_of(&me.conf, result) == session->rights;
+
+	talloc_free(ctx);
+	return same;
+}
+
 static void on_again(void *arg, enum gba_naf_error error, struct gba_naf_result *result)
 {
 	struct conn *conn = arg;
@@ -328,9 +339,13 @@ static void on_again(void *arg, enum gba_naf_error error, struct gba_naf_result 
 	me.again--;
 	if (error != GBA_NAF_OK && gba_naf_error_http(error) < 500)
 		conn_end(conn, "the token is no more");
-	if (error == GBA_NAF_OK)
-		conn->doubt = false;
-	gba_naf_result_free(result);
+	if (error != GBA_NAF_OK)
+		return;
+	conn->doubt = false;
+	gba_naf_result_free(conn->result);
+	conn->result = result;
+	if (conn->session != NULL && !same_session(conn->session, result))
+		conn_end(conn, "the user's right or settings have changed");
 }
 
 /* Notices may have been lost: is the key of this connection still good? When nobody can be asked it is left alone. */

@@ -134,6 +134,9 @@ APPLICATION = 'server { listen 127.0.0.1:%d; location / { default_type text/plai
 REVERSE = """server { listen 127.0.0.1:%d ssl; ssl_certificate %s; ssl_certificate_key %s; ssl_protocols TLSv1.3;
     location / { proxy_pass http://application; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; } }"""
 
+ALONE = """server { listen 127.0.0.1:%d ssl; ssl_certificate %s; ssl_certificate_key %s; ssl_protocols TLSv1.3;
+    location / { default_type text/plain; return 200 "a few words to a device\\n"; } }"""
+
 
 class Nginx:
     def __init__(self, realm, name, port, application, server):
@@ -155,25 +158,26 @@ class Nginx:
 
 def requests(ground, table):
     with ground.new_realm("requests") as realm:
-        application, reverse = free_port(), free_port()
+        application, reverse, alone_at = free_port(), free_port(), free_port()
         cold = start_with(ground, realm, application)
         path, _ = cold.take(SESSIONS)
         cert, key = realm.authority.issue(NAF)
         mine, floor, alone = [], [], []
         common = ("path=/", "seconds=%d" % ground.seconds)
         with Nginx(realm, "nginx-application", application, application, APPLICATION % application), \
-                Nginx(realm, "nginx-reverse", reverse, application, REVERSE % (reverse, q(cert), q(key))):
+                Nginx(realm, "nginx-reverse", reverse, application, REVERSE % (reverse, q(cert), q(key))), \
+                Nginx(realm, "nginx-alone", alone_at, application, ALONE % (alone_at, q(cert), q(key))):
             def ours(sessions):
                 return shake(ground, realm, "1.3", "tokens=" + path, "connections=%d" % sessions, *common)
 
-            def bare(sessions):
-                return ground.run_json("psk_load", "1.3", "127.0.0.1:%d" % reverse, "sni=" + NAF, "certificate=1",
+            def bare(sessions, at=reverse):
+                return ground.run_json("psk_load", "1.3", "127.0.0.1:%d" % at, "sni=" + NAF, "certificate=1",
                                        "connections=%d" % sessions, *common)
 
             for _ in range(ground.rounds):
                 floor.append(bare(SESSIONS))
                 mine.append(ours(SESSIONS))
-                alone.append((ours(1), bare(1)))
+                alone.append((ours(1), bare(1), bare(1, alone_at)))
         table.add("HTTP requests on PSK-TLS sessions", median([m["rate"] for m in mine]), "/s",
                   ("nginx as TLS reverse proxy", median([f["rate"] for f in floor])),
                   median([m["rate"] / f["rate"] for m, f in zip(mine, floor)]), ("ratio", ">=", REQUESTS),
@@ -181,8 +185,10 @@ def requests(ground, table):
                   % (SESSIONS, *(median([r[name] for r in runs]) / 1e3 for runs, name in ((mine, "p50_us"), (mine, "p99_us"))),
                      sum(m["bad"] for m in mine), *(median([f[name] for f in floor]) / 1e3 for name in ("p50_us", "p99_us"))))
         for name in ("p50_us", "p99_us"):
-            took, floor_took = (median([pair[i][name] for pair in alone]) for i in range(2))
+            took, floor_took, direct = (median([run[i][name] for run in alone]) for i in range(3))
             table.add("  a request alone, %s" % name[:3], took, "us", ("the same through nginx", floor_took), took / floor_took)
+            table.add("  latency added, %s" % name[:3], took - direct, "us", ("added by nginx", floor_took - direct), None, None,
+                      "to an application that ends TLS itself: %.0f us" % direct)
 
 
 def start_with(ground, realm, application):

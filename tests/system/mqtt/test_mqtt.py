@@ -255,6 +255,21 @@ def test_agent_away_and_back(world, broker):
         assert second.ended()[0] is not None
 
 
+@pytest.mark.parametrize("change", ["a flag", "the name"])
+def test_settings_changed_while_the_agent_was_away(world, broker, change):
+    """Nobody told of it: found when the agent is asked again. Who has what it had goes on. REQ: Y3056-9.4.1-6"""
+    (one, user), (two, other) = world.device(7), world.device(7)
+    with broker.subscribe(one, "fleet/+/position") as first, broker.subscribe(two, "fleet/+/position") as second:
+        settings = world.agent.keys[(two[0], NAME, TLS13_PSK)]["uss"]
+        (gsid, (uids, _)), = settings.items()
+        settings[gsid] = (uids, []) if change == "a flag" else ([other + "x"], [7])
+        world.agent.hang_up()
+        assert until(lambda: "id=%s msg=\"the user's right or settings have changed\"" % other in broker.log())
+        assert second.ended()[0] is not None
+        broker.backend_publish("fleet/a/position", "47.1")
+        assert first.message() == ("fleet/a/position", "47.1") and "id=%s msg=\"the user" % user not in broker.log()
+
+
 def test_agent_cannot_reach_the_operator(world, broker):
     """A known key works, another one is a fault of ours: no alert says that it is no good. REQ: Y3056-9.5-6"""
     (known, user), (cold, other) = world.device(), world.device()
