@@ -12,6 +12,7 @@ from . import asp, change, ladder
 from .capture import Capture
 from .flows import Flows
 from .lab import Lab
+from .process import way_in
 from .realm import Realm
 from .registry import Registries, RegistryRealm
 
@@ -26,8 +27,9 @@ def start(realm, lab):
 
 
 def keep(realm, lab):
-    lines = ["ue=\"%s --state %s\"" % (realm.program_line("gba-ue"), lab.device_folder()), "$ue bootstrap --force", *lab.how(),
-             "curl -s http://%s:9100/metrics" % realm.address("bsf"), "tail -f %s" % realm.path("bsf.log")]
+    lines = [way_in()] if way_in() else []
+    lines += ["ue=\"%s --state %s\"" % (realm.program_line("gba-ue"), lab.device_folder()), "$ue bootstrap --force", *lab.how(),
+              "curl -s http://%s:9100/metrics" % realm.address("bsf"), "tail -f %s" % realm.path("bsf.log")]
     lab.say("\nThe realm stays up until Ctrl-C. Try, in another terminal:\n  " + "\n  ".join(lines))
     while all(process.alive() for process in realm.nodes.values()):
         time.sleep(0.5)

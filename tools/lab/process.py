@@ -120,6 +120,14 @@ def started_as():
     return os.path.join(top, "run-lab") if os.environ.get("GBA_BUILD") else sys.argv[0]
 
 
+def way_in():
+    """The command that enters the network of a laboratory started as NO_ROOT says; None where everybody is in it."""
+    with open("/proc/self/uid_map", encoding="ascii") as users:
+        if users.read().split()[2:] != ["1"]:
+            return None
+    return "nsenter -t %d -U -n --preserve-credentials" % os.getpid()
+
+
 class LoopbackBlock:
     """A /24 of loopback addresses nobody else of us uses: well-known ports can then be the same in every laboratory."""
 

@@ -48,6 +48,21 @@ def test_without_root_the_way_is_told():
         assert done.returncode == 1 and "root is needed" in done.stderr and "unshare -rn" in done.stderr, done.stderr
 
 
+TELL_AND_WAIT = "import sys, time; sys.path.insert(0, sys.argv[1]); from lab.process import way_in; print(way_in(), flush=True); time.sleep(600)"
+
+
+@pytest.mark.skipif(os.system("unshare -rn true 2>/dev/null") != 0, reason="no user and network namespaces here")
+def test_a_laboratory_with_a_network_of_its_own_tells_the_way_in():
+    with subprocess.Popen(["unshare", "-rn", "/usr/bin/python3", "-c", TELL_AND_WAIT, "tools"], cwd=TOP, stdout=subprocess.PIPE,
+                          text=True) as inside:
+        try:
+            entered = subprocess.run(inside.stdout.readline().split() + ["readlink", "/proc/self/ns/net"], capture_output=True, text=True,
+                                     check=False)
+            assert entered.stdout.strip() == os.readlink("/proc/%d/ns/net" % inside.pid) != os.readlink("/proc/self/ns/net"), entered
+        finally:
+            inside.kill()
+
+
 def test_each_role_ends_five_times_while_its_peers_live(realm):
     # REQ: Y3056-8.2-1
     for _ in range(5):
