@@ -4,6 +4,7 @@
 #include "http/server.h"
 
 #define COMMAND_UNSUPPORTED 3001 /* RFC 6733 7.1.3 */
+#define AVP_UNSUPPORTED	    5001
 
 static struct {
 	TALLOC_CTX *ctx;
@@ -28,6 +29,7 @@ static void on_octets(enum fd_hook_type type, struct msg *msg, struct peer_hdr *
 
 	(void)type, (void)msg, (void)peer, (void)data, (void)regdata;
 	(void)guard_raw_mend(received->buffer, received->length);
+	guard_cer_mend(received->buffer, received->length);
 }
 
 /* In the peer's thread, which alone owns the message. peer is NULL for a CER. */
@@ -113,7 +115,7 @@ static void on_connected(enum fd_hook_type type, struct msg *msg, struct peer_hd
 	struct log_about about = { .peer = BYTES_NONE };
 	struct guard_socket socket;
 
-	(void)type, (void)msg, (void)other, (void)data, (void)regdata;
+	(void)type, (void)other, (void)data, (void)regdata;
 	if (peer == NULL)
 		return;
 	about.peer = BYTES(peer->info.pi_diamid, peer->info.pi_diamidlen);
@@ -127,6 +129,11 @@ static void on_connected(enum fd_hook_type type, struct msg *msg, struct peer_hd
 	}
 	socket = guard_net_connected(peer);
 	guard_peer_socket(peer, &socket);
+	if (guard_cer_refused(msg)) {
+		guard_peer_leaves(guard_peer_of(peer));
+		guard_peer_refused(guard_peer_of(peer), AVP_UNSUPPORTED, "unknown AVP with M bit in CER", BYTES_NONE);
+		return;
+	}
 	log_event(LOG_L_INFO, "peer.up", &about, "connected");
 }
 

@@ -98,6 +98,8 @@ void guard_peers_sample(void);
 bool guard_peer_connected(struct peer_hdr *hdr);
 /** The connection that peer has now. */
 void guard_peer_socket(struct peer_hdr *hdr, const struct guard_socket *socket);
+/** The CEA about to be sent is a refusal: nothing is served on that connection, which ends behind it. */
+void guard_peer_leaves(struct guard_peer *peer);
 /** Did the last connection fail in that way? */
 bool guard_peer_impostor(const struct guard_peer *peer);
 /** Does the certificate of the connection name the peer it says it is? True without TLS. */
@@ -142,9 +144,19 @@ bool guard_raw_mend(uint8_t *octets, size_t n);
 /** Is avp such a note? A peer that forges one gets refused, no more. @param _head  of the AVP that did not fit */
 bool guard_raw_noted(struct avp *avp, const struct avp_hdr *hdr, struct guard_avp_head *_head);
 
+/* Capabilities ------------------------------------------------------------------------------------------------------ */
+/** A received message that is a CER: unknown AVPs with the M bit are marked instead, so that the framework reads on. In the
+ * connection's thread. */
+void guard_cer_mend(uint8_t *octets, size_t n);
+/** The CEA about to be sent (or received; NULL: none) is for a CER with such an AVP, and is now 5001. The connection has to end
+ * when it is sent. */
+bool guard_cer_refused(struct msg *cea);
+
 /* Types ------------------------------------------------------------------------------------------------------------- */
 /** Does the dictionary call that AVP grouped? Any thread; quick once it has been asked for. */
 bool guard_is_group(const struct guard_avp_head *head);
+/** Does the dictionary have that AVP? */
+bool guard_is_known(const struct guard_avp_head *head);
 /** Least length of a value of that AVP's type [octets]; an octet string, a group and an unknown one may be empty. */
 size_t guard_least_value(const struct guard_avp_head *head);
 

@@ -20,7 +20,8 @@ struct guard_peer {
 	const struct guard_peer_conf *conf; /* NULL: not in the table */
 	uint32_t apps[GUARD_LISTED_MAX], commands[GUARD_LISTED_MAX];
 	size_t n_apps, n_commands;
-	_Atomic bool busy, impostor;
+	_Atomic bool busy, impostor, leaving;
+	unsigned int leaving_samples; /* the watch thread's */
 	struct guard_socket socket; /* peers.lock */
 	unsigned int slow_samples;  /* the watch thread's */
 	struct guard_bucket lines;
@@ -199,6 +200,7 @@ bool guard_peer_connected(struct peer_hdr *hdr)
 		peer = peer_new(hdr->info.pi_diamid);
 	if (peer != NULL) {
 		atomic_store(&peer->impostor, !named);
+		atomic_store(&peer->leaving, false);
 		atomic_store(&peer->hdr, hdr);
 	}
 	pthread_mutex_unlock(&peers.lock);
@@ -208,6 +210,12 @@ bool guard_peer_connected(struct peer_hdr *hdr)
 bool guard_peer_impostor(const struct guard_peer *peer)
 {
 	return peer != NULL && atomic_load_explicit(&peer->impostor, memory_order_relaxed);
+}
+
+void guard_peer_leaves(struct guard_peer *peer)
+{
+	if (peer != NULL)
+		atomic_store(&peer->leaving, true);
 }
 
 struct guard_peer *guard_peer_of(struct peer_hdr *hdr)
@@ -254,7 +262,8 @@ static bool may_speak_for(const struct guard_peer *peer, struct bytes origin_hos
 
 bool guard_peer_may(const struct guard_peer *peer, struct bytes origin_host, uint32_t app, uint32_t command)
 {
-	if (guard_peer_impostor(peer) || (peer->conf == NULL && peers.conf->peers.n > 0))
+	if (guard_peer_impostor(peer) || atomic_load_explicit(&peer->leaving, memory_order_relaxed) ||
+	    (peer->conf == NULL && peers.conf->peers.n > 0))
 		return false;
 	return may_speak_for(peer, origin_host) && is_listed(peer->apps, peer->n_apps, app) &&
 	       is_listed(peer->commands, peer->n_commands, command);
@@ -407,6 +416,24 @@ static void sample_slow(struct guard_peer *peer, int unsent, int limit)
 	guard_net_drop(&socket);
 }
 
+/* At the second look the CEA has been sent. */
+static void sample_leaving(struct guard_peer *peer)
+{
+	struct guard_socket socket;
+
+	if (!atomic_load_explicit(&peer->leaving, memory_order_relaxed)) {
+		peer->leaving_samples = 0;
+		return;
+	}
+	if (++peer->leaving_samples < 2)
+		return;
+	peer->leaving_samples = 0;
+	pthread_mutex_lock(&peers.lock);
+	socket = peer->socket;
+	pthread_mutex_unlock(&peers.lock);
+	guard_net_drop(&socket);
+}
+
 static void sample_peer(struct guard_peer *peer, struct peer_hdr *hdr)
 {
 	int state = fd_peer_get_state(hdr), psm = 0, unsent = 0, limit = 0;
@@ -418,6 +445,7 @@ static void sample_peer(struct guard_peer *peer, struct peer_hdr *hdr)
 	if (open)
 		unsent = queue_length(STAT_P_TOSEND, hdr, &limit);
 	sample_slow(peer, unsent, limit);
+	sample_leaving(peer);
 	metric_set(peer->open, open);
 	metric_set(peer->psm, psm);
 	metric_set(peer->to_send, unsent);

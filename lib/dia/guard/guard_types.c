@@ -48,6 +48,13 @@ bool guard_is_group(const struct guard_avp_head *head)
 	return type_of(head, &type) && type == AVP_TYPE_GROUPED;
 }
 
+bool guard_is_known(const struct guard_avp_head *head)
+{
+	enum dict_avp_basetype type;
+
+	return type_of(head, &type);
+}
+
 size_t guard_least_value(const struct guard_avp_head *head)
 {
 	enum dict_avp_basetype type;

@@ -9,7 +9,7 @@ import pytest
 from stack import STACK, bir, connect_again, served, served_again, with_avp
 
 from peers import diameter as d
-from peers.waiting import PATIENCE
+from peers.waiting import PATIENCE, until
 
 
 def raw_header(length, flags=0xC0, code=310, app=d.ZN, version=1):
@@ -60,7 +60,6 @@ HOSTILE_CER = {
     "empty application (open5gs#4156)": cer(d.Avp(260, b""), drop=(260,)),
     "60,000 AVPs": cer(*[d.Avp(4711, b"", m=False)] * 60000),
     "nested a thousand deep": cer(d.Avp(279, b"".join(struct.pack("!II", 279, 0x40 << 24 | 8 * (1000 - n)) for n in range(1000)))),
-    "unknown AVP with M": cer(d.Avp(4711, b"x")),
 }
 
 
@@ -76,6 +75,32 @@ def test_hostile_cer(stack, connected, case):
     if data:
         assert d.Message.decode(data[:struct.unpack("!I", data[:4])[0] & 0xFFFFFF]).result()[1] >= 3000
     assert served(connected)
+
+
+UNKNOWN_IN_CER = {"some octets": d.Avp(4711, b"x"), "none": d.Avp(4711, b""), "of a vendor": d.Avp(4711, b"abcd", vendor=10415),
+                  "twice": d.Avp(4711, b"first")}
+
+
+@pytest.mark.parametrize("case", UNKNOWN_IN_CER)
+def test_unknown_avp_with_m_in_the_cer(daemon, case):
+    """RFC 6733 7.1.5: 5001 with that AVP in Failed-AVP, where the framework closes without a word. The connection ends behind it, and
+    what came right behind the CER is not executed; without the M bit, the peer is served."""
+    one, avp = daemon(STACK, clients=["fresh.lab.test", "fine.lab.test"]), UNKNOWN_IN_CER[case]
+    more = [d.Avp(4712, b"second")] if case == "twice" else []
+    with socket.create_connection(("127.0.0.1", one.port), timeout=PATIENCE) as s:
+        peer = d.Connection(s, "fresh.lab.test", "lab.test", [d.ZN])
+        s.sendall(cer(avp, *more).encode() + bir(peer).encode())
+        cea = d.Message.decode(peer.read_message())
+        assert (cea.code, cea.result()) == (257, (0, 5001))
+        assert cea.find(d.FAILED_AVP).value() == avp.encode()
+        behind = peer.read_message()
+        assert not behind or d.Message.decode(behind).result() == (0, 5003) and not peer.read_message()
+    assert until(lambda: "unknown AVP with M bit in CER" in one.log())
+    with socket.create_connection(("127.0.0.1", one.port), timeout=PATIENCE) as s:
+        peer, avp.flags = d.Connection(s, "fine.lab.test", "lab.test", [d.ZN]), avp.flags & ~d.M
+        s.sendall(with_avp(cer(avp), 264, d.text(264, "fine.lab.test")).encode() + bir(peer).encode())
+        assert d.Message.decode(peer.read_message()).result() == (0, 2001)
+        assert d.Message.decode(peer.read_message()).result() == (0, 2001)
 
 
 ON_THE_CONNECTION = {
