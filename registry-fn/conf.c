@@ -4,6 +4,7 @@
 #include "core/ident.h"
 #include "core/log.h"
 #include "http/server.h"
+#include "registry-fn/listing/listing.h"
 #include "registry-fn/trust/policy.h"
 #include "registry-fn/id/regdevid.h"
 #include "store/db.h"
@@ -43,6 +44,10 @@ const struct conf_item registry_conf_items[] = {
 		  "Devices without a root of trust: refused, or registered but never White"),
 	CONF_BOOL("custodian-required", false, struct registry_conf, custodian_required,
 		  "Refuse devices for which no verified custodian answers"),
+	CONF_ENUM("unlisted-makers", "allow", listing_policy_words, struct registry_conf, unlisted_makers,
+		  "Devices whose maker is not registered: as any, registered but never White, or refused"),
+	CONF_ENUM("uncertified-models", "allow", listing_policy_words, struct registry_conf, uncertified_models,
+		  "Devices of whose model and versions there is no certificate that counts: the same"),
 	CONF_U32("devices-per-subscription", 64, 1, 1000000, "", struct registry_conf, devices_per_subscription,
 		 "Identities that devices with one subscription may register: who has one card cannot take what is many others'"),
 	CONF_U32("acknowledge-time", 600, 1, 604800, "s", struct registry_conf, acknowledge_time,

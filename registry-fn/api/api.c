@@ -11,7 +11,7 @@
 #include "registry-fn/record/rules.h"
 
 /* Of each room that has some. */
-static const struct api_rows *const rooms[] = { &api_own_rows, &ask_api_rows, &tell_api_rows };
+static const struct api_rows *const rooms[] = { &api_own_rows, &ask_api_rows, &tell_api_rows, &listing_api_rows };
 #define ROOMS (sizeof(rooms) / sizeof(rooms[0]))
 
 static struct {
@@ -48,14 +48,14 @@ static enum gba_err authenticate(struct rest_call *call)
 /* Callers have each role but those of the node's own doors. */
 #define CALLERS                                                                                                        \
 	(1U << REG_ROLE_ADMIN | 1U << REG_ROLE_PRIVACY | FOR_BULK | FOR_AGENCY | FOR_MAKER | FOR_CUSTODIAN |           \
-	 FOR_ENQUIRER)
+	 FOR_ENQUIRER | FOR_PARTIES)
 
 static const struct rest_setup pattern = { .set = &registry_set,
 					   .answers = true,
 					   .title = "Trust registry of devices (Y.3059 9.1)",
 					   .metrics = "gba_registry_api",
 					   .callers = CALLERS,
-					   .importers = FOR_ADMIN | FOR_BULK | FOR_AGENCY,
+					   .importers = FOR_ADMIN | FOR_BULK | FOR_AGENCY | FOR_MAKER | FOR_PARTIES,
 					   .guest = REG_ROLE_ENQUIRER,
 					   .open = handle_open,
 					   .authenticate = authenticate };

@@ -16,6 +16,6 @@ struct api_rows {
 	const struct route *rows;
 	size_t count;
 };
-extern const struct api_rows api_own_rows, tell_api_rows;
+extern const struct api_rows api_own_rows, tell_api_rows, listing_api_rows;
 
 #endif

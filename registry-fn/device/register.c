@@ -7,6 +7,7 @@
 #include "crypto/hash.h"
 #include "registry-fn/device/device.h"
 #include "registry-fn/id/regdevid.h"
+#include "registry-fn/listing/listing.h"
 
 static const char *const set_members[] = { "regdevid", "serial", NULL };
 static const char *const register_members[] = { "scheme",         "identity",      "make",  "model",         "custodian",
@@ -175,6 +176,18 @@ static enum gba_err identities_add(struct device_call *call, const struct record
 			break;
 	}
 	return err;
+}
+
+/* TEC 31188 3.1: what the lists say of it as it now stands. */
+static enum gba_err lists_check(struct device_call *call, const struct record *rec)
+{
+	struct listing listing = { 0 };
+	const char *why, *field;
+	enum gba_err err = listing_read(call->desk->records, &call->record, rec->id, false, &listing);
+
+	if (err != GBA_OK || listing_verdict(conf_of(call), &listing, &why, &field) != LISTING_REFUSE)
+		return err;
+	return record_refuse(&call->record, GBA_E_NOT_AUTHORIZED, field, "%s", why);
 }
 
 /* A registration that has begun: what the device says, and until when it has to confirm. */
@@ -352,6 +365,8 @@ static enum gba_err registered(struct device_call *call, json_t *body, struct re
 	err = id == 0 ? first_time(call, body, scheme, identity, _rec) : again(call, body, old, _rec);
 	if (err == GBA_OK && call->fresh)
 		err = identities_add(call, *_rec, body);
+	if (err == GBA_OK && call->fresh)
+		err = lists_check(call, *_rec);
 	if (err == GBA_OK && call->fresh)
 		err = initial_report(call, *_rec, body);
 	if (err == GBA_OK && call->fresh)

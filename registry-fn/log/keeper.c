@@ -11,7 +11,7 @@
 static struct {
 	TALLOC_CTX *root;
 	struct records *records;
-	unsigned int interval; /* [s] */
+	unsigned int interval, slice; /* [s] of heads; of looking for devices to judge meanwhile */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -33,21 +33,56 @@ static void keep_one(enum gba_err *_last)
 	talloc_free(ctx);
 }
 
+/* Devices that a list or another registry has said something of do not wait for the next head. @return do more wait? */
+static bool judge_some(enum gba_err *_last)
+{
+	TALLOC_CTX *ctx = talloc_new(keeper.root);
+	bool left = false;
+	enum gba_err err = ctx != NULL ? trust_due(keeper.records, ctx, clock_now(), &left) : GBA_E_NOMEM;
+
+	if (err != GBA_OK && err != *_last)
+		log_event(LOG_L_ERROR, "registry.trust.sweep", NULL, "devices not judged: %s", gba_strerror(err));
+	*_last = err;
+	talloc_free(ctx);
+	return left && err == GBA_OK;
+}
+
+/* With the lock held. @return is it to go on? */
+static bool wait_until(time_t until)
+{
+	const struct timespec at = { until, 0 };
+
+	if (!keeper.stopping)
+		pthread_cond_clockwait(&keeper.wake, &keeper.lock, CLOCK_MONOTONIC, &at);
+	return !keeper.stopping;
+}
+
+static time_t monotonic(void)
+{
+	return (time_t)(clock_mono_ms() / 1000);
+}
+
 static void *run(void *arg)
 {
-	enum gba_err last = GBA_OK;
-	struct timespec until;
+	enum gba_err last = GBA_OK, judged = GBA_OK;
+	time_t due, until;
+	bool left;
 
 	(void)arg;
 	pthread_mutex_lock(&keeper.lock);
 	while (!keeper.stopping) {
 		pthread_mutex_unlock(&keeper.lock);
 		keep_one(&last);
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += keeper.interval;
+		due = monotonic() + keeper.interval;
 		pthread_mutex_lock(&keeper.lock);
-		if (!keeper.stopping)
-			pthread_cond_clockwait(&keeper.wake, &keeper.lock, CLOCK_MONOTONIC, &until);
+		for (left = false; !keeper.stopping && monotonic() < due;) {
+			until = monotonic() + (left ? 0 : keeper.slice);
+			if (!wait_until(until < due ? until : due))
+				break;
+			pthread_mutex_unlock(&keeper.lock);
+			left = judge_some(&judged);
+			pthread_mutex_lock(&keeper.lock);
+		}
 	}
 	pthread_mutex_unlock(&keeper.lock);
 	keep_one(&last);
@@ -63,6 +98,7 @@ static enum gba_err keeper_start(struct registry *registry, const char **_why)
 	if (keeper.root == NULL)
 		return GBA_E_NOMEM;
 	keeper.interval = registry->conf->log_head_interval;
+	keeper.slice = registry->conf->report_check;
 	keeper.stopping = false;
 	err = registry_records(keeper.root, registry, &keeper.records, _why);
 	if (err == GBA_OK && pthread_create(&keeper.thread, NULL, run, NULL) != 0)

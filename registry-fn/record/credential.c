@@ -14,6 +14,9 @@ static const struct {
 	{ REG_ROLE_MAKER, REG_MAKER, "SELECT 1 FROM maker WHERE id = ?1 AND state = 0" },
 	{ REG_ROLE_CUSTODIAN, REG_CUSTODIAN, "SELECT 1 FROM custodian WHERE id = ?1 AND state < 2" },
 	{ REG_ROLE_ENQUIRER, REG_ENQUIRER, "SELECT 1 FROM enquirer WHERE id = ?1 AND state = 1" },
+	{ REG_ROLE_REGISTRAR, REG_PARTY, "SELECT 1 FROM party WHERE id = ?1 AND state = 1 AND kind = 3" },
+	{ REG_ROLE_CERTIFIER, REG_PARTY, "SELECT 1 FROM party WHERE id = ?1 AND state = 1 AND kind = 4" },
+	{ REG_ROLE_PROVIDER, REG_PARTY, "SELECT 1 FROM party WHERE id = ?1 AND state = 1 AND kind <> 3 AND kind <> 4" },
 };
 #define OWNERS (sizeof(owners) / sizeof(owners[0]))
 
@@ -126,7 +129,7 @@ enum gba_err reg_authenticate(struct records *r, struct record_call *call, int t
 	if (err == GBA_OK && row) {
 		role = db_col_int(stmt, 0);
 		until = db_col_int(stmt, 3);
-		good = role >= 0 && role < REG_ROLE_SYSTEM && (until == 0 || until > call->now) &&
+		good = role >= 0 && role < REG_ROLE_COUNT && role != REG_ROLE_SYSTEM && (until == 0 || until > call->now) &&
 		       db_col_int(stmt, 4) == 0;
 		actor = good ? actor_make(call->mem_ctx, role, db_col_int(stmt, 1), db_col_text(stmt, 2)) : NULL;
 	}

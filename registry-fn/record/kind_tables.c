@@ -7,13 +7,14 @@
 #include "record/table.h"
 #include "registry-fn/id/composite.h"
 #include "registry-fn/id/regdevid.h"
+#include "registry-fn/listing/listing.h"
 #include "registry-fn/record/credential.h"
 #include "registry-fn/record/rules.h"
 #include "registry-fn/tell/tell.h"
 #include "registry-fn/trust/trust.h"
 
 const char *const reg_roles[] = { "admin", "privacy", "bulk", "agency", "maker", "custodian", "enquirer", "device", "registry", "system",
-				  NULL };
+				  "registrar", "certifier", "provider", NULL };
 const char *const reg_custodian_words[] = { "person", "organisation", NULL };
 const char *const reg_custodian_state_words[] = { "unverified", "verified", "refused", "suspended", NULL };
 const char *const reg_device_kind_words[] = { "other", "phone", "tablet", "computer", "router", "module", "gateway", "meter", "sensor",
@@ -34,8 +35,11 @@ const char *const reg_entry_state_words[] = { "active", "retired", NULL };
 #define E   FOR_ENQUIRER
 #define D   FOR_DEVICE
 #define SYS FOR_SYSTEM
+#define R   FOR_REGISTRAR
+#define K   FOR_CERTIFIER
+#define P   FOR_PROVIDER
 #define PC  (FOR_PRIVACY | FOR_CUSTODIAN) /* personal data: by need, not by rank (9.1-iii) */
-#define ANY (A | B | G | M | C | E | D)
+#define ANY (A | B | G | M | C | E | D | FOR_PARTIES)
 #define NO  FOR_NOBODY
 
 static const struct field custodian_fields[CUSTODIAN_COUNT] = {
@@ -61,6 +65,7 @@ static const struct field maker_fields[MAKER_COUNT] = {
 	[MAKER_CONTACT] = F_TEXT("contact", 0, 3, 254, id_email, A | G | M | B, A | G | B, A | G | M, "Address for security matters"),
 	[MAKER_POLICY_URL] = F_TEXT("policy_url", 0, 9, 500, id_https_url, ANY, A | G | B, A | G | M, "Its vulnerability disclosure policy"),
 	[MAKER_STATE] = F_WORD("state", FLT, reg_entry_state_words, 0, ANY, A | G | B, A | G, "Retired: no new devices"),
+	[MAKER_SUPPLIERS] = F_LIST("suppliers", 0, 1, 128, id_text, A | G | M | B | FOR_PARTIES, A | G | B, A | G | M, "Who supplies components, such as \"radio module: Example Ltd\""),
 };
 
 static const struct field model_fields[MODEL_COUNT] = {
@@ -75,20 +80,20 @@ static const struct field model_fields[MODEL_COUNT] = {
 
 /* What a device says of itself is written by its door (SYS) or, before it was ever seen, by import. */
 static const struct field device_fields[DEVICE_COUNT] = {
-	[DEVICE_SCHEME] = F_WORD("scheme", KEY, scheme_words, 0, ANY & ~E, A | G | B, NO, "Scheme of its inherent identity"),
-	[DEVICE_IDENTITY] = F_TEXT("identity", KEY, 1, INHERENT_MAX, id_text, ANY & ~E, A | G | B, NO, "Inherent identity, in its canonical form"),
+	[DEVICE_SCHEME] = F_WORD("scheme", KEY, scheme_words, 0, ANY & ~E, A | G | B | R, NO, "Scheme of its inherent identity"),
+	[DEVICE_IDENTITY] = F_TEXT("identity", KEY, 1, INHERENT_MAX, id_text, ANY & ~E, A | G | B | R, NO, "Inherent identity, in its canonical form"),
 	[DEVICE_REGDEVID] = F_TEXT("regdevid", FIX | FLT, 1, REGDEVID_MAX, NULL, ANY, NO, NO, "RegDevID"),
 	[DEVICE_IMPI] = F_TEXT("impi", FLT, 3, IMPI_MAX, id_impi, PC | D, SYS, SYS, "Client element it registered with (personal)"),
 	[DEVICE_CUSTODIAN] = F_REF("custodian", FLT, REG_CUSTODIAN, A | G | C | B | D, A | G | B, A | G, "Owner or custodian"),
-	[DEVICE_MAKE] = F_TEXT("make", REQ | FLT, 1, 128, id_text, ANY, A | G | B, A | G, "Make"),
-	[DEVICE_MODEL] = F_TEXT("model", REQ | FLT, 1, 128, id_text, ANY, A | G | B, A | G, "Model"),
-	[DEVICE_KIND] = F_WORD("kind", 0, reg_device_kind_words, 0, ANY, A | G | B, A | G, "Kind of device"),
-	[DEVICE_ROOT] = F_WORD("root_of_trust", 0, reg_root_words, ROOT_NONE, ANY, A | G | B, SYS, "Root of trust; none: never White"),
-	[DEVICE_FIRMWARE] = F_TEXT("firmware", 0, 1, 64, id_text, ANY, A | G | B, SYS, "Firmware version"),
-	[DEVICE_SOFTWARE] = F_TEXT("software", 0, 1, 64, id_text, ANY, A | G | B, SYS, "Software version"),
-	[DEVICE_COMMUNICATION] = F_SET("communication", 0, reg_communication_words, ANY, A | G | B, SYS, "What it can communicate by"),
-	[DEVICE_POWER] = F_WORD("power", 0, reg_power_words, 0, ANY, A | G | B, SYS, "How it is powered"),
-	[DEVICE_PROTOCOLS] = F_LIST("protocols", 0, 1, 32, id_token, ANY, A | G | B, SYS, "Protocols it speaks"),
+	[DEVICE_MAKE] = F_TEXT("make", REQ | FLT, 1, 128, id_text, ANY, A | G | B | R, A | G, "Make"),
+	[DEVICE_MODEL] = F_TEXT("model", REQ | FLT, 1, 128, id_text, ANY, A | G | B | R, A | G, "Model"),
+	[DEVICE_KIND] = F_WORD("kind", 0, reg_device_kind_words, 0, ANY, A | G | B | R, A | G, "Kind of device"),
+	[DEVICE_ROOT] = F_WORD("root_of_trust", 0, reg_root_words, ROOT_NONE, ANY, A | G | B | R, SYS, "Root of trust; none: never White"),
+	[DEVICE_FIRMWARE] = F_TEXT("firmware", 0, 1, 64, id_text, ANY, A | G | B | R, SYS, "Firmware version"),
+	[DEVICE_SOFTWARE] = F_TEXT("software", 0, 1, 64, id_text, ANY, A | G | B | R, SYS, "Software version"),
+	[DEVICE_COMMUNICATION] = F_SET("communication", 0, reg_communication_words, ANY, A | G | B | R, SYS, "What it can communicate by"),
+	[DEVICE_POWER] = F_WORD("power", 0, reg_power_words, 0, ANY, A | G | B | R, SYS, "How it is powered"),
+	[DEVICE_PROTOCOLS] = F_LIST("protocols", 0, 1, 32, id_token, ANY, A | G | B | R, SYS, "Protocols it speaks"),
 	[DEVICE_STATE] = F_WORD("state", FLT, reg_device_state_words, DEVICE_ANNOUNCED, ANY, SYS, SYS, "Effective when registered"),
 	[DEVICE_STATUS] = F_WORD("status", FLT, reg_status_words, STATUS_GREY, ANY, NO, NO, "Trust status here and now"),
 	[DEVICE_SERIAL] = F_INT("serial", 0, 0, INT64_MAX, 0, A | D, SYS, SYS, "Number of the assignment; a new one with each Register after another"),
@@ -97,16 +102,19 @@ static const struct field device_fields[DEVICE_COUNT] = {
 	[DEVICE_REPORTED] = F_TIME("reported", 0, ANY, SYS, SYS, "When it last reported"),
 	[DEVICE_REPORT_DUE] = F_TIME("report_due", 0, ANY, SYS, SYS, "When it has to report again"),
 	[DEVICE_OVERDUE] = F_BOOL("overdue", FLT, 0, ANY, SYS, SYS, "Has it missed that?"),
-	[DEVICE_COMPOSITE] = F_TEXT("composite", FLT, 1, COMPOSITE_MAX, id_text, A | G | B | D, A | G | B, A | G, "Composite virtual identity (TEC 31188 2.2.1)"),
+	[DEVICE_COMPOSITE] = F_TEXT("composite", FLT, 1, COMPOSITE_MAX, id_text, A | G | B | D | R, A | G | B | R, A | G, "Composite virtual identity (TEC 31188 2.2.1)"),
+	[DEVICE_MAKER] = F_REF("maker", FLT, REG_MAKER, ANY & ~D, NO, NO, "Its maker, when one of this make is registered"),
+	[DEVICE_CERTIFICATION] = F_WORD("certification", FLT, reg_certified_words, CERTIFIED_NOT, ANY & ~D, NO, NO, "What certifications say of its make, model and versions"),
+	[DEVICE_REGISTRAR] = F_REF("registrar", FLT, REG_PARTY, A | G | B | R, NO, NO, "Sector's registrar that listed it"),
 };
 
 static const struct field device_identity_fields[DEVICE_IDENTITY_COUNT] = {
-	[DEVICE_IDENTITY_DEVICE] = F_REF("device", KEY, REG_DEVICE, A | G | C | B | D, A | G | B, NO, "Which device"),
-	[DEVICE_IDENTITY_SCHEME] = F_WORD("scheme", KEY, scheme_words, 0, A | G | C | B | D, A | G | B, NO, "Scheme"),
-	[DEVICE_IDENTITY_VALUE] = F_TEXT("value", KEY, 1, IDENTIFIER_MAX, id_text, A | G | C | B | D, A | G | B, NO, "Identifier, in its canonical form"),
-	[DEVICE_IDENTITY_TYPE] = F_WORD("type", 0, scheme_class_words, 0, A | G | C | B | D, NO, NO, "Type of identifier (TEC 31188 Annex I)"),
-	[DEVICE_IDENTITY_NAMES] = F_WORD("names", 0, scheme_names_words, 0, A | G | C | B | D, NO, NO, "What it names"),
-	[DEVICE_IDENTITY_PERSONAL] = F_BOOL("personal", 0, 0, A | G | C | B | D, NO, NO, "Personal data: for the privacy role and the custodian"),
+	[DEVICE_IDENTITY_DEVICE] = F_REF("device", KEY, REG_DEVICE, A | G | C | B | D | R, A | G | B | R, NO, "Which device"),
+	[DEVICE_IDENTITY_SCHEME] = F_WORD("scheme", KEY, scheme_words, 0, A | G | C | B | D | R, A | G | B | R, NO, "Scheme"),
+	[DEVICE_IDENTITY_VALUE] = F_TEXT("value", KEY, 1, IDENTIFIER_MAX, id_text, A | G | C | B | D | R, A | G | B | R, NO, "Identifier, in its canonical form"),
+	[DEVICE_IDENTITY_TYPE] = F_WORD("type", 0, scheme_class_words, 0, A | G | C | B | D | R, NO, NO, "Type of identifier (TEC 31188 Annex I)"),
+	[DEVICE_IDENTITY_NAMES] = F_WORD("names", 0, scheme_names_words, 0, A | G | C | B | D | R, NO, NO, "What it names"),
+	[DEVICE_IDENTITY_PERSONAL] = F_BOOL("personal", 0, 0, A | G | C | B | D | R, NO, NO, "Personal data: for the privacy role and the custodian"),
 };
 
 static const struct field application_fields[APPLICATION_COUNT] = {
@@ -125,27 +133,30 @@ static const struct field application_fields[APPLICATION_COUNT] = {
 #define CONCERNED    "((source = 1 AND reporter_id = @) OR (state >= 1 AND id IN (SELECT x.vulnerability FROM vulnerable AS x" \
 		     " JOIN device AS d ON d.id = x.device WHERE d.custodian = @)))"
 #define OWN_DEVICES  "device IN (SELECT id FROM device WHERE custodian = @)"
+#define LISTED       NOT_PERSONAL " AND device IN (SELECT id FROM device WHERE registrar = @)"
+#define FOR_ALL	     [REG_ROLE_REGISTRAR] = "", [REG_ROLE_CERTIFIER] = "", [REG_ROLE_PROVIDER] = ""
 
 static const struct record_kind kinds[REG_KIND_COUNT] = {
 	[REG_CUSTODIAN] = { REG_CUSTODIAN, "custodian", "custodian", "custodians", "Owners and custodians of devices", custodian_fields,
 			    CUSTODIAN_COUNT, { ALL_ROWS, [REG_ROLE_CUSTODIAN] = "id = @" }, A | G | B, A | G | C, A, reg_custodian_before,
 			    NULL, NULL, NULL },
 	[REG_MAKER] = { REG_MAKER, "maker", "maker", "makers", "Makers of devices and applications", maker_fields, MAKER_COUNT,
-			{ ALL_ROWS, [REG_ROLE_MAKER] = "id = @", [REG_ROLE_CUSTODIAN] = "", [REG_ROLE_ENQUIRER] = "" }, A | G | B, A | G | M, A, NULL,
-			NULL, NULL, NULL },
+			{ ALL_ROWS, FOR_ALL, [REG_ROLE_MAKER] = "id = @", [REG_ROLE_CUSTODIAN] = "", [REG_ROLE_ENQUIRER] = "" }, A | G | B,
+			A | G | M, A, NULL, reg_maker_after, NULL, NULL },
 	[REG_MODEL] = { REG_MODEL, "model", "model", "models", "Models of devices", model_fields, MODEL_COUNT,
-			{ ALL_ROWS, [REG_ROLE_MAKER] = "maker = @", [REG_ROLE_CUSTODIAN] = "", [REG_ROLE_ENQUIRER] = "" }, A | G | M | B,
+			{ ALL_ROWS, FOR_ALL, [REG_ROLE_MAKER] = "maker = @", [REG_ROLE_CUSTODIAN] = "", [REG_ROLE_ENQUIRER] = "" }, A | G | M | B,
 			A | G | M, A, reg_model_before, NULL, NULL, NULL },
 	[REG_DEVICE] = { REG_DEVICE, "device", "device", "devices", "Devices", device_fields, DEVICE_COUNT,
-			 { ALL_ROWS, [REG_ROLE_CUSTODIAN] = "custodian = @", [REG_ROLE_DEVICE] = "id = @" }, A | G | B, A | G, NO,
-			 reg_device_before, reg_device_after, reg_device_verbs, NULL },
+			 { ALL_ROWS, [REG_ROLE_CUSTODIAN] = "custodian = @", [REG_ROLE_DEVICE] = "id = @", [REG_ROLE_REGISTRAR] = "registrar = @" },
+			 A | G | B | R, A | G, NO, reg_device_before, reg_device_after, reg_device_verbs, NULL },
 	[REG_DEVICE_IDENTITY] = { REG_DEVICE_IDENTITY, "device-identity", "device_identity", "device-identities",
 				  "Further identifiers of devices", device_identity_fields, DEVICE_IDENTITY_COUNT,
 				  { [REG_ROLE_ADMIN] = NOT_PERSONAL, [REG_ROLE_PRIVACY] = "", [REG_ROLE_SYSTEM] = "", [REG_ROLE_BULK] = NOT_PERSONAL,
-				    [REG_ROLE_AGENCY] = NOT_PERSONAL, [REG_ROLE_CUSTODIAN] = OWN_DEVICES, [REG_ROLE_DEVICE] = "device = @" },
-				  A | G | B, NO, A | G, reg_device_identity_before, NULL, NULL, NULL },
+				    [REG_ROLE_AGENCY] = NOT_PERSONAL, [REG_ROLE_CUSTODIAN] = OWN_DEVICES, [REG_ROLE_DEVICE] = "device = @",
+				    [REG_ROLE_REGISTRAR] = LISTED },
+				  A | G | B | R, NO, A | G, reg_device_identity_before, NULL, NULL, NULL },
 	[REG_APPLICATION] = { REG_APPLICATION, "application", "application", "applications", "Applications", application_fields,
-			      APPLICATION_COUNT, { ALL_ROWS, [REG_ROLE_MAKER] = "maker = @", [REG_ROLE_CUSTODIAN] = "", [REG_ROLE_ENQUIRER] = "" },
+			      APPLICATION_COUNT, { ALL_ROWS, FOR_ALL, [REG_ROLE_MAKER] = "maker = @", [REG_ROLE_CUSTODIAN] = "", [REG_ROLE_ENQUIRER] = "" },
 			      A | G | M | B, A | G | M, A, reg_application_before, NULL, NULL, NULL },
 	[REG_ENQUIRER] = { REG_ENQUIRER, "enquirer", "enquirer", "enquirers", "Those who may ask for the trust in devices", reg_enquirer_fields,
 			   ENQUIRER_COUNT, { [REG_ROLE_ADMIN] = "", [REG_ROLE_PRIVACY] = "", [REG_ROLE_SYSTEM] = "", [REG_ROLE_AGENCY] = "",
@@ -166,6 +177,15 @@ static const struct record_kind kinds[REG_KIND_COUNT] = {
 			       [REG_ROLE_AGENCY] = "owner_role = 3", [REG_ROLE_MAKER] = "(owner_role = 4 AND owner = @)",
 			       [REG_ROLE_CUSTODIAN] = "(owner_role = 5 AND owner = @)", [REG_ROLE_ENQUIRER] = "(owner_role = 6 AND owner = @)" },
 			       A | G | M | C | E, A | G | M | C | E, A | G | M | C | E, reg_subscription_before, reg_subscription_after, NULL, NULL },
+	[REG_PARTY] = { REG_PARTY, "party", "party", "parties", "Service, application and connectivity providers, registrars, certifiers and others",
+			reg_party_fields, PARTY_COUNT, { ALL_ROWS, [REG_ROLE_REGISTRAR] = "(registrar = @ OR id = @)", [REG_ROLE_CERTIFIER] = "id = @",
+			[REG_ROLE_PROVIDER] = "id = @", [REG_ROLE_MAKER] = "state = 1", [REG_ROLE_CUSTODIAN] = "state = 1",
+			[REG_ROLE_ENQUIRER] = "state = 1" }, A | G | B | R, A | G | R | K | P, A, reg_party_before, reg_party_after, reg_party_verbs,
+			NULL },
+	[REG_CERTIFICATION] = { REG_CERTIFICATION, "certification", "certification", "certifications", "Certificates of products",
+				reg_certification_fields, CERTIFICATION_COUNT, { ALL_ROWS, [REG_ROLE_REGISTRAR] = "", [REG_ROLE_CERTIFIER] = "certifier = @",
+				[REG_ROLE_PROVIDER] = "", [REG_ROLE_MAKER] = "maker = @", [REG_ROLE_CUSTODIAN] = "", [REG_ROLE_ENQUIRER] = "" },
+				A | G | B | K, A | G | K, A, reg_certification_before, reg_certification_after, reg_certification_verbs, NULL },
 };
 
 static const struct record_hang hangs[] = {
@@ -173,6 +193,10 @@ static const struct record_hang hangs[] = {
 	{ REG_CUSTODIAN, REG_DEVICE, "custodian", -1, true },
 	{ REG_MAKER, REG_MODEL, "maker", -1, true },
 	{ REG_MAKER, REG_APPLICATION, "maker", -1, true },
+	{ REG_MAKER, REG_CERTIFICATION, "maker", -1, true },
+	{ REG_PARTY, REG_PARTY, "registrar", -1, true },
+	{ REG_PARTY, REG_DEVICE, "registrar", -1, true },
+	{ REG_PARTY, REG_CERTIFICATION, "certifier", -1, true },
 };
 
 static const char *const secrets[] = { "identity", NULL };

@@ -4,6 +4,7 @@
 
 #include "core/secret.h"
 #include "registry-fn/id/regdevid.h"
+#include "registry-fn/listing/listing.h"
 #include "registry-fn/log/event.h"
 #include "registry-fn/trust/trust.h"
 
@@ -136,6 +137,25 @@ static enum gba_err composite_check(struct records *r, struct record_call *call,
 	return err == GBA_OK ? record_refuse(call, GBA_E_EXISTS, "composite", "another device has this one") : err;
 }
 
+/* TEC 31188 3.1: its maker, and what certificates say of it. */
+static enum gba_err product_look(struct records *r, struct record_call *call, const struct record *old, struct record *now)
+{
+	static const int counts[] = { DEVICE_MAKE, DEVICE_MODEL, DEVICE_FIRMWARE, DEVICE_SOFTWARE };
+	struct listing listing = { 0 };
+	bool same = old != NULL;
+	enum gba_err err;
+	size_t i;
+
+	for (i = 0; same && i < sizeof(counts) / sizeof(counts[0]); i++)
+		same = bytes_eq(old->v[counts[i]].t, now->v[counts[i]].t);
+	if (same)
+		return GBA_OK;
+	err = listing_product(r, now, call->now, &listing);
+	now->v[DEVICE_MAKER].n = listing.maker;
+	now->v[DEVICE_CERTIFICATION].n = listing.certification;
+	return err;
+}
+
 enum gba_err reg_device_before(struct records *r, struct record_call *call, const struct record *old, struct record *now)
 {
 	enum gba_err err = GBA_OK;
@@ -146,6 +166,10 @@ enum gba_err reg_device_before(struct records *r, struct record_call *call, cons
 		return record_refuse(call, GBA_E_STATE, NULL, "devices register at primary registries only");
 	if (old == NULL)
 		err = name_device(r, call, now);
+	if (err == GBA_OK && old == NULL && call->actor->role == REG_ROLE_REGISTRAR)
+		now->v[DEVICE_REGISTRAR].n = call->actor->id;
+	if (err == GBA_OK)
+		err = product_look(r, call, old, now);
 	if (err == GBA_OK && now->v[DEVICE_CUSTODIAN].n != 0 &&
 	    (old == NULL || old->v[DEVICE_CUSTODIAN].n != now->v[DEVICE_CUSTODIAN].n))
 		err = custodian_check(r, call, now);

@@ -149,6 +149,37 @@ static const char tell_schema_2[] =
 	" SELECT subscription, seq, 0, 0, 0, at, again, why FROM tell_dead;"
 	"DROP TABLE tell_dead";
 
+/* party_tables.c. */
+static const char party_schema_1[] =
+	"CREATE TABLE party" RECORD_HEAD
+	" name TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL, sector TEXT, sectors TEXT, identity_scheme INTEGER NOT NULL, identity TEXT,"
+	" country TEXT, address TEXT, contact BLOB, url TEXT, networks TEXT, registrar INTEGER NOT NULL, state INTEGER NOT NULL,"
+	" decided INTEGER NOT NULL, decided_by TEXT, reason TEXT) STRICT;"
+	"CREATE INDEX party_kind ON party (kind, state);"
+	"CREATE INDEX party_sector ON party (sector);"
+	"CREATE INDEX party_registrar ON party (registrar);"
+	"CREATE INDEX party_state ON party (state);"
+	"CREATE UNIQUE INDEX party_identity ON party (identity, identity_scheme) WHERE identity IS NOT NULL;"
+	"CREATE TABLE certification" RECORD_HEAD
+	" scheme INTEGER NOT NULL, number TEXT NOT NULL, certifier INTEGER NOT NULL, authority TEXT, maker INTEGER NOT NULL, importer TEXT,"
+	" model TEXT NOT NULL, hardware TEXT, firmware TEXT, software TEXT, operating_system TEXT, security TEXT, sbom TEXT, report TEXT,"
+	" produced_from INTEGER NOT NULL, support_until INTEGER NOT NULL, end_of_life INTEGER NOT NULL, origin TEXT, suppliers TEXT,"
+	" valid_from INTEGER NOT NULL, valid_until INTEGER NOT NULL, state INTEGER NOT NULL, reason TEXT, UNIQUE (number, scheme)) STRICT;"
+	"CREATE INDEX certification_maker ON certification (maker, model);"
+	"CREATE INDEX certification_model ON certification (model);"
+	"CREATE INDEX certification_certifier ON certification (certifier);"
+	"CREATE INDEX certification_state ON certification (state);"
+	"CREATE INDEX certification_until ON certification (valid_until) WHERE state = 0 AND valid_until > 0;"
+	"ALTER TABLE maker ADD COLUMN suppliers TEXT;"
+	"ALTER TABLE device ADD COLUMN maker INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE device ADD COLUMN certification INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE device ADD COLUMN registrar INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX device_maker ON device (maker) WHERE maker <> 0;"
+	"CREATE INDEX device_certification ON device (certification) WHERE certification <> 0;"
+	"CREATE INDEX device_registrar ON device (registrar) WHERE registrar <> 0;"
+	"INSERT INTO said_due (device) SELECT d.id FROM device AS d JOIN maker AS m ON d.make = m.name WHERE m.state = 0"
+	" ON CONFLICT (device) DO NOTHING";
+
 const struct db_migration registry_schema[] = {
 	{ node_schema_1 },
 	{ event_schema_1 },
@@ -164,5 +195,6 @@ const struct db_migration registry_schema[] = {
 	{ tell_schema_2 },
 	{ event_schema_4 },
 	{ event_schema_3 },
+	{ party_schema_1 },
 };
 const size_t registry_schema_steps = sizeof(registry_schema) / sizeof(registry_schema[0]);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "registry-fn/record/kinds.h"
 #include "registry-fn/trust/cvss.h"
 
 const char *const certificate_state_words[] = { "none", "good", "expired", "revoked", NULL };
@@ -13,7 +14,7 @@ static const char *const elsewhere_words[] = { "nothing", "white", "grey", "blac
 const struct conf_item trust_rule_items[] = {
 	CONF_STR("when", NULL, 1, POLICY_CAUSE_MAX, NULL, struct trust_rule_conf, when,
 		 "FACT >= VALUE or FACT = VALUE; facts: severity, vulnerabilities, fix-overdue, certificate, missed-reports,"
-		 " anomalies, elsewhere"),
+		 " anomalies, elsewhere, certification"),
 	CONF_ENUM("status", NULL, trust_status_names, struct trust_rule_conf, status, "What a device of which it is true is at best"),
 	CONF_END
 };
@@ -29,12 +30,13 @@ static const struct {
 	[FACT_MISSED_REPORTS] = { "missed-reports", NULL },
 	[FACT_ANOMALIES] = { "anomalies", NULL },
 	[FACT_ELSEWHERE] = { "elsewhere", elsewhere_words },
+	[FACT_CERTIFICATION] = { "certification", reg_certified_words },
 };
 
 static const struct trust_rule_conf built_in[] = {
 	{ "severity >= critical", TRUST_BLACK }, { "severity >= high", TRUST_GREY },	 { "certificate = revoked", TRUST_BLACK },
 	{ "certificate = expired", TRUST_GREY }, { "missed-reports >= 3", TRUST_GREY },	 { "anomalies >= 5", TRUST_BLACK },
-	{ "anomalies >= 1", TRUST_GREY },	 { "elsewhere = black", TRUST_BLACK },
+	{ "anomalies >= 1", TRUST_GREY },	 { "elsewhere = black", TRUST_BLACK }, { "certification = revoked", TRUST_GREY },
 };
 
 struct rule {
@@ -125,11 +127,13 @@ static bool applies(const struct rule *rule, const struct trust_facts *known)
 enum trust_status trust_policy_judge(const struct trust_policy *policy, const struct trust_facts *known,
 				     char cause[POLICY_CAUSE_MAX + 1])
 {
-	enum trust_status status = known->registered && known->root ? TRUST_WHITE : TRUST_GREY;
+	enum trust_status status = known->registered && known->root && known->lacks == NULL ? TRUST_WHITE : TRUST_GREY;
 	size_t i;
 
-	snprintf(cause, POLICY_CAUSE_MAX + 1, "%s", !known->registered ? "not registered" : !known->root ? "no root of trust"
-								       : "registered, nothing against it");
+	snprintf(cause, POLICY_CAUSE_MAX + 1, "%s", !known->registered	   ? "not registered"
+						    : !known->root	   ? "no root of trust"
+						    : known->lacks != NULL ? known->lacks
+									   : "registered, nothing against it");
 	for (i = 0; i < policy->count; i++) {
 		if (!applies(&policy->rules[i], known) || badness(policy->rules[i].status) <= badness(status))
 			continue;

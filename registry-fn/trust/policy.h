@@ -18,6 +18,7 @@ enum trust_fact {
 	FACT_MISSED_REPORTS,	/* in a row */
 	FACT_ANOMALIES,		/* told of in reports and by others, not settled */
 	FACT_ELSEWHERE,		/* enum elsewhere: the latest that another registry has said */
+	FACT_CERTIFICATION,	/* enum reg_certified: what certificates say of its make, model and versions */
 	FACT_COUNT
 };
 enum certificate_state { CERTIFICATE_NONE, CERTIFICATE_GOOD, CERTIFICATE_EXPIRED, CERTIFICATE_REVOKED };
@@ -28,6 +29,7 @@ struct trust_facts {
 	bool registered; /* its registration is effective */
 	bool root;	 /* a root of trust was proved */
 	int64_t fact[FACT_COUNT];
+	const char *lacks; /* what configuration asks for that it lacks: never White; NULL: nothing */
 };
 
 /** A row of trust-rules: { when = "severity >= high"; status = "grey"; } */

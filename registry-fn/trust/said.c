@@ -129,3 +129,17 @@ enum gba_err trust_said_sweep(struct records *r, struct record_call *call)
 	}
 	return left < 0 || err == GBA_E_NOT_FOUND ? GBA_OK : err;
 }
+
+enum gba_err trust_due(struct records *r, TALLOC_CTX *mem_ctx, time_t now, bool *_left)
+{
+	const struct actor node = { REG_ROLE_SYSTEM, 0, "system" };
+	struct record_call call = { .actor = &node, .now = now, .mem_ctx = mem_ctx };
+	int64_t device = 0;
+	enum gba_err err = trust_said_sweep(r, &call);
+
+	*_left = false;
+	if (err == GBA_OK)
+		err = due_first(r, &device);
+	*_left = err == GBA_OK;
+	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
+}

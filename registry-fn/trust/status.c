@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "registry-fn/listing/listing.h"
 #include "registry-fn/log/wake.h"
 #include "registry-fn/trust/said.h"
 
@@ -99,6 +100,7 @@ struct decision {
 	enum trust_status status;
 	const char *cause, *evidence;
 	bool hook;
+	bool first; /* it is said of one that nothing was said of, too, though it is as that was */
 };
 
 static enum gba_err row_write(struct records *r, struct record_call *call, const struct decision *d)
@@ -180,7 +182,7 @@ static enum gba_err decide(struct records *r, struct record_call *call, const st
 	err = subject_read(r, call->mem_ctx, d, &name, &before);
 	if (err == GBA_OK && before == d->status)
 		err = trust_at(r, call->mem_ctx, d->kind, d->subject, INT64_MAX, &last);
-	if (err != GBA_OK || (before == d->status && (last.id == 0 || strcmp(last.cause, d->cause) == 0)))
+	if (err != GBA_OK || (before == d->status && ((last.id == 0 && !d->first) || strcmp(last.cause, d->cause) == 0)))
 		return err;
 	err = row_write(r, call, d);
 	return err == GBA_OK && before != d->status ? tell(r, call, d, name) : err;
@@ -247,6 +249,20 @@ static enum gba_err facts_read(struct records *r, int64_t device, time_t now, st
 	return err;
 }
 
+/* What the lists say of it (TEC 31188 3.1). */
+static enum gba_err lists_read(struct records *r, struct record_call *call, int64_t device, bool hook, struct trust_facts *facts)
+{
+	const struct registry_conf *conf = registry_handle_of(r)->registry.conf;
+	struct listing listing = { 0 };
+	const char *why, *field;
+	enum gba_err err = listing_read(r, call, device, hook, &listing);
+
+	if (err == GBA_OK && listing_verdict(conf, &listing, &why, &field) != LISTING_ALLOW)
+		facts->lacks = why;
+	facts->fact[FACT_CERTIFICATION] = listing.certification;
+	return err;
+}
+
 enum gba_err trust_judge(struct records *r, struct record_call *call, int64_t device, bool hook)
 {
 	struct decision d = { .kind = TRUST_DEVICE, .subject = device, .hook = hook };
@@ -258,6 +274,8 @@ enum gba_err trust_judge(struct records *r, struct record_call *call, int64_t de
 	err = override_read(r, call, device, &d, &by_hand);
 	if (err == GBA_OK && !by_hand)
 		err = facts_read(r, device, call->now, &facts);
+	if (err == GBA_OK)
+		err = lists_read(r, call, device, hook, &facts);
 	if (err == GBA_OK && !by_hand)
 		err = vuln_facts(r, device, call->now, &facts);
 	if (err == GBA_OK && !by_hand)
@@ -267,6 +285,7 @@ enum gba_err trust_judge(struct records *r, struct record_call *call, int64_t de
 	if (!by_hand) {
 		d.status = trust_policy_judge(registry_handle_of(r)->registry.policy, &facts, cause);
 		d.cause = cause;
+		d.first = facts.registered && facts.lacks != NULL;
 		if (strncmp(cause, "elsewhere", strlen("elsewhere")) != 0)
 			d.evidence = NULL; /* it is of that rule alone */
 	}
@@ -328,7 +347,8 @@ enum gba_err trust_set_application(struct records *r, struct record_call *call, 
 /* A device came, or is another than before. */
 enum gba_err reg_device_after(struct records *r, struct record_call *call, const struct record *old, const struct record *now)
 {
-	static const int counts[] = { DEVICE_MAKE, DEVICE_MODEL, DEVICE_FIRMWARE, DEVICE_STATE, DEVICE_ROOT, DEVICE_OVERDUE };
+	static const int counts[] = { DEVICE_MAKE, DEVICE_MODEL, DEVICE_FIRMWARE, DEVICE_SOFTWARE, DEVICE_STATE, DEVICE_ROOT,
+				      DEVICE_OVERDUE };
 	const struct field *fields = registry_set.kinds[REG_DEVICE].fields;
 	bool same = old != NULL && now != NULL;
 	enum gba_err err;
@@ -467,6 +487,8 @@ enum gba_err trust_sweep(struct records *r, TALLOC_CTX *mem_ctx, time_t now)
 	int64_t *ids;
 
 	err = vuln_sweep(r, mem_ctx, now);
+	if (err == GBA_OK)
+		err = listing_sweep(r, mem_ctx, now);
 	if (err == GBA_OK)
 		err = records_stmt(r, "SELECT id FROM trust_override WHERE state = ?1 AND until > 0 AND until <= ?2", &stmt);
 	if (err != GBA_OK)

@@ -53,6 +53,10 @@ enum gba_err trust_set_application(struct records *r, struct record_call *call, 
 /** Deadlines that have passed and decisions that have ended, judged again. For the room's thread; its own transactions. */
 enum gba_err trust_sweep(struct records *r, TALLOC_CTX *mem_ctx, time_t now);
 
+/** Devices of which another registry, or a list, has said something since they were judged: some of them. The same way.
+ * @param _left  there are more */
+enum gba_err trust_due(struct records *r, TALLOC_CTX *mem_ctx, time_t now, bool *_left);
+
 /** Vulnerabilities: match a device against all of its make, or one against all devices. vuln.c */
 /** @param fresh  it has just been added  @param _n  how many it has */
 enum gba_err vuln_match_device(struct records *r, struct record_call *call, const struct record *device, bool fresh, size_t *_n);

@@ -146,6 +146,23 @@ bool version_in(struct bytes version, struct bytes range)
 	return true;
 }
 
+bool version_in_any(struct bytes version, struct bytes ranges)
+{
+	struct bytes one, rest;
+
+	if (ranges.p == NULL || ranges.n == 0)
+		return true;
+	for (; ranges.p != NULL; ranges = rest) {
+		if (!bytes_split(ranges, '\n', &one, &rest)) {
+			one = ranges;
+			rest = BYTES_NONE;
+		}
+		if (version_in(version, one))
+			return true;
+	}
+	return false;
+}
+
 enum gba_err version_range_check(struct bytes range, const char **_why)
 {
 	struct bytes limit;

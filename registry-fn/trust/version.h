@@ -18,6 +18,8 @@ int version_compare(struct bytes a, struct bytes b);
 /** Is the version in the range: "*" for all, or conditions apart by blanks that all must hold: ">=1.2 <2.0.5", "=3.1".
  * An empty version is in "*" alone. Nothing is in what is no range. */
 bool version_in(struct bytes version, struct bytes range);
+/** Is it in any of these ranges, one per line? None, or absent: it is. */
+bool version_in_any(struct bytes version, struct bytes ranges);
 /** As a check of a field. */
 enum gba_err version_range_check(struct bytes range, const char **_why);
 

@@ -16,24 +16,6 @@ static bool counts(int64_t state)
 
 /* ---- matching ---- */
 
-/* Any of the ranges, one per line; none: all. */
-static bool in_versions(struct bytes firmware, struct bytes ranges)
-{
-	struct bytes one, rest;
-
-	if (ranges.p == NULL || ranges.n == 0)
-		return true;
-	for (; ranges.p != NULL; ranges = rest) {
-		if (!bytes_split(ranges, '\n', &one, &rest)) {
-			one = ranges;
-			rest = BYTES_NONE;
-		}
-		if (version_in(firmware, one))
-			return true;
-	}
-	return false;
-}
-
 /* Ids, grown as needed; ends with 0. */
 struct ids {
 	int64_t *v;
@@ -92,7 +74,7 @@ static enum gba_err device_candidates(struct records *r, TALLOC_CTX *ctx, const 
 	db_bind_text(stmt, 1, device->v[DEVICE_MAKE].t);
 	db_bind_text(stmt, 2, device->v[DEVICE_MODEL].t);
 	while (err == GBA_OK && (err = db_step(stmt, &row)) == GBA_OK && row) {
-		if (in_versions(device->v[DEVICE_FIRMWARE].t, db_col_text(stmt, 1)))
+		if (version_in_any(device->v[DEVICE_FIRMWARE].t, db_col_text(stmt, 1)))
 			err = ids_add(ctx, ids, db_col_int(stmt, 0));
 	}
 	db_reset(stmt);
@@ -130,7 +112,7 @@ static enum gba_err vuln_candidates(struct records *r, TALLOC_CTX *ctx, const st
 	if (!all)
 		db_bind_text(stmt, 2, vuln->v[VULNERABILITY_MODEL].t);
 	while (err == GBA_OK && (err = db_step(stmt, &row)) == GBA_OK && row) {
-		if (in_versions(db_col_text(stmt, 1), vuln->v[VULNERABILITY_VERSIONS].t))
+		if (version_in_any(db_col_text(stmt, 1), vuln->v[VULNERABILITY_VERSIONS].t))
 			err = ids_add(ctx, ids, db_col_int(stmt, 0));
 	}
 	db_reset(stmt);

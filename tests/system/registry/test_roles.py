@@ -11,22 +11,25 @@ from test_door import phone
 from peers import jose
 
 SEED = b"\x51" * 32
-ROLES = ("admin", "privacy", "bulk", "agency", "maker", "custodian", "enquirer")
+ROLES = ("admin", "privacy", "bulk", "agency", "maker", "custodian", "enquirer", "registrar", "certifier", "provider")
 # What doc/registry.md says that roles may do: of each operation all that may, and nobody else.
 MAY = {
     ("POST", "/v1/tokens"): "admin privacy", ("GET", "/v1/credentials"): "admin privacy", ("POST", "/v1/credentials/{id}/revoke"): "admin privacy",
     ("POST", "/v1/questions/bulk"): "bulk", ("POST", "/v1/overrides"): "admin privacy agency",
-    ("POST", "/v1/overrides/{id}/approve"): "admin privacy agency", ("POST", "/v1/devices"): "admin privacy bulk agency",
-    ("POST", "/v1/devices/import"): "admin privacy bulk agency", ("POST", "/v1/custodians"): "admin privacy bulk agency",
+    ("POST", "/v1/overrides/{id}/approve"): "admin privacy agency", ("POST", "/v1/devices"): "admin privacy bulk agency registrar",
+    ("POST", "/v1/devices/import"): "admin privacy bulk agency registrar", ("POST", "/v1/custodians"): "admin privacy bulk agency",
     ("POST", "/v1/vulnerabilities"): "admin privacy agency maker custodian",
     ("POST", "/v1/subscriptions"): "admin privacy agency maker custodian enquirer",
     ("GET", "/v1/subscriptions/{id}/events"): "admin privacy agency maker custodian enquirer",
     ("POST", "/v1/subscriptions/{id}/discard"): "admin privacy agency maker custodian enquirer",
+    ("POST", "/v1/parties"): "admin privacy bulk agency registrar", ("POST", "/v1/parties/{id}/approve"): "admin privacy agency registrar",
+    ("POST", "/v1/certifications"): "admin privacy bulk agency certifier",
+    ("POST", "/v1/certifications/{id}/revoke"): "admin privacy agency certifier",
     ("POST", "/v1/interrogations"): "enquirer", ("GET", "/v1/self"): " ".join(ROLES),
 }
 OPEN = {("GET", "/openapi.json"), ("GET", "/problems"), ("GET", "/v1/ca/crl"), ("GET", "/v1/ca/certificate"),
         ("GET", "/.well-known/gba-registry"), ("GET", "/.well-known/jwks.json"), ("GET", "/practice-statement"),
-        ("GET", "/v1/log/head"), ("POST", "/v1/log/consistency"), ("POST", "/v1/enquirer-registrations"), ("POST", "/v1/challenges"),
+        ("GET", "/v1/log/head"), ("POST", "/v1/log/consistency"), ("POST", "/v1/enquirer-registrations"), ("POST", "/v1/party-registrations"), ("POST", "/v1/challenges"),
         ("POST", "/v1/sessions")}
 
 
@@ -37,6 +40,9 @@ def node(tmp_path_factory):
         maker = realm.good("POST", "/v1/makers", {"name": "Acme"}, realm.admin, 201)["id"]
         custodian = realm.good("POST", "/v1/custodians", {"account": "asha", "state": "verified", "verifier": "desk"}, realm.admin, 201)["id"]
         owners = {"maker": maker, "custodian": custodian}
+        for role, kind in (("registrar", {"kind": "registrar", "sectors": ["energy"]}), ("certifier", {"kind": "certifier"}),
+                           ("provider", {"kind": "connectivity-provider"})):
+            owners[role] = realm.good("POST", "/v1/parties", dict(kind, name=role), realm.admin, 201)["id"]
         realm.tokens = {role: realm.token(role, owners.get(role, 0)) for role in ROLES if role != "enquirer"}
         realm.tokens["enquirer"] = realm.enquirer(SEED, "asks", rights=["regdevid", "virtual", "identity", "model", "custodian", "details", "device"])[1]
         yield realm

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parties of the ecosystem and certificates of products (TEC 31188 3.1): who registers whom, and what becomes of devices that a list lacks."""
+import json
+
+import pytest
+from registrylab import IMPI
+from telllab import TellNode
+from test_door import phone, registered
+from test_records import imei
+
+from peers.waiting import until
+
+KINDS = ("service-provider", "application-provider", "connectivity-provider", "registrar", "certifier", "platform", "secure-element-provider",
+         "data-service", "certificate-controller", "developer", "integrator", "retailer", "foreign-registrar", "security-agency", "researcher",
+         "cert")
+ROLES = {"registrar": "registrar", "certifier": "certifier"}
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory, server):
+    with TellNode(tmp_path_factory.mktemp("listing") / "realm", trace=False, server=server) as realm:
+        realm.begin(uncertified_models='"grey"', api_open_rate=100000, log_head_interval=1)
+        realm.privacy = realm.token("privacy")
+        yield realm
+        realm.receiver.server.shutdown()
+
+
+def issue(node, role, owner):
+    return node.good("POST", "/v1/tokens", {"acts_as": role, "owner": owner, "name": role}, node.admin, 201)["token"]
+
+
+def ask(node, name, kind, want=202, **more):
+    return node.good("POST", "/v1/party-registrations", dict({"name": name, "kind": kind, "identity": "id-" + name.replace(" ", "-"), "country": "IN",
+                                                             "contact": "desk@example.net"}, **more), want=want)
+
+
+def party(node, name, token=None):
+    (one,) = [one for one in node.good("GET", "/v1/parties?limit=1000", token=token or node.admin)["items"] if one["name"] == name]
+    return one
+
+
+def act(node, one, verb, token, want=200, **body):
+    return node.good("POST", "/v1/parties/%d/%s" % (one["id"], verb), body, token, want)
+
+
+def maker(node, name, **more):
+    return node.good("POST", "/v1/makers", dict({"name": name}, **more), node.admin, 201)["id"]
+
+
+def certify(node, maker_id, model, number, want=201, token=None, **more):
+    return node.good("POST", "/v1/certifications", dict({"scheme": "mtcte", "number": number, "maker": maker_id, "model": model}, **more),
+                     token or node.admin, want)
+
+
+def device(node, regdevid):
+    return node.good("GET", "/v1/devices?regdevid=" + regdevid, token=node.admin)["items"][0]
+
+
+def status(node, regdevid):
+    one = device(node, regdevid)
+    return one["status"], node.good("GET", "/v1/devices/%d/status" % one["id"], token=node.admin)["cause"]
+
+
+def becomes(node, regdevid, *want):
+    assert until(lambda: status(node, regdevid) == want), (status(node, regdevid), want)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_stakeholder_has_an_account(node, kind):
+    """REQ: TEC-3.1-5, TEC-3.1-12, TEC-A2-ii, TEC-A2-iii, TEC-A2-v, TEC-3.2.2-0a, TEC-3.2.2-1, TEC-3.2-p2-vi: anybody asks, an administrator decides, the
+    account is good while it is registered."""
+    role = ROLES.get(kind, "provider")
+    assert ask(node, kind, kind) == {"state": "requested"} == ask(node, kind, kind)  # whether it is known is not told
+    one = party(node, kind)
+    assert (one["kind"], one["state"], one["decided"]) == (kind, "requested", None) and "contact" not in one
+    assert party(node, kind, node.privacy)["contact"] == "desk@example.net"
+    token = issue(node, role, one["id"])
+    assert node.call("GET", "/v1/self", token=token)[0] == 401
+    if kind == "registrar":
+        assert node.call("POST", "/v1/parties/%d/approve" % one["id"], {}, node.admin)[0] == 422  # of which sectors?
+        assert node.patch("/v1/parties/%d" % one["id"], {"sectors": ["water"]}, node.admin) == 200
+    assert act(node, one, "approve", node.admin)["state"] == "registered"
+    assert node.good("GET", "/v1/self", token=token) == {"role": role, "id": one["id"], "name": "%s:%d" % (role, one["id"])}
+    other = issue(node, "certifier" if role != "certifier" else "provider", one["id"])  # a credential of a role it has not
+    assert node.call("GET", "/v1/self", token=other)[0] == 401
+    assert node.good("GET", "/v1/parties/%d" % one["id"], token=token)["contact"] == "desk@example.net"
+    act(node, one, "suspend", node.admin, 422)
+    assert act(node, one, "suspend", node.admin, reason="complaints")["reason"] == "complaints"
+    assert node.call("GET", "/v1/self", token=token)[0] == 401
+    assert act(node, one, "restore", node.admin)["reason"] is None
+    assert act(node, one, "withdraw", token)["state"] == "withdrawn"
+    act(node, one, "approve", node.admin, 409)
+    acts = [row["act"] for row in node.good("GET", "/v1/history?kind=party&record=%d" % one["id"], token=node.privacy)["items"]]
+    assert [one for one in acts if one != "set"] == ["add", "approve", "suspend", "restore", "withdraw"]
+
+
+def test_a_sector_s_registrar_decides(node):
+    """REQ: TEC-3.1-13, TEC-A4-2: a request comes to the registrar of its sector, who alone registers it; others do not see it."""
+    tokens = {}
+    for name, sector in (("MoRTH", "transport"), ("MeitY", "cities")):
+        one = node.good("POST", "/v1/parties", {"name": name, "kind": "registrar", "sectors": [sector]}, node.admin, 201)
+        assert one["state"] == "registered"
+        tokens[name] = issue(node, "registrar", one["id"])
+    assert node.call("POST", "/v1/parties", {"name": "Other", "kind": "registrar", "sectors": ["cities", "ports"]}, node.admin)[0] == 409
+    ask(node, "Fleet Apps", "application-provider", sector="transport")
+    one = party(node, "Fleet Apps")
+    assert one["registrar"] == party(node, "MoRTH")["id"]
+    assert node.call("GET", "/v1/parties/%d" % one["id"], token=tokens["MeitY"])[0] == 404
+    for token, want in ((node.admin, 422), (node.agency, 422), (tokens["MeitY"], 404)):
+        assert node.call("POST", "/v1/parties/%d/approve" % one["id"], {}, token)[0] in (403, want)
+    assert act(node, one, "refuse", tokens["MoRTH"], reason="no practice statement")["state"] == "refused"
+    done = act(node, one, "approve", tokens["MoRTH"])
+    assert (done["state"], done["decided_by"]) == ("registered", "registrar:%d" % one["registrar"])
+    made = node.good("POST", "/v1/parties", {"name": "Bus Apps", "kind": "application-provider", "sector": "transport"}, tokens["MoRTH"], 201)
+    assert made["state"] == "registered" and made["registrar"] == one["registrar"]
+    for wrong in ({"sector": "cities"}, {}, {"sector": "transport", "kind": "registrar", "sectors": ["rail"]}, {"sector": "transport", "kind": "certifier"}):
+        assert node.call("POST", "/v1/parties", dict({"name": "Wrong", "kind": "application-provider"}, **wrong), tokens["MoRTH"])[0] in (403, 422), wrong
+    shown = node.good("GET", "/v1/parties?limit=1000", token=tokens["MoRTH"])["items"]
+    assert {one["name"] for one in shown} == {"MoRTH", "Fleet Apps", "Bus Apps"}
+    waiting = node.good("POST", "/v1/parties", {"name": "Lamps", "kind": "application-provider", "sector": "cities"}, node.admin, 201)
+    assert waiting["state"] == "requested"  # an administrator may ask for it, too
+    act(node, party(node, "MeitY"), "suspend", node.admin, reason="dissolved")
+    assert act(node, waiting, "approve", node.admin)["state"] == "registered"  # nobody else is left
+
+
+def test_products_have_evidence_of_three_kinds(node):
+    """REQ: TEC-3.1-17, TEC-A4-4, TEC-A2-viii, TEC-A2-i: life cycle, supply chain and software of a product; its scheme, maker and importer."""
+    lab = node.good("POST", "/v1/parties", {"name": "Lab", "kind": "certifier"}, node.admin, 201)["id"]
+    token, made = issue(node, "certifier", lab), maker(node, "Evident", suppliers=["radio module: Example Ltd", "battery: Cells Inc"])
+    evidence = {"produced_from": "2026-01-01T00:00:00Z", "support_until": "2031-01-01T00:00:00Z", "end_of_life": "2036-01-01T00:00:00Z",
+                "origin": "IN", "suppliers": ["radio module: Example Ltd", "customer delivery: Sealed Post"],
+                "operating_system": "Zephyr 3.7", "security": "ITSAR 2.1; ETSI EN 303 645", "sbom": "ab" * 32, "report": "cd" * 32,
+                "importer": "Import Pvt", "firmware": [">=1.0 <2.0"]}
+    one = certify(node, made, "M1", "TEC/2026/1", token=token, **evidence)
+    assert one["certifier"] == lab and one["scheme"] == "mtcte" and one["state"] == "valid"
+    read = node.good("GET", "/v1/certifications/%d" % one["id"], token=node.agency)
+    assert {name: read[name] for name in evidence} == evidence
+    assert node.good("GET", "/v1/makers/%d" % made, token=node.agency)["suppliers"][1] == "battery: Cells Inc"
+    certify(node, made, "M1", "TEC/2026/1", 409, token)
+    for wrong in ({"support_until": "2025-01-01T00:00:00Z", "produced_from": "2026-01-01T00:00:00Z"}, {"sbom": "xyz"}, {"firmware": ["1.0"]},
+                  {"valid_from": "2026-01-02T00:00:00Z", "valid_until": "2026-01-01T00:00:00Z"}, {"scheme": "made-up"}, {"maker": 10 ** 6},
+                  {"state": "revoked"}, {"model": ""}):
+        assert node.call("POST", "/v1/certifications", dict({"scheme": "mtcte", "number": "x", "maker": made, "model": "M"}, **wrong), token)[0] == 422, wrong
+    stranger = issue(node, "certifier", node.good("POST", "/v1/parties", {"name": "Lab 2", "kind": "certifier"}, node.admin, 201)["id"])
+    assert node.call("GET", "/v1/certifications/%d" % one["id"], token=stranger)[0] == 404
+    assert node.call("POST", "/v1/certifications/%d/revoke" % one["id"], {"reason": "x"}, stranger)[0] == 404
+    assert node.call("POST", "/v1/certifications", {"scheme": "gcf", "number": "1", "maker": made, "model": "M"}, issue(node, "maker", made))[0] == 403
+
+
+def test_devices_of_makers_without_certificates_are_flagged(node):
+    """REQ: TEC-3.1-14a, TEC-3.1-7, TEC-3.1-1, TEC-3.2-p1-4, TEC-3.2.1-8, TEC-3.2.2-0d: registered and marked; a certificate that comes, is suspended, revoked or expires counts
+    at once, whatever of the model's versions it covers."""
+    made, door = maker(node, "Plain"), node.door()
+    flagged = registered(door, phone(make="Plain", model="P1", firmware="1.0"))
+    lacks = ("grey", "no certificate covers its model and versions")
+    fine = ("white", "registered, nothing against it")
+    assert status(node, flagged) == lacks
+    one = device(node, flagged)
+    assert (one["maker"], one["certification"]) == (made, "none")
+    good = certify(node, made, "P1", "P/1", firmware=[">=1.0 <2.0"])["id"]
+    becomes(node, flagged, *fine)
+    assert device(node, flagged)["certification"] == "good"
+    beyond = registered(door, phone(make="Plain", model="P1", firmware="2.0"))
+    assert status(node, beyond) == lacks and device(node, beyond)["certification"] == "none"
+    path = "/v1/certifications/%d/" % good
+    node.good("POST", path + "suspend", {"reason": "under test"}, node.admin)
+    becomes(node, flagged, *lacks)
+    node.good("POST", path + "restore", {}, node.admin)
+    becomes(node, flagged, *fine)
+    assert node.call("POST", path + "revoke", {}, node.admin)[0] == 422
+    node.good("POST", path + "revoke", {"reason": "forged"}, node.admin)
+    becomes(node, flagged, *lacks)
+    assert device(node, flagged)["certification"] == "revoked"
+    for verb, body in (("restore", {}), ("revoke", {"reason": "x"}), ("suspend", {"reason": "x"})):
+        assert node.call("POST", path + verb, body, node.admin)[0] == 409
+    short = certify(node, made, "*", "P/2")["id"]
+    becomes(node, flagged, *fine)
+    assert node.patch("/v1/certifications/%d" % short, {"valid_until": "2026-01-01T00:00:00Z"}, node.admin) == 200
+    becomes(node, flagged, *lacks)
+    assert until(lambda: node.good("GET", "/v1/certifications/%d" % short, token=node.admin)["state"] == "expired")
+    assert (device(node, flagged)["certification"], device(node, beyond)["certification"]) == ("revoked", "expired")
+    assert node.patch("/v1/certifications/%d" % short, {"valid_until": None}, node.admin) == 200  # prolonged
+    becomes(node, flagged, *fine)
+    listed = node.good("GET", "/v1/devices?certification=good&make=Plain", token=node.agency)["items"]
+    assert {one["regdevid"] for one in listed} == {flagged, beyond}
+    assert node.patch("/v1/makers/%d" % made, {"state": "retired"}, node.admin) == 200
+    becomes(node, flagged, *lacks)
+    assert device(node, flagged)["maker"] is None
+
+
+def test_vulnerabilities_of_certified_and_other_devices(node):
+    """REQ: TEC-3.1-9: a history for one device of each kind."""
+    made = maker(node, "Holes")
+    certify(node, made, "Certified", "H/1")
+    for model, want in (("Certified", "good"), ("Other", "none")):
+        one = registered(node.door(), phone(make="Holes", model=model, firmware="1.0"))
+        assert device(node, one)["certification"] == want
+        hole = node.good("POST", "/v1/vulnerabilities", {"reference": "H-" + model, "source": "platform", "reporter": "city", "device_type": "meter",
+                                                         "title": "hole", "make": "Holes", "model": model, "score": 98}, node.agency, 201)["id"]
+        assert node.patch("/v1/vulnerabilities/%d" % hole, {"state": "confirmed"}, node.agency) == 200
+        assert status(node, one) == ("black", "severity >= critical")
+        assert node.patch("/v1/vulnerabilities/%d" % hole, {"state": "closed"}, node.agency) == 200
+        changes = node.good("GET", "/v1/devices/%d/statuses" % device(node, one)["id"], token=node.agency)
+        assert [row["status"] for row in changes["statuses"]][-2:] == ["black", "white" if want == "good" else "grey"]
+
+
+def test_certificates_come_from_the_national_portal(node, tmp_path):
+    """REQ: TEC-3.1-6, TEC-3.2-p1-2, TEC-3.2.1-1, TEC-3.2.1-11: a file of the portal, makers by name; each bad row told; open to registered providers."""
+    maker(node, "Portal")
+    rows = ["scheme,number,maker,model,importer,valid_until", "mtcte,T/1,Portal,A,Import Pvt,2099-01-01T00:00:00Z", "mtcte,T/2,Nobody,A,,",
+            "mtcte,T/3,Portal,,,", "mtcte,T/4,Portal,B,,"]
+    (tmp_path / "mtcte.csv").write_text("\n".join(rows) + "\n")
+    words = ("gba-ctl", "-c", node.path("registry.conf"), "registry", "certification")
+    done = node.run(*words, "import", "--from", "csv", str(tmp_path / "mtcte.csv"))
+    assert "new: 2\n" in done.stdout and "rejected: 2\n" in done.stdout and "mtcte.csv:3: rejected: maker" in done.stderr, done.stderr
+    shown = json.loads(node.run(*words, "show", "mtcte:T/1", "--json").stdout)
+    assert (shown["importer"], shown["valid_until"]) == ("Import Pvt", "2099-01-01T00:00:00Z")
+    provider = node.good("POST", "/v1/parties", {"name": "Platform Ltd", "kind": "platform"}, node.admin, 201)["id"]
+    token = issue(node, "provider", provider)
+    assert {"A", "B"} <= {one["model"] for one in node.good("GET", "/v1/certifications?limit=1000", token=token)["items"]}
+    assert "Portal" in {one["name"] for one in node.good("GET", "/v1/makers?limit=1000", token=token)["items"]}
+    for path in ("certifications", "makers"):
+        assert node.call("GET", "/v1/" + path)[0] == 401
+    for path in ("devices", "custodians"):
+        assert node.call("GET", "/v1/" + path, token=token)[0] == 403
+
+
+def test_a_sector_s_registry_lists_its_devices(node):
+    """REQ: TEC-3.1-14b, TEC-3.2-p3-iv, TEC-3.2.1-2: a sector's registrar gives its devices by a file of a fixed form; a device of it registers as what it is."""
+    one = node.good("POST", "/v1/parties", {"name": "Vahan", "kind": "registrar", "sectors": ["vehicles"]}, node.admin, 201)["id"]
+    token = issue(node, "registrar", one)
+    other = issue(node, "registrar", node.good("POST", "/v1/parties", {"name": "Ports", "kind": "registrar", "sectors": ["harbours"]}, node.admin, 201)["id"])
+    body = "scheme,identity,make,model,kind,registrar\n" + "imei,%s,Vts,V1,vehicle,\n" % imei(9500)
+    code, report = node.call("POST", "/v1/devices/import?mode=rows", body.replace(",registrar", "").replace(",\n", "\n") + "imei,12,Vts,V1,vehicle\n", token, "text/csv")
+    assert code == 200 and (report["added"], report["rejected"]) == (1, 1) and report["rejections"][0]["errors"][0]["pointer"] == "/identity"
+    code, report = node.call("POST", "/v1/devices/import?mode=rows", body.replace(",\n", ",7\n"), token, "text/csv")
+    assert code == 200 and report["added"] == 0 and report["rejected"] == 1  # not on behalf of another
+    (listed,) = node.good("GET", "/v1/devices?limit=1000", token=token)["items"]
+    assert (listed["identity"], listed["registrar"], listed["state"]) == (imei(9500), one, "announced")
+    assert node.good("GET", "/v1/devices?limit=1000", token=other)["items"] == []
+    assert node.call("GET", "/v1/devices/%d" % listed["id"], token=other)[0] == 404
+    assert node.call("POST", "/v1/devices/%d/retire" % listed["id"], {}, token)[0] == 403
+    regdevid = registered(node.door(), phone(scheme="imei", make="Vts", model="V1", kind="vehicle") | {"identity": imei(9500)})
+    assert regdevid == listed["regdevid"] and device(node, regdevid)["registrar"] == one
+    assert node.call("DELETE", "/v1/parties/%d" % one, token=node.admin)[0] in (409, 428)
+
+
+def test_nothing_is_asked_for_in_a_wrong_way(node):
+    """Bad input at the open door: nothing is kept, and what is wrong is told."""
+    before = node.rows("SELECT count(*) FROM party")
+    good = {"name": "X", "kind": "platform", "identity": "i", "country": "IN", "contact": "a@b.example"}
+    for wrong in ({"kind": "king"}, {"kind": None}, {"name": ""}, {"name": "x" * 129}, {"contact": "nobody"}, {"url": "http://x.example/"},
+                  {"identity_scheme": "lei", "identity": "123"}, {"identity_scheme": "cin", "identity": "L17110"}, {"state": "registered"},
+                  {"sectors": ["water"]}, {"networks": ["imsi:404"]}, {"registrar": 1}, {"sector": "a b"}):
+        code, answer = node.call("POST", "/v1/party-registrations", dict(good, **wrong))
+        assert code == 422 and answer["errors"], (wrong, answer)
+    for text in ("", "[]", "{", "{}", '{"name":7}'):
+        assert node.call("POST", "/v1/party-registrations", text)[0] in (400, 422), text
+    assert node.rows("SELECT count(*) FROM party") == before
+    admin = {"name": "Y", "kind": "platform"}
+    for wrong in ({"networks": ["imsi:404"]}, {"sectors": ["a"]}, {"kind": "connectivity-provider", "networks": ["imsi"]},
+                  {"kind": "connectivity-provider", "networks": ["colour:red"]}, {"kind": "connectivity-provider", "networks": ["mac:"]}):
+        assert node.call("POST", "/v1/parties", dict(admin, **wrong), node.admin)[0] == 422, wrong
+    assert node.rows("SELECT count(*) FROM party") == before
+    done = node.run("gba-ctl", "-c", node.path("registry.conf"), "registry", "party", "add", "--name", "Y", "--kind", "king")
+    assert done.returncode != 0 and "kind" in done.stderr
+
+
+def test_what_lists_lack_may_be_refused(node):
+    """REQ: TEC-A4-3: under an uncertified model, or of a maker nobody knows, nothing is registered; a bad word in configuration starts nothing."""
+    made = maker(node, "Strict")
+    certify(node, made, "S1", "S/1")
+    node.kill()
+    node.more = 'uncertified-models = "refuse";\nunlisted-makers = "refuse";\n'
+    node.start_api()
+    before = node.rows("SELECT count(*) FROM device")
+    for wrong, field in (({"make": "Strict", "model": "S2"}, "/model"), ({"make": "Unknown", "model": "S1"}, "/make")):
+        code, answer = node.door().ask("POST", "/register", phone(**wrong), IMPI)
+        assert code == 403 and answer["errors"][0]["pointer"] == field, answer
+    assert node.rows("SELECT count(*) FROM device") == before
+    assert status(node, registered(node.door(), phone(make="Strict", model="S1")))[0] == "white"
+    conf = node.path("registry.conf")
+    with open(conf, encoding="utf-8") as text:
+        bad = text.read().replace('uncertified-models = "refuse"', 'uncertified-models = "perhaps"')
+    with open(node.path("bad.conf"), "w", encoding="utf-8") as out:
+        out.write(bad)
+    assert node.run("gba-registry", "--check-config", conf).returncode == 0
+    done = node.run("gba-registry", "--check-config", node.path("bad.conf"))
+    assert done.returncode != 0 and "uncertified-models" in done.stderr
