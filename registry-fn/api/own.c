@@ -86,7 +86,7 @@ static const struct route rows[] = {
 	  "listHistory", "What was done to records" },
 	{ "POST", "/v1/tokens", ADMINS, REST_SECRET, token_issue, &order, &issued, NULL, "201 409", "issueToken",
 	  "A bearer token for a caller, shown once" },
-	{ "GET", "/v1/imports/{id}", ADMINS | FOR_BULK | FOR_AGENCY | FOR_MAKER | FOR_PARTIES, 0, rest_import_job, NULL, &rest_schema_document,
-	  NULL, "200 404", "getImport", "How far the caller's import of this name has come" },
+	{ "GET", "/v1/imports/{id}", ADMINS | FOR_BULK | FOR_AGENCY | FOR_MAKER | FOR_PARTIES, 0, rest_import_job, NULL,
+	  &rest_schema_document, NULL, "200 404", "getImport", "How far the caller's import of this name has come" },
 };
 const struct api_rows api_own_rows = { rows, sizeof(rows) / sizeof(rows[0]) };

@@ -15,7 +15,9 @@ static enum gba_err certifier_check(struct records *r, struct record_call *call,
 	db_bind_int(stmt, 2, PARTY_CERTIFIER);
 	db_bind_int(stmt, 3, PARTY_REGISTERED);
 	err = records_int(stmt, &one);
-	return err == GBA_E_NOT_FOUND ? record_refuse(call, GBA_E_RANGE, "certifier", "this party is no registered certifier") : err;
+	if (err != GBA_E_NOT_FOUND)
+		return err;
+	return record_refuse(call, GBA_E_RANGE, "certifier", "this party is no registered certifier");
 }
 
 enum gba_err reg_certification_before(struct records *r, struct record_call *call, const struct record *old, struct record *now)
@@ -44,14 +46,13 @@ enum gba_err reg_certification_after(struct records *r, struct record_call *call
 
 	(void)call;
 	if (bytes_eq_str(rec->v[CERTIFICATION_MODEL].t, "*"))
-		return listing_due(r, "INSERT INTO said_due (device) SELECT d.id FROM device AS d JOIN maker AS m ON d.make = m.name"
-				      " WHERE m.id = ?1 ON CONFLICT (device) DO NOTHING", rec->v[CERTIFICATION_MAKER].n);
+		return listing_due(r, LISTING_DUE("d.id FROM maker AS m JOIN device AS d ON d.make = m.name WHERE m.id = ?1"),
+				   rec->v[CERTIFICATION_MAKER].n);
 	if (now != NULL)
-		return listing_due(r, "INSERT INTO said_due (device) SELECT d.id FROM certification AS c JOIN maker AS m ON m.id = c.maker"
-				      " JOIN device AS d ON d.make = m.name AND d.model = c.model WHERE c.id = ?1"
-				      " ON CONFLICT (device) DO NOTHING", rec->id);
-	return listing_due(r, "INSERT INTO said_due (device) SELECT id FROM device WHERE maker = ?1 AND certification <> 0"
-			      " ON CONFLICT (device) DO NOTHING", rec->v[CERTIFICATION_MAKER].n);
+		return listing_due(r, LISTING_DUE("d.id FROM certification AS c JOIN maker AS m ON m.id = c.maker"
+						  " JOIN device AS d ON d.make = m.name AND d.model = c.model WHERE c.id = ?1"),
+				   rec->id);
+	return listing_due(r, LISTING_DUE("id FROM device WHERE maker = ?1 AND certification <> 0"), rec->v[CERTIFICATION_MAKER].n);
 }
 
 static enum gba_err moved(struct records *r, struct record_call *call, const struct record *old, int to, json_t *arguments,
@@ -68,7 +69,9 @@ static enum gba_err moved(struct records *r, struct record_call *call, const str
 		return record_refuse(call, GBA_E_SYNTAX, "reason", "why?");
 	now->v[CERTIFICATION_STATE].n = to;
 	text = to != CERTIFICATION_VALID ? json_string(reason) : json_null();
-	err = text != NULL ? value_take(call, now, &old->kind->fields[CERTIFICATION_REASON], text, &now->v[CERTIFICATION_REASON]) : GBA_E_NOMEM;
+	if (text == NULL)
+		return GBA_E_NOMEM;
+	err = value_take(call, now, &old->kind->fields[CERTIFICATION_REASON], text, &now->v[CERTIFICATION_REASON]);
 	json_decref(text);
 	return err == GBA_OK ? record_set_by_rules(r, call, old, now, act) : err;
 }
@@ -120,7 +123,8 @@ static enum gba_err expire(struct records *r, struct record_call *call, int64_t 
 	now = err == GBA_OK ? record_copy(call->mem_ctx, old) : NULL;
 	if (err == GBA_OK && now == NULL)
 		err = GBA_E_NOMEM;
-	if (err == GBA_OK && old->v[CERTIFICATION_STATE].n == CERTIFICATION_VALID && old->v[CERTIFICATION_VALID_UNTIL].n <= call->now) {
+	if (err == GBA_OK && old->v[CERTIFICATION_STATE].n == CERTIFICATION_VALID &&
+	    old->v[CERTIFICATION_VALID_UNTIL].n <= call->now) {
 		now->v[CERTIFICATION_STATE].n = CERTIFICATION_EXPIRED;
 		err = record_set_by_rules(r, call, old, now, "expire");
 	}
@@ -139,8 +143,8 @@ enum gba_err listing_sweep(struct records *r, TALLOC_CTX *mem_ctx, time_t now)
 	enum gba_err err;
 	int left = 1000; /* others have their turn, too */
 
-	err = records_stmt(r, "SELECT id FROM certification WHERE state = 0 AND valid_until > 0 AND valid_until <= ?1 ORDER BY id LIMIT 1",
-			   &stmt);
+	err = records_stmt(r, "SELECT id FROM certification WHERE state = 0 AND valid_until > 0 AND valid_until <= ?1"
+			      " ORDER BY id LIMIT 1", &stmt);
 	while (err == GBA_OK && left-- > 0) {
 		db_bind_int(stmt, 1, now);
 		err = records_int(stmt, &id);

@@ -82,7 +82,8 @@ static enum gba_err certification_find(struct records *r, const struct record *d
 		if (version_in_any(device->v[DEVICE_FIRMWARE].t, db_col_text(stmt, 3)) &&
 		    version_in_any(device->v[DEVICE_SOFTWARE].t, db_col_text(stmt, 4)))
 			listing->certification = outweighs((enum reg_certified)listing->certification,
-							   says(db_col_int(stmt, 0), db_col_int(stmt, 1), db_col_int(stmt, 2), now));
+							   says(db_col_int(stmt, 0), db_col_int(stmt, 1),
+								db_col_int(stmt, 2), now));
 	}
 	db_reset(stmt);
 	return err;
@@ -101,7 +102,8 @@ static enum gba_err product_keep(struct records *r, struct record_call *call, in
 {
 	struct db_stmt *stmt;
 	enum gba_err err = records_stmt(r, hook ? "UPDATE device SET maker = ?1, certification = ?2, changed = ?4 WHERE id = ?3"
-						: "UPDATE device SET maker = ?1, certification = ?2, changed = ?4, rev = rev + 1 WHERE id = ?3",
+						: "UPDATE device SET maker = ?1, certification = ?2, changed = ?4,"
+						  " rev = rev + 1 WHERE id = ?3",
 					&stmt);
 
 	if (err != GBA_OK)
@@ -139,8 +141,8 @@ enum listing_policy listing_verdict(const struct registry_conf *conf, const stru
 		const char *why, *field;
 	} lists[] = {
 		{ listing->maker == 0, conf->unlisted_makers, "its maker is not registered", "make" },
-		{ listing->certification != CERTIFIED_GOOD, conf->uncertified_models, "no certificate covers its model and versions",
-		  "model" },
+		{ listing->certification != CERTIFIED_GOOD, conf->uncertified_models,
+		  "no certificate covers its model and versions", "model" },
 	};
 	enum listing_policy worst = LISTING_ALLOW;
 	size_t i;
@@ -160,10 +162,9 @@ enum gba_err reg_maker_after(struct records *r, struct record_call *call, const 
 {
 	(void)call;
 	if (now == NULL)
-		return listing_due(r, "INSERT INTO said_due (device) SELECT id FROM device WHERE maker = ?1"
-				      " ON CONFLICT (device) DO NOTHING", old->id);
+		return listing_due(r, LISTING_DUE("id FROM device WHERE maker = ?1"), old->id);
 	if (old != NULL && old->v[MAKER_STATE].n == now->v[MAKER_STATE].n)
 		return GBA_OK;
-	return listing_due(r, "INSERT INTO said_due (device) SELECT d.id FROM device AS d JOIN maker AS m ON d.make = m.name"
-			      " WHERE m.id = ?1 ON CONFLICT (device) DO NOTHING", now->id);
+	return listing_due(r, LISTING_DUE("d.id FROM maker AS m JOIN device AS d ON d.make = m.name WHERE m.id = ?1"),
+			   now->id);
 }

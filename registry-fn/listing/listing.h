@@ -41,8 +41,9 @@ extern const struct record_verb reg_party_verbs[], reg_certification_verbs[];
 
 /* Between the files of this room. */
 
-/** Devices that a statement's rows name are judged again, soon. @param sql  "SELECT id FROM device WHERE ..." behind
- * "INSERT INTO said_due (device) ", with ON CONFLICT (device) DO NOTHING @param id  ?1 */
+/** Devices that a statement's rows name are judged again, soon. @param sql  LISTING_DUE("id FROM device WHERE custodian = ?1")
+ * @param id  ?1 */
+#define LISTING_DUE(rows) "INSERT INTO said_due (device) SELECT " rows " ON CONFLICT (device) DO NOTHING"
 enum gba_err listing_due(struct records *r, const char *sql, int64_t id);
 /** Is one of a LIST's lines this text? */
 bool listing_has(struct bytes list, struct bytes text);

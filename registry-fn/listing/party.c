@@ -58,7 +58,8 @@ static enum gba_err sectors_check(struct records *r, struct record_call *call, c
 		}
 		err = registrar_of(r, one, now->id, &other);
 		if (err == GBA_OK && other != 0)
-			return record_refuse(call, GBA_E_EXISTS, "sectors", "another registrar has the sector %.*s", BYTES_FMT(one));
+			return record_refuse(call, GBA_E_EXISTS, "sectors", "another registrar has the sector %.*s",
+					     BYTES_FMT(one));
 	}
 	return err;
 }
@@ -219,7 +220,8 @@ static enum gba_err suspend(struct records *r, struct record_call *call, const s
 
 static enum gba_err withdraw(struct records *r, struct record_call *call, const struct record *old, json_t *arguments)
 {
-	return move(r, call, old, IN(PARTY_REQUESTED) | IN(PARTY_REGISTERED) | IN(PARTY_SUSPENDED), PARTY_WITHDRAWN, arguments, "withdraw");
+	return move(r, call, old, IN(PARTY_REQUESTED) | IN(PARTY_REGISTERED) | IN(PARTY_SUSPENDED), PARTY_WITHDRAWN, arguments,
+		    "withdraw");
 }
 
 #define WHO (FOR_ADMIN | FOR_AGENCY | FOR_REGISTRAR)

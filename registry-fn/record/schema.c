@@ -152,8 +152,9 @@ static const char tell_schema_2[] =
 /* party_tables.c. */
 static const char party_schema_1[] =
 	"CREATE TABLE party" RECORD_HEAD
-	" name TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL, sector TEXT, sectors TEXT, identity_scheme INTEGER NOT NULL, identity TEXT,"
-	" country TEXT, address TEXT, contact BLOB, url TEXT, networks TEXT, registrar INTEGER NOT NULL, state INTEGER NOT NULL,"
+	" name TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL, sector TEXT, sectors TEXT, identity_scheme INTEGER NOT NULL,"
+	" identity TEXT, country TEXT, address TEXT, contact BLOB, url TEXT,"
+	" networks TEXT, registrar INTEGER NOT NULL, state INTEGER NOT NULL,"
 	" decided INTEGER NOT NULL, decided_by TEXT, reason TEXT) STRICT;"
 	"CREATE INDEX party_kind ON party (kind, state);"
 	"CREATE INDEX party_sector ON party (sector);"
@@ -161,10 +162,11 @@ static const char party_schema_1[] =
 	"CREATE INDEX party_state ON party (state);"
 	"CREATE UNIQUE INDEX party_identity ON party (identity, identity_scheme) WHERE identity IS NOT NULL;"
 	"CREATE TABLE certification" RECORD_HEAD
-	" scheme INTEGER NOT NULL, number TEXT NOT NULL, certifier INTEGER NOT NULL, authority TEXT, maker INTEGER NOT NULL, importer TEXT,"
-	" model TEXT NOT NULL, hardware TEXT, firmware TEXT, software TEXT, operating_system TEXT, security TEXT, sbom TEXT, report TEXT,"
-	" produced_from INTEGER NOT NULL, support_until INTEGER NOT NULL, end_of_life INTEGER NOT NULL, origin TEXT, suppliers TEXT,"
-	" valid_from INTEGER NOT NULL, valid_until INTEGER NOT NULL, state INTEGER NOT NULL, reason TEXT, UNIQUE (number, scheme)) STRICT;"
+	" scheme INTEGER NOT NULL, number TEXT NOT NULL, certifier INTEGER NOT NULL, authority TEXT, maker INTEGER NOT NULL,"
+	" importer TEXT, model TEXT NOT NULL, hardware TEXT, firmware TEXT, software TEXT, operating_system TEXT, security TEXT,"
+	" sbom TEXT, report TEXT, produced_from INTEGER NOT NULL, support_until INTEGER NOT NULL, end_of_life INTEGER NOT NULL,"
+	" origin TEXT, suppliers TEXT, valid_from INTEGER NOT NULL, valid_until INTEGER NOT NULL, state INTEGER NOT NULL,"
+	" reason TEXT, UNIQUE (number, scheme)) STRICT;"
 	"CREATE INDEX certification_maker ON certification (maker, model);"
 	"CREATE INDEX certification_model ON certification (model);"
 	"CREATE INDEX certification_certifier ON certification (certifier);"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scores, versions, rules. REQ: Y3059-6.1-15 */
 #include "common/fixture.h"
+#include "registry-fn/record/kinds.h"
 #include "registry-fn/trust/cvss.h"
 #include "registry-fn/trust/policy.h"
 #include "registry-fn/trust/version.h"

@@ -103,7 +103,8 @@ struct token_args {
 
 static const struct cli_opt token_opts[] = {
 	CLI_OPT_TEXT("--acts-as", "WORD", struct token_args, acts_as,
-		     "Role of its holder: admin, privacy, bulk, agency, maker, custodian, enquirer, registrar, certifier or provider"),
+		     "Role of its holder: admin, privacy, bulk, agency, maker, custodian, enquirer, registrar, certifier or"
+		     " provider"),
 	CLI_OPT_NUMBER("--owner", "ID", 0, UINT32_MAX, struct token_args, owner,
 		       "Record its holder stands for, such as a maker's"),
 	CLI_OPT_TEXT("--name", "NAME", struct token_args, name, "Name in history and audit"),
