@@ -213,17 +213,26 @@ static json_t *query_parameter(const char *name)
 	return parameter(name, "query", false, schema, "Only records with this value; import: see doc/api.md");
 }
 
+/* Each {name} of the path. */
+static void path_parameters(const struct route *route, json_t *schema, json_t *list)
+{
+	const char *at = route->path;
+	char name[64];
+
+	while ((at = strchr(at, '{')) != NULL && sscanf(++at, "%63[^}]", name) == 1)
+		json_array_append_new(list, parameter(name, "path", true, json_incref(schema),
+						      strcmp(name, "id") == 0 ? "The record's id, or key: and the members of its"
+										" natural key with commas between"
+									      : "Which one"));
+}
+
 static json_t *parameters_json(const struct route *route)
 {
 	json_t *list = json_array(), *text = json_pack("{s:s, s:i}", "type", "string", "maxLength", 255);
 	const char *at = route->query;
 	char name[64];
 
-	if (strstr(route->path, "{id}") != NULL)
-		json_array_append_new(
-			list,
-			parameter("id", "path", true, json_incref(text),
-				  "The record's id, or key: and the members of its natural key with commas between"));
+	path_parameters(route, text, list);
 	while (at != NULL && sscanf(at, "%63s", name) == 1) {
 		json_array_append_new(list, query_parameter(name));
 		at = strchr(at, ' ') != NULL ? strchr(at, ' ') + 1 : NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What may be said, and by whom. Nothing here depends on what else has arrived, so that all registries judge alike. */
 #include "core/codec.h"
+#include "registry-fn/id/regdevid.h"
 #include "registry-fn/log/event_priv.h"
 
 /* Of custodians, in EVENT_CUSTODIAN alone: a registry's policy decides where that class goes (Y.3059 9.1-iii). */
@@ -68,6 +69,15 @@ static bool list_good(const struct event *event)
 			return false;
 	}
 	return true;
+}
+
+/* A RegDevID names its registry, which alone registers, changes and removes the device: others may say what they think of it. */
+static bool is_anothers(const struct event *event)
+{
+	struct regdevid id;
+	const char *why;
+
+	return regdevid_parse(bytes_of(event->subject), &id, &why) == GBA_OK && strcmp(id.reg_id, event->origin) != 0;
 }
 
 static bool device_good(const struct event *event)
@@ -146,7 +156,7 @@ enum gba_err event_rules(const struct event *event, enum registry_type origin_ty
 	case EVENT_REGISTRY:
 		return registry_good(event, origin_type);
 	case EVENT_DEVICE: /* Y.3059 6.1-13: devices register at the primary layer only */
-		if (origin_type != REGISTRY_PRIMARY)
+		if (origin_type != REGISTRY_PRIMARY || is_anothers(event))
 			return GBA_E_DENIED;
 		return device_good(event) ? GBA_OK : GBA_E_RANGE;
 	case EVENT_STATUS:

@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import ssl
 import subprocess
 import time
@@ -149,6 +150,9 @@ def test_published(api):
     key = api.good("GET", "/.well-known/jwks.json", token=None)["keys"][0]
     assert jose.unb64(key["x"]) == api.public() and key["crv"] == "Ed25519" and key["alg"] == "EdDSA"
     document = api.good("GET", "/openapi.json", token=None)
+    for path, methods in document["paths"].items():  # each {name} is a parameter (OpenAPI 3.1 4.8.12.1)
+        for operation in methods.values():
+            assert re.findall("{(.*?)}", path) == [p["name"] for p in operation.get("parameters", []) if p["in"] == "path"], path
     assert {"/v1/questions", "/v1/devices/{id}/status", "/v1/vulnerabilities", "/v1/overrides/{id}/approve"} <= set(document["paths"])
 
 

@@ -15,6 +15,7 @@ import pytest
 from peerlab import ACCEPTS, BUILD, EVENTS, HAVE, HELLO, Key, Lab, Origin, REG_ID, RSR, host_of, rsr, texts
 
 from peers import diameter as d
+from peers import regdevid
 from peers.waiting import until
 
 WHITE, GREY, BLACK = 1, 0, 2
@@ -338,6 +339,10 @@ HOSTILE = {
                                           lamport=int(time.time() * 1000) + 3600000), (0, 5004)),
     "no such status": (lambda o: o.event("status.set", "X", {"status": "red"}, keep=False), (0, 5004)),
     "personal data": (lambda o: o.event("device.registered", "X", {"email": "a@b"}, keep=False), (d.TGPP, 5402)),
+    "a device of another": (lambda o: o.event("device.registered", regdevid.regdevid("prefix", "INA1", "imei", "490154203237518"), {},
+                                              keep=False), (d.TGPP, 5402)),
+    "a device of another goes": (lambda o: o.event("device.removed", regdevid.regdevid("suffix", "INA1", "mac", "00:1b:63:84:45:e6"), {},
+                                                   keep=False), (d.TGPP, 5402)),
     "of a class not allowed": (lambda o: o.event("custodian.shared", "X", {"email": "a@b"}, keep=False), (d.TGPP, 5402)),
     "a primary assigns": (lambda o: o.event("registry.assigned", "INA9X", {"type": "primary", "key": "00" * 32}, keep=False),
                           (d.TGPP, 5402)),
