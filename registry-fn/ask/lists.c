@@ -222,7 +222,7 @@ static enum gba_err order_take(struct rest_call *call, const char *id, json_t **
 	err = db_step(stmt, &row);
 	if (err == GBA_OK && !row)
 		err = GBA_E_NOT_FOUND;
-	else if (err == GBA_OK && bytes_eq_str(db_col_text(stmt, 1), call->actor->name))
+	else if (err == GBA_OK && trust_same_person(db_col_text(stmt, 1), call->actor->name))
 		err = record_refuse(&call->rc, GBA_E_DENIED, NULL, "another than who asked for it has to approve it");
 	else if (err == GBA_OK)
 		err = json_read(db_col_text(stmt, 0), _body, NULL);

@@ -130,6 +130,31 @@ static enum gba_err poll_in(struct rest_call *call, struct tell_sub *sub, const 
 	return err == GBA_OK && *_answer == NULL ? GBA_E_NOMEM : err;
 }
 
+static bool all_texts(const json_t *list)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)list, i, one) {
+		if (!json_is_string(one))
+			return false;
+	}
+	return true;
+}
+
+/* RFC 8936 2.6: each says what is wrong. */
+static bool all_errors(const json_t *errors)
+{
+	const json_t *one;
+	const char *jti;
+
+	json_object_foreach((json_t *)(uintptr_t)errors, jti, one) {
+		if (json_string_length(json_object_get(one, "err")) == 0)
+			return false;
+	}
+	return true;
+}
+
 /* RFC 8936 2.2; members of later versions are none of ours. */
 static enum gba_err body_read(struct rest_call *call, json_t **_body)
 {
@@ -143,10 +168,11 @@ static enum gba_err body_read(struct rest_call *call, json_t **_body)
 	max = json_object_get(*_body, "maxEvents");
 	if (!json_is_object(*_body) || (max != NULL && (!json_is_integer(max) || json_integer_value(max) < 0)))
 		return record_refuse(&call->rc, GBA_E_SYNTAX, "maxEvents", "a number, in an object");
-	if ((acks != NULL && !json_is_array(acks)) || json_array_size(acks) > TELL_WINDOW)
+	if ((acks != NULL && !json_is_array(acks)) || json_array_size(acks) > TELL_WINDOW || !all_texts(acks))
 		return record_refuse(&call->rc, GBA_E_SYNTAX, "ack", "a list of up to %d jti", TELL_WINDOW);
-	if ((errors != NULL && !json_is_object(errors)) || json_object_size(errors) > TELL_WINDOW)
-		return record_refuse(&call->rc, GBA_E_SYNTAX, "setErrs", "an object of up to %d jti", TELL_WINDOW);
+	if ((errors != NULL && !json_is_object(errors)) || json_object_size(errors) > TELL_WINDOW || !all_errors(errors))
+		return record_refuse(&call->rc, GBA_E_SYNTAX, "setErrs", "an object of up to %d jti, each with its err",
+				     TELL_WINDOW);
 	return GBA_OK;
 }
 

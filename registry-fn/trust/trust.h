@@ -69,6 +69,8 @@ enum gba_err reg_vulnerability_before(struct records *r, struct record_call *cal
 enum gba_err reg_vulnerability_after(struct records *r, struct record_call *call, const struct record *old,
 				     const struct record *now);
 enum gba_err reg_override_before(struct records *r, struct record_call *call, const struct record *old, struct record *now);
+/** Are two callers ("role:name") one person? Then one is not the other's second pair of eyes. */
+bool trust_same_person(struct bytes one, const char *other);
 enum gba_err reg_override_after(struct records *r, struct record_call *call, const struct record *old, const struct record *now);
 extern const struct record_verb reg_override_verbs[];
 /** Changes of records into the log of transactions. */

@@ -279,10 +279,18 @@ def test_four_eyes(api):
     assert override["state"] == "requested" and override["asked_by"] == "admin:alice"
     path = "/v1/overrides/%d/" % override["id"]
     assert api.call("POST", path + "approve", {}, ADMIN)[0] == 403
+    alike = "gba_%s" % ("g" * 43)  # another credential, of another role, of the same person
+    api.realm.change("INSERT INTO credential (rev, created, changed, owner_type, owner, name, type, hash, expires, revoked)"
+                     " VALUES (1, 0, 0, 3, 0, 'alice', 1, ?, 0, 0)", hashlib.sha256(alike.encode()).hexdigest())
+    assert api.call("POST", path + "approve", {}, alike)[0] == 403
     assert api.good("POST", path + "approve", {}, BOB)["state"] == "in-force"
     assert api.good("GET", "/v1/devices/%d/status" % api.device["id"])["cause"] == "decided by hand"
     assert api.good("POST", path + "lift", {}, ADMIN)["state"] == "lifted"
     assert api.call("POST", "/v1/overrides", {**order, "status": "red"}, ADMIN)[0] == 422
+    late = api.add("overrides", {**order, "until": "2099-01-01T00:00:00Z"})["id"]
+    api.realm.change("UPDATE trust_override SET until = ? WHERE id = ?", int(time.time()) - 1, late)
+    assert api.call("POST", "/v1/overrides/%d/approve" % late, {}, BOB)[0] == 409  # what it asked for is over
+    assert api.good("GET", "/v1/overrides/%d" % late)["state"] == "requested"
     assert api.call("POST", "/v1/overrides", order, CUSTODIAN)[0] == 403
 
 

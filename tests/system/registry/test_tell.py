@@ -121,7 +121,7 @@ def test_each_sees_what_it_may(node):
     assert node.call("POST", "/v1/subscriptions/%d/poll" % subs["Mine"], {}, tokens["Theirs"])[0] == 404
     assert node.call("GET", "/v1/subscriptions/%d" % subs["Mine"], token=tokens["Theirs"])[0] == 404
     assert node.call("POST", "/v1/subscriptions/%d/poll" % subs["Mine"], {})[0] == 401
-    for bad in ({"ack": "x"}, {"maxEvents": -1}, {"setErrs": []}, [], "x"):
+    for bad in ({"ack": "x"}, {"ack": [1]}, {"maxEvents": -1}, {"setErrs": []}, {"setErrs": {"x": 1}}, {"setErrs": {"x": {}}}, [], "x"):
         assert node.call("POST", "/v1/subscriptions/%d/poll" % subs["Mine"], json.dumps(bad), tokens["Mine"])[0] in (400, 422), bad
     for bad in ({"name": "x", "method": "push"}, {"name": "x", "method": "push", "url": "http://example.net/"},
                 {"name": "x", "method": "poll", "events": ["gossip"]}, {"name": "x", "method": "poll", "url": "https://example.net/"}):
