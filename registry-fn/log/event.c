@@ -373,21 +373,54 @@ static enum gba_err row_read(TALLOC_CTX *ctx, struct db_stmt *stmt, void *_row)
 	return GBA_OK;
 }
 
-enum gba_err event_next(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct event **_events,
-			size_t *_n)
+static enum gba_err page_read(TALLOC_CTX *mem_ctx, struct db_stmt *stmt, int64_t after, size_t limit, struct event **_events,
+			      size_t *_n)
 {
-	struct db_stmt *stmt;
 	void *events = NULL;
-	enum gba_err err = event_stmt(log, "SELECT seq, wire FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2", &stmt);
+	enum gba_err err;
 
-	if (err != GBA_OK)
-		return err;
 	db_bind_int(stmt, 1, after);
 	db_bind_int(stmt, 2, (int64_t)limit);
 	err = db_page(mem_ctx, stmt, sizeof(struct event), limit, row_read, &events, _n);
 	if (err == GBA_OK)
 		*_events = events;
 	return err;
+}
+
+#define PAGE(classes) "SELECT seq, wire FROM event WHERE seq > ?1" classes " ORDER BY seq LIMIT ?2"
+
+enum gba_err event_next(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct event **_events,
+			size_t *_n)
+{
+	struct db_stmt *stmt;
+	enum gba_err err = event_stmt(log, PAGE(""), &stmt);
+
+	return err == GBA_OK ? page_read(mem_ctx, stmt, after, limit, _events, _n) : err;
+}
+
+_Static_assert(EVENT_DEVICE == 1 && EVENT_CUSTODIAN == 5, "as in the texts below");
+
+bool event_class_urgent(enum event_class class)
+{
+	return class != EVENT_DEVICE && class != EVENT_CUSTODIAN;
+}
+
+enum gba_err event_next_urgent(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct event **_events,
+			       size_t *_n)
+{
+	struct db_stmt *stmt;
+	enum gba_err err = event_stmt(log, PAGE(" AND class NOT IN (1, 5)"), &stmt);
+
+	return err == GBA_OK ? page_read(mem_ctx, stmt, after, limit, _events, _n) : err;
+}
+
+enum gba_err event_next_other(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct event **_events,
+			      size_t *_n)
+{
+	struct db_stmt *stmt;
+	enum gba_err err = event_stmt(log, PAGE(" AND class IN (1, 5)"), &stmt);
+
+	return err == GBA_OK ? page_read(mem_ctx, stmt, after, limit, _events, _n) : err;
 }
 
 enum gba_err event_last(struct event_log *log, int64_t *_seq)

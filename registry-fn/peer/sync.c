@@ -9,6 +9,10 @@
 
 #define AVP_OCTETS 15 /* of its head and its padding */
 
+/* What trust hangs on goes first: a Black does not wait until very many registrations are there. Each stream is of one lane and keeps
+ * its order; a registry is known before it speaks because all that says so is in the first lane. */
+enum { LANE_URGENT, LANE_OTHER, LANES };
+
 struct stream {
 	char origin[REGID_MAX + 1];
 	enum event_class class;
@@ -21,9 +25,11 @@ struct sync_peer {
 	char reg_id[REGID_MAX + 1];
 	unsigned int send, accept, takes; /* takes: what it says it accepts */
 	bool greeted, under_way;
-	bool seek;	/* cursor is to be found from what it has */
-	int64_t cursor; /* place in our log before which it lacks nothing that is not parked */
-	int64_t read;	/* how far the batch under way has come */
+	bool seek; /* cursors are to be found from what it has */
+	struct lane {
+		int64_t cursor; /* place in our log before which it lacks nothing of the lane that is not parked */
+		int64_t read;	/* how far the batch under way has come */
+	} lane[LANES];
 	struct stream *streams;
 	size_t n;
 };
@@ -194,14 +200,21 @@ static bool is_sent(const struct sync_peer *peer, enum event_class class, const 
 	return (peer->send & peer->takes & 1u << class) != 0 && strcmp(origin, peer->reg_id) != 0;
 }
 
-/* The first place of our log that it lacks. */
+static size_t lane_of(enum event_class class)
+{
+	return event_class_urgent(class) ? LANE_URGENT : LANE_OTHER;
+}
+
+/* The first places of our log that it lacks. */
 static enum gba_err seek(struct sync_peer *peer, struct event_log *log, uint64_t now_ms)
 {
 	struct event_have *haves = NULL;
-	int64_t place, first = 0;
+	int64_t place, last = 0, first[LANES] = { 0 };
 	size_t n = 0, i;
-	enum gba_err err = event_haves(log, peer, &haves, &n);
+	enum gba_err err = event_last(log, &last); /* first: what comes meanwhile lies behind it */
 
+	if (err == GBA_OK)
+		err = event_haves(log, peer, &haves, &n);
 	for (i = 0; i < n && err == GBA_OK; i++) {
 		struct stream *stream = stream_of(peer, haves[i].origin, haves[i].class);
 
@@ -213,16 +226,15 @@ static enum gba_err seek(struct sync_peer *peer, struct event_log *log, uint64_t
 			continue;
 		stream->parked_until_ms = 0;
 		if (is_sent(peer, haves[i].class, haves[i].origin) && stream->have < haves[i].number) {
+			int64_t *lane = &first[lane_of(haves[i].class)];
+
 			err = event_place(log, haves[i].origin, haves[i].class, stream->have, &place);
-			first = err == GBA_OK && place > 0 && (first == 0 || place < first) ? place : first;
+			*lane = err == GBA_OK && place > 0 && (*lane == 0 || place < *lane) ? place : *lane;
 		}
 	}
-	if (err == GBA_OK && first == 0)
-		err = event_last(log, &first);
-	else
-		first--;
 	if (err == GBA_OK) {
-		peer->cursor = first;
+		for (i = 0; i < LANES; i++)
+			peer->lane[i].cursor = first[i] > 0 ? first[i] - 1 : last;
 		peer->seek = false;
 	}
 	talloc_free(haves);
@@ -249,32 +261,62 @@ static bool is_wanted(struct sync_peer *peer, const struct event *event, struct 
 	return *_stream != NULL && (*_stream)->parked_until_ms == 0 && event->number > (*_stream)->have;
 }
 
+struct batch {
+	struct sync_list *list;
+	size_t octets;
+	bool full;
+};
+
 /* Put events into the batch until it is full. @return it is */
-static bool fill(struct sync_peer *peer, const struct event *events, size_t n, struct sync_list *batch, size_t *octets)
+static bool fill(struct sync_peer *peer, const struct event *events, size_t n, struct lane *lane, struct batch *batch)
 {
 	struct stream *stream = NULL;
+	struct sync_list *list = batch->list;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		if (is_wanted(peer, &events[i], &stream)) {
-			if (batch->n == SYNC_BATCH_EVENTS || *octets + events[i].wire.n + AVP_OCTETS > SYNC_BATCH_OCTETS)
+			if (list->n == SYNC_BATCH_EVENTS || batch->octets + events[i].wire.n + AVP_OCTETS > SYNC_BATCH_OCTETS)
 				return true;
 			stream->offered = events[i].number;
-			*octets += events[i].wire.n + AVP_OCTETS;
-			batch->v[batch->n++] = events[i].wire;
+			batch->octets += events[i].wire.n + AVP_OCTETS;
+			list->v[list->n++] = events[i].wire;
 		}
-		peer->read = events[i].seq;
+		lane->read = events[i].seq;
 	}
 	return false;
+}
+
+/* What the log has of a lane, until the batch is full. */
+static enum gba_err lane_next(struct sync_peer *peer, struct event_log *log, TALLOC_CTX *mem_ctx, size_t which, struct batch *batch)
+{
+	static enum gba_err (*const next[LANES])(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t after, size_t limit,
+						 struct event **_events, size_t *_n) = { event_next_urgent, event_next_other };
+	struct lane *lane = &peer->lane[which];
+	size_t n = SYNC_BATCH_EVENTS, before = batch->list->n;
+	struct event *events = NULL;
+	int64_t last = 0;
+	enum gba_err err = event_last(log, &last);
+
+	lane->read = lane->cursor;
+	while (err == GBA_OK && !batch->full && n == SYNC_BATCH_EVENTS) {
+		err = next[which](log, mem_ctx, lane->read, SYNC_BATCH_EVENTS, &events, &n);
+		if (err == GBA_OK)
+			batch->full = fill(peer, events, n, lane, batch);
+		if (err == GBA_OK && !batch->full && n < SYNC_BATCH_EVENTS && last > lane->read)
+			lane->read = last; /* what lies between is of the other lane */
+		if (err == GBA_OK && batch->list->n == before)
+			lane->cursor = lane->read; /* nothing in these for it */
+	}
+	return err;
 }
 
 enum gba_err sync_next(struct sync_peer *peer, struct event_log *log, TALLOC_CTX *mem_ctx, uint64_t now_ms,
 		       struct sync_list *_events)
 {
-	struct event *events = NULL;
-	size_t n = SYNC_BATCH_EVENTS, octets = 0;
+	struct batch batch = { .list = _events };
 	enum gba_err err = GBA_OK;
-	bool full = false;
+	size_t i;
 
 	_events->n = 0;
 	_events->v = talloc_array(mem_ctx, struct bytes, SYNC_BATCH_EVENTS);
@@ -284,14 +326,10 @@ enum gba_err sync_next(struct sync_peer *peer, struct event_log *log, TALLOC_CTX
 		return GBA_OK;
 	if (peer->seek || unpark(peer, now_ms))
 		err = seek(peer, log, now_ms);
-	peer->read = peer->cursor;
-	while (err == GBA_OK && !full && n == SYNC_BATCH_EVENTS) {
-		err = event_next(log, mem_ctx, peer->read, SYNC_BATCH_EVENTS, &events, &n);
-		if (err == GBA_OK)
-			full = fill(peer, events, n, _events, &octets);
-		if (err == GBA_OK && _events->n == 0)
-			peer->cursor = peer->read; /* nothing in these for it */
-	}
+	for (i = 0; i < LANES; i++)
+		peer->lane[i].read = peer->lane[i].cursor;
+	for (i = 0; i < LANES && err == GBA_OK && !batch.full; i++)
+		err = lane_next(peer, log, mem_ctx, i, &batch);
 	peer->under_way = err == GBA_OK && _events->n > 0;
 	return err;
 }
@@ -315,10 +353,9 @@ void sync_answered(struct sync_peer *peer, const struct sync_list *haves, uint64
 		}
 		stream->offered = 0;
 	}
-	if (all)
-		peer->cursor = peer->read;
-	else
-		peer->seek = true;
+	for (i = 0; i < LANES && all; i++)
+		peer->lane[i].cursor = peer->lane[i].read;
+	peer->seek |= !all;
 	peer->under_way = false;
 }
 

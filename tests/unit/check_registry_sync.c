@@ -338,6 +338,52 @@ START_TEST(a_newcomer_gets_everything)
 }
 END_TEST
 
+static int status_at(int node, const char *subject)
+{
+	struct event_view view = { 0 };
+
+	ck_assert_err(event_view_subject(nodes[node].log, subject, EVENT_NOW, &view), GBA_OK);
+	return view.status;
+}
+
+/* A Black does not wait behind very many registrations: it is in the first batch of each bond, whether it was there when they greeted
+ * or came while the registrations went over; what was first in its own stream stays first, and all come to the same. */
+START_TEST(a_black_overtakes_registrations)
+{
+	struct link *link = NULL; /* INA1 and INA above it */
+	char subject[32];
+	size_t new = 0, i, n = 0;
+
+	settle();
+	for (i = 0; i < link_n; i++) {
+		if (links[i].a == 1 && links[i].b == 3)
+			link = &links[i];
+	}
+	ck_assert_ptr_nonnull(link);
+	for (i = 0; i < 3 * SYNC_BATCH_EVENTS; i++) {
+		snprintf(subject, sizeof(subject), "D%zu", i);
+		ck_assert_err(node_say(&nodes[3], "device.registered", subject, "{}", NODE_T0), GBA_OK);
+	}
+	ck_assert_err(node_say(&nodes[3], "status.set", "D0", "{\"status\":\"white\",\"cause\":\"a\"}", NODE_T0), GBA_OK);
+	ck_assert_err(node_say(&nodes[3], "status.set", "D1", "{\"status\":\"black\",\"cause\":\"b\"}", NODE_T0), GBA_OK);
+	ck_assert_uint_eq(push(link, false, ANSWER_LOST), SYNC_BATCH_EVENTS);
+	ck_assert_int_eq(status_at(1, "D1"), TRUST_BLACK);
+	ck_assert_int_eq(status_at(1, "D0"), TRUST_WHITE);
+	pass(link, false, NONE, &new);
+	ck_assert_err(node_say(&nodes[3], "status.set", "D2", "{\"status\":\"black\",\"cause\":\"c\"}", NODE_T0), GBA_OK);
+	pass(link, false, NONE, &new);
+	ck_assert_int_eq(status_at(1, "D2"), TRUST_BLACK);
+	for (new = 1; new > 0; n++) {
+		new = 0;
+		pass(link, false, NONE, &new);
+	}
+	ck_assert_uint_le(n, 4);
+	settle();
+	said += 3 * SYNC_BATCH_EVENTS + 3;
+	all_the_same();
+}
+END_TEST
+
 /* What a bond leaves out stays where it is, without a gap for the rest. */
 START_TEST(bonds_carry_what_they_allow)
 {
@@ -428,6 +474,7 @@ int main(void)
 	tcase_set_timeout(tcase, 300);
 	tcase_add_loop_test(tcase, all_come_to_the_same, 0, 2);
 	tcase_add_test(tcase, a_newcomer_gets_everything);
+	tcase_add_test(tcase, a_black_overtakes_registrations);
 	tcase_add_test(tcase, bonds_carry_what_they_allow);
 	tcase_add_test(tcase, what_is_good_of_a_bad_batch);
 	tcase_add_loop_test(tcase, a_bad_hello_changes_nothing, 0, sizeof(bad_haves) / sizeof(bad_haves[0]));
