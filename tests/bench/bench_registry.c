@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The registry's log of events, measured; prints JSON:
- *   bench_registry fill DB KEY REG-ID N   say N registrations with an IMEI each and a status, 500 to a transaction
- *   bench_registry sync DB KEY REG-ID DIR bring a new registry up by batches, as over Diameter: all there are; rate of the first and
- *                                         of the last SYNC_MAX events */
+ *   bench_registry fill DB KEY REG-ID FIRST N   say N registrations with an IMEI each and a status, 500 to a transaction
+ *   bench_registry wait DB KEY REG-ID FIRST N   the same without statuses
+ *   bench_registry sync DB KEY REG-ID DIR       bring the registry of DIR, which may be a new one, up by batches as over Diameter */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -14,7 +14,6 @@
 
 #define TOGETHER 500
 #define ALL	 0x3fu
-#define SYNC_MAX 200000UL
 
 struct place {
 	struct db *db;
@@ -48,7 +47,7 @@ static long long octets_of(const char *path)
 	return stat(path, &st) == 0 ? (long long)st.st_size : 0;
 }
 
-static void device_say(struct place *place, const char *reg_id, unsigned int i)
+static void device_say(struct place *place, const char *reg_id, unsigned int i, bool status)
 {
 	char subject[64], imei[16];
 	json_t *body;
@@ -59,21 +58,24 @@ static void device_say(struct place *place, const char *reg_id, unsigned int i)
 			 "root", "uicc");
 	must(event_append(place->log, "device.registered", subject, body, clock_now(), NULL), "device");
 	json_decref(body);
+	if (!status)
+		return;
 	body = json_pack("{s:s, s:s}", "status", i % 10 == 0 ? "black" : "white", "cause", "policy");
 	must(event_append(place->log, "status.set", subject, body, clock_now(), NULL), "status");
 	json_decref(body);
 }
 
-static void fill(TALLOC_CTX *ctx, char **argv)
+static void fill(TALLOC_CTX *ctx, char **argv, bool status)
 {
-	unsigned int i, n = (unsigned int)atoi(argv[3]);
+	unsigned int i, first = (unsigned int)atoi(argv[3]), n = (unsigned int)atoi(argv[4]);
+	long long before = octets_of(argv[0]);
 	uint64_t begin = clock_mono_us();
 	struct place place;
 
 	place_open(ctx, argv[0], argv[1], argv[2], &place);
 	must(db_begin(place.db), "begin");
 	for (i = 0; i < n; i++) {
-		device_say(&place, argv[2], i);
+		device_say(&place, argv[2], first + i, status);
 		if (i % TOGETHER == TOGETHER - 1) {
 			must(db_commit(place.db), "commit");
 			must(db_begin(place.db), "begin");
@@ -81,8 +83,8 @@ static void fill(TALLOC_CTX *ctx, char **argv)
 	}
 	must(db_commit(place.db), "commit");
 	talloc_free(place.db); /* the file is whole then */
-	printf("{\"rate\": %.0f, \"octets\": %.0f}\n", 2.0 * n * 1e6 / (double)(clock_mono_us() - begin),
-	       (double)octets_of(argv[0]) / n);
+	printf("{\"rate\": %.0f, \"octets\": %.0f}\n", (status ? 2.0 : 1.0) * n * 1e6 / (double)(clock_mono_us() - begin),
+	       (double)(octets_of(argv[0]) - before) / n);
 }
 
 static size_t batch(TALLOC_CTX *ctx, struct sync_peer *sender, struct place *from, struct sync_peer *receiver, struct place *to)
@@ -101,28 +103,14 @@ static size_t batch(TALLOC_CTX *ctx, struct sync_peer *sender, struct place *fro
 	return taken.new;
 }
 
-static size_t stored(struct place *place)
-{
-	int64_t last = 0;
-
-	must(event_last(place->log, &last), "last");
-	return (size_t)last;
-}
-
-static double rate(size_t n, uint64_t began)
-{
-	return (double)n * 1e6 / (double)(clock_mono_us() - began);
-}
-
 static void sync(TALLOC_CTX *ctx, char **argv)
 {
 	struct sync_peer *sender = sync_peer_new(ctx, "NEW", ALL, ALL), *receiver = sync_peer_new(ctx, argv[2], ALL, ALL);
 	char *db = talloc_asprintf(ctx, "%s/new.db", argv[3]), *key = talloc_asprintf(ctx, "%s/new.key", argv[3]);
-	struct sync_list none = { NULL, 0 }, classes;
+	struct sync_list haves, classes;
 	struct event_registry as = { .type = REGISTRY_PRIMARY };
 	struct place from, to;
-	size_t new, all = 0, total, counted = 0;
-	double first = 0;
+	size_t new, all = 0;
 	uint64_t begin;
 
 	place_open(ctx, argv[0], argv[1], argv[2], &from);
@@ -132,22 +120,15 @@ static void sync(TALLOC_CTX *ctx, char **argv)
 	must(db_begin(to.db), "begin");
 	must(event_registry_trust(to.log, &as), "trust");
 	must(db_commit(to.db), "commit");
+	must(sync_haves(to.log, ctx, &haves), "haves");
 	must(sync_classes(ctx, ALL, &classes), "classes");
-	must(sync_greeted(sender, &none, &classes), "hello");
-	total = stored(&from);
+	must(sync_greeted(sender, &haves, &classes), "hello");
 	begin = clock_mono_us();
 	do {
 		new = batch(ctx, sender, &from, receiver, &to);
 		all += new;
-		counted += new;
-		if (first == 0 && all >= SYNC_MAX)
-			first = rate(counted, begin);
-		if (all - new + SYNC_MAX < total && all + SYNC_MAX >= total) { /* the last ones begin */
-			counted = 0;
-			begin = clock_mono_us();
-		}
 	} while (new > 0);
-	printf("{\"rate\": %.0f, \"first\": %.0f, \"events\": %zu}\n", rate(counted, begin), first, all);
+	printf("{\"rate\": %.0f, \"events\": %zu}\n", (double)all * 1e6 / (double)(clock_mono_us() - begin), all);
 }
 
 int main(int argc, char **argv)
@@ -155,12 +136,12 @@ int main(int argc, char **argv)
 	TALLOC_CTX *ctx = talloc_new(NULL);
 
 	secret_init();
-	if (argc == 6 && strcmp(argv[1], "fill") == 0)
-		fill(ctx, argv + 2);
+	if (argc == 7 && (strcmp(argv[1], "fill") == 0 || strcmp(argv[1], "wait") == 0))
+		fill(ctx, argv + 2, argv[1][0] == 'f');
 	else if (argc == 6 && strcmp(argv[1], "sync") == 0)
 		sync(ctx, argv + 2);
 	else
-		return fprintf(stderr, "usage: bench_registry fill DB KEY REG-ID N | sync DB KEY REG-ID DIR\n"), 2;
+		return fprintf(stderr, "usage: bench_registry fill|wait DB KEY REG-ID FIRST N | sync DB KEY REG-ID DIR\n"), 2;
 	talloc_free(ctx);
 	return 0;
 }

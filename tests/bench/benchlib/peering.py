@@ -11,7 +11,8 @@ from . import TOP
 
 sys.path[:0] = [os.path.join(TOP, "tests/system/registry")]
 
-REGISTRATIONS, CONNECTIONS, PATIENCE = 300, 64, 120
+REGISTRATIONS, CONNECTIONS, PATIENCE = 300, 64, 300
+BLACK = 2  # as stored
 LAYERS = (("IN", "geographical", ""), ("INA", "sectoral", "IN"), ("INB", "sectoral", "IN"), ("INA1", "primary", "INA"), ("INB1", "primary", "INB"))
 
 
@@ -41,6 +42,10 @@ class Seen:
 
     def subject(self, name):
         return self.db.execute("SELECT 1 FROM event_subject WHERE subject = ?", (name,)).fetchone() is not None
+
+    def status(self, name):
+        row = self.db.execute("SELECT status FROM event_subject WHERE subject = ?", (name,)).fetchone()
+        return row[0] if row else None
 
     def events(self):
         return self.db.execute("SELECT sum(number) FROM event_stream WHERE origin = 'INA1' AND class <> 0").fetchone()[0]
@@ -72,6 +77,20 @@ def lags(door, there):
     return sorted(took)
 
 
+def black(ground, lab, one, there, count):
+    """([s] until a Black of one is seen there, events that came in that time): one's parent has been away, and registrations wait for it."""
+    above, wait_for = lab.registries["INA"], ground.scale // 5
+    above.kill()
+    ground.run("bench_registry", "wait", one.path("registry.db"), one.path("registry.key"), one.reg_id, 2 * count, wait_for)
+    above.start()
+    wait(lambda: one.link(above) == "greeted" and lab.registries["IN"].link(above) == "greeted", "the bonds of the one that was away")
+    before, began = there.events(), time.monotonic()
+    with one.tool() as tool:
+        tool.say("status.set", "%s-I3500%010d" % (one.reg_id, 1), {"status": "black", "cause": "bench"})
+        wait(lambda: there.status("%s-I3500%010d" % (one.reg_id, 1)) == BLACK, "the Black")
+    return time.monotonic() - began, wait_for - (there.events() - before)
+
+
 def branches(ground, table, realm, count):
     os.environ["GBA_BUILD"] = ground.build  # before peerlab is read
     import peerlab
@@ -91,3 +110,6 @@ def branches(ground, table, realm, count):
         wait(lambda: here.events() == there.events(), "all of the load")
         table.add("Registry, events replicated to the other branch", (there.events() - before) / (time.monotonic() - began), "/s", None, None, None,
                   "five registries on this machine, %.0f registrations/s at one of them; %d devices stored" % (done["rate"], count))
+        took, left = black(ground, lab, one, there, count)
+        table.add("Registry, a Black while others wait", took * 1e3, "ms", None, None, ("value", "<=", 1000),
+                  "said when a registry between comes back for which %d registrations wait; %d of them were not there yet" % (ground.scale // 5, left))
