@@ -95,8 +95,8 @@ enum gba_err event_take(struct event_log *log, struct bytes wire, unsigned int c
 /** Events after a place in the log, in order. @param _events, _n  below mem_ctx; bodies are freed with it */
 enum gba_err event_next(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct event **_events,
 			size_t *_n);
-/** The same of those that trust hangs on (registries, statuses, vulnerabilities, lists), and of the others. Read event_last() before:
- * when fewer than limit come, there are no more of them up to there. */
+/** The same of those that trust hangs on (registries, statuses, vulnerabilities, lists), and of the others. Read event_last()
+ * before: when fewer than limit come, there are no more of them up to there. */
 enum gba_err event_next_urgent(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct event **_events,
 			       size_t *_n);
 enum gba_err event_next_other(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct event **_events,

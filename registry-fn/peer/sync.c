@@ -9,8 +9,8 @@
 
 #define AVP_OCTETS 15 /* of its head and its padding */
 
-/* What trust hangs on goes first: a Black does not wait until very many registrations are there. Each stream is of one lane and keeps
- * its order; a registry is known before it speaks because all that says so is in the first lane. */
+/* What trust hangs on goes first: a Black does not wait until very many registrations are there. Each stream is of one lane and
+ * keeps its order; a registry is known before it speaks because all that says so is in the first lane. */
 enum { LANE_URGENT, LANE_OTHER, LANES };
 
 struct stream {

@@ -2,7 +2,8 @@
 /** Replication between two registries, without Diameter: what to send next, what to make of what was sent.
  *
  * Each side keeps what the other has of each stream, as the other says: in its HELLO, in its answers, and by what it sends
- * itself. Events go in the order of the sender's log, so that a stream keeps its order and a registry is known before it speaks.
+ * itself. Events go in the order of the sender's log, so that a stream keeps its order and a registry is known before it speaks;
+ * those that trust hangs on go before all others (event_class_urgent()).
  * The receiver takes a batch in one transaction and answers with what it now has: after a loss on either side the same events
  * may come again, and change nothing. A stream that the receiver refuses is parked for a while; others go on. */
 #ifndef GBA_REGISTRY_SYNC_H
