@@ -68,7 +68,8 @@ GBA_NAF_API struct gba_naf_result *gba_naf_tls_result(const SSL *ssl);
 /** Which key of the result this connection uses. */
 GBA_NAF_API enum gba_naf_key_kind gba_naf_tls_key_kind(const SSL *ssl);
 /** Why the last PSK of this SSL was not accepted; GBA_NAF_OK when none was offered or the key was found (a handshake that
- * then fails was made with a wrong key). For the log: the device only ever sees an alert. */
+ * then fails was made with a wrong key). For the log: the device only ever sees an alert, internal_error
+ * where gba_naf_error_http() is 500 or more, which is no reason for it to bootstrap again. */
 GBA_NAF_API enum gba_naf_error gba_naf_tls_error(const SSL *ssl);
 /** B-TID offered last, NUL-terminated, valid as long as the SSL; NULL: none that could be read. Not authenticated. */
 GBA_NAF_API const char *gba_naf_tls_btid(const SSL *ssl);

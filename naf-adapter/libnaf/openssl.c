@@ -165,6 +165,12 @@ static const uint8_t *key_for(struct tls_conn *conn, const char *identity, size_
 
 /* ---- OpenSSL's callbacks ---- */
 
+/* The device is told internal_error then: a fault of ours is no reason to bootstrap again, which unknown_psk_identity would be. */
+static bool at_fault(const struct tls_conn *conn)
+{
+	return conn->error != GBA_NAF_OK && gba_naf_error_http(conn->error) >= 500;
+}
+
 /* TLS 1.2, RFC 4279: called for the ClientKeyExchange, when the suite is chosen. OpenSSL also tries it for TLS 1.3. */
 static unsigned int on_psk_tls12(SSL *ssl, const char *identity, unsigned char *psk, unsigned int max)
 {
@@ -181,7 +187,7 @@ static unsigned int on_psk_tls12(SSL *ssl, const char *identity, unsigned char *
 	gba_naf_ua_id_tls12(SSL_CIPHER_get_protocol_id(suite), ua_id);
 	key = key_for(conn, identity, strlen(identity), name_of(ssl, conn->tls), ua_id);
 	if (key == NULL)
-		return 0;
+		return at_fault(conn) ? PSK_MAX_PSK_LEN + 1 : 0; /* a length that cannot be is OpenSSL's internal_error */
 	memcpy(psk, key, GBA_NAF_KEY_LEN);
 	return GBA_NAF_KEY_LEN;
 }
@@ -202,7 +208,8 @@ static SSL_SESSION *session_of_key(SSL *ssl, const uint8_t *key)
 	return NULL;
 }
 
-/* TLS 1.3, RFC 8446 4.2.11: once per identity offered. No session and 1: not a PSK we know, go on without. */
+/* TLS 1.3, RFC 8446 4.2.11: once per identity offered. No session and 1: not a PSK we know, go on without, to a certificate and
+ * the 401 behind it. 0: internal_error. */
 static int on_psk_tls13(SSL *ssl, const unsigned char *identity, size_t len, SSL_SESSION **_sess)
 {
 	struct tls_conn *conn = conn_make(ssl);
@@ -216,7 +223,7 @@ static int on_psk_tls13(SSL *ssl, const unsigned char *identity, size_t len, SSL
 	key = key_for(conn, (const char *)identity, len, name_in_hello(ssl, conn->tls), ua_id);
 	if (key != NULL)
 		*_sess = session_of_key(ssl, key);
-	return 1;
+	return key != NULL || !at_fault(conn);
 }
 
 /* ---- set up ---- */

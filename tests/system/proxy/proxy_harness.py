@@ -29,7 +29,7 @@ NAF, NAF2, STREAM, UICC = "naf1.example.com", "naf2.example.com", "mqtt.example.
 BSF = "bsf.mnc001.mcc001.pub.3gppnetwork.org"
 HTTP_DIGEST, TLS13_PSK = "0100000002", "0100000007"
 
-BTID_UNKNOWN, NOT_AUTHORIZED, UNREACHABLE = 1, 10, 20  # enum gba_naf_error
+BTID_UNKNOWN, NOT_AUTHORIZED, UNREACHABLE, BUSY = 1, 10, 20, 22  # enum gba_naf_error
 
 
 def btid_of(number):

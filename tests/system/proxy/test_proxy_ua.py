@@ -9,7 +9,7 @@ import time
 import pytest
 from peers.client_hello import client_hello
 from peers.waiting import PATIENCE, until
-from proxy_harness import (HOST, HTTP_DIGEST, NAF, NAF2, NOT_AUTHORIZED, SUITES12, TLS13_PSK, UICC, UNREACHABLE, Client, Digest,
+from proxy_harness import (BUSY, HOST, HTTP_DIGEST, NAF, NAF2, NOT_AUTHORIZED, SUITES12, TLS13_PSK, UICC, UNREACHABLE, Client, Digest,
                            btid_of, free_port, header, parameters, response, s_client, tls_client, ua_id)
 
 numbers = itertools.count(1)
@@ -573,6 +573,22 @@ def test_failure_does_not_look_like_ignorance(world, proxy):
         digest.take(client.ask())
         reply = client.ask(headers=[digest.header()])
     assert reply.status == 503 and int(reply.get("retry-after")) >= 1
+
+
+@pytest.mark.parametrize("certificate", [True, False])
+@pytest.mark.parametrize("version,ua", [("1.2", ua_id(0x00a8)), ("1.3", TLS13_PSK)])
+def test_failure_does_not_look_like_ignorance_in_tls(world, version, ua, certificate):
+    """internal_error, not unknown_psk_identity, and no certificate with a 401 behind it: the device keeps its token. The same device gets in
+    when the BSF is back. REQ: Y3056-9.5-6"""
+    proxy = world.proxy(sites=[world.site() if certificate else world.psk_site(NAF)])
+    _, btid, key = device(world, ua=ua)
+    for error in (UNREACHABLE, BUSY):
+        world.agent.error = error
+        out, err = s_client(proxy.tls, "3GPP-bootstrapping;" + btid, key, GET, version=version)
+        assert out == b"" and "alert internal error" in err, err
+    world.agent.error = None
+    out, err = s_client(proxy.tls, "3GPP-bootstrapping;" + btid, key, GET, version=version)
+    assert b"200 OK" in out, err
 
 
 def test_silent_agent_is_503_in_time(world):
