@@ -111,11 +111,12 @@ static enum gba_err store_start(TALLOC_CTX *mem_ctx, struct node *node, const ch
 {
 	const struct bsf_conf *conf = node->conf;
 	struct ctx_lmdb_conf lmdb = { .dir = conf->store_dir, .max_mb = conf->store_max, .sync = conf->store_sync };
+	const char *why;
 	enum gba_err err;
 
-	err = kek_open(node, conf->kek_file, true, &node->kek);
+	err = kek_open_why(node, conf->kek_file, true, &node->kek, &why);
 	if (err != GBA_OK) {
-		*_error = talloc_asprintf(mem_ctx, "kek-file: %s: %s", conf->kek_file, gba_strerror(err));
+		*_error = talloc_asprintf(mem_ctx, "kek-file: %s: %s", conf->kek_file, why);
 		return err;
 	}
 	if (conf->store_redis[0] != '\0')

@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hss-stub/hss.h"
 
-static enum gba_err fail(TALLOC_CTX *mem_ctx, enum gba_err err, const char *path, const char **_error)
+static enum gba_err fail(TALLOC_CTX *mem_ctx, enum gba_err err, const char *path, const char *why, const char **_error)
 {
 	const char *hint = "";
 
-	if (err == GBA_E_DENIED)
+	if (strcmp(why, gba_strerror(err)) != 0)
+		hint = ""; /* a token has said it */
+	else if (err == GBA_E_DENIED)
 		hint = " (it must be ours, and closed to group and others)";
 	else if (err == GBA_E_SYNTAX)
 		hint = " (64 hex digits are expected)";
-	*_error = talloc_asprintf(mem_ctx, "%s: %s%s", path, gba_strerror(err), hint);
+	*_error = talloc_asprintf(mem_ctx, "%s: %s%s", path, why, hint);
 	return err;
 }
 
 enum gba_err hss_kek_open(TALLOC_CTX *mem_ctx, struct sub_store *store, const char *path, struct kek **_kek,
 			  const char **_error)
 {
+	const char *why = "";
 	int64_t sealed = 0;
 	enum gba_err err;
 
-	err = kek_open(mem_ctx, path, false, _kek);
+	err = kek_open_why(mem_ctx, path, false, _kek, &why);
 	if (err == GBA_E_NOT_FOUND) {
 		err = sub_store_count(store, &sealed);
 		if (err == GBA_OK && sealed > 0) {
@@ -28,10 +31,11 @@ enum gba_err hss_kek_open(TALLOC_CTX *mem_ctx, struct sub_store *store, const ch
 						  path, (long long)sealed);
 			return GBA_E_NOT_FOUND;
 		}
+		why = gba_strerror(err);
 		if (err == GBA_OK)
-			err = kek_open(mem_ctx, path, true, _kek);
+			err = kek_open_why(mem_ctx, path, true, _kek, &why);
 	}
-	return err == GBA_OK ? GBA_OK : fail(mem_ctx, err, path, _error);
+	return err == GBA_OK ? GBA_OK : fail(mem_ctx, err, path, why, _error);
 }
 
 enum gba_err hss_open(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, struct kek **_kek, struct auc **_auc, const char **_error)

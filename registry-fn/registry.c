@@ -12,9 +12,12 @@ static const char *key_hint(enum gba_err err)
 	return err == GBA_E_SYNTAX ? " (64 hex digits are expected)" : "";
 }
 
-static enum gba_err key_fail(TALLOC_CTX *mem_ctx, enum gba_err err, const char *path, const char **_why)
+/* @param said  what stands for the error: a token's words, or the error's own */
+static enum gba_err key_fail(TALLOC_CTX *mem_ctx, enum gba_err err, const char *path, const char *said, const char **_why)
 {
-	*_why = talloc_asprintf(mem_ctx, "%s: %s%s", path, gba_strerror(err), key_hint(err));
+	const char *hint = strcmp(said, gba_strerror(err)) == 0 ? key_hint(err) : "";
+
+	*_why = talloc_asprintf(mem_ctx, "%s: %s%s", path, said, hint);
 	return err;
 }
 
@@ -74,6 +77,7 @@ static enum gba_err keys_open(struct registry *registry, TALLOC_CTX *mem_ctx, st
 	const struct registry_conf *conf = registry->conf;
 	char public_key[HEX_LEN(SIGN_PUBLIC_LEN) + 1];
 	struct owner owner = { false, false };
+	const char *said;
 	enum gba_err err;
 
 	err = owner_read(db, conf, NULL, &owner);
@@ -81,12 +85,12 @@ static enum gba_err keys_open(struct registry *registry, TALLOC_CTX *mem_ctx, st
 		return err;
 	if (owner.known && !owner.same)
 		return foreign(mem_ctx, "reg-id, reg-type", _why);
-	err = kek_open(registry, conf->kek_file, !owner.known, &registry->kek);
+	err = kek_open_why(registry, conf->kek_file, !owner.known, &registry->kek, &said);
 	if (err != GBA_OK)
-		return key_fail(mem_ctx, err, conf->kek_file, _why);
+		return key_fail(mem_ctx, err, conf->kek_file, said, _why);
 	err = sign_key_open(registry, conf->key_file, !owner.known, &registry->key);
 	if (err != GBA_OK)
-		return key_fail(mem_ctx, err, conf->key_file, _why);
+		return key_fail(mem_ctx, err, conf->key_file, gba_strerror(err), _why);
 	hex_encode(BYTES(sign_key_public(registry->key), SIGN_PUBLIC_LEN), public_key);
 	if (!owner.known)
 		err = owner_write(db, conf, public_key);

@@ -14,12 +14,11 @@
 #define TOKEN_SEALED (KEY_FILE_LEN + KEY_TOKEN_OVERHEAD)
 
 /* One line into a key. */
-static enum gba_err read_line(TALLOC_CTX *ctx, struct bytes line, uint8_t key[KEY_FILE_LEN])
+static enum gba_err read_line(TALLOC_CTX *ctx, struct bytes line, uint8_t key[KEY_FILE_LEN], const char **_why)
 {
 	uint8_t sealed[TOKEN_SEALED];
-	const char *why, *uri;
+	const char *uri;
 	struct bytes head, tail;
-	enum gba_err err;
 
 	if (line.n < sizeof(TOKEN_START) || memcmp(line.p, TOKEN_START, sizeof(TOKEN_START) - 1) != 0)
 		return hex_decode(line, key, KEY_FILE_LEN);
@@ -28,14 +27,15 @@ static enum gba_err read_line(TALLOC_CTX *ctx, struct bytes line, uint8_t key[KE
 	uri = talloc_strndup(ctx, (const char *)head.p, head.n);
 	if (uri == NULL)
 		return GBA_E_NOMEM;
-	err = key_token_decipher(ctx, uri, BYTES(sealed, sizeof(sealed)), key, &why);
-	return err;
+	return key_token_decipher(ctx, uri, BYTES(sealed, sizeof(sealed)), key, _why);
 }
 
-static enum gba_err read_lines(struct bytes text, struct key_ring *_ring)
+/* @param _why  NULL: nobody asks. Else what a token said, below mem_ctx; otherwise NULL */
+static enum gba_err read_lines(TALLOC_CTX *mem_ctx, struct bytes text, struct key_ring *_ring, const char **_why)
 {
 	TALLOC_CTX *ctx = talloc_new(NULL);
 	enum gba_err err = ctx != NULL ? GBA_OK : GBA_E_NOMEM;
+	const char *why = NULL;
 	struct bytes line, rest;
 
 	_ring->n = 0;
@@ -50,17 +50,19 @@ static enum gba_err read_lines(struct bytes text, struct key_ring *_ring)
 		else if (_ring->n == KEY_FILE_KEYS)
 			err = GBA_E_TOO_LONG;
 		else
-			err = read_line(ctx, line, _ring->keys[_ring->n++]);
+			err = read_line(ctx, line, _ring->keys[_ring->n++], &why);
 	}
 	if (err == GBA_OK && _ring->n == 0)
 		err = GBA_E_SYNTAX;
 	if (err != GBA_OK)
 		SECRET_WIPE(*_ring);
+	if (_why != NULL)
+		*_why = err != GBA_OK && why != NULL ? talloc_asprintf(mem_ctx, "the key's PKCS#11 token: %s", why) : NULL;
 	talloc_free(ctx);
 	return err;
 }
 
-static enum gba_err read_file(const char *path, struct key_ring *_ring, struct stat *_stamp)
+static enum gba_err read_file(TALLOC_CTX *mem_ctx, const char *path, struct key_ring *_ring, struct stat *_stamp, const char **_why)
 {
 	char text[KEY_FILE_MAX + 1];
 	enum gba_err err;
@@ -68,7 +70,7 @@ static enum gba_err read_file(const char *path, struct key_ring *_ring, struct s
 
 	err = private_file_read(path, text, KEY_FILE_MAX, &n, _stamp);
 	if (err == GBA_OK)
-		err = read_lines(BYTES(text, n), _ring);
+		err = read_lines(mem_ctx, BYTES(text, n), _ring, _why);
 	SECRET_WIPE(text);
 	return err == GBA_E_TOO_LONG ? GBA_E_SYNTAX : err;
 }
@@ -97,11 +99,16 @@ static enum gba_err new_line(TALLOC_CTX *ctx, const char *uri, char out[KEY_FILE
 	return err;
 }
 
-enum gba_err key_file_read_ring(const char *path, bool create, struct key_ring *_ring, struct stat *_stamp)
+enum gba_err key_file_read_ring(TALLOC_CTX *mem_ctx, const char *path, bool create, struct key_ring *_ring, struct stat *_stamp,
+				const char **_why)
 {
 	char line[KEY_FILE_MAX];
 	const char *why;
-	enum gba_err err = read_file(path, _ring, _stamp);
+	enum gba_err err;
+
+	if (_why != NULL)
+		*_why = NULL;
+	err = read_file(mem_ctx, path, _ring, _stamp, _why);
 
 	if (err != GBA_E_NOT_FOUND || !create)
 		return err;
@@ -109,13 +116,13 @@ enum gba_err key_file_read_ring(const char *path, bool create, struct key_ring *
 	if (err == GBA_OK)
 		err = private_file_write(path, bytes_of(line), false);
 	SECRET_WIPE(line);
-	return err == GBA_OK ? read_file(path, _ring, _stamp) : err;
+	return err == GBA_OK ? read_file(mem_ctx, path, _ring, _stamp, _why) : err;
 }
 
 enum gba_err key_file_read(const char *path, bool create, uint8_t key[KEY_FILE_LEN])
 {
 	struct key_ring ring;
-	enum gba_err err = key_file_read_ring(path, create, &ring, NULL);
+	enum gba_err err = key_file_read_ring(NULL, path, create, &ring, NULL, NULL);
 
 	if (err == GBA_OK)
 		memcpy(key, ring.keys[0], KEY_FILE_LEN);
@@ -136,15 +143,18 @@ enum gba_err key_file_rotate(TALLOC_CTX *mem_ctx, const char *path, const char *
 {
 	char text[KEY_FILE_MAX + 1], old[KEY_FILE_MAX + 1] = "";
 	struct key_ring ring = { .n = 0 };
+	const char *why = NULL;
 	enum gba_err err;
 	size_t n = 0;
 
 	*_why = path;
 	err = private_file_read(path, old, KEY_FILE_MAX, &n, NULL);
 	if (err == GBA_OK)
-		err = read_lines(BYTES(old, n), &ring); /* what cannot be read must not be carried along */
+		err = read_lines(mem_ctx, BYTES(old, n), &ring, &why); /* what cannot be read must not be carried along */
 	else if (err == GBA_E_NOT_FOUND)
 		err = GBA_OK;
+	if (err != GBA_OK && why != NULL)
+		*_why = why;
 	if (err == GBA_OK && ring.n == KEY_FILE_KEYS)
 		err = GBA_E_BUSY;
 	if (err == GBA_OK)
@@ -171,7 +181,7 @@ enum gba_err key_file_retire(const char *path, size_t *_dropped)
 	*_dropped = 0;
 	err = private_file_read(path, text, KEY_FILE_MAX, &n, NULL);
 	if (err == GBA_OK)
-		err = read_lines(BYTES(text, n), &ring);
+		err = read_lines(NULL, BYTES(text, n), &ring, NULL);
 	if (err == GBA_OK && ring.n > 1) {
 		strchr(text, '\n')[1] = '\0';
 		err = private_file_write(path, bytes_of(text), true);

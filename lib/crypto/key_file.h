@@ -26,9 +26,11 @@ struct key_ring {
 /** Read the file, making it first, with one random key, when it is missing and create. Two processes that both make it end up
  * with the same key.
  * @param _stamp  of the file read; may be NULL. See key_file_changed
+ * @param _why  may be NULL; on failure what a token said, below mem_ctx, or NULL
  * @retval GBA_E_NOT_FOUND, GBA_E_DENIED (not ours, or open to others), GBA_E_SYNTAX
  * @retval GBA_E_UNREACHABLE  a token is not there  @retval GBA_E_CORRUPT  it does not open the line */
-enum gba_err key_file_read_ring(const char *path, bool create, struct key_ring *_ring, struct stat *_stamp);
+enum gba_err key_file_read_ring(TALLOC_CTX *mem_ctx, const char *path, bool create, struct key_ring *_ring, struct stat *_stamp,
+				const char **_why);
 /** The first key alone; the caller wipes it. */
 enum gba_err key_file_read(const char *path, bool create, uint8_t key[KEY_FILE_LEN]);
 /** Has another file taken the name since? */

@@ -108,7 +108,7 @@ static void gcm_give(struct kek *kek, struct gcm *gcm)
 }
 
 /* The file's keys into use. On failure those in use stay. */
-static enum gba_err load(struct kek *kek, bool create)
+static enum gba_err load(struct kek *kek, bool create, TALLOC_CTX *mem_ctx, const char **_why)
 {
 	struct gcm *stale[IDLE_MAX];
 	struct secret *keys = NULL;
@@ -117,7 +117,7 @@ static enum gba_err load(struct kek *kek, bool create)
 	enum gba_err err;
 	struct stat stamp;
 
-	err = key_file_read_ring(kek->path, create, &ring, &stamp);
+	err = key_file_read_ring(mem_ctx, kek->path, create, &ring, &stamp, _why);
 	if (err != GBA_OK)
 		return err;
 	pthread_mutex_lock(&kek->lock); /* talloc, too, is under it */
@@ -155,7 +155,7 @@ static void follow(struct kek *kek)
 	uint64_t now = clock_mono_ms(), due = kek->look_at_ms;
 
 	if (now >= due && atomic_compare_exchange_strong(&kek->look_at_ms, &due, now + KEK_FOLLOW_MS) && changed(kek))
-		(void)load(kek, false); /* the next look tries again: the stamp is still the old one */
+		(void)load(kek, false, NULL, NULL); /* the next look tries again: the stamp is still the old one */
 }
 
 static int kek_destroy(struct kek *kek)
@@ -168,10 +168,18 @@ static int kek_destroy(struct kek *kek)
 
 enum gba_err kek_open(TALLOC_CTX *mem_ctx, const char *path, bool create, struct kek **_kek)
 {
+	const char *why;
+
+	return kek_open_why(mem_ctx, path, create, _kek, &why);
+}
+
+enum gba_err kek_open_why(TALLOC_CTX *mem_ctx, const char *path, bool create, struct kek **_kek, const char **_why)
+{
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct kek *kek;
 	enum gba_err err;
 
+	*_why = gba_strerror(GBA_E_NOMEM);
 	pthread_once(&once, watch_forks);
 	secret_init();
 	kek = talloc_zero(mem_ctx, struct kek);
@@ -180,9 +188,11 @@ enum gba_err kek_open(TALLOC_CTX *mem_ctx, const char *path, bool create, struct
 	pthread_mutex_init(&kek->lock, NULL);
 	talloc_set_destructor(kek, kek_destroy);
 	kek->path = talloc_strdup(kek, path);
-	err = kek->path != NULL ? load(kek, create) : GBA_E_NOMEM;
+	err = kek->path != NULL ? load(kek, create, mem_ctx, _why) : GBA_E_NOMEM;
 	kek->look_at_ms = clock_mono_ms() + KEK_FOLLOW_MS;
 	if (err != GBA_OK) {
+		if (*_why == NULL)
+			*_why = gba_strerror(err);
 		talloc_free(kek);
 		return err;
 	}
@@ -279,7 +289,7 @@ enum gba_err unseal_old(struct kek *kek, struct bytes about, struct bytes sealed
 		return GBA_E_CORRUPT;
 	err = open_with_all(kek, about, sealed, out, _old);
 	/* Sealed by another process with a key we have not seen yet? */
-	if (err == GBA_E_CORRUPT && changed(kek) && load(kek, false) == GBA_OK)
+	if (err == GBA_E_CORRUPT && changed(kek) && load(kek, false, NULL, NULL) == GBA_OK)
 		err = open_with_all(kek, about, sealed, out, _old);
 	return err;
 }

@@ -22,6 +22,8 @@ struct kek;
  * @retval GBA_E_SYNTAX     not 64 hex digits
  * @retval GBA_E_UNREACHABLE, GBA_E_CORRUPT  the token is not there, or does not open the key */
 enum gba_err kek_open(TALLOC_CTX *mem_ctx, const char *path, bool create, struct kek **_kek);
+/** The same, with the reason. @param _why  on failure: text for the operator, static or below mem_ctx */
+enum gba_err kek_open_why(TALLOC_CTX *mem_ctx, const char *path, bool create, struct kek **_kek, const char **_why);
 /** Put a fresh key on top of the file (made when missing): from now on it seals, the others only open.
  * @param uri   "pkcs11:token=...;object=...?pin-source=FILE": an AES key of a token enciphers it in the file; NULL: plain
  * @param _why  text for the operator, static or below mem_ctx, on failure

@@ -98,6 +98,7 @@ static enum gba_err prepare(struct ctl *ctl, const char *path, uint32_t margin, 
 	const char *error = "";
 	struct sub_store *store;
 	struct kek *kek = NULL;
+	const char *why;
 	enum gba_err err;
 
 	err = db_copy_check(ctl->cli.ctx, path, &error);
@@ -105,9 +106,9 @@ static enum gba_err prepare(struct ctl *ctl, const char *path, uint32_t margin, 
 		err = sub_store_open(ctl->cli.ctx, path, &store, &error);
 	if (err != GBA_OK)
 		return why_fail(&ctl->cli.why, err, "%s", error);
-	err = kek_open(ctl->cli.ctx, ctl->kek, false, &kek);
+	err = kek_open_why(ctl->cli.ctx, ctl->kek, false, &kek, &why);
 	if (err != GBA_OK)
-		why_fail(&ctl->cli.why, err, "%s: %s", ctl->kek, gba_strerror(err));
+		why_fail(&ctl->cli.why, err, "%s: %s", ctl->kek, why);
 	else
 		err = check_keys(ctl, store, kek, _seen);
 	if (err == GBA_OK)

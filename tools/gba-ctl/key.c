@@ -237,11 +237,12 @@ static enum gba_err cmd_key_status(struct cli *cli, void *args)
 	struct ctl *ctl = (struct ctl *)cli;
 	const char *path = cli->operands[0] != NULL ? cli->operands[0] : ctl->kek;
 	struct kek *kek = NULL;
-	enum gba_err err = kek_open(cli->ctx, path, false, &kek);
+	const char *why;
+	enum gba_err err = kek_open_why(cli->ctx, path, false, &kek, &why);
 
 	(void)args;
 	if (err != GBA_OK)
-		return ctl_fail_err(ctl, err, path);
+		return why_fail(&cli->why, err, "%s: %s", path, why);
 	cli_put(cli, "file", json_string(path));
 	cli_put(cli, "keys", json_integer((json_int_t)kek_count(kek)));
 	return GBA_OK;

@@ -28,8 +28,11 @@ enum gba_err sub_files_open(struct ctl *ctl, enum sub_open how, bool with_keys, 
 		if (err != GBA_OK)
 			return err;
 	}
-	if (err == GBA_OK && with_keys)
+	if (err == GBA_OK && with_keys) {
 		err = hss_kek_open(ctl->cli.ctx, _files->store, ctl->kek, &_files->kek, &error);
+		if (err == GBA_E_UNREACHABLE) /* a token, which has said what is missing */
+			return why_fail(&ctl->cli.why, err, "%s", error);
+	}
 	if (err == GBA_OK)
 		return GBA_OK;
 	if (err == GBA_E_NOT_FOUND || err == GBA_E_UNSUPPORTED || err == GBA_E_INTERNAL || err == GBA_E_IO ||

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from peers.waiting import until
+
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from test_subscriber import CTL, Ctl, DAMAGED, DONE, IMPI, K, NOT_FOUND, REFUSED, UNREACHABLE, USAGE  # noqa: E402
 
@@ -111,6 +113,18 @@ class Token:
         self.call("pkcs11-tool", "--module", SOFTHSM, "--token-label", "gba lab", "--login", "--pin", PIN, "--keygen", "--key-type",
                   "AES:32", "--label", label)
 
+    def away(self):
+        """Its module finds no token any more; call what is given out to have it back."""
+        path, aside = os.path.join(self.folder, "tokens"), os.path.join(self.folder, "aside")
+        os.rename(path, aside)
+        os.makedirs(path)
+
+        def back():
+            os.rmdir(path)
+            os.rename(aside, path)
+
+        return back
+
 
 @pytest.fixture
 def token(tmp_path, monkeypatch):
@@ -126,14 +140,39 @@ def test_key_on_a_token(ctl, token):
     uri, wrapped = line.split(" ")
     assert uri == token.uri and len(wrapped) == 2 * (32 + 12 + 16) and old not in line
     assert ctl.show(IMPI, "--reveal")["k"] == K
-    os.rename(os.path.join(token.folder, "tokens"), os.path.join(token.folder, "away"))
-    os.makedirs(os.path.join(token.folder, "tokens"))
+    back = token.away()
     said = ctl.run("subscriber", "show", IMPI, "--reveal", want=UNREACHABLE)
-    assert PIN not in said.stderr and K not in said.stdout
-    os.rmdir(os.path.join(token.folder, "tokens"))
-    os.rename(os.path.join(token.folder, "away"), os.path.join(token.folder, "tokens"))
+    assert "no token that fits" in said.stderr and PIN not in said.stderr and K not in said.stdout
+    back()
     ctl.run("key", "rotate")  # and back into the file
     assert len(keys_of(ctl.kek)[0]) == 64 and ctl.show(IMPI, "--reveal")["k"] == K
+
+
+def test_a_token_that_vanishes_in_a_rotation(ctl, token):
+    """From one key of a token to another, from the file to it, and back: gone once the new key stands in the file, nothing is lost,
+    what fails says why, and the rotation ends when it is back."""
+    token.key("second")
+    for options in (["--pkcs11", token.uri], ["--pkcs11", token.uri.replace("object=kek", "object=second")], []):
+        ctl.run("key", "reseal")
+        process = subprocess.Popen([CTL, "--db", ctl.db, "--kek", ctl.kek, "key", "rotate", *options], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True)
+        assert until(lambda: len(keys_of(ctl.kek)) == 2 or process.poll() is not None)
+        back = token.away()
+        said = process.communicate(timeout=60)[1]
+        assert process.returncode in (DONE, UNREACHABLE), said  # a busy machine may let it end before
+        if process.returncode == UNREACHABLE:
+            assert len(keys_of(ctl.kek)) == 2 and "no token that fits" in said and PIN not in said and said.count("\n") == 1, said
+            for words in (("subscriber", "show", IMPI, "--reveal"), ("key", "reseal"), ("key", "rotate"), ("key", "status")):
+                again = ctl.run(*words, want=UNREACHABLE)
+                assert "no token that fits" in again.stderr and K not in again.stdout, again
+            assert len(keys_of(ctl.kek)) == 2
+        back()
+        for impi in sealed(ctl):
+            assert ctl.show(impi, "--reveal")["k"] == K
+        ctl.run("key", "reseal")
+        assert len(keys_of(ctl.kek)) == 1
+        for impi in sealed(ctl):
+            assert ctl.show(impi, "--reveal")["k"] == K
 
 
 def test_altered_line_is_damage(ctl, token):
