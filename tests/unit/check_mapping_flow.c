@@ -49,7 +49,7 @@ static void drop(void *p)
 	talloc_free(p);
 }
 
-/* REQ: Y3056-7.1-5, Y3056-7.1-6, Y3056-9.2.2-3, Y3056-9.2.2-4, OBF-10.1.2-a1, OBF-10.1.2-a2 */
+/* REQ: Y3056-8.4-2, Y3056-7.1-5, Y3056-7.1-6, Y3056-9.2.2-3, Y3056-9.2.2-4, OBF-10.1.2-a1, OBF-10.1.2-a2 */
 START_TEST(registration_copies_verified_records)
 {
 	struct record *user, *device;
@@ -139,7 +139,7 @@ START_TEST(applications_of_five_kinds)
 }
 END_TEST
 
-/* REQ: Y3056-7.1-3, Y3056-10.2-1a, Y3056-10.2-1b, Y3056-7.7-1, Y3056-9.2.2-1, OBF-9.2.2-4 */
+/* REQ: Y3056-8.4-2, Y3056-7.1-3, Y3056-10.2-1a, Y3056-10.2-1b, Y3056-7.7-1, Y3056-9.2.2-1, OBF-9.2.2-4 */
 START_TEST(asps_are_keyed_by_a_public_identity)
 {
 	json_t *key;

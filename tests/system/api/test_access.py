@@ -172,7 +172,8 @@ def renamed(admin, record, names, want=200):
 
 
 def test_a_name_belongs_to_one_asp(api, admin):
-    """To the one whose entry is the closest: the operator is told when it would give one twice, and nobody else is told anything."""
+    """To the one whose entry is the closest: the operator is told when it would give one twice, and nobody else is told anything.
+    REQ: Y3056-8.4-2"""
     one, first = apilab.asp(admin, api, "U72200KA2011PTC060193", "One", names=["one.example", "gs1:96*", "onem2m:None"])
     for names in (["ONE.example"], ["a.example", "gs1:96*"], ["onem2m:None"]):
         got = admin.call("POST", "/v1/asps", {"type": "cin", "identity": "U72200KA2011PTC060194", "name": "Two", "names": names}, want=409).json()

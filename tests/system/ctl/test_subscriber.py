@@ -187,6 +187,7 @@ def test_command_line_keys_are_warned_about(ctl):
 
 
 def test_a_key_alone_is_replaced(ctl):
+    """REQ: Y3056-9.2.1-3"""
     ctl.add(IMPI)
     ctl.run("subscriber", "set", IMPI, "--k-file", "-", stdin=K2)
     got = ctl.show(IMPI, "--reveal")

@@ -66,7 +66,7 @@ def test_retransmission_gets_the_same_vector(node):
 
 # Resynchronisation ----------------------------------------------------------------------------------------------------
 def test_resynchronises(node):
-    """TS 33.102 6.3.5: the card is ahead; with another IND and AMF != 0000."""
+    """TS 33.102 6.3.5: the card is ahead; with another IND and AMF != 0000. REQ: Y3056-9.2.1-3"""
     with node.peer() as peer:
         vector = Vector(peer.request(d.mar(peer, "alice@lab.test")), card())
         sqn_ms = (vector.seq + 100000) << 5 | 17
