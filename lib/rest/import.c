@@ -411,9 +411,10 @@ void rest_import_job(struct route_call *route)
 	char name[RECORD_JOB_NAME], at[TIME_TEXT_LEN + 1];
 	enum gba_err err = GBA_E_NOT_FOUND;
 	struct record_job job;
-	size_t i;
+	const char *why;
+	size_t i, n = id_text(bytes_of(route->param[0]), &why) == GBA_OK ? set->count : 0;
 
-	for (i = 0; err == GBA_E_NOT_FOUND && i < set->count; i++)
+	for (i = 0; err == GBA_E_NOT_FOUND && i < n; i++)
 		err = record_job_read(call->r, job_path(call, &set->kinds[i], route->param[0], name), &job);
 	if (err != GBA_OK) {
 		rest_fail(call, err == GBA_E_UNSUPPORTED ? GBA_E_NOT_FOUND : err);

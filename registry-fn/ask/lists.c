@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "http/json.h"
+#include "ident/idrule.h"
 #include "registry-fn/ask/ask.h"
 #include "registry-fn/id/regdevid.h"
 #include "registry-fn/trust/said.h"
@@ -27,6 +28,14 @@ static bool status_word(const char *word, enum trust_status *_status)
 
 /* ---- reading ---- */
 
+/* A subject as it may be said in an event. */
+static bool is_subject(const char *text)
+{
+	const char *why;
+
+	return *text != '\0' && strlen(text) <= EVENT_SUBJECT_MAX && id_text(bytes_of(text), &why) == GBA_OK;
+}
+
 void ask_list(struct route_call *route)
 {
 	struct rest_call *call = rest_call_of(route);
@@ -40,6 +49,10 @@ void ask_list(struct route_call *route)
 
 	if (!status_word(route->param[0], &status)) {
 		rest_refuse(call, PROBLEM_NOT_FOUND, "lists are white, grey and black");
+		return;
+	}
+	if (after != NULL && !is_subject(after)) {
+		rest_refuse(call, PROBLEM_QUERY, "after: next of the page before");
 		return;
 	}
 	err = event_status_list(log, call, status, after != NULL ? after : "", LIST_PAGE_MAX, &found);
@@ -78,7 +91,7 @@ void ask_statements(struct route_call *route)
 	enum gba_err err;
 	size_t n = 0, i;
 
-	if (subject == NULL || *subject == '\0' || (at != NULL && !ask_time(call, at, &when))) {
+	if (subject == NULL || !is_subject(subject) || (at != NULL && !ask_time(call, at, &when))) {
 		rest_refuse(call, PROBLEM_QUERY, "subject: a RegDevID; at: a time such as 2025-01-01T12:00:00Z that has come");
 		return;
 	}
