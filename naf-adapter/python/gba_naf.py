@@ -5,7 +5,8 @@
         token = naf.get("q83vEjRWeJCrze8SNFZ4kA==@bsf.example.com", "app.example.com", gba_naf.UA_HTTP_DIGEST)
         token.key, token.expiry, token.impi
 
-In a program with asyncio: `token = await naf.get_async(...)`. A Naf belongs to one thread at a time; tokens to any. What went
+In a program with asyncio: `token = await naf.get_async(...)`. Any number of threads may get() from one Naf, each over a connection of
+its own while it waits; get_async() is for one event loop. Tokens belong to any. What went
 wrong is an Error that knows the HTTP status to answer with (gba_naf.3, gba-naf.h). Python keeps copies of a key until its memory
 is used again: a program that must not, uses the C library.
 
@@ -16,6 +17,7 @@ import ctypes
 import dataclasses
 import enum
 import os
+import threading
 
 __all__ = ["Error", "Identity", "Kind", "Naf", "Token", "Type", "UA_HTTP_DIGEST", "UA_TLS13_PSK", "Uss", "btid_valid", "parse_identity",
            "ua_tls12"]
@@ -23,6 +25,7 @@ __all__ = ["Error", "Identity", "Kind", "Naf", "Token", "Type", "UA_HTTP_DIGEST"
 _KEY_LEN, _UA_LEN, _GSID_MAX = 32, 5, 16
 _AWARE, _NEED_INT, _NO_CACHE = 1, 2, 4  # enum gba_naf_flag
 _ARGUMENT = 31  # GBA_NAF_E_ARGUMENT
+_IDLE_MAX = 16  # connections kept when the threads that asked over them have their answers
 
 
 class _Query(ctypes.Structure):  # struct gba_naf_query
@@ -189,10 +192,16 @@ class Naf:
 
     def __init__(self, socket=None):
         self._naf, self._waiting, self._loop = ctypes.c_void_p(), {}, None
+        self._path = os.fsencode(socket) if socket else None
+        self._lock, self._idle, self._closed = threading.Lock(), [], False
         self._done = _Done(self._on_done)
-        _good(_lib.gba_naf_open(os.fsencode(socket) if socket else None, ctypes.byref(self._naf)))
+        self._idle.append(self._new())
 
     def close(self):
+        with self._lock:
+            self._closed, idle, self._idle = True, self._idle, []
+        for handle in idle:
+            _lib.gba_naf_close(handle)
         if self._naf:
             self._watch(None)
             _lib.gba_naf_close(self._naf)
@@ -207,9 +216,31 @@ class Naf:
     def __del__(self):
         self.close()
 
+    def _new(self):
+        handle = ctypes.c_void_p()
+        _good(_lib.gba_naf_open(self._path, ctypes.byref(handle)))
+        return handle
+
+    def _borrow(self):
+        """A handle of the library belongs to one thread at a time."""
+        with self._lock:
+            if self._closed:
+                raise Error(_ARGUMENT)
+            return self._idle.pop() if self._idle else self._new()
+
+    def _give_back(self, handle):
+        with self._lock:
+            if not self._closed and len(self._idle) < _IDLE_MAX:
+                self._idle.append(handle)
+                return
+        _lib.gba_naf_close(handle)
+
     def _open(self):
-        if not self._naf:
+        """The event loop's own."""
+        if self._closed:
             raise Error(_ARGUMENT)
+        if not self._naf:
+            self._naf = self._new()
         return self._naf
 
     def get(self, btid, fqdn, ua_id, gsids=(), *, timeout=None, need_int_key=False, cache=True, source=None, until=None):
@@ -222,7 +253,11 @@ class Naf:
         """
         result = ctypes.c_void_p()
         query = _query(btid, fqdn, ua_id, gsids, timeout, need_int_key, cache, source, until)
-        _good(_lib.gba_naf_get(self._open(), ctypes.byref(query), ctypes.byref(result)))
+        handle = self._borrow()
+        try:
+            _good(_lib.gba_naf_get(handle, ctypes.byref(query), ctypes.byref(result)))
+        finally:
+            self._give_back(handle)
         return _take(result.value)
 
     async def get_async(self, btid, fqdn, ua_id, gsids=(), *, timeout=None, need_int_key=False, cache=True, source=None, until=None):
@@ -243,6 +278,8 @@ class Naf:
     def _watch(self, loop):
         if loop is self._loop:
             return
+        if loop is not None and self._loop is not None and self._loop.is_running():
+            raise RuntimeError("this Naf belongs to another event loop")
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_reader(_lib.gba_naf_fd(self._naf))
         self._loop = loop

@@ -8,10 +8,12 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
+from peers.waiting import until
 from naf_harness import HTTP_DIGEST, IMPI, NAF, TLS13, TOP, btid, dia, ks_naf, keys
 
 MODULE = os.path.join(TOP, "naf-adapter", "python")
@@ -66,6 +68,46 @@ def test_an_application_shortens_and_ends_a_token(world, naf):
     assert caught.value.renegotiate and caught.value.http == 401
     with pytest.raises(gba_naf.Error):
         naf.get(name, NAF, gba_naf.UA_TLS13_PSK, cache=False)
+
+
+def test_threads_share_one(world):
+    """As the workers of a web server do: each has the key of its own question; nothing is left open."""
+    rands = [bytes([200 + i]) * 16 for i in range(8)]
+    names = [world.one.knows(btid("bsf.one.example", rand), rand) for rand in rands]
+    wrong, before = [], len(os.listdir("/proc/self/fd"))
+
+    def work(i):
+        for turn in range(40):
+            at = (i + turn) % len(names)
+            try:
+                if naf.get(names[at], NAF, gba_naf.UA_TLS13_PSK, timeout=60).key != ks_naf(NAF_ID, rands[at]):
+                    wrong.append("the key of another")
+            except gba_naf.Error as error:
+                wrong.append(str(error))
+    with gba_naf.Naf(world.agent.socket) as naf:
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(12)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+    assert wrong == [] and until(lambda: len(os.listdir("/proc/self/fd")) <= before)
+    with pytest.raises(gba_naf.Error):
+        naf.get(names[0], NAF, gba_naf.UA_TLS13_PSK)
+
+
+def test_one_event_loop_at_a_time(world):
+    name = world.one.knows(btid("bsf.one.example"))
+
+    async def ask(naf):
+        return (await naf.get_async(name, NAF, gba_naf.UA_TLS13_PSK, timeout=60)).key
+
+    async def first(naf):
+        assert await ask(naf) == ks_naf(NAF_ID)
+        with pytest.raises(RuntimeError):
+            await asyncio.to_thread(lambda: asyncio.run(ask(naf)))
+        return await ask(naf)
+    with gba_naf.Naf(world.agent.socket) as naf:
+        assert asyncio.run(first(naf)) == asyncio.run(ask(naf)) == ks_naf(NAF_ID)
 
 
 def test_no_agent(tmp_path):
