@@ -45,6 +45,8 @@ const struct conf_item coap_conf_items[] = {
 	CONF_U32("agent-timeout", 3000, 100, 60000, "ms", COAP, agent_timeout,
 		 "A key is waited for so long, behind the devices' backs"),
 	CONF_U32("upstream-timeout", 5000, 100, 60000, "ms", COAP, upstream_timeout, "Wait for the application"),
+	CONF_U32("max-requests", 256, 1, 65536, "", COAP, max_requests,
+		 "Requests that wait for the application at once; others get 5.03 with Max-Age"),
 	ASK_CONF_ITEMS(COAP, ask),
 	CONF_U32("max-sessions", 10000, 1, 1000000, "", COAP, max_sessions, "Idle DTLS sessions kept"),
 	CONF_U32("idle-timeout", 300, 10, 86400, "s", COAP, idle_timeout, "Sessions that are silent for so long end"),

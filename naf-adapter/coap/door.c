@@ -8,7 +8,7 @@
 #define ANSWER_MAX 65536 /* [octets] */
 
 struct door {
-	CURL *curl;
+	CURLM *multi;
 	struct door_place place;
 	const char *base; /* of URLs */
 	unsigned int timeout_ms;
@@ -52,7 +52,7 @@ bool door_place_read(const char *text, struct door_place *_place)
 
 static int close_door(struct door *door)
 {
-	curl_easy_cleanup(door->curl);
+	curl_multi_cleanup(door->multi);
 	return 0;
 }
 
@@ -71,27 +71,47 @@ struct door *door_new(TALLOC_CTX *mem_ctx, const struct door_place *place, unsig
 
 	if (door == NULL)
 		return NULL;
-	door->curl = curl_easy_init();
+	door->multi = curl_multi_init();
 	door->place = *place;
 	door->base = base_of(door, place);
 	door->timeout_ms = timeout_ms;
 	talloc_set_destructor(door, close_door);
-	if (door->curl == NULL || door->base == NULL) {
+	if (door->multi == NULL || door->base == NULL) {
 		talloc_free(door);
 		return NULL;
 	}
 	return door;
 }
 
-struct reading {
+void door_set_timeout(struct door *door, unsigned int timeout_ms)
+{
+	door->timeout_ms = timeout_ms;
+}
+
+struct exchange {
+	struct door *door;
+	CURL *curl;
+	struct curl_slist *headers;
+	door_done *done;
+	void *arg;
 	TALLOC_CTX *mem_ctx;
 	uint8_t *p;
 	size_t n;
 };
 
+static int exchange_end(struct exchange *x)
+{
+	if (x->curl != NULL) {
+		curl_multi_remove_handle(x->door->multi, x->curl);
+		curl_easy_cleanup(x->curl);
+	}
+	curl_slist_free_all(x->headers);
+	return 0;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *arg)
 {
-	struct reading *in = arg;
+	struct exchange *in = arg;
 	uint8_t *more;
 
 	size *= count;
@@ -114,22 +134,28 @@ static enum gba_err error_of(CURLcode code)
 						  : GBA_E_UNREACHABLE;
 }
 
-static void set_request(struct door *door, const struct door_request *request, const char *url)
+static void set_request(const struct exchange *x, const struct door_request *request, const char *url)
 {
-	curl_easy_reset(door->curl); /* connections stay */
+	const struct door *door = x->door;
+	CURL *curl = x->curl;
+
 	if (door->place.kind == DOOR_UNIX)
-		curl_easy_setopt(door->curl, CURLOPT_UNIX_SOCKET_PATH, door->place.path);
-	curl_easy_setopt(door->curl, CURLOPT_URL, url);
-	curl_easy_setopt(door->curl, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(door->curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(door->curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(door->curl, CURLOPT_TIMEOUT_MS, (long)door->timeout_ms);
-	curl_easy_setopt(door->curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, door->place.path);
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)door->timeout_ms);
+	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	if (request->body.p != NULL) {
-		curl_easy_setopt(door->curl, CURLOPT_POSTFIELDSIZE, (long)request->body.n);
-		curl_easy_setopt(door->curl, CURLOPT_POSTFIELDS, request->body.p);
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)request->body.n);
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.p);
 	}
-	curl_easy_setopt(door->curl, CURLOPT_CUSTOMREQUEST, request->method);
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, x->headers);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, x);
+	curl_easy_setopt(curl, CURLOPT_PRIVATE, x);
 }
 
 /* One more "name: value"; a NULL value is left out. @return false: out of memory, and the list is gone */
@@ -163,28 +189,57 @@ static struct curl_slist *headers_of(TALLOC_CTX *mem_ctx, const struct door_requ
 	return NULL;
 }
 
-enum gba_err door_ask(struct door *door, TALLOC_CTX *mem_ctx, const struct door_request *request, struct door_answer *_answer)
+enum gba_err door_begin(struct door *door, TALLOC_CTX *mem_ctx, const struct door_request *request, door_done *done, void *arg)
 {
-	struct reading in = { mem_ctx, NULL, 0 };
+	struct exchange *x = talloc_zero(mem_ctx, struct exchange);
 	char *url = talloc_asprintf(mem_ctx, "%s%s", door->base, request->target);
-	struct curl_slist *headers = headers_of(mem_ctx, request);
+
+	if (x == NULL || url == NULL)
+		return GBA_E_NOMEM;
+	*x = (struct exchange){ .door = door, .done = done, .arg = arg, .mem_ctx = mem_ctx };
+	talloc_set_destructor(x, exchange_end);
+	x->headers = headers_of(mem_ctx, request);
+	x->curl = curl_easy_init();
+	if (x->headers == NULL || x->curl == NULL)
+		return GBA_E_NOMEM;
+	set_request(x, request, url);
+	return curl_multi_add_handle(door->multi, x->curl) == CURLM_OK ? GBA_OK : GBA_E_NOMEM;
+}
+
+static void finish(struct exchange *x, enum gba_err err)
+{
 	const char *media = NULL;
 	long status = 0;
-	enum gba_err err;
+	struct door_answer answer;
 
-	if (url == NULL || headers == NULL) {
-		curl_slist_free_all(headers);
-		return GBA_E_NOMEM;
+	curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(x->curl, CURLINFO_CONTENT_TYPE, &media);
+	answer = (struct door_answer){ (unsigned int)status, BYTES(x->p, x->n),
+				       media != NULL ? talloc_strdup(x->mem_ctx, media) : NULL };
+	x->done(x->arg, err, &answer);
+}
+
+void door_process(struct door *door)
+{
+	struct exchange *x;
+	CURLMsg *message;
+	int n;
+
+	curl_multi_perform(door->multi, &n);
+	while ((message = curl_multi_info_read(door->multi, &n)) != NULL) {
+		CURLcode code = message->data.result; /* gone with the handle */
+
+		if (message->msg == CURLMSG_DONE && curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &x) == CURLE_OK)
+			finish(x, error_of(code));
 	}
-	set_request(door, request, url);
-	curl_easy_setopt(door->curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(door->curl, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(door->curl, CURLOPT_WRITEDATA, &in);
-	err = error_of(curl_easy_perform(door->curl));
-	curl_easy_getinfo(door->curl, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(door->curl, CURLINFO_CONTENT_TYPE, &media);
-	*_answer = (struct door_answer){ (unsigned int)status, BYTES(in.p, in.n),
-					 media != NULL ? talloc_strdup(mem_ctx, media) : NULL };
-	curl_slist_free_all(headers);
-	return err;
+}
+
+void door_wait(struct door *door, const int *fds, size_t n, unsigned int timeout_ms)
+{
+	struct curl_waitfd wait[DOOR_FDS_MAX];
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		wait[i] = (struct curl_waitfd){ .fd = fds[i], .events = CURL_WAIT_POLLIN };
+	curl_multi_poll(door->multi, wait, (unsigned int)n, (int)timeout_ms, NULL);
 }

@@ -35,7 +35,17 @@ struct door_answer {
 
 /** @param place  DOOR_UNIX or DOOR_HTTP @param timeout_ms  for one exchange @return NULL: out of memory */
 struct door *door_new(TALLOC_CTX *mem_ctx, const struct door_place *place, unsigned int timeout_ms);
-/** @retval GBA_E_UNREACHABLE, GBA_E_TIMEOUT, GBA_E_TOO_LONG, GBA_E_NOMEM */
-enum gba_err door_ask(struct door *door, TALLOC_CTX *mem_ctx, const struct door_request *request, struct door_answer *_answer);
+/** Changes what exchanges that begin from now on are given. */
+void door_set_timeout(struct door *door, unsigned int timeout_ms);
+/** @param err  GBA_OK, GBA_E_UNREACHABLE, GBA_E_TIMEOUT, GBA_E_TOO_LONG; may free the exchange's mem_ctx */
+typedef void door_done(void *arg, enum gba_err err, const struct door_answer *answer);
+/** Begin an exchange; done is called by door_process(), unless mem_ctx is freed before: that cancels it.
+ * @param request  its body outlives the exchange @retval GBA_E_NOMEM */
+enum gba_err door_begin(struct door *door, TALLOC_CTX *mem_ctx, const struct door_request *request, door_done *done, void *arg);
+/** Go on with all exchanges; never waits. */
+void door_process(struct door *door);
+/** Wait until one of these can be read, or an exchange can go on. @param n  at most DOOR_FDS_MAX */
+#define DOOR_FDS_MAX 4
+void door_wait(struct door *door, const int *fds, size_t n, unsigned int timeout_ms);
 
 #endif

@@ -5,22 +5,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "core/clock.h"
 
-#define SLICE_MS 50
+#define NSTART 255 /* a request that is not acknowledged holds no other */
+
+/* One exchange. */
+struct asked {
+	LIST_ENTRY(asked) link;
+	struct inner *inner;
+	TALLOC_CTX *mem_ctx;
+	uint64_t token, until; /* [ms] monotonic */
+	inner_done *done;
+	void *arg;
+};
 
 struct inner {
 	coap_context_t *context;
 	coap_session_t *session;
 	coap_address_t address;
 	unsigned int timeout_ms;
-	/* one exchange at a time */
-	TALLOC_CTX *mem_ctx;
 	uint64_t token;
-	bool done;
-	enum gba_err err;
-	struct inner_answer answer;
+	LIST_HEAD(, asked) asked;
 };
 
 /* What an application may see of a device's request; no other option passes (RFC 7252 5.4.2 for those of its number). */
@@ -48,45 +55,79 @@ static struct bytes copy_of(TALLOC_CTX *mem_ctx, const uint8_t *p, size_t n)
 	return n > 0 ? BYTES(talloc_memdup(mem_ctx, p, n), n) : BYTES_NONE;
 }
 
-static coap_response_t on_response(coap_session_t *session, const coap_pdu_t *sent, const coap_pdu_t *received,
-				   const coap_mid_t mid)
+/* Of a message to or from the application; NULL: too late, or nobody's. */
+static struct asked *asked_of(struct inner *inner, const coap_pdu_t *pdu)
 {
-	struct inner *inner = inner_of(session);
-	coap_bin_const_t token = coap_pdu_get_token(received);
+	coap_bin_const_t token = coap_pdu_get_token(pdu);
+	struct asked *one;
+
+	LIST_FOREACH(one, &inner->asked, link) {
+		if (token.length == sizeof(one->token) && memcmp(token.s, &one->token, sizeof(one->token)) == 0)
+			return one;
+	}
+	return NULL;
+}
+
+static int asked_end(struct asked *one)
+{
+	LIST_REMOVE(one, link);
+	return 0;
+}
+
+/* What comes after this is nobody's. */
+static void finish(struct asked *one, enum gba_err err, const struct inner_answer *answer)
+{
+	inner_done *done = one->done;
+	void *arg = one->arg;
+
+	talloc_free(one);
+	done(arg, err, answer);
+}
+
+static void read_answer(TALLOC_CTX *mem_ctx, const coap_pdu_t *received, struct inner_answer *_answer)
+{
 	size_t n = 0, offset = 0, total = 0;
 	const uint8_t *data = NULL;
 	coap_opt_iterator_t at;
 	coap_opt_t *option;
 
-	(void)sent, (void)mid;
-	if (inner == NULL || inner->done || token.length != sizeof(inner->token) ||
-	    memcmp(token.s, &inner->token, sizeof(inner->token)) != 0)
-		return COAP_RESPONSE_OK; /* too late, or nobody's */
-	inner->answer = (struct inner_answer){ coap_pdu_get_code(received), -1, -1, BYTES_NONE, BYTES_NONE };
+	*_answer = (struct inner_answer){ coap_pdu_get_code(received), -1, -1, BYTES_NONE, BYTES_NONE };
 	coap_get_data_large(received, &n, &data, &offset, &total);
-	inner->answer.body = copy_of(inner->mem_ctx, data, n);
+	_answer->body = copy_of(mem_ctx, data, n);
 	option = coap_check_option(received, COAP_OPTION_CONTENT_FORMAT, &at);
 	if (option != NULL)
-		inner->answer.format = (int)coap_decode_var_bytes(coap_opt_value(option), coap_opt_length(option));
+		_answer->format = (int)coap_decode_var_bytes(coap_opt_value(option), coap_opt_length(option));
 	option = coap_check_option(received, COAP_OPTION_MAXAGE, &at);
 	if (option != NULL)
-		inner->answer.max_age = coap_decode_var_bytes(coap_opt_value(option), coap_opt_length(option));
+		_answer->max_age = coap_decode_var_bytes(coap_opt_value(option), coap_opt_length(option));
 	option = coap_check_option(received, COAP_OPTION_ETAG, &at);
 	if (option != NULL)
-		inner->answer.etag = copy_of(inner->mem_ctx, coap_opt_value(option), coap_opt_length(option));
-	inner->done = true;
+		_answer->etag = copy_of(mem_ctx, coap_opt_value(option), coap_opt_length(option));
+}
+
+static coap_response_t on_response(coap_session_t *session, const coap_pdu_t *sent, const coap_pdu_t *received,
+				   const coap_mid_t mid)
+{
+	struct inner *inner = inner_of(session);
+	struct asked *one = inner != NULL ? asked_of(inner, received) : NULL;
+	struct inner_answer answer;
+
+	(void)sent, (void)mid;
+	if (one == NULL)
+		return COAP_RESPONSE_OK;
+	read_answer(one->mem_ctx, received, &answer);
+	finish(one, GBA_OK, &answer);
 	return COAP_RESPONSE_OK;
 }
 
 static void on_nack(coap_session_t *session, const coap_pdu_t *sent, const coap_nack_reason_t reason, const coap_mid_t mid)
 {
 	struct inner *inner = inner_of(session);
+	struct asked *one = inner != NULL && sent != NULL ? asked_of(inner, sent) : NULL;
 
-	(void)sent, (void)reason, (void)mid;
-	if (inner == NULL || inner->done || session != inner->session)
-		return;
-	inner->done = true;
-	inner->err = GBA_E_UNREACHABLE;
+	(void)reason, (void)mid;
+	if (one != NULL)
+		finish(one, GBA_E_UNREACHABLE, NULL);
 }
 
 static int inner_destroy(struct inner *inner)
@@ -162,8 +203,10 @@ static bool session_ready(struct inner *inner)
 	if (inner->session != NULL)
 		coap_session_release(inner->session);
 	inner->session = coap_new_client_session(inner->context, NULL, &inner->address, COAP_PROTO_UDP);
-	if (inner->session != NULL)
+	if (inner->session != NULL) {
 		coap_session_set_app_data(inner->session, inner);
+		coap_session_set_nstart(inner->session, NSTART);
+	}
 	return inner->session != NULL;
 }
 
@@ -202,29 +245,53 @@ static enum gba_err send_request(struct inner *inner, const coap_pdu_t *request,
 	return coap_send(inner->session, pdu) != COAP_INVALID_MID ? GBA_OK : GBA_E_UNREACHABLE;
 }
 
-enum gba_err inner_ask(struct inner *inner, TALLOC_CTX *mem_ctx, const coap_pdu_t *request, struct bytes body,
-		       const struct released *who, struct inner_answer *_answer)
+void inner_set_timeout(struct inner *inner, unsigned int timeout_ms)
 {
-	uint64_t until = clock_mono_ms() + inner->timeout_ms, now;
+	inner->timeout_ms = timeout_ms;
+}
+
+enum gba_err inner_begin(struct inner *inner, TALLOC_CTX *mem_ctx, const coap_pdu_t *request, struct bytes body,
+			 const struct released *who, inner_done *done, void *arg)
+{
+	struct asked *one;
+	enum gba_err err;
 
 	if (!session_ready(inner))
 		return GBA_E_UNREACHABLE;
-	inner->mem_ctx = mem_ctx;
-	inner->done = false;
-	inner->err = send_request(inner, request, body, who);
-	while (inner->err == GBA_OK && !inner->done) {
-		now = clock_mono_ms();
-		if (now >= until)
-			inner->err = GBA_E_TIMEOUT;
-		else
-			coap_io_process(inner->context, until - now < SLICE_MS ? (uint32_t)(until - now) + 1 : SLICE_MS);
-	}
-	inner->done = true;
-	if (inner->err != GBA_OK) { /* what comes later, and what is sent again, is nobody's */
-		coap_session_release(inner->session);
-		inner->session = NULL;
-		return inner->err;
-	}
-	*_answer = inner->answer;
+	err = send_request(inner, request, body, who);
+	if (err != GBA_OK)
+		return err;
+	one = talloc_zero(mem_ctx, struct asked);
+	if (one == NULL)
+		return GBA_E_NOMEM;
+	*one = (struct asked){ .inner = inner, .mem_ctx = mem_ctx, .token = inner->token, .done = done, .arg = arg };
+	one->until = clock_mono_ms() + inner->timeout_ms;
+	LIST_INSERT_HEAD(&inner->asked, one, link);
+	talloc_set_destructor(one, asked_end);
 	return GBA_OK;
+}
+
+static struct asked *overdue(const struct inner *inner, uint64_t now)
+{
+	struct asked *one;
+
+	LIST_FOREACH(one, &inner->asked, link) {
+		if (one->until <= now)
+			return one;
+	}
+	return NULL;
+}
+
+void inner_process(struct inner *inner, unsigned int timeout_ms)
+{
+	struct asked *one;
+
+	coap_io_process(inner->context, timeout_ms > 0 ? timeout_ms : COAP_IO_NO_WAIT);
+	while ((one = overdue(inner, clock_mono_ms())) != NULL)
+		finish(one, GBA_E_TIMEOUT, NULL);
+}
+
+int inner_fd(const struct inner *inner)
+{
+	return coap_context_get_coap_fd(inner->context);
 }

@@ -25,9 +25,17 @@ struct inner_answer {
 
 /** @return NULL: the address cannot be resolved, or out of memory */
 struct inner *inner_new(TALLOC_CTX *mem_ctx, const struct door_place *place, unsigned int timeout_ms);
-/** @param request  the device's @param body  its body, whole
- * @retval GBA_E_UNREACHABLE, GBA_E_TIMEOUT, GBA_E_NOMEM */
-enum gba_err inner_ask(struct inner *inner, TALLOC_CTX *mem_ctx, const coap_pdu_t *request, struct bytes body,
-		       const struct released *who, struct inner_answer *_answer);
+/** Changes what exchanges that begin from now on are given. */
+void inner_set_timeout(struct inner *inner, unsigned int timeout_ms);
+/** @param err  GBA_OK, GBA_E_UNREACHABLE, GBA_E_TIMEOUT; may free the exchange's mem_ctx @param answer  written with GBA_OK */
+typedef void inner_done(void *arg, enum gba_err err, const struct inner_answer *answer);
+/** Begin an exchange; done is called by inner_process(), unless mem_ctx is freed before: that ends it.
+ * @param request  the device's @param body  its body, whole
+ * @retval GBA_E_UNREACHABLE, GBA_E_TOO_LONG, GBA_E_NOMEM  done is not called */
+enum gba_err inner_begin(struct inner *inner, TALLOC_CTX *mem_ctx, const coap_pdu_t *request, struct bytes body,
+			 const struct released *who, inner_done *done, void *arg);
+/** Go on with all exchanges. @param timeout_ms  wait so long for a message; 0: never */
+void inner_process(struct inner *inner, unsigned int timeout_ms);
+int inner_fd(const struct inner *inner);
 
 #endif

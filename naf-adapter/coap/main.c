@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gba-naf-coap: CoAP (RFC 7252) over DTLS-PSK keyed by bootstrap tokens, in front of an application that speaks HTTP or CoAP.
  * libcoap asks for a device's key while its handshake waits and cannot come back to it later: a handshake with a key that the agent
- * has to fetch from the BSF holds the others for that time, bounded by wait and wait-share. Requests of sessions that stand
- * hold them for the application's time. */
+ * has to fetch from the BSF holds the others for that time, bounded by wait and wait-share. Requests of sessions that stand wait
+ * for the application without holding anybody. */
 #include <arpa/inet.h>
 #include <coap3/coap.h>
 #include <curl/curl.h>
@@ -24,7 +24,7 @@
 #include "naf-adapter/shared/release.h"
 
 #define LOOP_MS      500
-#define LOOP_SOON_MS 20 /* while keys are waited for */
+#define LOOP_SOON_MS 20 /* while keys or answers are waited for */
 
 /* A device, as long as its session. */
 struct device {
@@ -45,9 +45,10 @@ static struct {
 	struct gba_naf *naf;
 	struct ask *ask;
 	struct request_ways ways;
+	struct requests *requests;
 	LIST_HEAD(, device) devices;
 	uint64_t notices; /* heard */
-	struct metric *handshakes, *refused, *requests, *ended;
+	struct metric *handshakes, *refused, *asked, *ended, *busy, *waiting;
 } me;
 static volatile sig_atomic_t ended;
 
@@ -197,8 +198,10 @@ static const coap_bin_const_t *on_identity(coap_bin_const_t *identity, coap_sess
 static int on_event(coap_session_t *session, coap_event_t event)
 {
 	/* A handshake that fails after its key was given ends without SESSION_DEL. */
-	if (event == COAP_EVENT_SERVER_SESSION_DEL || event == COAP_EVENT_DTLS_CLOSED || event == COAP_EVENT_DTLS_ERROR)
+	if (event == COAP_EVENT_SERVER_SESSION_DEL || event == COAP_EVENT_DTLS_CLOSED || event == COAP_EVENT_DTLS_ERROR) {
+		requests_forget(me.requests, session);
 		forget(session);
+	}
 	return 0;
 }
 
@@ -254,7 +257,23 @@ static enum gba_err serve_request(const struct request *request, struct device *
 		coap_pdu_set_code(request->response, COAP_RESPONSE_CODE_UNAUTHORIZED); /* bootstrap again (TS 24.109 5.2.5) */
 		return GBA_E_BTID_UNKNOWN;
 	}
-	return request_pass(&me.ways, request, device->told ? &device->who : NULL);
+	return request_pass(me.requests, request, device->told ? &device->who : NULL);
+}
+
+static void tell_answered(coap_session_t *session, coap_pdu_code_t code)
+{
+	const struct device *device = coap_session_get_app_data(session);
+
+	if (device != NULL && code != COAP_EMPTY_CODE)
+		tell(device->result, true, "Y.3056 10.5-3", code < COAP_RESPONSE_CODE_BAD_REQUEST ? "2.xx" : "refused");
+}
+
+/* An answer that comes later: the token may have ended meanwhile. */
+static bool session_stands(coap_session_t *session)
+{
+	struct device *device = coap_session_get_app_data(session);
+
+	return device != NULL && !device->ended && gba_naf_result_expiry(device->result) > clock_now();
 }
 
 static void on_request(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *pdu, const coap_string_t *query,
@@ -264,16 +283,16 @@ static void on_request(coap_resource_t *resource, coap_session_t *session, const
 	struct request request = { resource, session, pdu, query, response };
 	enum gba_err err;
 
-	metric_add(me.requests, 1);
+	metric_add(me.asked, 1);
 	if (device != NULL)
 		tell(device->result, false, "Y.3056 10.5-3", request_method(pdu) != NULL ? request_method(pdu) : "request");
 	err = serve_request(&request, device);
 	if (err != GBA_OK)
 		log_event_limited(1, LOG_L_INFO, "coap.refused", NULL, "%s",
 				  err == GBA_E_NOT_AUTHORIZED ? "no identity for this application" : gba_strerror(err));
-	if (device != NULL)
-		tell(device->result, true, "Y.3056 10.5-3",
-		     coap_pdu_get_code(response) < COAP_RESPONSE_CODE_BAD_REQUEST ? "2.xx" : "refused");
+	if (err == GBA_E_BUSY)
+		metric_add(me.busy, 1);
+	tell_answered(session, coap_pdu_get_code(response));
 }
 
 /* ---- start ---- */
@@ -373,6 +392,19 @@ static void read_again(const struct role *role, const char *path)
 	talloc_free(tmp);
 }
 
+/* libcoap's timers are in its descriptor once it has been asked. */
+static void wait_for_all(coap_context_t *context)
+{
+	int fds[] = { coap_context_get_coap_fd(context), gba_naf_fd(me.naf) };
+	unsigned int timeout = ask_waiting(me.ask) > 0 || requests_waiting(me.requests) > 0 ? LOOP_SOON_MS : LOOP_MS;
+	coap_tick_t now;
+
+	coap_ticks(&now);
+	coap_io_prepare_epoll(context, now);
+	requests_wait(me.requests, fds, fds[1] >= 0 ? 2 : 1, timeout);
+	metric_set(me.waiting, (int64_t)requests_waiting(me.requests));
+}
+
 static void serve(coap_context_t *context, const struct role *role, const char *path)
 {
 	int rc = 0;
@@ -385,7 +417,8 @@ static void serve(coap_context_t *context, const struct role *role, const char *
 	while (!ended && (rc >= 0 || hung_up)) { /* a signal ends the wait */
 		if (hung_up)
 			read_again(role, path);
-		rc = coap_io_process(context, ask_waiting(me.ask) > 0 ? LOOP_SOON_MS : LOOP_MS);
+		wait_for_all(context);
+		rc = coap_io_process(context, COAP_IO_NO_WAIT);
 		gba_naf_process(me.naf);
 	}
 	log_event(LOG_L_INFO, "coap.stop", NULL, "stopped");
@@ -402,14 +435,16 @@ static const char *open_application(TALLOC_CTX *root)
 {
 	struct door_place place;
 
-	me.ways.fqdn = me.conf.fqdn;
+	me.ways = (struct request_ways){ .fqdn = me.conf.fqdn, .most = me.conf.max_requests, .stands = session_stands,
+					 .answered = tell_answered };
 	if (!door_place_read(me.conf.upstream, &place))
 		return "upstream: no address";
 	if (place.kind == DOOR_COAP)
 		me.ways.inner = inner_new(root, &place, me.conf.upstream_timeout);
 	else
 		me.ways.door = door_new(root, &place, me.conf.upstream_timeout);
-	return me.ways.inner != NULL || me.ways.door != NULL ? NULL : "upstream: cannot be used";
+	me.requests = requests_new(root, &me.ways);
+	return (me.ways.inner != NULL || me.ways.door != NULL) && me.requests != NULL ? NULL : "upstream: cannot be used";
 }
 
 static const char *open_agent(TALLOC_CTX *root)
@@ -433,7 +468,9 @@ static void make_metrics(void)
 {
 	me.handshakes = metric_get("gba_coap_handshakes_total", "DTLS handshakes that named a key", METRIC_COUNTER, "");
 	me.refused = metric_get("gba_coap_handshakes_refused_total", "Those without a key", METRIC_COUNTER, "");
-	me.requests = metric_get("gba_coap_requests_total", "Requests of devices", METRIC_COUNTER, "");
+	me.asked = metric_get("gba_coap_requests_total", "Requests of devices", METRIC_COUNTER, "");
+	me.busy = metric_get("gba_coap_requests_busy_total", "Those refused as too many waited", METRIC_COUNTER, "");
+	me.waiting = metric_get("gba_coap_requests_waiting", "Those the application has not answered yet", METRIC_GAUGE, "");
 	me.ended = metric_get("gba_coap_requests_ended_total", "Those on a key that has ended", METRIC_COUNTER, "");
 }
 
@@ -456,10 +493,13 @@ static int start(TALLOC_CTX *root, const struct role *role, const char *path)
 	    http_metrics_start(root, me.conf.metrics_listen, ready, NULL, &metrics, &why) != GBA_OK)
 		return complain(why);
 	serve(context, role, path);
+	requests_forget(me.requests, NULL);
 	coap_free_context(context);
 	talloc_free(me.ask);
 	gba_naf_close(me.naf);
-	talloc_free(me.ways.inner); /* before libcoap's end */
+	talloc_free(me.requests);
+	talloc_free(me.ways.inner); /* before the end of their libraries */
+	talloc_free(me.ways.door);
 	if (metrics != NULL)
 		http_server_stop(metrics, 1000);
 	return EXIT_SUCCESS;

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "naf-adapter/coap/request.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/queue.h>
 
 #include "coap/cbor.h"
 #include "coap/media.h"
+#include "core/clock.h"
 #include "http/json.h"
 
 #define TARGET_MAX 1024
+#define TOKEN_MAX  8
+#define COME_AGAIN 1  /* [s] Max-Age of 5.03 and 4.29 */
+#define ACKNOWLEDGE_MS 1000 /* an answer that is not there by then comes alone; a device sends again after 2 s (RFC 7252 4.8) */
 #define NO_FORMAT  MEDIA_NONE
 #define PROBLEM_MEDIA "application/problem+json"
 
@@ -83,13 +89,25 @@ const char *request_method(const coap_pdu_t *pdu)
 	}
 }
 
-/* One exchange on its way through. */
+/* One exchange on its way through; all of it below itself. */
 struct passing {
-	TALLOC_CTX *ctx;
+	LIST_ENTRY(passing) link;
+	struct requests *all;
 	const struct request_ways *ways;
-	const struct request *request;
-	const struct released *who;
+	struct request request; /* libcoap's while its handler runs; then ours */
+	coap_string_t *query;	/* ours */
+	struct released who;
 	int format, accept;
+	uint8_t token[TOKEN_MAX];
+	size_t token_n;
+	uint64_t acknowledge_at; /* [ms] monotonic */
+	bool in_handler, done, acknowledged;
+};
+
+struct requests {
+	const struct request_ways *ways;
+	LIST_HEAD(, passing) waiting;
+	size_t count;
 };
 
 /* RFC 7252 5.10.1: "." and ".." are no segments; they would lead elsewhere in an application that speaks HTTP. Uri-Host, where
@@ -99,7 +117,7 @@ static bool options_good(const struct passing *p)
 	coap_opt_iterator_t at;
 	coap_opt_t *option;
 
-	coap_option_iterator_init(p->request->pdu, &at, COAP_OPT_ALL);
+	coap_option_iterator_init(p->request.pdu, &at, COAP_OPT_ALL);
 	while ((option = coap_option_next(&at)) != NULL) {
 		struct bytes value = BYTES(coap_opt_value(option), coap_opt_length(option));
 
@@ -113,12 +131,12 @@ static bool options_good(const struct passing *p)
 
 static const char *target_of(const struct passing *p)
 {
-	coap_string_t *path = coap_get_uri_path(p->request->pdu);
-	const coap_string_t *query = p->request->query;
+	coap_string_t *path = coap_get_uri_path(p->request.pdu);
+	const coap_string_t *query = p->request.query;
 	char *target = NULL;
 
 	if (path != NULL && path->length + (query != NULL ? query->length : 0) < TARGET_MAX)
-		target = talloc_asprintf(p->ctx, "/%.*s%s%.*s", (int)path->length, (const char *)path->s, query != NULL ? "?" : "",
+		target = talloc_asprintf(p, "/%.*s%s%.*s", (int)path->length, (const char *)path->s, query != NULL ? "?" : "",
 					 query != NULL ? (int)query->length : 0, query != NULL ? (const char *)query->s : "");
 	coap_delete_string(path);
 	return target;
@@ -131,7 +149,7 @@ static enum gba_err body_of(const struct passing *p, struct bytes *_body)
 	size_t n = 0, offset = 0, total = 0;
 
 	*_body = BYTES_NONE;
-	if (coap_get_data_large(p->request->pdu, &n, &data, &offset, &total) == 0 || n == 0)
+	if (coap_get_data_large(p->request.pdu, &n, &data, &offset, &total) == 0 || n == 0)
 		return GBA_OK;
 	if (offset != 0 || n != total || n > CBOR_BODY_MAX)
 		return GBA_E_TOO_LONG;
@@ -153,7 +171,7 @@ static enum gba_err cbor_to_text(const struct passing *p, struct bytes *_body)
 		return err;
 	text = json_dumps(json, JSON_COMPACT);
 	json_decref(json);
-	*_body = text != NULL ? bytes_of(talloc_strdup(p->ctx, text)) : BYTES_NONE;
+	*_body = text != NULL ? bytes_of(talloc_strdup(p, text)) : BYTES_NONE;
 	free(text);
 	return _body->p != NULL ? GBA_OK : GBA_E_NOMEM;
 }
@@ -167,7 +185,7 @@ static void give_up(coap_session_t *session, void *body)
 /** @param body  malloc'ed, given away */
 static void put_body(const struct passing *p, int format, int64_t max_age, struct bytes body)
 {
-	const struct request *r = p->request;
+	const struct request *r = &p->request;
 
 	if (format == COAP_MEDIATYPE_TEXT_PLAIN) /* what libcoap takes for none */
 		coap_add_option(r->response, COAP_OPTION_CONTENT_FORMAT, 0, NULL);
@@ -187,12 +205,12 @@ static void answer(const struct passing *p, const struct door_answer *from)
 {
 	bool wants_cbor = p->accept == COAP_MEDIATYPE_APPLICATION_CBOR ||
 			  (p->accept == NO_FORMAT && (p->format == COAP_MEDIATYPE_APPLICATION_CBOR || p->format == NO_FORMAT));
-	bool is_delete = coap_pdu_get_code(p->request->pdu) == COAP_REQUEST_CODE_DELETE;
+	bool is_delete = coap_pdu_get_code(p->request.pdu) == COAP_REQUEST_CODE_DELETE;
 	int format = format_of(from->media);
 	struct bytes body = BYTES_NONE;
 	json_t *json = NULL;
 
-	coap_pdu_set_code(p->request->response, from->status != 204 ? code_of(from->status)
+	coap_pdu_set_code(p->request.response, from->status != 204 ? code_of(from->status)
 						: is_delete	  ? COAP_RESPONSE_CODE_DELETED
 								  : COAP_RESPONSE_CODE_CHANGED);
 	if (from->body.n == 0)
@@ -204,7 +222,7 @@ static void answer(const struct passing *p, const struct door_answer *from)
 	if (body.p == NULL)
 		body = malloced(from->body);
 	if (body.p != NULL && from->status < 300 && p->accept != NO_FORMAT && p->accept != format) {
-		coap_pdu_set_code(p->request->response, COAP_RESPONSE_CODE_NOT_ACCEPTABLE); /* RFC 7252 5.10.4 */
+		coap_pdu_set_code(p->request.response, COAP_RESPONSE_CODE_NOT_ACCEPTABLE); /* RFC 7252 5.10.4 */
 		free((void *)(uintptr_t)body.p);
 	} else if (body.p != NULL) {
 		put_body(p, format, -1, body);
@@ -212,17 +230,124 @@ static void answer(const struct passing *p, const struct door_answer *from)
 }
 
 /* What the application is at fault for (RFC 7252 5.9.3). */
-static enum gba_err application_failed(const struct passing *p, enum gba_err err)
+static void application_failed(const struct passing *p, enum gba_err err)
 {
-	coap_pdu_set_code(p->request->response, code_of(err == GBA_E_TIMEOUT ? 504 : 502));
-	return err;
+	coap_pdu_set_code(p->request.response, code_of(err == GBA_E_TIMEOUT ? 504 : 502));
+}
+
+/* ---- answers that come later ---- */
+
+static int passing_end(struct passing *p)
+{
+	LIST_REMOVE(p, link);
+	p->all->count--;
+	if (!p->in_handler) {
+		coap_delete_string(p->query);
+		coap_delete_pdu((coap_pdu_t *)(uintptr_t)p->request.pdu);
+		coap_session_release(p->request.session);
+	}
+	return 0;
+}
+
+/* Within the acknowledgement while that has not been sent, else a message of its own (RFC 7252 5.2). @return NULL: out of memory */
+static coap_pdu_t *response_new(const struct passing *p)
+{
+	coap_pdu_type_t type = coap_pdu_get_type(p->request.pdu);
+	coap_pdu_t *pdu = coap_new_pdu(type == COAP_MESSAGE_CON && !p->acknowledged ? COAP_MESSAGE_ACK : type,
+				       COAP_RESPONSE_CODE_INTERNAL_ERROR, p->request.session);
+
+	if (pdu != NULL && type == COAP_MESSAGE_CON && !p->acknowledged)
+		coap_pdu_set_mid(pdu, coap_pdu_get_mid(p->request.pdu));
+	if (pdu != NULL && p->token_n > 0 && coap_add_token(pdu, p->token_n, p->token) != 1) {
+		coap_delete_pdu(pdu);
+		return NULL;
+	}
+	return pdu;
+}
+
+/* Is the one who asked still there, and may it have this? Else it is answered here. */
+static bool still_good(struct passing *p)
+{
+	if (p->in_handler)
+		return true;
+	p->request.response = response_new(p);
+	if (p->request.response == NULL)
+		return false;
+	if (p->ways->stands(p->request.session))
+		return true;
+	coap_pdu_set_code(p->request.response, COAP_RESPONSE_CODE_UNAUTHORIZED);
+	return false;
+}
+
+/* The response is filled in. */
+static void done(struct passing *p)
+{
+	coap_pdu_t *response = p->request.response;
+	coap_session_t *session = p->request.session;
+
+	p->done = true;
+	if (p->in_handler)
+		return;
+	if (response != NULL)
+		p->ways->answered(session, coap_pdu_get_code(response));
+	coap_session_reference(session);
+	talloc_free(p);
+	if (response != NULL)
+		coap_send(session, response);
+	coap_session_release(session);
+}
+
+static void on_http(void *arg, enum gba_err err, const struct door_answer *from)
+{
+	struct passing *p = arg;
+
+	if (still_good(p)) {
+		if (err == GBA_OK)
+			answer(p, from);
+		else
+			application_failed(p, err);
+	}
+	done(p);
+}
+
+static void put_inner(const struct passing *p, const struct inner_answer *from)
+{
+	struct bytes copy = from->body.n > 0 ? malloced(from->body) : BYTES_NONE;
+
+	coap_pdu_set_code(p->request.response, from->code);
+	if (from->etag.p != NULL)
+		coap_add_option(p->request.response, COAP_OPTION_ETAG, from->etag.n, from->etag.p);
+	if (copy.p != NULL)
+		put_body(p, from->format >= 0 ? from->format : COAP_MEDIATYPE_TEXT_PLAIN, from->max_age, copy);
+}
+
+static void on_inner(void *arg, enum gba_err err, const struct inner_answer *from)
+{
+	struct passing *p = arg;
+
+	if (still_good(p)) {
+		if (err == GBA_OK)
+			put_inner(p, from);
+		else
+			application_failed(p, err);
+	}
+	done(p);
+}
+
+/* ---- on the way ---- */
+
+/* libcoap's body is gone when the handler returns. */
+static bool keep_body(struct passing *p, struct bytes *_body)
+{
+	if (_body->p != NULL)
+		*_body = BYTES(talloc_memdup(p, _body->p, _body->n), _body->n);
+	return _body->p != NULL || _body->n == 0;
 }
 
 static enum gba_err pass_http(struct passing *p, struct bytes body)
 {
-	struct door_request ask = { request_method(p->request->pdu), target_of(p), media_of(p->format),
-				    media_of(p->accept), body, p->who };
-	struct door_answer from = { 0, BYTES_NONE, NULL };
+	struct door_request ask = { request_method(p->request.pdu), target_of(p), media_of(p->format), media_of(p->accept), body,
+				    &p->who };
 	enum gba_err err = GBA_OK;
 
 	if (ask.target == NULL)
@@ -231,32 +356,23 @@ static enum gba_err pass_http(struct passing *p, struct bytes body)
 		err = cbor_to_text(p, &ask.body);
 		ask.media = media_of(COAP_MEDIATYPE_APPLICATION_JSON);
 	} else if (p->format != NO_FORMAT && ask.media == NULL) {
-		coap_pdu_set_code(p->request->response, COAP_RESPONSE_CODE_UNSUPPORTED_CONTENT_FORMAT);
+		coap_pdu_set_code(p->request.response, COAP_RESPONSE_CODE_UNSUPPORTED_CONTENT_FORMAT);
+		p->done = true;
 		return GBA_OK;
+	} else if (!keep_body(p, &ask.body)) {
+		return GBA_E_NOMEM;
 	}
-	if (err != GBA_OK)
-		return err;
-	err = door_ask(p->ways->door, p->ctx, &ask, &from);
-	if (err != GBA_OK)
-		return application_failed(p, err);
-	answer(p, &from);
-	return GBA_OK;
+	return err == GBA_OK ? door_begin(p->ways->door, p, &ask, on_http, p) : err;
 }
 
-static enum gba_err pass_coap(const struct passing *p, struct bytes body)
+static enum gba_err pass_coap(struct passing *p, struct bytes body)
 {
-	struct inner_answer from;
-	struct bytes copy;
-	enum gba_err err = inner_ask(p->ways->inner, p->ctx, p->request->pdu, body, p->who, &from);
+	enum gba_err err = inner_begin(p->ways->inner, p, p->request.pdu, body, &p->who, on_inner, p);
 
-	if (err != GBA_OK)
-		return application_failed(p, err);
-	coap_pdu_set_code(p->request->response, from.code);
-	if (from.etag.p != NULL)
-		coap_add_option(p->request->response, COAP_OPTION_ETAG, from.etag.n, from.etag.p);
-	copy = from.body.n > 0 ? malloced(from.body) : BYTES_NONE;
-	if (copy.p != NULL)
-		put_body(p, from.format >= 0 ? from.format : COAP_MEDIATYPE_TEXT_PLAIN, from.max_age, copy);
+	if (err != GBA_E_UNREACHABLE)
+		return err;
+	application_failed(p, err);
+	p->done = true;
 	return GBA_OK;
 }
 
@@ -265,10 +381,9 @@ static enum gba_err pass(struct passing *p)
 	struct bytes body;
 	enum gba_err err;
 
-	if (p->who == NULL)
-		return GBA_E_NOT_AUTHORIZED;
-	if (p->ways->inner == NULL && request_method(p->request->pdu) == NULL) {
-		coap_pdu_set_code(p->request->response, COAP_RESPONSE_CODE_NOT_ALLOWED);
+	if (p->ways->inner == NULL && request_method(p->request.pdu) == NULL) {
+		coap_pdu_set_code(p->request.response, COAP_RESPONSE_CODE_NOT_ALLOWED);
+		p->done = true;
 		return GBA_OK;
 	}
 	if (!options_good(p))
@@ -279,18 +394,191 @@ static enum gba_err pass(struct passing *p)
 	return p->ways->inner != NULL ? pass_coap(p, body) : pass_http(p, body);
 }
 
-enum gba_err request_pass(const struct request_ways *ways, const struct request *request, const struct released *who)
+static bool same_token(const struct passing *p, const struct request *request)
 {
-	struct passing p = { talloc_new(NULL), ways, request, who, format_option(request->pdu, COAP_OPTION_CONTENT_FORMAT),
-			     format_option(request->pdu, COAP_OPTION_ACCEPT) };
-	enum gba_err err = pass(&p);
+	coap_bin_const_t token = coap_pdu_get_token(request->pdu);
 
-	if (coap_pdu_get_code(request->response) != 0)
-		; /* said */
+	return p->request.session == request->session && p->token_n == token.length && memcmp(p->token, token.s, token.length) == 0;
+}
+
+/* Nothing is said yet: libcoap sends no message of this kind without a code. */
+static void say_nothing(coap_pdu_t *response)
+{
+	coap_pdu_set_type(response, COAP_MESSAGE_NON);
+}
+
+/* A message that was sent again, as its acknowledgement was lost, asks nothing twice. @param _of_session  how many wait */
+static bool is_repeated(const struct requests *all, const struct request *request, size_t *_of_session)
+{
+	const struct passing *p;
+
+	*_of_session = 0;
+	LIST_FOREACH(p, &all->waiting, link) {
+		if (same_token(p, request)) {
+			if (!p->acknowledged)
+				say_nothing(request->response);
+			return true;
+		}
+		*_of_session += p->request.session == request->session;
+	}
+	return false;
+}
+
+static struct passing *passing_new(struct requests *all, const struct request *request, const struct released *who)
+{
+	coap_bin_const_t token = coap_pdu_get_token(request->pdu);
+	struct passing *p = token.length <= TOKEN_MAX ? talloc_zero(all, struct passing) : NULL;
+
+	if (p == NULL)
+		return NULL;
+	p->all = all;
+	p->ways = all->ways;
+	p->request = *request;
+	p->in_handler = true;
+	p->format = format_option(request->pdu, COAP_OPTION_CONTENT_FORMAT);
+	p->accept = format_option(request->pdu, COAP_OPTION_ACCEPT);
+	p->token_n = token.length;
+	memcpy(p->token, token.s, token.length);
+	p->who.list = talloc_strdup(p, who->list); /* a session may end before its answer comes */
+	p->who.user = talloc_strdup(p, who->user);
+	p->who.flags = who->flags != NULL ? talloc_strdup(p, who->flags) : NULL;
+	LIST_INSERT_HEAD(&all->waiting, p, link);
+	all->count++;
+	talloc_set_destructor(p, passing_end);
+	return p;
+}
+
+/* What libcoap has for its handler becomes ours; the answer names no block of the request, which libcoap has put together. */
+static bool stay(struct passing *p)
+{
+	const coap_string_t *query = p->request.query;
+	coap_opt_filter_t without;
+	coap_pdu_t *pdu;
+
+	coap_option_filter_clear(&without);
+	coap_option_filter_set(&without, COAP_OPTION_BLOCK1);
+	pdu = coap_pdu_duplicate(p->request.pdu, p->request.session, p->token_n, p->token, &without);
+	p->query = query != NULL ? coap_new_string(query->length) : NULL;
+	if (pdu == NULL || (query != NULL && p->query == NULL)) {
+		coap_delete_pdu(pdu);
+		coap_delete_string(p->query);
+		return false;
+	}
+	if (query != NULL)
+		memcpy(p->query->s, query->s, query->length);
+	coap_pdu_set_mid(pdu, coap_pdu_get_mid(p->request.pdu));
+	p->request.pdu = pdu;
+	p->request.query = p->query;
+	p->request.response = NULL;
+	coap_session_reference(p->request.session);
+	p->acknowledge_at = clock_mono_ms() + ACKNOWLEDGE_MS;
+	p->in_handler = false;
+	return true;
+}
+
+static enum gba_err refuse_busy(const struct request *request, bool of_session)
+{
+	static const uint8_t come_again = COME_AGAIN;
+
+	coap_pdu_set_code(request->response,
+			  of_session ? COAP_RESPONSE_CODE_TOO_MANY_REQUESTS : COAP_RESPONSE_CODE_SERVICE_UNAVAILABLE);
+	coap_add_option(request->response, COAP_OPTION_MAXAGE, sizeof(come_again), &come_again);
+	return GBA_E_BUSY;
+}
+
+static enum gba_err begin(struct requests *all, const struct request *request, const struct released *who)
+{
+	struct passing *p = passing_new(all, request, who);
+	enum gba_err err = p != NULL ? pass(p) : GBA_E_NOMEM;
+
+	if (err == GBA_OK && !p->done) {
+		say_nothing(request->response);
+		if (stay(p))
+			return GBA_OK;
+		err = GBA_E_NOMEM;
+	}
+	talloc_free(p);
+	return err;
+}
+
+/* ---- all of them ---- */
+
+struct requests *requests_new(TALLOC_CTX *mem_ctx, const struct request_ways *ways)
+{
+	struct requests *all = talloc_zero(mem_ctx, struct requests);
+
+	if (all == NULL)
+		return NULL;
+	all->ways = ways;
+	return all;
+}
+
+enum gba_err request_pass(struct requests *all, const struct request *request, const struct released *who)
+{
+	enum gba_err err = GBA_E_NOT_AUTHORIZED;
+	size_t of_session;
+
+	if (is_repeated(all, request, &of_session))
+		return GBA_OK;
+	if (all->count >= all->ways->most || of_session >= REQUESTS_OF_SESSION)
+		return refuse_busy(request, of_session >= REQUESTS_OF_SESSION);
+	if (who != NULL)
+		err = begin(all, request, who);
+	if (err == GBA_OK || coap_pdu_get_code(request->response) != 0)
+		; /* said, or comes later */
 	else if (err == GBA_E_TOO_LONG)
 		coap_pdu_set_code(request->response, COAP_RESPONSE_CODE_REQUEST_TOO_LARGE);
-	else if (err != GBA_OK)
+	else
 		coap_pdu_set_code(request->response, code_of(gba_err_http(err)));
-	talloc_free(p.ctx);
 	return err;
+}
+
+void requests_forget(struct requests *all, const coap_session_t *session)
+{
+	struct passing *p, *next;
+
+	for (p = LIST_FIRST(&all->waiting); p != NULL; p = next) {
+		next = LIST_NEXT(p, link);
+		if (session != NULL && p->request.session != session)
+			continue;
+		talloc_free(p);
+	}
+}
+
+size_t requests_waiting(const struct requests *all)
+{
+	return all->count;
+}
+
+/* The devices whose answers take longer are told that their requests are here. */
+static void acknowledge_due(struct requests *all)
+{
+	uint64_t now = clock_mono_ms();
+	struct passing *p;
+
+	LIST_FOREACH(p, &all->waiting, link) {
+		if (p->acknowledged || p->acknowledge_at > now)
+			continue;
+		p->acknowledged = true;
+		coap_send_ack(p->request.session, p->request.pdu);
+	}
+}
+
+void requests_wait(struct requests *all, const int *fds, size_t n, unsigned int timeout_ms)
+{
+	struct pollfd wait[DOOR_FDS_MAX];
+	size_t i;
+
+	if (all->ways->door != NULL) {
+		door_wait(all->ways->door, fds, n, timeout_ms);
+		door_process(all->ways->door);
+		acknowledge_due(all);
+		return;
+	}
+	for (i = 0; i < n; i++)
+		wait[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+	wait[n] = (struct pollfd){ .fd = inner_fd(all->ways->inner), .events = POLLIN };
+	poll(wait, n + 1, (int)timeout_ms);
+	inner_process(all->ways->inner, 0);
+	acknowledge_due(all);
 }

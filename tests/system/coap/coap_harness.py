@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """gba-naf-coap between devices and applications of plain Python, and an agent of plain Python (the proxy's tests have it). Devices are
 openssl s_client speaking DTLS and CoAP messages written here (RFC 7252 3): any option can be sent."""
+import array
+import fcntl
 import json
 import os
 import re
@@ -9,6 +11,7 @@ import socket
 import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 
@@ -71,6 +74,7 @@ def parsed(octets):
 
 class Reply:
     def __init__(self, octets):
+        self.octets = octets
         self.kind, code, self.ident, self.token, self.options, self.body = parsed(octets)
         self.code = "%d.%02d" % (code >> 5, code & 31)
 
@@ -86,20 +90,30 @@ class Device:
             ["openssl", "s_client", "-dtls1_2", "-connect", "%s:%d" % (HOST, port), "-psk", key.hex(), "-psk_identity",
              "3GPP-bootstrapping;" + btid, "-cipher", SUITE, "-servername", name, "-quiet", "-timeout"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
-        self.ident = int.from_bytes(os.urandom(2), "big")
+        self.ident, self.acknowledged = int.from_bytes(os.urandom(2), "big"), []  # (code, token) of acknowledgements seen
 
-    def ask(self, code=GET, path="/", options=(), body=b"", patience=PATIENCE):
+    def send(self, octets):
+        """s_client makes a datagram of what it reads at once: one message at a time."""
+        until(lambda: array.array("i", fcntl.ioctl(self.process.stdin, termios.FIONREAD, b"\0" * 4))[0] == 0, 1)  # a handshake reads nothing
+        self.process.stdin.write(octets)
+
+    def post(self, path):
+        """Ask, and wait for nothing."""
+        self.ident = (self.ident + 1) & 0xffff
+        self.send(message(0, GET, self.ident, os.urandom(4), [(URI_PATH, one.encode()) for one in path.split("/")[1:]]))
+
+    def ask(self, code=GET, path="/", options=(), body=b"", patience=PATIENCE, kind=0):
         """The answer, or None when there is none in time."""
         segments = [(URI_PATH, one.encode()) for one in path.split("?")[0].split("/")[1:] if one]
         queries = [(URI_QUERY, one.encode()) for one in path.split("?")[1].split("&")] if "?" in path else []
         self.ident, token, until_then = (self.ident + 1) & 0xffff, os.urandom(4), time.monotonic() + patience
-        request = message(0, code, self.ident, token, segments + queries + list(options), body)
+        request = message(kind, code, self.ident, token, segments + queries + list(options), body)
         again = 0
         while time.monotonic() < until_then:
             if time.monotonic() >= again:  # RFC 7252 4.2: a confirmable message is sent again
                 again = time.monotonic() + 2
                 try:
-                    self.process.stdin.write(request)
+                    self.send(request)
                 except BrokenPipeError:
                     return None
             if not select.select([self.process.stdout], [], [], max(0, min(again, until_then) - time.monotonic()))[0]:
@@ -108,7 +122,11 @@ class Device:
             if not octets:
                 return None
             reply = Reply(octets)
-            if reply.token == token:
+            if reply.kind == 2:
+                self.acknowledged.append((reply.octets[1], reply.token))
+            if reply.kind == 0:  # a message of its own: acknowledged (RFC 7252 5.2.2)
+                self.send(message(2, 0, reply.ident))
+            if reply.token == token and reply.code != "0.00":
                 return reply
         return None
 
