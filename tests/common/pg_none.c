@@ -26,3 +26,7 @@ void pg_server_sql(const char *sql)
 void pg_server_cut(void)
 {
 }
+
+void pg_server_crash(void)
+{
+}

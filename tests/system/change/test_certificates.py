@@ -11,7 +11,7 @@ import pytest
 from conftest import TREE
 from lab.operators import Traveller
 from lab.process import wait_until
-from lab.realm import AGENT, NAF
+from lab.realm import NAF
 from peers.device_pki import ask
 from peers.keys import btid_of, ks_naf
 from peers.waiting import page, until
@@ -24,13 +24,7 @@ numbers = iter(range(50, 90))
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory):
     with Provider(str(tmp_path_factory.mktemp("certificates"))) as realm:
-        realm.start_hss()
-        realm.start_bsf(peers=[(AGENT, None)])
-        realm.start_agent()
-        realm.start_application()
-        realm.start_proxy()
-        realm.wait_connected(("bsf",))
-        wait_until(lambda: realm.ready("agent"), 30, "agent is ready")
+        realm.start()
         yield realm
 
 

@@ -7,7 +7,6 @@ import pytest
 from conftest import TREE
 from lab.certs import Authority
 from lab.operators import Operator, Traveller
-from lab.process import wait_until
 from lab.realm import AGENT, ASP, FORBIDDEN_NAF, NAF, q
 
 
@@ -47,17 +46,19 @@ class Provider(Operator):
                            % (q(self.address("proxy") + ":443"), q(NAF), q(NAF), q(self.address("application") + ":8080"), q(cert), q(key),
                               q(self.path("naf.sock")), q(self.address("proxy") + ":9100")))
 
+    def start(self):
+        self.start_hss()
+        self.start_bsf(peers=[(AGENT, None)])
+        self.start_agent()
+        self.start_application()
+        self.start_proxy()
+        self.wait_connected()
+
 
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory):
     with Provider(str(tmp_path_factory.mktemp("private"))) as realm:
-        realm.start_hss()
-        realm.start_bsf(peers=[(AGENT, None)])
-        realm.start_agent()
-        realm.start_application()
-        realm.start_proxy()
-        realm.wait_connected(("bsf",))
-        wait_until(lambda: realm.ready("agent"), 30, "agent is ready")
+        realm.start()
         yield realm
 
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
+import itertools
 import os
 import sys
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from proxy_harness import NAF, NAF2, STREAM, UICC, Application, Authority, FakeAgent, HOST, Proxy, q  # noqa: E402
+from proxy_harness import NAF, NAF2, STREAM, UICC, Application, Authority, Client, Digest, FakeAgent, HOST, Proxy, q  # noqa: E402
+
+numbers = itertools.count(60000)  # of B-TIDs
 
 
 class World:
@@ -73,3 +76,16 @@ def fresh(world):
     world.agent.sources.clear()
     world.agent.release()
     world.agent.error, world.agent.silent = None, False
+
+
+@pytest.fixture
+def digest(world):
+    return Digest(*world.agent.add(next(numbers)))
+
+
+@pytest.fixture
+def client(proxy, digest):
+    """A connection with a challenge taken."""
+    with Client(proxy.http) as made:
+        digest.take(made.ask())
+        yield made

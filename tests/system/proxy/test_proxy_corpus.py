@@ -6,9 +6,8 @@ import itertools
 
 import pytest
 
-from proxy_harness import HOST, NAF, Client, Digest, header, read_head
+from proxy_harness import HOST, NAF, header, read_head
 
-numbers = itertools.count(30000)
 REASONS = {400: "Bad Request", 405: "Method Not Allowed", 414: "URI Too Long", 417: "Expectation Failed", 421: "Misdirected Request",
            431: "Request Header Fields Too Large", 501: "Not Implemented", 505: "HTTP Version Not Supported"}
 
@@ -149,19 +148,6 @@ def chunks():
 
 def test_the_corpus_is_as_large_as_it_says():
     assert len(HEADS) + len(list(start_lines())) + len(list(chunks())) + len(list(forged())) >= 250
-
-
-@pytest.fixture
-def digest(world):
-    return Digest(*world.agent.add(next(numbers)))
-
-
-@pytest.fixture
-def client(proxy, digest):
-    """A connection with a challenge taken."""
-    with Client(proxy.http) as made:
-        digest.take(made.ask())
-        yield made
 
 
 def smuggled(digest):

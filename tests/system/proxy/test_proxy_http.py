@@ -18,19 +18,6 @@ numbers = itertools.count(5000)
 MIB = 1 << 20
 
 
-@pytest.fixture
-def digest(world):
-    return Digest(*world.agent.add(next(numbers)))
-
-
-@pytest.fixture
-def client(proxy, digest):
-    """A connection with a challenge taken."""
-    with Client(proxy.http) as made:
-        digest.take(made.ask())
-        yield made
-
-
 def head(digest, method="GET", path="/", *lines, version="1.1", host=NAF):
     return "\r\n".join(["%s %s HTTP/%s" % (method, path, version), "Host: " + host, digest.header(method, path)]
                        + list(lines) + ["", ""]).encode("latin-1")
