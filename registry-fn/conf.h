@@ -31,7 +31,8 @@ struct registry_conf {
 	struct conf_strlist device_users, primaries;
 	uint32_t root_policy; /* enum root_policy */
 	bool custodian_required;
-	uint32_t unlisted_makers, uncertified_models; /* enum listing_policy */
+	uint32_t unlisted_makers, uncertified_models, unlisted_identifiers, unmapped_units; /* enum listing_policy */
+	uint32_t contradictions; /* enum contradiction_policy */
 	uint32_t devices_per_subscription;
 	uint32_t acknowledge_time, report_interval, report_grace, report_check; /* [s] */
 	const char *database, *kek_file, *key_file, *metrics_listen;

@@ -53,7 +53,8 @@ const char *const scheme_names_words[] = { "thing", "user", "communication-end",
 	X("app-uri",     NULL,    APP,  PROG, NO,      NO,      BODY_NONE,   0,     scheme_uri) \
 	X("app-url",     NULL,    APP,  PROG, NO,      NO,      BODY_NONE,   0,     id_url) \
 	X("package",     NULL,    APP,  PROG, NO,      NO,      BODY_NONE,   0,     scheme_package) \
-	X("advertising", NULL,    APP,  PROG, YES,     NO,      BODY_NONE,   0,     scheme_uuid)
+	X("advertising", NULL,    APP,  PROG, YES,     NO,      BODY_NONE,   0,     scheme_uuid) \
+	X("meid",        "MEID",  OBJ,  IT,   NO,      YES,     BODY_DIGITS, 0,     scheme_meid)
 
 #define SCHEME_ROW(...)	       { __VA_ARGS__ },
 #define SCHEME_WORD(word, ...) word,
@@ -101,6 +102,15 @@ static void lower(struct bytes text, char *out)
 	out[text.n] = '\0';
 }
 
+static void upper(struct bytes text, char *out)
+{
+	size_t i;
+
+	for (i = 0; i < text.n; i++)
+		out[i] = text.p[i] >= 'a' && text.p[i] <= 'f' ? (char)(text.p[i] - 'a' + 'A') : (char)text.p[i];
+	out[text.n] = '\0';
+}
+
 static struct bytes without(struct bytes text, const char *prefix)
 {
 	size_t n = strlen(prefix);
@@ -116,6 +126,8 @@ static void canonical(const struct scheme *scheme, struct bytes text, char *out)
 		id_device_canonical(DEVICE_IDENTITY_MAC, text, out);
 	} else if (scheme->check == id_eui64) {
 		id_device_canonical(DEVICE_IDENTITY_EUI64, text, out);
+	} else if (scheme->check == scheme_meid) {
+		upper(text, out); /* as in RegDevIDs */
 	} else if (scheme->check == id_ipv6) {
 		id_device_canonical(DEVICE_IDENTITY_IPV6, text, out);
 	} else if (scheme->check == scheme_uuid || scheme->check == id_fqdn || scheme->check == scheme_nfc ||

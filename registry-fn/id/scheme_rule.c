@@ -67,6 +67,19 @@ enum gba_err scheme_imei(struct bytes text, const char **_why)
 	return id_imei(text, _why);
 }
 
+/* The regional code is A0 to FF: else it would read like an IMEI. */
+enum gba_err scheme_meid(struct bytes text, const char **_why)
+{
+	static const char why[] = "an MEID has 14 hex digits, the first of A to F";
+	size_t i;
+
+	for (i = 0; i < text.n; i++) {
+		if (!digit(text.p[i]) && !(octet_lower(text.p[i]) >= 'a' && octet_lower(text.p[i]) <= 'f'))
+			return refuse(GBA_E_SYNTAX, why, _why);
+	}
+	return text.n == 14 && !digit(text.p[0]) ? GBA_OK : refuse(GBA_E_SYNTAX, why, _why);
+}
+
 enum gba_err scheme_imsi(struct bytes text, const char **_why)
 {
 	return imsi_valid(text) ? GBA_OK : refuse(GBA_E_SYNTAX, "an IMSI has 6 to 15 digits: MCC, MNC of 2 or 3, MSIN", _why);

@@ -7,6 +7,7 @@
 #include "core/err.h"
 
 enum gba_err scheme_imei(struct bytes text, const char **_why);	  /* 14 digits, or 15 with the check digit (TEC Annex I) */
+enum gba_err scheme_meid(struct bytes text, const char **_why);	  /* 14 hex digits, the first of A-F; 3GPP2 C.S0072 */
 enum gba_err scheme_imsi(struct bytes text, const char **_why);	  /* up to 15 digits with MCC and MNC */
 enum gba_err scheme_uuid(struct bytes text, const char **_why);	  /* RFC 9562 text; neither nil nor max */
 enum gba_err scheme_oid(struct bytes text, const char **_why);	  /* 1.2.840.113549, "urn:oid:" before it allowed */

@@ -5,6 +5,7 @@
 #include "registry-fn/trust/version.h"
 
 const char *const listing_policy_words[] = { "allow", "grey", "refuse", NULL };
+const char *const contradiction_policy_words[] = { "anomaly", "refuse", NULL };
 
 bool listing_has(struct bytes list, struct bytes text)
 {
@@ -125,6 +126,8 @@ enum gba_err listing_read(struct records *r, struct record_call *call, int64_t d
 		return err;
 	*_listing = (struct listing){ 0 };
 	err = listing_product(r, rec, call->now, _listing);
+	if (err == GBA_OK)
+		err = listing_match(r, rec, _listing);
 	if (err == GBA_OK &&
 	    (rec->v[DEVICE_MAKER].n != _listing->maker || rec->v[DEVICE_CERTIFICATION].n != _listing->certification))
 		err = product_keep(r, call, device, hook, _listing);
@@ -143,6 +146,10 @@ enum listing_policy listing_verdict(const struct registry_conf *conf, const stru
 		{ listing->maker == 0, conf->unlisted_makers, "its maker is not registered", "make" },
 		{ listing->certification != CERTIFIED_GOOD, conf->uncertified_models,
 		  "no certificate covers its model and versions", "model" },
+		{ !listing->endpoints, conf->unlisted_identifiers, "no connectivity provider lists its identifiers", "identities" },
+		{ !listing->unit, conf->unmapped_units, "no maker has mapped its identity to a serial number", "identity" },
+		{ listing->against > 0 && conf->contradictions == CONTRADICTION_REFUSE, LISTING_REFUSE,
+		  "lists say otherwise of its identities", "identity" },
 	};
 	enum listing_policy worst = LISTING_ALLOW;
 	size_t i;
@@ -156,6 +163,15 @@ enum listing_policy listing_verdict(const struct registry_conf *conf, const stru
 		*_field = lists[i].field;
 	}
 	return worst;
+}
+
+/* It is judged by what it is called now; at Register that follows with Set. */
+enum gba_err reg_device_identity_after(struct records *r, struct record_call *call, const struct record *old,
+				       const struct record *now)
+{
+	(void)call;
+	return listing_due(r, LISTING_DUE("id FROM device WHERE id = ?1 AND state = 2"),
+			   (now != NULL ? now : old)->v[DEVICE_IDENTITY_DEVICE].n);
 }
 
 enum gba_err reg_maker_after(struct records *r, struct record_call *call, const struct record *old, const struct record *now)

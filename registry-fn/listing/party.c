@@ -150,8 +150,11 @@ enum gba_err reg_party_before(struct records *r, struct record_call *call, const
 
 enum gba_err reg_party_after(struct records *r, struct record_call *call, const struct record *old, const struct record *now)
 {
-	(void)r, (void)call, (void)old, (void)now;
-	return GBA_OK;
+	(void)call;
+	if (old == NULL || now == NULL || now->v[PARTY_KIND].n != PARTY_CONNECTIVITY_PROVIDER ||
+	    old->v[PARTY_STATE].n == now->v[PARTY_STATE].n)
+		return GBA_OK;
+	return listing_due_provider(r, now->id); /* its lists count no more, or again */
 }
 
 /* ---- verbs ---- */

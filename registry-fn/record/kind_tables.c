@@ -154,7 +154,7 @@ static const struct record_kind kinds[REG_KIND_COUNT] = {
 				  { [REG_ROLE_ADMIN] = NOT_PERSONAL, [REG_ROLE_PRIVACY] = "", [REG_ROLE_SYSTEM] = "", [REG_ROLE_BULK] = NOT_PERSONAL,
 				    [REG_ROLE_AGENCY] = NOT_PERSONAL, [REG_ROLE_CUSTODIAN] = OWN_DEVICES, [REG_ROLE_DEVICE] = "device = @",
 				    [REG_ROLE_REGISTRAR] = LISTED },
-				  A | G | B | R, NO, A | G, reg_device_identity_before, NULL, NULL, NULL },
+				  A | G | B | R, NO, A | G, reg_device_identity_before, reg_device_identity_after, NULL, NULL },
 	[REG_APPLICATION] = { REG_APPLICATION, "application", "application", "applications", "Applications", application_fields,
 			      APPLICATION_COUNT, { ALL_ROWS, FOR_ALL, [REG_ROLE_MAKER] = "maker = @", [REG_ROLE_CUSTODIAN] = "", [REG_ROLE_ENQUIRER] = "" },
 			      A | G | M | B, A | G | M, A, reg_application_before, NULL, NULL, NULL },
@@ -186,6 +186,12 @@ static const struct record_kind kinds[REG_KIND_COUNT] = {
 				reg_certification_fields, CERTIFICATION_COUNT, { ALL_ROWS, [REG_ROLE_REGISTRAR] = "", [REG_ROLE_CERTIFIER] = "certifier = @",
 				[REG_ROLE_PROVIDER] = "", [REG_ROLE_MAKER] = "maker = @", [REG_ROLE_CUSTODIAN] = "", [REG_ROLE_ENQUIRER] = "" },
 				A | G | B | K, A | G | K, A, reg_certification_before, reg_certification_after, reg_certification_verbs, NULL },
+	[REG_ENDPOINT] = { REG_ENDPOINT, "endpoint", "endpoint", "endpoints", "Identifiers of end points, as connectivity providers list them",
+			   reg_endpoint_fields, ENDPOINT_COUNT, { [REG_ROLE_ADMIN] = NOT_PERSONAL, [REG_ROLE_PRIVACY] = "", [REG_ROLE_SYSTEM] = "",
+			   [REG_ROLE_BULK] = NOT_PERSONAL, [REG_ROLE_AGENCY] = NOT_PERSONAL, [REG_ROLE_PROVIDER] = "provider = @" }, A | G | B | P,
+			   A | G | P, A | P, reg_endpoint_before, reg_endpoint_after, NULL, NULL },
+	[REG_UNIT] = { REG_UNIT, "unit", "unit", "units", "Serial numbers, and what makers have mapped them to", reg_unit_fields, UNIT_COUNT,
+		       { ALL_ROWS, [REG_ROLE_MAKER] = "maker = @" }, A | G | B | M, A | G | M, A | M, reg_unit_before, reg_unit_after, NULL, NULL },
 };
 
 static const struct record_hang hangs[] = {
@@ -197,6 +203,8 @@ static const struct record_hang hangs[] = {
 	{ REG_PARTY, REG_PARTY, "registrar", -1, true },
 	{ REG_PARTY, REG_DEVICE, "registrar", -1, true },
 	{ REG_PARTY, REG_CERTIFICATION, "certifier", -1, true },
+	{ REG_PARTY, REG_ENDPOINT, "provider", -1, true },
+	{ REG_MAKER, REG_UNIT, "maker", -1, true },
 };
 
 static const char *const secrets[] = { "identity", NULL };

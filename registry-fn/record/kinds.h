@@ -32,7 +32,8 @@ extern const char *const reg_roles[]; /* by value, NULL-terminated */
 
 /** Numbers stand in the history: kinds are added at the end only. */
 enum reg_kind { REG_CUSTODIAN, REG_MAKER, REG_MODEL, REG_DEVICE, REG_DEVICE_IDENTITY, REG_APPLICATION, REG_ENQUIRER,
-		REG_CREDENTIAL, REG_VULNERABILITY, REG_OVERRIDE, REG_SUBSCRIPTION, REG_PARTY, REG_CERTIFICATION, REG_KIND_COUNT };
+		REG_CREDENTIAL, REG_VULNERABILITY, REG_OVERRIDE, REG_SUBSCRIPTION, REG_PARTY,
+		REG_CERTIFICATION, REG_ENDPOINT, REG_UNIT, REG_KIND_COUNT };
 extern const struct record_set registry_set;
 enum { REG_SECRET_IDENTITY }; /* of registry_set.secrets: key of hidden RegDevIDs */
 
@@ -43,7 +44,8 @@ extern const char *const reg_custodian_state_words[], *const reg_custodian_words
 extern const char *const reg_enquirer_state_words[], *const reg_right_words[], *const reg_credential_words[],
 	*const reg_source_words[], *const reg_vulnerability_words[], *const reg_override_words[], *const reg_method_words[];
 extern const char *const reg_party_words[], *const reg_party_state_words[], *const reg_certification_scheme_words[],
-	*const reg_certification_state_words[], *const reg_certified_words[];
+	*const reg_certification_state_words[], *const reg_certified_words[], *const reg_endpoint_state_words[],
+	*const reg_unit_state_words[];
 
 enum { CUSTODIAN_PERSON, CUSTODIAN_ORGANISATION };
 enum { CUSTODIAN_UNVERIFIED, CUSTODIAN_VERIFIED, CUSTODIAN_REFUSED, CUSTODIAN_SUSPENDED };
@@ -67,6 +69,8 @@ enum { PARTY_SERVICE_PROVIDER, PARTY_APPLICATION_PROVIDER, PARTY_CONNECTIVITY_PR
        PARTY_PLATFORM };
 enum { PARTY_REQUESTED, PARTY_REGISTERED, PARTY_REFUSED, PARTY_SUSPENDED, PARTY_WITHDRAWN };
 enum { CERTIFICATION_VALID, CERTIFICATION_SUSPENDED, CERTIFICATION_REVOKED, CERTIFICATION_EXPIRED };
+enum { ENDPOINT_ACTIVE, ENDPOINT_SUSPENDED, ENDPOINT_WITHDRAWN, ENDPOINT_LOST };
+enum { UNIT_ACTIVE, UNIT_WITHDRAWN };
 /** What certifications say of a device's make, model and versions. */
 enum reg_certified { CERTIFIED_NOT, CERTIFIED_GOOD, CERTIFIED_EXPIRED, CERTIFIED_SUSPENDED, CERTIFIED_REVOKED };
 
@@ -109,9 +113,13 @@ enum { CERTIFICATION_SCHEME, CERTIFICATION_NUMBER, CERTIFICATION_CERTIFIER, CERT
        CERTIFICATION_SYSTEM, CERTIFICATION_SECURITY, CERTIFICATION_SBOM, CERTIFICATION_REPORT, CERTIFICATION_PRODUCED_FROM,
        CERTIFICATION_SUPPORT_UNTIL, CERTIFICATION_END_OF_LIFE, CERTIFICATION_ORIGIN, CERTIFICATION_SUPPLIERS,
        CERTIFICATION_VALID_FROM, CERTIFICATION_VALID_UNTIL, CERTIFICATION_STATE, CERTIFICATION_REASON, CERTIFICATION_COUNT };
+enum { ENDPOINT_PROVIDER, ENDPOINT_SCHEME, ENDPOINT_VALUE, ENDPOINT_KEPT_IN, ENDPOINT_DEVICE_SCHEME, ENDPOINT_DEVICE,
+       ENDPOINT_SUBSCRIBER, ENDPOINT_STATE, ENDPOINT_TYPE, ENDPOINT_NAMES, ENDPOINT_PERSONAL, ENDPOINT_COUNT };
+enum { UNIT_MAKER, UNIT_SERIAL, UNIT_MODEL, UNIT_IDENTITIES, UNIT_PRODUCED, UNIT_STATE, UNIT_COUNT };
 #define SUBSCRIPTION_BATCH_MAX 100 /* [events] of one delivery */
 extern const struct field reg_enquirer_fields[ENQUIRER_COUNT], reg_credential_fields[REG_CREDENTIAL_COUNT],
 	reg_vulnerability_fields[VULNERABILITY_COUNT], reg_override_fields[OVERRIDE_COUNT],
-	reg_subscription_fields[SUBSCRIPTION_COUNT], reg_party_fields[PARTY_COUNT], reg_certification_fields[CERTIFICATION_COUNT];
+	reg_subscription_fields[SUBSCRIPTION_COUNT], reg_party_fields[PARTY_COUNT], reg_certification_fields[CERTIFICATION_COUNT],
+	reg_endpoint_fields[ENDPOINT_COUNT], reg_unit_fields[UNIT_COUNT];
 
 #endif

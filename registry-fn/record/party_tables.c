@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables of parties (TEC 31188 3.1, Annex II) and of certificates of products: rows of kind_tables.c. */
+/* Tables of parties (TEC 31188 3.1, Annex II), of certificates of products, and of the lists of providers and makers: rows of kind_tables.c. */
 #include "ident/idrule.h"
 #include "record/table.h"
 #include "registry-fn/listing/listing.h"
@@ -13,6 +13,8 @@ const char *const reg_party_state_words[] = { "requested", "registered", "refuse
 const char *const reg_certification_scheme_words[] = { "other", "mtcte", "stqc", "gcf", "ptcrb", "common-criteria", "psa", "sesip", "globalplatform",
 						       "etsi-en-303-645", "iec-62443", "eucc", "red", "fcc", NULL };
 const char *const reg_certification_state_words[] = { "valid", "suspended", "revoked", "expired", NULL };
+const char *const reg_endpoint_state_words[] = { "active", "suspended", "withdrawn", "lost", NULL };
+const char *const reg_unit_state_words[] = { "active", "withdrawn", NULL };
 const char *const reg_certified_words[] = { "none", "good", "expired", "suspended", "revoked", NULL };
 
 #define A   FOR_ADMIN
@@ -73,4 +75,30 @@ const struct field reg_certification_fields[CERTIFICATION_COUNT] = {
 	[CERTIFICATION_VALID_UNTIL] = F_TIME("valid_until", 0, PUB, NEW, SET, "Last moment; none: without end"),
 	[CERTIFICATION_STATE] = F_WORD("state", FLT, reg_certification_state_words, CERTIFICATION_VALID, PUB, NO, NO, "Does it count?"),
 	[CERTIFICATION_REASON] = F_TEXT("reason", 0, 1, 500, id_text, PUB, NO, NO, "Why it was suspended or revoked"),
+};
+
+#define SEE (A | B | G | P)
+const struct field reg_endpoint_fields[ENDPOINT_COUNT] = {
+	[ENDPOINT_PROVIDER] = F_REF("provider", KEY, REG_PARTY, SEE, SEE, NO, "Connectivity provider that lists it"),
+	[ENDPOINT_SCHEME] = F_WORD("scheme", KEY, scheme_words, 0, SEE, SEE, NO, "Scheme, such as imsi, iccid, e164, eid or mac"),
+	[ENDPOINT_VALUE] = F_TEXT("value", KEY, 1, IDENTIFIER_MAX, id_text, SEE, SEE, NO, "Identifier, in its canonical form"),
+	[ENDPOINT_KEPT_IN] = F_WORD("kept_in", 0, reg_root_words, ROOT_USIM, SEE, SEE, SEE & ~B, "What keeps it from being changed"),
+	[ENDPOINT_DEVICE_SCHEME] = F_WORD("device_scheme", 0, scheme_words, 0, SEE, SEE, SEE & ~B, "Scheme of device"),
+	[ENDPOINT_DEVICE] = F_TEXT("device", 0, 1, INHERENT_MAX, id_text, SEE, SEE, SEE & ~B, "Inherent identity of the one device it is kept to"),
+	[ENDPOINT_SUBSCRIBER] = F_SEAL("subscriber", 0, 1, 128, id_text, FOR_PRIVACY | P, SEE, FOR_PRIVACY | P, "Whose it is, as the provider says (personal)"),
+	[ENDPOINT_STATE] = F_WORD("state", FLT, reg_endpoint_state_words, ENDPOINT_ACTIVE, SEE, SEE, SEE & ~B, "Is it in use?"),
+	[ENDPOINT_TYPE] = F_WORD("type", 0, scheme_class_words, 0, SEE, NO, NO, "Type of identifier (TEC 31188 Annex I)"),
+	[ENDPOINT_NAMES] = F_WORD("names", 0, scheme_names_words, 0, SEE, NO, NO, "What it names"),
+	[ENDPOINT_PERSONAL] = F_BOOL("personal", 0, 0, SEE, NO, NO, "Personal data: for the privacy role and its provider"),
+};
+
+#define M    FOR_MAKER
+#define MADE (A | B | G | M)
+const struct field reg_unit_fields[UNIT_COUNT] = {
+	[UNIT_MAKER] = F_REF("maker", KEY, REG_MAKER, MADE, MADE, NO, "Who made it"),
+	[UNIT_SERIAL] = F_TEXT("serial", KEY, 1, 64, id_serial, MADE, MADE, NO, "Its serial number"),
+	[UNIT_MODEL] = F_TEXT("model", REQ | FIX | FLT, 1, 128, id_text, MADE, MADE, NO, "Its model"),
+	[UNIT_IDENTITIES] = F_LIST("identities", REQ, 5, 96, listing_unit_check, MADE, MADE, A | G | M, "What it sends with: scheme and identity, such as imei:490154203237518"),
+	[UNIT_PRODUCED] = F_TIME("produced", 0, MADE, MADE, A | G | M, "When it was made"),
+	[UNIT_STATE] = F_WORD("state", FLT, reg_unit_state_words, UNIT_ACTIVE, MADE, MADE, A | G | M, "Withdrawn: stolen, scrapped or never sold"),
 };

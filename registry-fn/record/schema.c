@@ -182,6 +182,24 @@ static const char party_schema_1[] =
 	"INSERT INTO said_due (device) SELECT d.id FROM device AS d JOIN maker AS m ON d.make = m.name WHERE m.state = 0"
 	" ON CONFLICT (device) DO NOTHING";
 
+static const char list_schema_1[] =
+	"CREATE TABLE endpoint" RECORD_HEAD
+	" provider INTEGER NOT NULL, scheme INTEGER NOT NULL, value TEXT NOT NULL, kept_in INTEGER NOT NULL,"
+	" device_scheme INTEGER NOT NULL, device TEXT, subscriber BLOB, state INTEGER NOT NULL, type INTEGER NOT NULL,"
+	" names INTEGER NOT NULL, personal INTEGER NOT NULL, UNIQUE (value, scheme, provider)) STRICT;"
+	"CREATE INDEX endpoint_provider ON endpoint (provider);"
+	"CREATE INDEX endpoint_device ON endpoint (device, device_scheme) WHERE device IS NOT NULL;"
+	"CREATE INDEX endpoint_state ON endpoint (state);"
+	"CREATE TABLE unit" RECORD_HEAD
+	" maker INTEGER NOT NULL, serial TEXT NOT NULL, model TEXT NOT NULL, identities TEXT NOT NULL, produced INTEGER NOT NULL,"
+	" state INTEGER NOT NULL, UNIQUE (serial, maker)) STRICT;"
+	"CREATE INDEX unit_maker ON unit (maker);"
+	"CREATE INDEX unit_model ON unit (model);"
+	"CREATE INDEX unit_state ON unit (state);"
+	"CREATE TABLE unit_identity (value TEXT NOT NULL, scheme INTEGER NOT NULL, unit INTEGER NOT NULL,"
+	" PRIMARY KEY (value, scheme, unit)) STRICT;"
+	"CREATE INDEX unit_identity_unit ON unit_identity (unit)";
+
 const struct db_migration registry_schema[] = {
 	{ node_schema_1 },
 	{ event_schema_1 },
@@ -198,5 +216,6 @@ const struct db_migration registry_schema[] = {
 	{ event_schema_4 },
 	{ event_schema_3 },
 	{ party_schema_1 },
+	{ list_schema_1 },
 };
 const size_t registry_schema_steps = sizeof(registry_schema) / sizeof(registry_schema[0]);

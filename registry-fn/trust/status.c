@@ -250,7 +250,8 @@ static enum gba_err facts_read(struct records *r, int64_t device, time_t now, st
 }
 
 /* What the lists say of it (TEC 31188 3.1). */
-static enum gba_err lists_read(struct records *r, struct record_call *call, int64_t device, bool hook, struct trust_facts *facts)
+static enum gba_err lists_read(struct records *r, struct record_call *call, int64_t device, bool hook, struct trust_facts *facts,
+				const char **_what)
 {
 	const struct registry_conf *conf = registry_handle_of(r)->registry.conf;
 	struct listing listing = { 0 };
@@ -260,6 +261,8 @@ static enum gba_err lists_read(struct records *r, struct record_call *call, int6
 	if (err == GBA_OK && listing_verdict(conf, &listing, &why, &field) != LISTING_ALLOW)
 		facts->lacks = why;
 	facts->fact[FACT_CERTIFICATION] = listing.certification;
+	facts->fact[FACT_ANOMALIES] += listing.against;
+	*_what = listing.what;
 	return err;
 }
 
@@ -268,6 +271,7 @@ enum gba_err trust_judge(struct records *r, struct record_call *call, int64_t de
 	struct decision d = { .kind = TRUST_DEVICE, .subject = device, .hook = hook };
 	struct trust_facts facts = { 0 };
 	char cause[POLICY_CAUSE_MAX + 1];
+	const char *what = NULL;
 	bool by_hand = false;
 	enum gba_err err;
 
@@ -275,7 +279,7 @@ enum gba_err trust_judge(struct records *r, struct record_call *call, int64_t de
 	if (err == GBA_OK && !by_hand)
 		err = facts_read(r, device, call->now, &facts);
 	if (err == GBA_OK)
-		err = lists_read(r, call, device, hook, &facts);
+		err = lists_read(r, call, device, hook, &facts, &what);
 	if (err == GBA_OK && !by_hand)
 		err = vuln_facts(r, device, call->now, &facts);
 	if (err == GBA_OK && !by_hand)
@@ -285,8 +289,10 @@ enum gba_err trust_judge(struct records *r, struct record_call *call, int64_t de
 	if (!by_hand) {
 		d.status = trust_policy_judge(registry_handle_of(r)->registry.policy, &facts, cause);
 		d.cause = cause;
-		d.first = facts.registered && facts.lacks != NULL;
-		if (strncmp(cause, "elsewhere", strlen("elsewhere")) != 0)
+		d.first = facts.registered && (facts.lacks != NULL || what != NULL);
+		if (strncmp(cause, "anomalies", strlen("anomalies")) == 0)
+			d.evidence = what;
+		else if (strncmp(cause, "elsewhere", strlen("elsewhere")) != 0)
 			d.evidence = NULL; /* it is of that rule alone */
 	}
 	return decide(r, call, &d);

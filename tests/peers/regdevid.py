@@ -9,7 +9,8 @@ import uuid
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 CODES = {"imei": "IMEI", "mac": "MAC", "eui64": "EUI64", "ipv4": "IPV4", "ipv6": "IPV6", "iccid": "ICCID", "eid": "EID", "uuid": "UUID",
-         "oid": "OID", "epc": "EPC", "handle": "HDL", "doi": "DOI", "ecode": "ECODE", "cid": "CID"}
+         "oid": "OID", "epc": "EPC", "handle": "HDL", "doi": "DOI", "ecode": "ECODE", "cid": "CID",
+         "meid": "MEID"}
 
 
 def check(text):
@@ -24,7 +25,7 @@ def base32(octets):
 
 
 def body(scheme, identity):
-    if scheme in ("imei", "iccid", "eid"):
+    if scheme in ("imei", "iccid", "eid", "meid"):
         return identity
     if scheme in ("mac", "eui64"):
         return identity.replace(":", "").upper()

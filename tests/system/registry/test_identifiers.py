@@ -45,6 +45,7 @@ def identity(draw, scheme):
             "handle": lambda: "20.500.%s/%s" % (number(5), text(string.ascii_letters + "-._;()/", 1, 40)),
             "doi": lambda: "10.%s/%s" % (number(4), text(string.ascii_lowercase + "-._", 1, 40)),
             "ecode": lambda: text(string.ascii_letters + string.digits + ".-", 1, 60),
+            "meid": lambda: draw.choice("ABCDEF") + text("0123456789ABCDEF", 13, 13),
             "cid": lambda: text(string.ascii_letters + string.digits, 1, 96)}[scheme]()
 
 

@@ -7,7 +7,9 @@ from registrylab import IMPI
 from telllab import TellNode
 from test_door import phone, registered
 from test_records import imei
+from test_repository import asked
 
+from peers import regdevid
 from peers.waiting import until
 
 KINDS = ("service-provider", "application-provider", "connectivity-provider", "registrar", "certifier", "platform", "secure-element-provider",
@@ -245,6 +247,147 @@ def test_a_sector_s_registry_lists_its_devices(node):
     assert node.call("DELETE", "/v1/parties/%d" % one, token=node.admin)[0] in (409, 428)
 
 
+def rows_of(node, path, body, token, kind="text/csv"):
+    """(added, rows that were refused: number and member)."""
+    code, report = node.call("POST", "/v1/%s/import?mode=rows" % path, body, token, kind)
+    assert code == 200, report
+    return report["added"], [(bad["row"], bad["errors"][0]["pointer"]) for bad in report["rejections"]]
+
+
+def subscriber(n):
+    """(IMSI, IMPI) of one of the operator's."""
+    imsi = "0010100000%05d" % n
+    return imsi, IMPI.replace("001010000000001", imsi)
+
+
+@pytest.fixture(scope="module")
+def providers(node):
+    """A cellular one and one of LoRa, each with a credential; a maker whose models are certified."""
+    made = {}
+    for name, networks in (("cells", ["imsi:00101", "iccid:8991", "e164:91"]), ("other", ["imsi:00102", "iccid:8945", "e164:45"]),
+                           ("lora", ["eui64:70b3d5", "mac:*"])):
+        one = node.good("POST", "/v1/parties", {"name": name, "kind": "connectivity-provider", "networks": networks}, node.admin, 201)["id"]
+        made[name] = one, issue(node, "provider", one)
+    made["maker"] = maker(node, "Listed")
+    certify(node, made["maker"], "*", "L/1")
+    return made
+
+
+FINE, ODD = ("white", "registered, nothing against it"), ("grey", "anomalies >= 1")
+
+
+def test_lists_of_connectivity_providers(node, providers):
+    """REQ: TEC-3.1-16, TEC-A1-5: identifiers of subscribers and of network equipment, from a cellular provider and one of LoRa; each bad row told; seen by
+    their provider, those of persons by the privacy role besides, and by nobody else."""
+    (cells, token), (other, stranger), (lora, radio) = providers["cells"], providers["other"], providers["lora"]
+    body = "provider,scheme,value,kept_in,subscriber\n" + "".join("%d,%s,usim,%s\n" % (cells, row, "acc-7") for row in (
+        "imsi,001010000000700", "e164,919876500700", "e164,919876500701", "imsi,001020000000700", "imsi,12", "colour,red", "mac,001b638445e6",
+        "iccid,%s" % oracle_iccid(700))) + "%d,imsi,001010000000701,usim,\n" % other
+    assert rows_of(node, "endpoints", body, token) == (4, [(4, "/value"), (5, "/value"), (6, "/scheme"), (7, "/value"), (9, "/provider")])
+    lines = "".join(json.dumps({"provider": lora, "scheme": "eui64", "value": "70:B3:D5:00:00:00:07:%02x" % n, "kept_in": "secure-element"}) + "\n"
+                    for n in range(3))
+    assert rows_of(node, "endpoints", lines + lines, radio, "application/x-ndjson")[0] == 3
+    own = node.good("GET", "/v1/endpoints?limit=1000", token=token)["items"]
+    assert {one["value"] for one in own} == {"001010000000700", "919876500700", "919876500701", oracle_iccid(700)}
+    assert {(one["scheme"], one["type"], one["names"], one["personal"]) for one in own} == {
+        ("imsi", "object", "user", True), ("e164", "communication", "communication-end", True), ("iccid", "object", "thing", False)}
+    assert {one["subscriber"] for one in own} == {"acc-7"}
+    assert [one["value"] for one in node.good("GET", "/v1/endpoints?limit=1000", token=radio)["items"]] == ["70:b3:d5:00:00:00:07:%02x" % n for n in range(3)]
+    assert node.good("GET", "/v1/endpoints?limit=1000", token=stranger)["items"] == []
+    one = own[0]["id"]
+    for who in (stranger, node.admin, node.agency):
+        assert node.call("GET", "/v1/endpoints/%d" % one, token=who)[0] == 404
+        assert node.patch("/v1/endpoints/%d" % one, {"state": "lost"}, who) == 404
+    for what in node.good("GET", "/v1/endpoints?limit=1000", token=node.admin)["items"]:
+        assert not what["personal"] and "subscriber" not in what
+    assert node.good("GET", "/v1/endpoints/%d" % one, token=node.privacy)["subscriber"] == "acc-7"
+    assert node.call("GET", "/v1/endpoints", token=issue(node, "maker", providers["maker"]))[0] == 403
+    assert node.call("POST", "/v1/endpoints", {"provider": cells, "scheme": "imsi", "value": "001010000000799"}, node.admin)[0] in (403, 422)
+    assert node.call("POST", "/v1/endpoints", {"provider": lora, "scheme": "package", "value": "com.example.app"}, radio)[0] == 422
+    assert not [row for row in node.rows("SELECT wire FROM event") if b"001010000000700" in bytes(row[0])]  # no other registry is told
+
+
+def oracle_iccid(n):
+    body = "8991" + "%014d" % n
+    return body + regdevid.luhn(body)
+
+
+def test_a_device_is_what_providers_list(node, providers):
+    """REQ: TEC-3.1-16: its identifiers are those of one provider, for it and no other, with its own subscription; what changes in a list counts at once."""
+    (cells, token), (other, stranger) = providers["cells"], providers["other"]
+    imsi, impi = subscriber(710)
+    first = phone(make="Listed", model="A")
+    listed = node.good("POST", "/v1/endpoints", {"provider": cells, "scheme": "imsi", "value": imsi, "device": first["identity"]}, token, 201)
+    assert listed["device_scheme"] == "imei"
+    mine = registered(node.door(), dict(first, identities=[{"scheme": "imsi", "value": imsi}]), impi)
+    assert status(node, mine) == FINE
+    second = registered(node.door(), phone(make="Listed", model="A"), impi)  # its card in another device
+    assert status(node, second) == ODD
+    last = node.good("GET", "/v1/devices/%d/statuses" % device(node, second)["id"], token=node.agency)["statuses"][-1]
+    assert last["evidence"] == "a provider lists an identifier for another device"
+    third = registered(node.door(), dict(first, identity=phone()["identity"]), subscriber(711)[1])
+    assert status(node, third) == FINE
+    kept = node.good("POST", "/v1/endpoints", {"provider": cells, "scheme": "imsi", "value": subscriber(712)[0], "device": device(node, third)["identity"]},
+                     token, 201)["id"]
+    becomes(node, third, *ODD)  # another subscription than it came with
+    assert node.call("DELETE", "/v1/endpoints/%d" % kept, token=stranger)[0] == 404
+    path = "/v1/endpoints/%d" % listed["id"]
+    for state, want in (("suspended", ODD), ("active", FINE), ("lost", ODD), ("active", FINE)):
+        assert node.patch(path, {"state": state}, token) == 200
+        becomes(node, mine, *want)
+    mixed = dict(phone(make="Listed", model="A"), identities=[{"scheme": "imsi", "value": imsi}, {"scheme": "iccid", "value": oracle_iccid(713)}])
+    assert node.patch(path, {"device": None}, token) == 200
+    becomes(node, second, *FINE)
+    mixed = registered(node.door(), mixed, impi)
+    assert status(node, mixed) == FINE
+    foreign = regdevid.luhn("8945" + "%014d" % 713)
+    node.good("POST", "/v1/endpoints", {"provider": other, "scheme": "iccid", "value": "8945%014d" % 713 + foreign}, stranger, 201)
+    odd = registered(node.door(), dict(phone(make="Listed", model="A"), identities=[{"scheme": "iccid", "value": "8945%014d" % 713 + foreign}]), impi)
+    assert status(node, odd) == ODD  # one SIM, two providers
+    node.good("POST", "/v1/parties/%d/suspend" % other, {"reason": "forged lists"}, node.admin)
+    becomes(node, odd, *FINE)  # its lists count no more
+
+
+def test_makers_map_serial_numbers(node, providers):
+    """REQ: TEC-A2-vi-3, TEC-3.2-p2-i, TEC-2.2-3: a maker maps the serial number of each unit to IMEI, MEID and MAC in bulk, needed and checked; a device that says
+    otherwise is an anomaly."""
+    token = issue(node, "maker", providers["maker"])
+    copier = maker(node, "Copier")
+    certify(node, copier, "*", "C/1")
+    odd = issue(node, "maker", copier)
+    one, two = imei(9700), imei(9701)
+    rows = ["SN1,A,imei:%s mac:00-1B-63-84-45-97" % one[:14], "SN2,A,imei:%s meid:a1000049ab2c3d" % two, "SN3,A,", ",A,imei:%s" % imei(9702),
+            "SN4,A,imei:%s" % one, "SN5,A,imei:123", "SN6,A,advertising:x", "SN1,A,imei:%s" % imei(9703)]
+    body = "maker,serial,model,identities\n" + "".join("%d,%s\n" % (providers["maker"], row) for row in rows)
+    assert rows_of(node, "units", body, token) == (2, [(3, "/identities"), (4, "/serial"), (5, "/identities"), (6, "/identities/0"), (7, "/identities/0"), (8, "")])
+    stands = {row["serial"]: row["identities"] for row in node.good("GET", "/v1/units?limit=1000", token=token)["items"]}
+    assert stands == {"SN1": ["imei:" + one, "mac:00:1b:63:84:45:97"], "SN2": ["imei:" + two, "meid:A1000049AB2C3D"]}
+    assert rows_of(node, "units", body, odd)[0] == 0  # not on behalf of another
+    assert node.good("GET", "/v1/units", token=odd)["items"] == [] and node.call("GET", "/v1/units", token=providers["cells"][1])[0] == 403
+    said = lambda identity, serial, **more: dict(phone(make="Listed", model="A"), identity=identity, identities=[{"scheme": "serial", "value": serial}], **more)
+    impi = subscriber(720)[1]
+    first = said(one, "SN1", firmware="9.7.97")
+    first["identities"].append({"scheme": "mac", "value": "00-1B-63-84-45-97"})
+    good = registered(node.door(), first, impi)
+    assert status(node, good) == FINE
+    for scheme, value in (("serial", "SN1"), ("imei", one), ("mac", "00:1b:63:84:45:97")):  # one device, by whichever
+        assert [row["firmware"] for row in asked(node, by="identity", scheme=scheme, value=value)] == ["9.7.97"], scheme
+    assert status(node, registered(node.door(), said(two, "SN1"), impi)) == ODD  # another unit's serial number
+    assert status(node, registered(node.door(), said(imei(9704), "SN2"), impi)) == ODD  # its serial number's unit sends otherwise
+    by_meid = registered(node.door(), dict(phone(make="Copier", model="A"), scheme="meid", identity="A1000049AB2C3D"), impi)
+    assert by_meid == regdevid.regdevid("prefix", "IN1", "meid", "A1000049AB2C3D") and status(node, by_meid) == ODD
+    last = node.good("GET", "/v1/devices/%d/statuses" % device(node, by_meid)["id"], token=node.agency)["statuses"][-1]
+    assert last["evidence"] == "another maker has made what has this identity"
+    unit = [row for row in node.good("GET", "/v1/units", token=token)["items"] if row["serial"] == "SN1"][0]["id"]
+    assert node.patch("/v1/units/%d" % unit, {"state": "withdrawn"}, odd) == 404
+    assert node.patch("/v1/units/%d" % unit, {"state": "withdrawn"}, token) == 200  # reported stolen
+    becomes(node, good, *ODD)
+    assert node.patch("/v1/units/%d" % unit, {"state": "active", "identities": ["imei:" + imei(9705)]}, token) == 200
+    becomes(node, good, *ODD)
+    assert node.patch("/v1/units/%d" % unit, {"identities": ["imei:" + one]}, token) == 200
+    becomes(node, good, *FINE)
+
+
 def test_nothing_is_asked_for_in_a_wrong_way(node):
     """Bad input at the open door: nothing is kept, and what is wrong is told."""
     before = node.rows("SELECT count(*) FROM party")
@@ -266,8 +409,8 @@ def test_nothing_is_asked_for_in_a_wrong_way(node):
     assert done.returncode != 0 and "kind" in done.stderr
 
 
-def test_what_lists_lack_may_be_refused(node):
-    """REQ: TEC-A4-3: under an uncertified model, or of a maker nobody knows, nothing is registered; a bad word in configuration starts nothing."""
+def test_what_lists_lack_may_be_refused(node, providers):
+    """REQ: TEC-A4-3, TEC-A2-vi-3: under an uncertified model, or of a maker nobody knows, nothing is registered; a bad word in configuration starts nothing."""
     made = maker(node, "Strict")
     certify(node, made, "S1", "S/1")
     node.kill()
@@ -279,11 +422,27 @@ def test_what_lists_lack_may_be_refused(node):
         assert code == 403 and answer["errors"][0]["pointer"] == field, answer
     assert node.rows("SELECT count(*) FROM device") == before
     assert status(node, registered(node.door(), phone(make="Strict", model="S1")))[0] == "white"
+    node.kill()
+    node.more = 'unlisted-identifiers = "refuse";\nunmapped-units = "refuse";\ncontradictions = "refuse";\n'
+    node.start_api()
+    (cells, token), imsi, impi = providers["cells"], *subscriber(730)
+    door, mapped = node.door(), phone(make="Listed", model="A")
+    before = node.rows("SELECT count(*) FROM device")
+    code, answer = door.ask("POST", "/register", mapped, impi)
+    assert code == 403 and answer["errors"][0]["pointer"] == "/identities"
+    node.good("POST", "/v1/endpoints", {"provider": cells, "scheme": "imsi", "value": imsi}, token, 201)
+    code, answer = door.ask("POST", "/register", mapped, impi)
+    assert code == 403 and answer["errors"][0]["pointer"] == "/identity"
+    node.good("POST", "/v1/units", {"maker": providers["maker"], "serial": "SN9", "model": "A", "identities": ["imei:" + mapped["identity"]]}, node.admin, 201)
+    code, answer = door.ask("POST", "/register", dict(mapped, identities=[{"scheme": "serial", "value": "SN8"}]), impi)
+    assert code == 403 and "SN9" not in json.dumps(answer)
+    assert node.rows("SELECT count(*) FROM device") == before
+    assert registered(door, dict(mapped, identities=[{"scheme": "serial", "value": "SN9"}]), impi)
     conf = node.path("registry.conf")
     with open(conf, encoding="utf-8") as text:
-        bad = text.read().replace('uncertified-models = "refuse"', 'uncertified-models = "perhaps"')
+        bad = text.read().replace('unmapped-units = "refuse"', 'unmapped-units = "perhaps"')
     with open(node.path("bad.conf"), "w", encoding="utf-8") as out:
         out.write(bad)
     assert node.run("gba-registry", "--check-config", conf).returncode == 0
     done = node.run("gba-registry", "--check-config", node.path("bad.conf"))
-    assert done.returncode != 0 and "uncertified-models" in done.stderr
+    assert done.returncode != 0 and "unmapped-units" in done.stderr

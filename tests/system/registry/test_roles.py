@@ -25,7 +25,9 @@ MAY = {
     ("POST", "/v1/parties"): "admin privacy bulk agency registrar", ("POST", "/v1/parties/{id}/approve"): "admin privacy agency registrar",
     ("POST", "/v1/certifications"): "admin privacy bulk agency certifier",
     ("POST", "/v1/certifications/{id}/revoke"): "admin privacy agency certifier",
-    ("POST", "/v1/interrogations"): "enquirer", ("GET", "/v1/self"): " ".join(ROLES),
+    ("POST", "/v1/endpoints"): "admin privacy bulk agency provider", ("POST", "/v1/endpoints/import"): "admin privacy bulk agency provider",
+    ("GET", "/v1/endpoints"): "admin privacy bulk agency provider", ("POST", "/v1/units"): "admin privacy bulk agency maker",
+    ("POST", "/v1/units/import"): "admin privacy bulk agency maker", ("POST", "/v1/interrogations"): "enquirer", ("GET", "/v1/self"): " ".join(ROLES),
 }
 OPEN = {("GET", "/openapi.json"), ("GET", "/problems"), ("GET", "/v1/ca/crl"), ("GET", "/v1/ca/certificate"),
         ("GET", "/.well-known/gba-registry"), ("GET", "/.well-known/jwks.json"), ("GET", "/practice-statement"),
@@ -68,7 +70,7 @@ def operations(node):
 
 
 def test_every_operation_with_every_role(node):
-    """REQ: Y3059-7-i-a: known by a credential that is good, and let do what its role may; what the documents say is what is done."""
+    """REQ: Y3059-7-i-a, TEC-A2-iv: known by a credential that is good, and let do what its role may; what the documents say is what is done."""
     listed = operations(node)
     assert len(listed) > 70 and {(method, path) for method, path, _ in listed} >= set(MAY) | OPEN
     gone = node.token("agency")
