@@ -6,12 +6,13 @@
         message = link.receive(datagram)                 # authentic and new, or an Error
         answer = link.send(b"a command")
 
-A Link belongs to one thread at a time. The library is libgba-sealed.so.0, or the file that the environment variable
-GBA_SEALED_LIBRARY names. Python keeps copies of a key until its memory is used again.
+A Link takes one thread after the other: no counter is used twice. The library is libgba-sealed.so.0, or the file that the environment
+variable GBA_SEALED_LIBRARY names. Python keeps copies of a key until its memory is used again.
 """
 import ctypes
 import dataclasses
 import os
+import threading
 
 __all__ = ["Error", "Link", "Look", "UA_SEALED", "kid", "look"]
 
@@ -84,7 +85,7 @@ class Link:
     ever sent or taken under this key, or the file is there. key: Ks_NAF; with an index Ks_int_NAF."""
 
     def __init__(self, folder, key, btid, index=0, *, new=False, device=False):
-        self._link, name = ctypes.c_void_p(), btid.encode()
+        self._link, self._lock, name = ctypes.c_void_p(), threading.Lock(), btid.encode()
         if len(key) != 32 or not 0 <= index <= 255:
             raise Error(14)
         _good(_lib.gba_sealed_open(os.fsencode(folder), 0 if device else 1, bytes(key), name, len(name), index | (_NEW << 8 if new else 0),
@@ -92,9 +93,10 @@ class Link:
         self.btid, self.index, self.kid = btid, index, kid(btid, index)
 
     def close(self):
-        if self._link:
-            _lib.gba_sealed_close(self._link)
-            self._link = ctypes.c_void_p()
+        with self._lock:
+            if self._link:
+                _lib.gba_sealed_close(self._link)
+                self._link = ctypes.c_void_p()
 
     def __enter__(self):
         return self
@@ -107,10 +109,11 @@ class Link:
             self.close()
 
     def _do(self, function, octets, room):
-        if not self._link:
-            raise Error(14)
         out, n = ctypes.create_string_buffer(room), ctypes.c_size_t()
-        _good(function(self._link, bytes(octets), len(octets), out, ctypes.byref(n)))
+        with self._lock:
+            if not self._link:
+                raise Error(14)
+            _good(function(self._link, bytes(octets), len(octets), out, ctypes.byref(n)))
         return out.raw[:n.value]
 
     def send(self, message):

@@ -18,9 +18,12 @@ from naf_harness import HTTP_DIGEST, IMPI, NAF, TLS13, TOP, btid, dia, ks_naf, k
 
 MODULE = os.path.join(TOP, "naf-adapter", "python")
 os.environ["GBA_NAF_LIBRARY"] = dia.built("naf-adapter/libnaf/.libs/libgba-naf.so.0")
+os.environ["GBA_SEALED_LIBRARY"] = dia.built("naf-adapter/sealed/.libs/libgba-sealed.so.0")
 sys.path.insert(0, MODULE)
 
 import gba_naf  # noqa: E402
+import gba_sealed  # noqa: E402
+from peers import sealed  # noqa: E402
 
 NAF_ID = NAF.encode() + TLS13
 
@@ -93,6 +96,22 @@ def test_threads_share_one(world):
     assert wrong == [] and until(lambda: len(os.listdir("/proc/self/fd")) <= before)
     with pytest.raises(gba_naf.Error):
         naf.get(names[0], NAF, gba_naf.UA_TLS13_PSK)
+
+
+def test_threads_that_send_use_no_counter_twice(tmp_path):
+    """A nonce used twice would give contents away. Opened by an implementation that shares nothing with the library."""
+    name, key, sent, counters = btid("bsf.one.example"), os.urandom(32), [], []
+    with gba_sealed.Link(str(tmp_path), key, name, new=True) as link:
+        threads = [threading.Thread(target=lambda: sent.extend([link.send(b"go on") for _ in range(100)])) for _ in range(8)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+    for frame in sent:
+        counter, plain = sealed.open_frame(key, name, "server", frame)
+        counters.append(counter)
+        assert plain == b"go on"
+    assert sorted(counters) == list(range(800))
 
 
 def test_one_event_loop_at_a_time(world):
