@@ -261,12 +261,21 @@ class Realm:
                           env=dict(self.tree.environment(), **dict(self.tree.preload(), **self.extra_env)))
         return self.start_process(node, process, address or self.address(node), ready_port)
 
+    def errors_of(self, node):
+        """What a node with a log of its own says there of why it ended."""
+        try:
+            with open(self.path(node + ".log"), encoding="utf-8", errors="replace") as log:
+                return "".join([line for line in log if " error " in line][-5:])
+        except OSError:
+            return ""
+
     def start_process(self, node, process, address, port, timeout=60):
         self.nodes[node] = process.start()
 
         def up():
             if not process.alive():
-                raise RuntimeError("%s ended with status %s:\n%s" % (node, process.exit_code(), process.log_text()[-3000:]))
+                raise RuntimeError("%s ended with status %s:\n%s%s" % (node, process.exit_code(), process.log_text()[-3000:],
+                                                                      self.errors_of(node)))
             return port_open(address, port)
         try:
             wait_until(up, timeout, "%s listens on %s:%d" % (node, address, port))

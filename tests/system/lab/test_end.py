@@ -63,6 +63,17 @@ def test_a_laboratory_with_a_network_of_its_own_tells_the_way_in():
             inside.kill()
 
 
+TAKEN = "ip link set lo up && exec /usr/bin/python3 -c 'import socket, subprocess, sys; s = socket.socket(); s.bind((\"0.0.0.0\", 3868));" \
+        " s.listen(); sys.exit(subprocess.run(sys.argv[1:]).returncode)' /usr/bin/python3 tools/gba-lab --quiet --state \"$0\""
+
+
+@pytest.mark.skipif(os.system("unshare -rn true 2>/dev/null") != 0, reason="no user and network namespaces here")
+def test_a_port_that_is_taken_is_named(tmp_path):
+    done = subprocess.run(["unshare", "-rn", "sh", "-c", TAKEN, str(tmp_path / "s")], cwd=TOP, capture_output=True, text=True, timeout=120,
+                          check=False)
+    assert done.returncode == 1 and "Address already in use" in done.stderr, done.stdout + done.stderr
+
+
 def test_each_role_ends_five_times_while_its_peers_live(realm):
     # REQ: Y3056-8.2-1
     for _ in range(5):
