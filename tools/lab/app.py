@@ -4,6 +4,7 @@ Run: app.py ADDRESS PORT [TRACE-FILE [NAME OF ITS NAF IN TRACES]]; ADDRESS may b
 import http.server
 import json
 import os
+import re
 import socketserver
 import sys
 import time
@@ -14,9 +15,11 @@ def trace(path, direction, message, naf="naf-proxy"):
         return
     step = {"at": int(time.time() * 1e6), "iface": "HTTP", "clause": "Y.3056 10.5", "message": message}
     step["from"], step["to"] = (naf, "application") if direction == "in" else ("application", naf)
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
-    os.write(fd, (json.dumps(step) + "\n").encode())
-    os.close(fd)
+    try:
+        with open(path, "ab", buffering=0, opener=lambda name, flags: os.open(name, flags, 0o640)) as out:
+            out.write((json.dumps(step) + "\n").encode())
+    except OSError:
+        pass  # a full disk: who calls is answered all the same
 
 
 class Application(http.server.BaseHTTPRequestHandler):
@@ -33,7 +36,7 @@ class Application(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         who = self.headers.get("X-3GPP-Asserted-Identity", "")
         trace(self.trace_file, "in", "%s %s" % (self.command, self.path), self.naf)
-        text = json.dumps({"hello": who.strip('"'), "method": self.command, "path": self.path, "received": len(body)}) + "\n"
+        text = json.dumps({"hello": ", ".join(re.findall('"([^"]*)"', who)) or who, "method": self.command, "path": self.path, "received": len(body)}) + "\n"
         data = text.encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """SIGTERM: every role ends with status 0 and soon, while its peers live, time after time; also when a peer hangs."""
+import json
 import os
 import signal
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
-sys.path.insert(0, os.path.join(TOP, "tools"))
+sys.path[:0] = [os.path.join(TOP, "tools"), os.path.join(TOP, "tests")]
 
-from lab.process import wait_until  # noqa: E402
+from lab.process import free_port, port_open, wait_until  # noqa: E402
 from lab.realm import Realm  # noqa: E402
+from peers.waiting import PATIENCE, until  # noqa: E402
 
 LONG = 20  # [s] freeDiameter takes 24 when a peer hangs; the limit itself is 4.5
 
@@ -61,6 +64,18 @@ def test_a_laboratory_with_a_network_of_its_own_tells_the_way_in():
             assert entered.stdout.strip() == os.readlink("/proc/%d/ns/net" % inside.pid) != os.readlink("/proc/self/ns/net"), entered
         finally:
             inside.kill()
+
+
+def test_the_application_answers_on_a_full_disk():
+    port = free_port()
+    with subprocess.Popen(["/usr/bin/python3", "tools/lab/app.py", "127.0.0.1", str(port), "/dev/full"], cwd=TOP) as app:
+        try:
+            assert until(lambda: port_open("127.0.0.1", port))
+            asked = urllib.request.Request("http://127.0.0.1:%d/" % port, headers={"X-3GPP-Asserted-Identity": '"sip:a@b.example", "tel:+1"'})
+            with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
+                assert json.load(answer)["hello"] == "sip:a@b.example, tel:+1"
+        finally:
+            app.kill()
 
 
 TAKEN = "ip link set lo up && exec /usr/bin/python3 -c 'import socket, subprocess, sys; s = socket.socket(); s.bind((\"0.0.0.0\", 3868));" \
