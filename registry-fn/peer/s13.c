@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/trace.h"
+#include "registry-fn/id/regdevid.h"
 #include "registry-fn/peer/equipment.h"
 #include "registry-fn/peer/peering.h"
 
@@ -29,6 +30,7 @@ static struct {
 	TALLOC_CTX *ctx; /* the thread's */
 	struct db *db;
 	struct event_log *log;
+	struct db_stmt *hidden; /* the thread's; NULL: not needed yet */
 	struct dia_service *service;
 	pthread_t thread;
 	bool runs;
@@ -166,6 +168,35 @@ static void on_ecr(struct msg *msg, void *arg)
 
 /* ---- the thread ---- */
 
+/* With hide-identity no event holds an IMEI: the registry finds its own devices by their records. */
+static enum gba_err hidden_view(struct bytes digits, struct event_view *view)
+{
+	const struct scheme *scheme = scheme_by_word(bytes_of("imei"));
+	char imei[IDENTIFIER_MAX + 1], subject[REGDEVID_MAX + 1] = "";
+	const char *why;
+	bool row = false;
+	enum gba_err err;
+
+	if (scheme_canonical(scheme, digits, imei, &why) != GBA_OK)
+		return GBA_OK;
+	if (s13.hidden == NULL) {
+		err = db_prepare(s13.db, "SELECT regdevid FROM device WHERE scheme = ?1 AND identity = ?2", &s13.hidden);
+		if (err != GBA_OK)
+			return err;
+	}
+	db_bind_int(s13.hidden, 1, scheme - schemes);
+	db_bind_text(s13.hidden, 2, bytes_of(imei));
+	err = db_step(s13.hidden, &row);
+	if (err == GBA_OK && row)
+		snprintf(subject, sizeof(subject), "%.*s", BYTES_FMT(db_col_text(s13.hidden, 0)));
+	db_reset(s13.hidden);
+	if (err == GBA_OK && subject[0] != '\0')
+		err = event_view_subject(s13.log, subject, EVENT_NOW, view);
+	if (view->removed)
+		view->known = false;
+	return err;
+}
+
 static enum gba_err look_up(uint64_t key, enum equipment *_what)
 {
 	char digits[IMEI_KEY_LEN + 8];
@@ -174,6 +205,8 @@ static enum gba_err look_up(uint64_t key, enum equipment *_what)
 
 	snprintf(digits, sizeof(digits), "%014llu", (unsigned long long)(key - 1));
 	err = event_view_identity(s13.log, "imei", bytes_of(digits), EVENT_NOW, &view);
+	if (err == GBA_OK && !view.known && s13.registry->conf->hide_identity)
+		err = hidden_view(bytes_of(digits), &view);
 	if (err == GBA_OK)
 		*_what = equipment_of(&s13.registry->conf->peering, &view);
 	return err;
@@ -306,6 +339,7 @@ static void s13_stop(struct registry *registry)
 	s13.runs = false;
 	talloc_free(s13.ctx);
 	s13.ctx = NULL;
+	s13.hidden = NULL;
 }
 
 static enum gba_err s13_start(struct registry *registry, const char **_why)

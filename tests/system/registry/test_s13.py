@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """S13: the core network asks a registry for an equipment (TS 29.272 6.2.1). The MME is tests/peers/diameter.py."""
+import os
+
 import pytest
 from peerlab import ECR, Lab, S13, app_avps
+from registrylab import Door
 
 from peers import diameter as d
 from peers.waiting import until
@@ -122,6 +125,36 @@ def test_without_vendor_specific_application_id(mme):
     message = ecr(mme, "490154203237518")
     message.avps = [a for a in message.avps if a.code != 260]
     assert status_of(mme.request(message)) == WHITELISTED
+
+
+def test_a_registry_that_hides_identities(tmp_path, server):
+    """Its events name no IMEI, so that nobody learns one from it; its own core network is answered all the same."""
+    with Lab(tmp_path, server) as lab:
+        one, other = lab.registry("INA1", "primary", "INA"), lab.registry("INA", "sectoral")
+        lab.bond(other, one)
+        for registry in (one, other):
+            registry.extra, registry.others = 's13-peers = [ "%s" ];\n' % MME, [(MME, "")]
+        one.extra += 'hide-identity = true;\ndevice-socket = "%s";\n' % one.path("door.sock")
+        lab.start()
+        assert until(lambda: os.path.exists(one.path("door.sock")))
+        asked = {"scheme": "imei", "identity": "490154203237518", "make": "Acme", "model": "One", "root_of_trust": "usim"}
+        status, told = Door(one.path("door.sock")).ask("POST", "/register", asked)
+        assert status == 201 and told["regdevid"].startswith("INA1-HID-")
+        with one.client(MME, apps=(S13,)) as mme:
+            assert status_of(mme.request(ecr(mme, "490154203237518"))) == UNKNOWN  # not before Set
+            assert Door(one.path("door.sock")).ask("PUT", "/set", {"regdevid": told["regdevid"], "serial": told["serial"]})[0] == 200
+            for imei in ("490154203237518", "49015420323751", "4901542032375107"):
+                assert until(lambda imei=imei: status_of(mme.request(ecr(mme, imei))) == WHITELISTED), imei
+            assert status_of(mme.request(ecr(mme, "356938035643809"))) == UNKNOWN
+            with one.tool() as tool:
+                assert tool.say("status.set", told["regdevid"], {"status": "black"}) == "ok"
+                assert until(lambda: status_of(mme.request(ecr(mme, "490154203237518"))) == BLACKLISTED)
+                assert tool.say("device.removed", told["regdevid"]) == "ok"
+                assert until(lambda: status_of(mme.request(ecr(mme, "490154203237518"))) == UNKNOWN)
+        assert until(lambda: other.status(told["regdevid"]) == 2)
+        assert not any(b"49015420323751" in bytes(wire) for wire, in other.rows("SELECT wire FROM event"))
+        with other.client(MME, apps=(S13,)) as mme:
+            assert status_of(mme.request(ecr(mme, "490154203237518"))) == UNKNOWN
 
 
 def test_a_database_that_is_away(tmp_path, postgres):
