@@ -73,6 +73,8 @@ enum gba_err conf_reread(TALLOC_CTX *mem_ctx, const struct role *role, const cha
 	err = conf_common_apply(name, common, _error);
 	if (err != GBA_OK)
 		return err;
+	if (role->live != NULL)
+		role->live(conf);
 	*_differs = differences(mem_ctx, role->items, conf, in_force);
 	return *_differs != NULL ? GBA_OK : GBA_E_NOMEM;
 }

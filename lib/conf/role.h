@@ -16,10 +16,12 @@ struct role {
 	enum gba_err (*check)(const void *conf, struct conf_error *_error);
 	/** A daemon of its own: runs with the file of -c instead of freeDiameterd. NULL: freeDiameterd. @return exit status */
 	int (*run)(const struct role *role, const char *path);
+	/** For conf_reread(): take what can change under way from a file that is good into what is in force. May be NULL. */
+	void (*live)(const void *fresh);
 };
 
-/** For a role whose items are taken at its start: read the file again, check it, and put what it says of log and trace
- * (CONF_COMMON, first in the table) into effect, files reopened. Nothing changes when it is not good.
+/** For a role whose items are taken at its start, but for those role->live takes: read the file again, check it, and put what it
+ * says of log and trace (CONF_COMMON, first in the table) into effect, files reopened. Nothing changes when it is not good.
  * @param _differs  names of the other items that are not as in force, ", " between them: they need a restart; below mem_ctx
  * @retval GBA_E_CONF  see _error->text */
 enum gba_err conf_reread(TALLOC_CTX *mem_ctx, const struct role *role, const char *path, const void *in_force,

@@ -46,6 +46,7 @@ static struct {
 	struct ask *ask;
 	struct request_ways ways;
 	struct requests *requests;
+	coap_context_t *context;
 	LIST_HEAD(, device) devices;
 	uint64_t notices; /* heard */
 	struct metric *handshakes, *refused, *asked, *ended, *busy, *waiting;
@@ -326,6 +327,12 @@ static coap_address_t address_of(const char *text)
 	return address;
 }
 
+static void set_limits(coap_context_t *context)
+{
+	coap_context_set_max_idle_sessions(context, me.conf.max_sessions);
+	coap_context_set_session_timeout(context, me.conf.idle_timeout);
+}
+
 static coap_context_t *context_start(void)
 {
 	static const coap_request_t methods[] = { COAP_REQUEST_GET, COAP_REQUEST_POST, COAP_REQUEST_DELETE, COAP_REQUEST_FETCH,
@@ -342,8 +349,7 @@ static coap_context_t *context_start(void)
 	psk.psk_info.hint = (coap_bin_const_t){ sizeof(hint) - 1, hint };
 	psk.psk_info.key = psk.psk_info.hint; /* libcoap wants one; no identity is answered with it */
 	coap_context_set_block_mode(context, COAP_BLOCK_USE_LIBCOAP | COAP_BLOCK_SINGLE_BODY);
-	coap_context_set_max_idle_sessions(context, me.conf.max_sessions);
-	coap_context_set_session_timeout(context, me.conf.idle_timeout);
+	set_limits(context);
 	coap_register_event_handler(context, on_event);
 	all = coap_resource_init(coap_make_str_const(".well-known/core"), 0); /* libcoap would answer with what it knows: nothing */
 	if (all != NULL) {
@@ -374,7 +380,39 @@ static void on_signal(int number)
 		ended = 1;
 }
 
-/* Sessions of DTLS live in this process: what they stand on is not changed under them. */
+/* What sessions that stand are told as from now on. */
+static void name_again(struct device *device)
+{
+	talloc_free_children(device->ctx);
+	device->told = release_of_result(device->ctx, me.conf.identity, me.conf.flags_header, device->result,
+					 &device->who) == GBA_OK;
+}
+
+/* No session ends. What keys were asked for with (gsids), and sockets, are as they were. */
+static void on_good_conf(const void *arg)
+{
+	const struct coap_conf *fresh = arg;
+	struct device *device;
+
+	me.conf.identity = fresh->identity;
+	me.conf.flags_header = fresh->flags_header;
+	me.conf.agent_timeout = fresh->agent_timeout;
+	me.conf.upstream_timeout = fresh->upstream_timeout;
+	me.conf.max_requests = me.ways.most = fresh->max_requests;
+	me.conf.max_sessions = fresh->max_sessions;
+	me.conf.idle_timeout = fresh->idle_timeout;
+	me.conf.ask.wait = fresh->ask.wait;
+	me.conf.ask.wait_share = fresh->ask.wait_share;
+	me.conf.ask.refused_life = fresh->ask.refused_life;
+	set_limits(me.context);
+	if (me.ways.door != NULL)
+		door_set_timeout(me.ways.door, me.conf.upstream_timeout);
+	else
+		inner_set_timeout(me.ways.inner, me.conf.upstream_timeout);
+	LIST_FOREACH(device, &me.devices, link)
+		name_again(device);
+}
+
 static void read_again(const struct role *role, const char *path)
 {
 	struct log_about about = { .result = GBA_E_CONF };
@@ -387,7 +425,7 @@ static void read_again(const struct role *role, const char *path)
 	if (conf_reread(tmp, role, path, &me.conf, &differs, &error) != GBA_OK)
 		log_event(LOG_L_ERROR, "coap.reload", &about, "refused, all stays as it was: %s", error.text);
 	else
-		log_event(LOG_L_INFO, "coap.reload", NULL, "log reopened%s%s",
+		log_event(LOG_L_INFO, "coap.reload", NULL, "log reopened, configuration in force%s%s",
 			  differs[0] != '\0' ? "; as they were until a restart: " : "", differs);
 	talloc_free(tmp);
 }
@@ -492,6 +530,7 @@ static int start(TALLOC_CTX *root, const struct role *role, const char *path)
 	if (me.conf.metrics_listen[0] != '\0' &&
 	    http_metrics_start(root, me.conf.metrics_listen, ready, NULL, &metrics, &why) != GBA_OK)
 		return complain(why);
+	me.context = context;
 	serve(context, role, path);
 	requests_forget(me.requests, NULL);
 	coap_free_context(context);
@@ -538,6 +577,7 @@ int main(int argc, char **argv)
 		.items = coap_conf_items,
 		.conf_size = sizeof(struct coap_conf),
 		.run = run,
+		.live = on_good_conf,
 	};
 
 	return role_main(&role, argc, argv);

@@ -272,18 +272,28 @@ def test_an_application_that_is_not_there(world):
                  "gba_coap_requests_ended_total 0")
 
 
-def test_hangup_reopens_the_log_and_keeps_sessions(world):
-    """What stands until a restart is said; a file that is not good changes nothing."""
+def test_hangup_changes_what_can_change_and_keeps_sessions(world):
+    """In force at once, also for sessions that stand; what has to wait for a restart is said; a file that is not good changes nothing."""
     one = world.naf()
-    (btid, key), _ = world.key()
+    conf = (one.folder / "conf").read_text()
+
+    def hang_up(text, said):
+        (one.folder / "conf").write_text(text)
+        os.rename(one.folder / "log", one.folder / "log.1")
+        one.process.signal(signal.SIGHUP)
+        assert until(lambda: said in one.log()), one.log()
+    (btid, key), user = world.key()
     with one.device(btid, key) as device:
-        assert device.ask().code == "2.05"
-        for more, said in (("max-sessions = 77;\n", "log reopened; as they were until a restart: max-sessions"),
-                           ("frob = 1;\n", "refused, all stays as it was")):
-            with open(one.folder / "conf", "a", encoding="ascii") as conf:
-                conf.write(more)
-            os.rename(one.folder / "log", one.folder / "log.1")
-            one.process.signal(signal.SIGHUP)
-            assert until(lambda: said in one.log()), one.log()
+        def told():
             assert device.ask().code == "2.05"
-    assert "no such item" in one.log() and one.stop() == 0
+            return header(world.http.requests[-1][0], "x-3gpp-asserted-identity")
+        assert told() == ['"%s"' % user]
+        hang_up(conf + 'identity = "btid";\nkeys = 77;\nmax-sessions = 78;\n', "in force; as they were until a restart: keys")
+        assert "max-sessions" not in one.log() and told() == ['"%s"' % btid]
+        hang_up(conf + 'identity = "uids";\nupstream-timeout = 100;\nfrob = 1;\n', "refused, all stays as it was")
+        assert "no such item" in one.log() and told() == ['"%s"' % btid]
+        hang_up(conf + 'upstream-timeout = 200;\n', "configuration in force")
+        assert told() == ['"%s"' % user]
+        world.http.answer = lambda head, body: until(lambda: False, 5) or b""
+        assert device.ask().code == "5.04"
+    assert [asked[0] for asked in world.agent.asked].count(btid) == 1 and one.stop() == 0  # the session never ended
