@@ -3,6 +3,7 @@
 their names only where it connects itself."""
 import base64
 import os
+import socket
 import ssl
 import sys
 
@@ -14,7 +15,7 @@ sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "tools")]
 from lab.certs import Authority  # noqa: E402
 from lab.realm import AGENT, ASP, BSF, BSF_DIAMETER, HSS, IMPI_REALM, NAF, OPERATOR, Realm, Tree  # noqa: E402
 from peers import diameter as d  # noqa: E402
-from peers.waiting import until  # noqa: E402
+from peers.waiting import PATIENCE, until  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +26,17 @@ def realm(tmp_path_factory):
         yield one
 
 
-def connect(realm, host, certificate, authority=None):
+def tls_of(realm, certificate, authority=None):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     if certificate:
         context.load_cert_chain(*(authority or realm.authority).issue(certificate))
-    return d.Client((realm.address("bsf"), 5868), host, ASP, [d.ZN], tls=context)
+    return context
+
+
+def connect(realm, host, certificate, authority=None):
+    return d.Client((realm.address("bsf"), 5868), host, ASP, [d.ZN], tls=tls_of(realm, certificate, authority))
 
 
 def ask(peer):
@@ -56,6 +61,26 @@ def test_the_certificates_owner_is_served_and_others_are_not(realm):
 def test_no_certificate_or_one_of_another_ca(realm, tmp_path, certificate, foreign):
     with pytest.raises((OSError, ssl.SSLError)):
         connect(realm, AGENT, certificate, Authority(str(tmp_path / "ca")) if foreign else None)
+
+
+def test_a_good_bye_is_not_answered_by_who_receives(realm):
+    """With TLS a connection's receiving thread must not send: another may be sending, and the library would free its octets under way. So
+    who says good-bye first finds the connection closed. No test after this one is the agent: who leaves like this
+    is held to watchdogs first."""
+    def connected():  # the daemon listens a moment later than it is ready
+        try:
+            return socket.create_connection((realm.address("bsf"), 5868), PATIENCE)
+        except ConnectionRefusedError:
+            return None
+
+    tls = tls_of(realm, AGENT)
+    with until(connected) as plain:
+        with tls.wrap_socket(plain) as sock:
+            peer = d.Connection(sock, AGENT, ASP, [d.ZN])
+            sock.sendall(d.Message(d.CER, 0, peer.capabilities(), d.R, 1, 1).encode())
+            assert d.Message.decode(peer.read_message()).result() == (0, 2001)
+            with pytest.raises((OSError, ssl.SSLError)):
+                sock.unwrap()
 
 
 def as_hss(realm, certificate):
