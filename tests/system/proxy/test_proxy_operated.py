@@ -344,6 +344,7 @@ def test_counters_by_host(world):
 def test_log_rotation(world, tmp_path):
     log = tmp_path / "log"
     proxy = started(world, log_file=q(str(log)))
+    assert until(log.exists)  # its sockets are there before
     for number in (signal.SIGUSR1, signal.SIGHUP):
         os.rename(log, str(log) + ".1")
         proxy.process.signal(number)

@@ -263,6 +263,26 @@ def test_psk_identity_not_known_leads_to_a_new_bootstrapping(device, bsf, tmp_pa
     assert got["status"] == 200 and got["rebootstrapped"] and got["btid"] == btid_of(RANDS[1]) and len(bsf.order) == 2
 
 
+@pytest.mark.parametrize("alert,runs", [(80, 1), (115, 2)])
+def test_a_fault_of_the_application_is_no_reason_to_bootstrap(device, bsf, alert, runs):
+    """internal_error, as gba-naf-proxy says when it cannot ask, against unknown_psk_identity. REQ: Y3056-9.5-6"""
+    device.json("bootstrap")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def serve():
+            while True:
+                try:
+                    client, _ = listener.accept()
+                except OSError:
+                    return
+                with client:
+                    client.recv(65536)
+                    client.sendall(bytes([0x15, 3, 3, 0, 2, 2, alert]))
+        threading.Thread(target=serve, daemon=True).start()
+        done = device.run("--json", "get", "https://%s/" % NAF, "--connect", "127.0.0.1:%d" % listener.getsockname()[1], "--psk")
+        listener.shutdown(socket.SHUT_RDWR)
+    assert done.returncode not in (0, 2) and len(bsf.order) == runs
+
+
 @pytest.mark.parametrize("tls", ["-tls1_2", "-tls1_3"])
 def test_psk_with_a_wrong_key_ends_after_one_renewal(device, bsf, tls):
     """REQ: Y3056-9.5-2"""
