@@ -377,6 +377,8 @@ static int run(struct daemon *daemon, struct plan *plan, const sigset_t *signals
 	log_sites(daemon);
 	serve(daemon, signals);
 	pthread_join(joins, NULL);
+	for (i = 0; i < daemon->workers; i++) /* not before: a second signal tells them to end */
+		talloc_free(daemon->worker[i]);
 	return EXIT_SUCCESS;
 }
 

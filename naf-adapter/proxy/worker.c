@@ -384,5 +384,4 @@ enum gba_err worker_start(struct worker *worker, struct generation *gen)
 void worker_join(struct worker *worker)
 {
 	pthread_join(worker->thread, NULL);
-	talloc_free(worker);
 }

@@ -69,7 +69,7 @@ enum gba_err worker_start(struct worker *worker, struct generation *gen);
 void worker_hand(struct worker *worker, struct generation *gen);
 /** From any thread: stop accepting and end when the last request is done; end now. */
 void worker_tell(struct worker *worker, enum worker_command command);
-/** Wait for its thread, then free what it holds. */
+/** Wait for its thread. It may be told things until it is freed. */
 void worker_join(struct worker *worker);
 
 /** A connection was freed: the last one of a worker that drains ends its loop. */
