@@ -132,21 +132,55 @@ static enum gba_err take_text(struct device_call *call, struct record *rec, int 
 			     : err;
 }
 
+/* One further identity, good by its own rule. */
+static enum gba_err identity_read(struct device_call *call, json_t *one, const struct scheme **_scheme, const char **_value)
+{
+	static const char *const members[] = { "scheme", "value", NULL };
+	char canonical[IDENTIFIER_MAX + 1];
+	const char *word, *why = "";
+	enum gba_err err;
+
+	err = device_members(call, one, members);
+	if (err == GBA_OK)
+		err = device_text(call, one, "scheme", &word);
+	if (err == GBA_OK)
+		err = device_text(call, one, "value", _value);
+	if (err != GBA_OK)
+		return err;
+	*_scheme = scheme_by_word(bytes_of(word));
+	if (*_scheme == NULL)
+		return record_refuse(&call->record, GBA_E_SYNTAX, "identities", "no such scheme of identifiers");
+	err = scheme_canonical(*_scheme, bytes_of(*_value), canonical, &why);
+	return err == GBA_OK ? GBA_OK : record_refuse(&call->record, err, "identities", "%s", why);
+}
+
+/* Looked at each time, also when what stands is told again. */
+static enum gba_err identities_check(struct device_call *call, json_t *body)
+{
+	json_t *list = json_object_get(body, "identities"), *one;
+	const struct scheme *scheme;
+	const char *value;
+	enum gba_err err = GBA_OK;
+	size_t i;
+
+	if (list == NULL)
+		return GBA_OK;
+	if (!json_is_array(list) || json_array_size(list) > DEVICE_IDENTITIES_MAX)
+		return record_refuse(&call->record, GBA_E_RANGE, "identities", "a list of up to %d", DEVICE_IDENTITIES_MAX);
+	json_array_foreach(list, i, one)
+		err = err == GBA_OK ? identity_read(call, one, &scheme, &value) : err;
+	return err;
+}
+
 static enum gba_err identity_add(struct device_call *call, const struct record *device, json_t *one)
 {
 	struct record *rec = NULL;
-	const char *word, *value;
 	const struct scheme *scheme;
-	enum gba_err err;
+	const char *value;
+	enum gba_err err = identity_read(call, one, &scheme, &value);
 
-	err = device_text(call, one, "scheme", &word);
-	if (err == GBA_OK)
-		err = device_text(call, one, "value", &value);
 	if (err != GBA_OK)
 		return err;
-	scheme = scheme_by_word(bytes_of(word));
-	if (scheme == NULL)
-		return record_refuse(&call->record, GBA_E_SYNTAX, "identities", "no such scheme of identifiers");
 	err = record_new(call->record.mem_ctx, &registry_set.kinds[REG_DEVICE_IDENTITY], &rec);
 	if (err != GBA_OK)
 		return err;
@@ -162,11 +196,6 @@ static enum gba_err identities_add(struct device_call *call, const struct record
 	enum gba_err err = GBA_OK;
 	size_t i;
 
-	if (list == NULL)
-		return GBA_OK;
-	if (!json_is_array(list) || json_array_size(list) > DEVICE_IDENTITIES_MAX)
-		return record_refuse(&call->record, GBA_E_RANGE, "identities", "a list of up to %d",
-				     DEVICE_IDENTITIES_MAX);
 	json_array_foreach(list, i, one)
 	{
 		err = identity_add(call, device, one);
@@ -356,6 +385,8 @@ static enum gba_err registered(struct device_call *call, json_t *body, struct re
 	enum gba_err err;
 
 	err = identity_of(call, body, &scheme, identity);
+	if (err == GBA_OK)
+		err = identities_check(call, body);
 	if (err == GBA_OK)
 		err = reg_device_by_identity(call->desk->records, scheme, identity, &id);
 	if (err == GBA_OK && id != 0)

@@ -114,13 +114,18 @@ def test_a_subscription_takes_so_many_identities(node, door):
     ({"protocols": ["a b"]}, 422), ({"custodian": "nobody"}, 403), ({"custodian": 1}, 403), ({"state": "registered"}, 422),
     ({"status": "white"}, 422), ({"impi": OTHER}, 422), ({"regdevid": "IN1-IMEI-490154203237518-D2"}, 422), ({"identities": "x"}, 422),
     ({"identities": [{"scheme": "imei", "value": "1"}]}, 422), ({"identities": [{"scheme": "nothing", "value": "1"}]}, 422),
-    ({"identities": [{}] * 17}, 422)])
+    ({"identities": [{}] * 17}, 422), ({"identities": [[[]]]}, 422), ({"identities": {"a": 1}}, 422),
+    ({"identities": [{"scheme": "mac", "value": "00:1b:63:84:45:e7", "more": 1}]}, 422)])
 def test_a_bad_registration_changes_nothing(node, door, wrong, status):
     """REQ: Y3059-6.1-2, Y3059-7-iii, TEC-A1-13, Y3059-9.2-i-d"""
     before = node.rows("SELECT (SELECT count(*) FROM device), (SELECT count(*) FROM report), (SELECT count(*) FROM device_identity)")
     got, problem = door.ask("POST", "/register", dict(phone(), **wrong))
     assert got == status and problem["status"] == status, problem
     assert node.rows("SELECT (SELECT count(*) FROM device), (SELECT count(*) FROM report), (SELECT count(*) FROM device_identity)") == before
+    if not {"identity", "scheme", "make", "model"} & set(wrong):  # the same of one that is being registered
+        one = phone()
+        assert door.ask("POST", "/register", one)[0] == 201
+        assert [door.ask("POST", "/register", dict(one, **more))[0] for more in (wrong, {})] == [status, 200]
 
 
 def test_what_is_no_request(door):
