@@ -80,10 +80,10 @@ static enum gba_err device_canonical(struct record_call *call, struct record *no
 enum gba_err reg_endpoint_before(struct records *r, struct record_call *call, const struct record *old, struct record *now)
 {
 	const struct scheme *scheme = now != NULL ? &schemes[now->v[ENDPOINT_SCHEME].n] : NULL;
-	enum gba_err err = old != NULL ? listing_due_endpoint(r, old->id) : GBA_OK;
+	enum gba_err err;
 
-	if (err != GBA_OK || now == NULL)
-		return err;
+	if (now == NULL)
+		return listing_due_endpoint(r, old->id);
 	if (scheme->names == NAMES_APPLICATION)
 		return record_refuse(call, GBA_E_RANGE, "scheme", "identifiers of this scheme are no end points");
 	if (scheme->personal && ((FOR_PRIVACY | FOR_PROVIDER) & 1U << call->actor->role) == 0)
@@ -92,7 +92,10 @@ enum gba_err reg_endpoint_before(struct records *r, struct record_call *call, co
 	err = value_canonical(call, now, scheme);
 	if (err == GBA_OK)
 		err = device_canonical(call, now);
-	return err == GBA_OK && old == NULL ? provider_check(r, call, now, scheme) : err;
+	if (err != GBA_OK)
+		return err;
+	/* What it was about is judged again, too. Written last: what is refused has written nothing. */
+	return old == NULL ? provider_check(r, call, now, scheme) : listing_due_endpoint(r, old->id);
 }
 
 enum gba_err reg_endpoint_after(struct records *r, struct record_call *call, const struct record *old, const struct record *now)

@@ -74,10 +74,10 @@ enum gba_err reg_unit_before(struct records *r, struct record_call *call, const 
 	char value[IDENTIFIER_MAX + 1], *text;
 	const struct scheme *scheme = NULL;
 	const char *why = "";
-	enum gba_err err = old != NULL ? listing_due_unit(r, old->id) : GBA_OK;
+	enum gba_err err = GBA_OK;
 
-	if (err != GBA_OK || now == NULL)
-		return err;
+	if (now == NULL)
+		return listing_due_unit(r, old->id);
 	if (list.p == NULL)
 		return record_refuse(call, GBA_E_SYNTAX, "identities", "a serial number is mapped to what its unit sends with");
 	text = talloc_strdup(now, "");
@@ -88,8 +88,13 @@ enum gba_err reg_unit_before(struct records *r, struct record_call *call, const 
 		err = unique_check(r, call, now, scheme, value);
 		text = talloc_asprintf_append(text, "%s%s:%s", *text != '\0' ? "\n" : "", scheme->word, value);
 	}
+	if (err == GBA_OK && text == NULL)
+		err = GBA_E_NOMEM;
+	if (err != GBA_OK)
+		return err;
 	now->v[UNIT_IDENTITIES].t = bytes_of(text);
-	return err == GBA_OK && text == NULL ? GBA_E_NOMEM : err;
+	/* What it was about is judged again, too. Written last: what is refused has written nothing. */
+	return old != NULL ? listing_due_unit(r, old->id) : GBA_OK;
 }
 
 static enum gba_err mapping_write(struct records *r, const struct record *now)

@@ -348,6 +348,10 @@ def test_a_device_is_what_providers_list(node, providers):
     becomes(node, odd, *FINE)  # its lists count no more
 
 
+def unit_of(node, token, serial):
+    return [row["id"] for row in node.good("GET", "/v1/units?limit=1000", token=token)["items"] if row["serial"] == serial][0]
+
+
 def test_makers_map_serial_numbers(node, providers):
     """REQ: TEC-A2-vi-3, TEC-3.2-p2-i, TEC-2.2-3: a maker maps the serial number of each unit to IMEI, MEID and MAC in bulk, needed and checked; a device that says
     otherwise is an anomaly."""
@@ -363,6 +367,11 @@ def test_makers_map_serial_numbers(node, providers):
     stands = {row["serial"]: row["identities"] for row in node.good("GET", "/v1/units?limit=1000", token=token)["items"]}
     assert stands == {"SN1": ["imei:" + one, "mac:00:1b:63:84:45:97"], "SN2": ["imei:" + two, "meid:A1000049AB2C3D"]}
     assert rows_of(node, "units", body, odd)[0] == 0  # not on behalf of another
+    again = "maker,serial,model,identities\n" + "".join("%d,%s,A,imei:%s\n" % (providers["maker"], serial, identity) for serial, identity in (
+        ("SN2", one), ("SN2", two), ("SN8", imei(9708))))
+    code, report = node.call("POST", "/v1/units/import?mode=rows&existing=update", again, token, "text/csv")  # a bad row ends no good one
+    assert code == 200 and (report["added"], report["updated"], report["rejected"]) == (1, 1, 1), report
+    assert node.patch("/v1/units/%d" % unit_of(node, token, "SN2"), {"identities": stands["SN2"]}, token) == 200
     assert node.good("GET", "/v1/units", token=odd)["items"] == [] and node.call("GET", "/v1/units", token=providers["cells"][1])[0] == 403
     said = lambda identity, serial, **more: dict(phone(make="Listed", model="A"), identity=identity, identities=[{"scheme": "serial", "value": serial}], **more)
     impi = subscriber(720)[1]
@@ -378,7 +387,7 @@ def test_makers_map_serial_numbers(node, providers):
     assert by_meid == regdevid.regdevid("prefix", "IN1", "meid", "A1000049AB2C3D") and status(node, by_meid) == ODD
     last = node.good("GET", "/v1/devices/%d/statuses" % device(node, by_meid)["id"], token=node.agency)["statuses"][-1]
     assert last["evidence"] == "another maker has made what has this identity"
-    unit = [row for row in node.good("GET", "/v1/units", token=token)["items"] if row["serial"] == "SN1"][0]["id"]
+    unit = unit_of(node, token, "SN1")
     assert node.patch("/v1/units/%d" % unit, {"state": "withdrawn"}, odd) == 404
     assert node.patch("/v1/units/%d" % unit, {"state": "withdrawn"}, token) == 200  # reported stolen
     becomes(node, good, *ODD)
