@@ -148,7 +148,7 @@ static enum gba_err open_octets(const struct sealed_keys *keys, struct bytes oct
 	return err == GBA_OK ? sealed_open(keys, SEALED_DEVICE, &frame, back, &n) : err;
 }
 
-/* REQ: OBF-I.2-d2, OBF-I.2-s2
+/* REQ: OBF-I.2-d2, OBF-I.2-s2, TEC-2.2.2-d
  * Every bit: the checksum finds it; with the checksum made good, form, key or MAC does. Every shorter and a longer frame, too. */
 START_TEST(no_bit_can_be_changed)
 {
@@ -420,7 +420,7 @@ static enum gba_err tracker_take(struct tracker *tracker, const struct mail *mai
 
 /* Y.OBF I.2.3, all of it: sealed with trust data by the server, checksum at the device, opened and found fresh by the element, carried
  * out, and the answer comes back protected. What fails at one step reaches none behind it.
- * REQ: OBF-I.2.3-1, OBF-I.2.2.1-a, OBF-I.2.2.1-b1, OBF-I.2.2.1-b2, OBF-I.2.2.3-b, OBF-I.2.2.3-c, OBF-I.2-s1 */
+ * REQ: TEC-2.2.2-a, TEC-2.2.2-c, TEC-2.2.2-d, OBF-I.2.3-1, OBF-I.2.2.1-a, OBF-I.2.2.1-b1, OBF-I.2.2.1-b2, OBF-I.2.2.3-b, OBF-I.2.2.3-c, OBF-I.2-s1 */
 START_TEST(a_command_and_its_answer)
 {
 	struct sealed_keys foreign = keys_of(1);
@@ -442,6 +442,13 @@ START_TEST(a_command_and_its_answer)
 	ck_assert_err(tracker_take(&tracker, &bad), GBA_E_DENIED);
 	ck_assert_err(sealed_seal(&foreign, SEALED_SERVER, 9, bytes_of("close panic"), bad.octets, &bad.n), GBA_OK);
 	ck_assert_err(tracker_take(&tracker, &bad), GBA_E_NOT_FOUND); /* of a server that has other keys */
+	for (n = 11; n <= 77; n += 11) { /* neither a command nor data in the clear */
+		memcpy(bad.octets + n - 11, "close panic", 11);
+		bad.n = n;
+		ck_assert_int_ne(tracker_take(&tracker, &bad), GBA_OK);
+		ck_assert_int_ne(take(server, &bad), GBA_OK);
+	}
+	ck_assert_uint_eq(tracker.handed_in, 2);
 	ck_assert_uint_eq(tracker.carried_out, 0);
 	ck_assert_err(tracker_take(&tracker, &command), GBA_OK);
 	ck_assert_uint_eq(tracker.carried_out, 1);
