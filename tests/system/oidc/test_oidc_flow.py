@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import stat
+import threading
 import time
 import urllib.parse
 
@@ -172,6 +173,19 @@ def test_a_code_is_good_once_and_takes_its_token_with_it(provider, device):
     answer = rp.userinfo(tokens["access_token"])
     assert answer.status == 401 and 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
     assert "oidc.code_twice" in provider.log()
+
+
+def test_a_code_brought_by_many_at_once_is_good_once(provider, device):
+    rp, answers = Rp(provider), []
+    code = rp.code(device)
+    threads = [threading.Thread(target=lambda: answers.append(rp.redeem(code))) for _ in range(12)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    good = [one for one in answers if one.status == 200]
+    assert len(answers) == 12 and len(good) == 1 and {error_of(one) for one in answers if one not in good} == {(400, "invalid_grant")}
+    assert rp.userinfo(good[0].json()["access_token"]).status == 401
 
 
 @pytest.mark.parametrize("change", [dict(code_verifier="x" * 43), dict(code_verifier=None), dict(code_verifier="short"), dict(redirect_uri=CALLBACK + "?fixed=1"),
