@@ -68,7 +68,7 @@ def becomes(node, regdevid, *want):
 
 
 def test_each_kind_of_stakeholder_has_an_account(node):
-    """REQ: TEC-3.1-5, TEC-A2-ii, TEC-A2-iii, TEC-A2-v, TEC-3.2.2-0a, TEC-3.2.2-1, TEC-3.2-p2-vi: a call to register each, and a credential for it."""
+    """REQ: TEC-3.1-5, TEC-A2-ii, TEC-A2-iii, TEC-A2-v, TEC-3.2.2-0a, TEC-3.2.2-1: a call to register each, and a credential for it."""
     for kind in KINDS:
         name, role = "a " + kind, ROLES.get(kind, "provider")
         ask(node, name, kind)
@@ -219,7 +219,7 @@ def test_vulnerabilities_of_certified_and_other_devices(node):
 
 
 def test_certificates_come_from_the_national_portal(node, tmp_path):
-    """REQ: TEC-3.1-6, TEC-3.2-p1-2, TEC-3.2.1-1, TEC-3.2.1-11: a file of the portal, makers by name; each bad row told; open to registered providers."""
+    """REQ: TEC-3.1-6, TEC-3.2-p1-2, TEC-3.2.1-11: a file of the portal, makers by name; each bad row told; open to registered providers."""
     maker(node, "Portal")
     rows = ["scheme,number,maker,model,importer,valid_until", "mtcte,T/1,Portal,A,Import Pvt,2099-01-01T00:00:00Z", "mtcte,T/2,Nobody,A,,",
             "mtcte,T/3,Portal,,,", "mtcte,T/4,Portal,B,,"]
@@ -240,7 +240,7 @@ def test_certificates_come_from_the_national_portal(node, tmp_path):
 
 
 def test_a_sector_s_registry_lists_its_devices(node):
-    """REQ: TEC-3.1-14b, TEC-3.2-p3-iv, TEC-3.2.1-2: a sector's registrar gives its devices by a file of a fixed form; a device of it registers as what it is."""
+    """REQ: TEC-3.1-14b, TEC-3.2-p3-iv: a sector's registrar gives its devices by a file of a fixed form; a device of it registers as what it is."""
     one = node.good("POST", "/v1/parties", {"name": "Vahan", "kind": "registrar", "sectors": ["vehicles"]}, node.admin, 201)["id"]
     token = issue(node, "registrar", one)
     other = issue(node, "registrar", node.good("POST", "/v1/parties", {"name": "Ports", "kind": "registrar", "sectors": ["harbours"]}, node.admin, 201)["id"])
