@@ -16,6 +16,7 @@
 #define PATIENCE_MS 2000 /* for a first handshake; RFC 6347 4.2.4 has 1 s per flight */
 #define PATIENCE_MAX_MS 16000
 #define ADDRESSES_MAX 8
+#define SMALL_MAX     512 /* [octets] no datagram is too small for such a body */
 
 /* One exchange while it runs. */
 struct exchange {
@@ -27,6 +28,7 @@ struct exchange {
 	uint8_t *body;
 	size_t body_n;
 	unsigned int left; /* answers */
+	bool by_hand;
 	bool done;
 	enum gba_err err;
 	coap_nack_reason_t nack;
@@ -37,6 +39,7 @@ struct ua_coap {
 	coap_session_t *session; /* NULL: none */
 	char *name;		 /* by what it is authenticated; NULL: it ends with its exchange */
 	uint64_t token;
+	bool by_hand; /* the session's blocks are not libcoap's */
 	bool failed;	/* by an event */
 	struct psk *psk; /* while its handshake runs */
 	coap_dtls_cpsk_info_t info;
@@ -223,9 +226,11 @@ static enum gba_err session_ready(struct ua_coap *coap, struct exchange *x, stru
 	const char *name = x->ask->tls_name;
 	enum gba_err err;
 
-	if (stands(coap) && name != NULL && coap->name != NULL && strcmp(name, coap->name) == 0)
+	if (stands(coap) && name != NULL && coap->name != NULL && strcmp(name, coap->name) == 0 && coap->by_hand == x->by_hand)
 		return GBA_OK;
 	drop(coap);
+	coap->by_hand = x->by_hand;
+	coap_context_set_block_mode(coap->context, x->by_hand ? 0 : COAP_BLOCK_USE_LIBCOAP);
 	coap->psk = x->ask->tls_arg;
 	err = connect_any(coap, x);
 	coap->psk = NULL;
@@ -245,18 +250,16 @@ static coap_response_t stop(struct exchange *x, enum gba_err err)
 	return COAP_RESPONSE_OK;
 }
 
-/* A block, in turn: libcoap asks for the next one. */
-static enum gba_err take_body(struct exchange *x, const coap_pdu_t *received, bool *_more)
+/* A block, in turn, each by itself: we say how much is too much. */
+static enum gba_err take_body(struct exchange *x, const coap_pdu_t *received, const coap_block_t *block)
 {
 	size_t n = 0, offset = 0, total = 0;
 	const uint8_t *data = NULL;
-	coap_block_t block;
 	uint8_t *more;
 
-	*_more = coap_get_block(received, COAP_OPTION_BLOCK2, &block) == 1 && block.m;
 	if (coap_get_data_large(received, &n, &data, &offset, &total) == 0)
 		return GBA_OK;
-	if (offset != x->body_n)
+	if ((size_t)block->num << (block->szx + 4) != x->body_n)
 		return GBA_E_PEER;
 	if (n > x->ask->max_body - x->body_n)
 		return GBA_E_TOO_LONG;
@@ -271,11 +274,55 @@ static enum gba_err take_body(struct exchange *x, const coap_pdu_t *received, bo
 	return GBA_OK;
 }
 
-static bool first_block(const coap_pdu_t *received)
+static void give_up(coap_session_t *session, void *body)
 {
-	coap_block_t block;
+	(void)session;
+	free(body);
+}
 
-	return coap_get_block(received, COAP_OPTION_BLOCK2, &block) == 0 || block.num == 0;
+/* The library keeps the body for as long as it sends it. */
+static bool put_body(struct ua_coap *coap, coap_pdu_t *pdu, struct bytes body)
+{
+	uint8_t *copy = body.n > 0 ? malloc(body.n) : NULL;
+
+	if (body.n == 0)
+		return true;
+	return copy != NULL &&
+	       coap_add_data_large_request(coap->session, pdu, body.n, memcpy(copy, body.p, body.n), give_up, copy) == 1;
+}
+
+/* @param options  used up */
+static enum gba_err send_request(struct ua_coap *coap, struct exchange *x, coap_optlist_t **options, struct bytes body)
+{
+	coap_pdu_t *pdu = coap_new_pdu(COAP_MESSAGE_CON, ua_coap_method(x->ask->method), coap->session);
+
+	if (pdu == NULL)
+		return GBA_E_NOMEM;
+	if (coap_add_token(pdu, sizeof(coap->token), (const uint8_t *)&coap->token) != 1 ||
+	    coap_add_optlist_pdu(pdu, options) != 1 || !put_body(coap, pdu, body)) {
+		coap_delete_pdu(pdu);
+		return GBA_E_TOO_LONG;
+	}
+	return coap_send(coap->session, pdu) != COAP_INVALID_MID ? GBA_OK : GBA_E_UNREACHABLE;
+}
+
+/* libcoap 4.3 loses the first block of an answer that comes after its acknowledgement, and asks for no other: blocks of answers are
+ * asked for here, all but those of long requests and of what is observed. Only FETCH has its body again (RFC 8132 2.1). */
+static enum gba_err ask_block(struct ua_coap *coap, struct exchange *x, const coap_block_t *last)
+{
+	bool again = ua_coap_method(x->ask->method) == COAP_REQUEST_CODE_FETCH;
+	coap_optlist_t *options = NULL;
+	struct why unheard;
+	uint8_t value[4];
+	size_t n = coap_encode_var_safe(value, sizeof(value), (last->num + 1) << 4 | last->szx);
+	enum gba_err err = ua_coap_options(x->ask, &x->url, false, &options, &unheard);
+
+	if (err == GBA_OK && coap_insert_optlist(&options, coap_new_optlist(COAP_OPTION_BLOCK2, n, value)) != 1)
+		err = GBA_E_NOMEM;
+	if (err == GBA_OK)
+		err = send_request(coap, x, &options, again ? x->ask->body : BYTES_NONE);
+	coap_delete_optlist(options);
+	return err;
 }
 
 /* One answer is whole. */
@@ -299,21 +346,23 @@ static coap_response_t on_response(coap_session_t *session, const coap_pdu_t *se
 	struct ua_coap *coap = coap_session_get_app_data(session);
 	coap_bin_const_t token = coap_pdu_get_token(received);
 	struct exchange *x = coap != NULL ? coap->x : NULL;
+	coap_block_t block = { 0 };
 	enum gba_err err = GBA_OK;
-	bool more = false;
 
 	(void)sent, (void)mid;
 	if (x == NULL || x->done || token.length != sizeof(coap->token) || memcmp(token.s, &coap->token, sizeof(coap->token)) != 0)
 		return COAP_RESPONSE_OK; /* too late, or nobody's */
-	if (first_block(received)) {
+	if (coap_get_block(received, COAP_OPTION_BLOCK2, &block) == 0 || block.num == 0) {
 		x->body_n = 0;
 		err = ua_coap_read(x->mem_ctx, received, x->answer);
 	}
 	if (err == GBA_OK)
-		err = take_body(x, received, &more);
+		err = take_body(x, received, &block);
+	if (err == GBA_OK && block.m && x->by_hand)
+		err = ask_block(coap, x, &block);
 	if (err != GBA_OK)
 		return stop(x, err);
-	return more ? COAP_RESPONSE_OK : complete(coap, x);
+	return block.m ? COAP_RESPONSE_OK : complete(coap, x);
 }
 
 static void on_nack(coap_session_t *session, const coap_pdu_t *sent, const coap_nack_reason_t reason, const coap_mid_t mid)
@@ -337,38 +386,6 @@ static int on_event(coap_session_t *session, const coap_event_t event)
 	return 0;
 }
 
-static void give_up(coap_session_t *session, void *body)
-{
-	(void)session;
-	free(body);
-}
-
-/* The library keeps the body for as long as it sends it. */
-static bool put_body(struct ua_coap *coap, coap_pdu_t *pdu, struct bytes body)
-{
-	uint8_t *copy = body.n > 0 ? malloc(body.n) : NULL;
-
-	if (body.n == 0)
-		return true;
-	return copy != NULL &&
-	       coap_add_data_large_request(coap->session, pdu, body.n, memcpy(copy, body.p, body.n), give_up, copy) == 1;
-}
-
-static enum gba_err send_request(struct ua_coap *coap, struct exchange *x, coap_optlist_t **options)
-{
-	coap_pdu_t *pdu = coap_new_pdu(COAP_MESSAGE_CON, ua_coap_method(x->ask->method), coap->session);
-
-	if (pdu == NULL)
-		return GBA_E_NOMEM;
-	rand_bytes((uint8_t *)&coap->token, sizeof(coap->token));
-	if (coap_add_token(pdu, sizeof(coap->token), (const uint8_t *)&coap->token) != 1 ||
-	    coap_add_optlist_pdu(pdu, options) != 1 || !put_body(coap, pdu, x->ask->body)) {
-		coap_delete_pdu(pdu);
-		return GBA_E_TOO_LONG;
-	}
-	return coap_send(coap->session, pdu) != COAP_INVALID_MID ? GBA_OK : GBA_E_UNREACHABLE;
-}
-
 static enum gba_err perform(struct ua_coap *coap, struct exchange *x, struct why *why)
 {
 	coap_optlist_t *options = NULL;
@@ -380,7 +397,8 @@ static enum gba_err perform(struct ua_coap *coap, struct exchange *x, struct why
 		coap_delete_optlist(options);
 		return err;
 	}
-	err = send_request(coap, x, &options);
+	rand_bytes((uint8_t *)&coap->token, sizeof(coap->token));
+	err = send_request(coap, x, &options, x->ask->body);
 	coap_delete_optlist(options);
 	while (err == GBA_OK && !x->done && !coap->failed && clock_mono_ms() < x->until)
 		pump(coap, x->until);
@@ -408,6 +426,7 @@ static enum gba_err fetch_by_coap(void *arg, TALLOC_CTX *mem_ctx, const struct f
 	x.body = talloc_size(mem_ctx, 4096);
 	if (x.body == NULL)
 		return why_fail(why, GBA_E_NOMEM, "out of memory");
+	x.by_hand = ask->body.n <= SMALL_MAX && ask->observe == 0;
 	x.until = clock_mono_ms() + ask->timeout_ms;
 	coap->x = &x;
 	err = perform(coap, &x, why);
@@ -445,7 +464,6 @@ enum gba_err ua_coap_new(TALLOC_CTX *mem_ctx, struct fetcher *_fetcher)
 		talloc_free(coap);
 		return GBA_E_NOMEM;
 	}
-	coap_context_set_block_mode(coap->context, COAP_BLOCK_USE_LIBCOAP); /* block by block: we say how much is too much */
 	coap_register_response_handler(coap->context, on_response);
 	coap_register_nack_handler(coap->context, on_nack);
 	coap_register_event_handler(coap->context, on_event);

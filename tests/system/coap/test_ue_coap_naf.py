@@ -3,6 +3,7 @@
 
 REQ: OBF-11.1-3"""
 import os
+import time
 
 from coap_harness import header
 
@@ -52,3 +53,18 @@ def test_a_key_that_comes_late(world, ue):
     ue.known()
     status, got = ue.get(one)
     assert status == 0 and not got["rebootstrapped"] and len(ue.bsf.order) == 1, got
+
+
+def test_a_long_answer_that_comes_late(world, naf, ue):
+    """In blocks, though the first of them is no acknowledgement (RFC 7252 5.2.2, RFC 7959 2.4)."""
+    ue.teach = True
+    ue.bootstrap()
+    body, until_then = os.urandom(3000).hex().encode(), time.monotonic() + 1.5
+
+    def answer(head, octets):
+        time.sleep(max(0, until_then - time.monotonic()))
+        return b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    world.http.answer = answer
+    status, got = ue.get(naf)
+    assert status == 0 and got["body"].encode() == body, got
+    assert len(world.http.requests) == 1
