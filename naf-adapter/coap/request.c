@@ -394,11 +394,12 @@ static enum gba_err pass(struct passing *p)
 	return p->ways->inner != NULL ? pass_coap(p, body) : pass_http(p, body);
 }
 
-static bool same_token(const struct passing *p, const struct request *request)
+static bool same_message(const struct passing *p, const struct request *request)
 {
 	coap_bin_const_t token = coap_pdu_get_token(request->pdu);
 
-	return p->request.session == request->session && p->token_n == token.length && memcmp(p->token, token.s, token.length) == 0;
+	return p->request.session == request->session && coap_pdu_get_mid(p->request.pdu) == coap_pdu_get_mid(request->pdu) &&
+	       p->token_n == token.length && memcmp(p->token, token.s, token.length) == 0;
 }
 
 /* Nothing is said yet: libcoap sends no message of this kind without a code. */
@@ -414,7 +415,7 @@ static bool is_repeated(const struct requests *all, const struct request *reques
 
 	*_of_session = 0;
 	LIST_FOREACH(p, &all->waiting, link) {
-		if (same_token(p, request)) {
+		if (same_message(p, request)) {
 			if (!p->acknowledged)
 				say_nothing(request->response);
 			return true;
