@@ -147,12 +147,6 @@ def test_a_crowd_with_few_open_files(daemon, extensions, environment):
     assert one.alive()
 
 
-def test_a_crowd_ends_the_framework_alone(daemon):
-    one = daemon(BARE, wrap=("prlimit", "--nofile=60:60"), environment=WITHOUT_FDTUNE, options="NoRelay; ThreadsPerServer = 64;")
-    with Crowd(one.port, 200):
-        assert one.ended()
-
-
 # F3 --------------------------------------------------------------------------------------------------------------------
 def listeners(port):
     """Local addresses, in hex as /proc shows them, that listen on port."""
