@@ -20,7 +20,7 @@ def served(peer, seconds=PATIENCE):
 def served_again(peer):
     """Requests are served again: a peer that comes back after an abrupt end exchanges three watchdogs first (RFC 3539), a daemon
     that was flooded works off what it has."""
-    return until(lambda: served(peer, 1))
+    return until(lambda: served(peer, 1), 2 * PATIENCE)
 
 
 def with_avp(message, code, *avps):

@@ -257,6 +257,7 @@ def test_the_same_frames_over_short_messages(world):
         centre.numbers["919876543210"] = lambda message: link.send(message.octets, True)
         for packet in (POSITION, "ALARM PANIC"):
             vehicle.must("send", *url(link.port), packet)
+        assert until(lambda: len(frames(list(link.up))) == 2)
         introduction, first, second = link.up[0], *frames(link.up)
         assert not world.server.count("vehicle %s: " % kid(vehicle.btid))
         for octets in (introduction, first):
