@@ -35,6 +35,8 @@ enum gba_err record_refuse(struct record_call *call, enum gba_err err, const cha
 enum gba_err records_stmt(struct records *r, const char *sql, struct db_stmt **_stmt);
 /** One integer of one row. @retval GBA_E_NOT_FOUND  no row */
 enum gba_err records_int(struct db_stmt *stmt, int64_t *_value);
+/** Run a statement that writes. @param id  its ?1 */
+enum gba_err records_run(struct records *r, const char *sql, int64_t id);
 /** Copy of a view, with a NUL behind; absent stays absent. */
 enum gba_err records_keep(TALLOC_CTX *ctx, struct bytes view, struct bytes *_copy);
 /** All defaults. */

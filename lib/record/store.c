@@ -44,6 +44,18 @@ enum gba_err records_int(struct db_stmt *stmt, int64_t *_value)
 	return err == GBA_OK && !row ? GBA_E_NOT_FOUND : err;
 }
 
+enum gba_err records_run(struct records *r, const char *sql, int64_t id)
+{
+	struct db_stmt *stmt;
+	enum gba_err err = records_stmt(r, sql, &stmt);
+
+	if (err != GBA_OK)
+		return err;
+	records_written(r);
+	db_bind_int(stmt, 1, id);
+	return db_run(stmt, NULL);
+}
+
 char *record_columns(TALLOC_CTX *ctx, const struct record_kind *kind)
 {
 	char *text = talloc_strdup(ctx, "id, rev, created, changed");

@@ -46,13 +46,13 @@ enum gba_err reg_certification_after(struct records *r, struct record_call *call
 
 	(void)call;
 	if (bytes_eq_str(rec->v[CERTIFICATION_MODEL].t, "*"))
-		return listing_due(r, LISTING_DUE("d.id FROM maker AS m JOIN device AS d ON d.make = m.name WHERE m.id = ?1"),
+		return records_run(r, LISTING_DUE("d.id FROM maker AS m JOIN device AS d ON d.make = m.name WHERE m.id = ?1"),
 				   rec->v[CERTIFICATION_MAKER].n);
 	if (now != NULL)
-		return listing_due(r, LISTING_DUE("d.id FROM certification AS c JOIN maker AS m ON m.id = c.maker"
+		return records_run(r, LISTING_DUE("d.id FROM certification AS c JOIN maker AS m ON m.id = c.maker"
 						  " JOIN device AS d ON d.make = m.name AND d.model = c.model WHERE c.id = ?1"),
 				   rec->id);
-	return listing_due(r, LISTING_DUE("id FROM device WHERE maker = ?1 AND certification <> 0"), rec->v[CERTIFICATION_MAKER].n);
+	return records_run(r, LISTING_DUE("id FROM device WHERE maker = ?1 AND certification <> 0"), rec->v[CERTIFICATION_MAKER].n);
 }
 
 static enum gba_err moved(struct records *r, struct record_call *call, const struct record *old, int to, json_t *arguments,

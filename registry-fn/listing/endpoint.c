@@ -121,7 +121,7 @@ static enum gba_err due_all(struct records *r, const char *const *sql, size_t n,
 	size_t i;
 
 	for (i = 0; err == GBA_OK && i < n; i++)
-		err = listing_due(r, sql[i], id);
+		err = records_run(r, sql[i], id);
 	return err;
 }
 

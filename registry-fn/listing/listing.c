@@ -22,18 +22,6 @@ bool listing_has(struct bytes list, struct bytes text)
 	return false;
 }
 
-enum gba_err listing_due(struct records *r, const char *sql, int64_t id)
-{
-	struct db_stmt *stmt;
-	enum gba_err err = records_stmt(r, sql, &stmt);
-
-	if (err != GBA_OK)
-		return err;
-	records_written(r);
-	db_bind_int(stmt, 1, id);
-	return db_run(stmt, NULL);
-}
-
 static enum gba_err maker_find(struct records *r, struct bytes make, int64_t *_id)
 {
 	struct db_stmt *stmt;
@@ -170,7 +158,7 @@ enum gba_err reg_device_identity_after(struct records *r, struct record_call *ca
 				       const struct record *now)
 {
 	(void)call;
-	return listing_due(r, LISTING_DUE("id FROM device WHERE id = ?1 AND state = 2"),
+	return records_run(r, LISTING_DUE("id FROM device WHERE id = ?1 AND state = 2"),
 			   (now != NULL ? now : old)->v[DEVICE_IDENTITY_DEVICE].n);
 }
 
@@ -178,9 +166,9 @@ enum gba_err reg_maker_after(struct records *r, struct record_call *call, const 
 {
 	(void)call;
 	if (now == NULL)
-		return listing_due(r, LISTING_DUE("id FROM device WHERE maker = ?1"), old->id);
+		return records_run(r, LISTING_DUE("id FROM device WHERE maker = ?1"), old->id);
 	if (old != NULL && old->v[MAKER_STATE].n == now->v[MAKER_STATE].n)
 		return GBA_OK;
-	return listing_due(r, LISTING_DUE("d.id FROM maker AS m JOIN device AS d ON d.make = m.name WHERE m.id = ?1"),
+	return records_run(r, LISTING_DUE("d.id FROM maker AS m JOIN device AS d ON d.make = m.name WHERE m.id = ?1"),
 			   now->id);
 }

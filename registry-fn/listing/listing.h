@@ -61,11 +61,9 @@ extern const struct record_verb reg_party_verbs[], reg_certification_verbs[];
 
 /* Between the files of this room. */
 
-/** Devices that a statement's rows name are judged again, soon. @param sql  LISTING_DUE("id FROM device WHERE custodian = ?1")
- * @param id  ?1 */
+/** Statement: devices that its rows name are judged again, soon. LISTING_DUE("id FROM device WHERE maker = ?1") */
 #define LISTING_DUE(rows) "INSERT INTO said_due (device) SELECT " rows " ON CONFLICT (device) DO NOTHING"
-enum gba_err listing_due(struct records *r, const char *sql, int64_t id);
-/** The same of the devices that an end point, all of a provider, or a unit is about. */
+/** The devices that an end point, all of a provider, or a unit is about are judged again. */
 enum gba_err listing_due_endpoint(struct records *r, int64_t endpoint);
 enum gba_err listing_due_provider(struct records *r, int64_t party);
 enum gba_err listing_due_unit(struct records *r, int64_t unit);

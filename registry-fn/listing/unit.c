@@ -126,7 +126,7 @@ enum gba_err reg_unit_after(struct records *r, struct record_call *call, const s
 
 	(void)call;
 	if (old != NULL)
-		err = listing_due(r, "DELETE FROM unit_identity WHERE unit = ?1", old->id);
+		err = records_run(r, "DELETE FROM unit_identity WHERE unit = ?1", old->id);
 	if (err == GBA_OK && now != NULL)
 		err = mapping_write(r, now);
 	return err == GBA_OK && now != NULL ? listing_due_unit(r, now->id) : err;
@@ -145,6 +145,6 @@ enum gba_err listing_due_unit(struct records *r, int64_t unit)
 	size_t i;
 
 	for (i = 0; err == GBA_OK && i < sizeof(sql) / sizeof(sql[0]); i++)
-		err = listing_due(r, sql[i], unit);
+		err = records_run(r, sql[i], unit);
 	return err;
 }

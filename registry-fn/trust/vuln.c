@@ -49,18 +49,6 @@ static enum gba_err link_add(struct records *r, struct record_call *call, int64_
 	return db_run(stmt, NULL);
 }
 
-static enum gba_err run_with(struct records *r, const char *sql, int64_t id)
-{
-	struct db_stmt *stmt;
-	enum gba_err err = records_stmt(r, sql, &stmt);
-
-	if (err != GBA_OK)
-		return err;
-	records_written(r);
-	db_bind_int(stmt, 1, id);
-	return db_run(stmt, NULL);
-}
-
 /* Vulnerabilities of this make and model that its firmware has. */
 static enum gba_err device_candidates(struct records *r, TALLOC_CTX *ctx, const struct record *device, struct ids *ids)
 {
@@ -89,7 +77,7 @@ enum gba_err vuln_match_device(struct records *r, struct record_call *call, cons
 
 	err = device_candidates(r, call->mem_ctx, device, &ids);
 	if (err == GBA_OK && !fresh)
-		err = run_with(r, "DELETE FROM vulnerable WHERE device = ?1", device->id);
+		err = records_run(r, "DELETE FROM vulnerable WHERE device = ?1", device->id);
 	for (i = 0; err == GBA_OK && i < ids.n; i++)
 		err = link_add(r, call, device->id, ids.v[i]);
 	talloc_free(ids.v);
@@ -157,7 +145,7 @@ static enum gba_err match_all(struct records *r, struct record_call *call, const
 	if (err == GBA_OK)
 		err = vuln_candidates(r, call->mem_ctx, vuln, &after);
 	if (err == GBA_OK)
-		err = run_with(r, "DELETE FROM vulnerable WHERE vulnerability = ?1", vuln->id);
+		err = records_run(r, "DELETE FROM vulnerable WHERE vulnerability = ?1", vuln->id);
 	for (i = 0; err == GBA_OK && i < after.n; i++)
 		err = link_add(r, call, after.v[i], vuln->id);
 	if (err == GBA_OK)
