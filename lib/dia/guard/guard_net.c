@@ -207,19 +207,23 @@ static bool is_accepted(int fd)
 	return getpeername(fd, &remote.sa, &remote_len) == 0;
 }
 
-static void log_closed(int fd, uint64_t patience)
+static void log_closed(const char *from, uint64_t patience)
 {
-	char text[INET6_ADDRSTRLEN] = "?";
+	log_event_limited(1, LOG_L_WARNING, "guard.cer", (&(struct log_about){ .peer = bytes_of(from) }),
+			  "no CER within %llu ms: connection closed (%lld so far)", (unsigned long long)patience,
+			  (long long)metric_value(net.closed));
+}
+
+static void address_of(int fd, char text[INET6_ADDRSTRLEN])
+{
 	union address remote;
 	socklen_t len = sizeof(remote);
 
+	snprintf(text, INET6_ADDRSTRLEN, "?");
 	if (getpeername(fd, &remote.sa, &len) == 0)
 		(void)inet_ntop(remote.sa.sa_family,
 				remote.sa.sa_family == AF_INET ? (void *)&remote.in.sin_addr : (void *)&remote.in6.sin6_addr,
-				text, sizeof(text));
-	log_event_limited(1, LOG_L_WARNING, "guard.cer", (&(struct log_about){ .peer = bytes_of(text) }),
-			  "no CER within %llu ms: connection closed (%lld so far)", (unsigned long long)patience,
-			  (long long)metric_value(net.closed));
+				text, INET6_ADDRSTRLEN);
 }
 
 /* [ms] a connection may take for its CER. freeDiameter accepts all that come, and ends when there is no descriptor for one. */
@@ -233,15 +237,14 @@ static uint64_t patience_ms(void)
 }
 
 /* Has this connection waited too long for its CER? */
-static bool is_late(int fd, uint64_t patience, uint64_t now_ms)
+static bool is_late(const struct guard_socket *socket, uint64_t patience, uint64_t now_ms)
 {
-	ino_t inode = inode_of(fd);
-	struct accepted *accepted = inode != 0 ? accepted_of(inode, now_ms) : NULL;
+	struct accepted *accepted = socket->inode != 0 ? accepted_of(socket->inode, now_ms) : NULL;
 
 	if (accepted == NULL)
 		return false;
 	accepted->seen = true;
-	return !accepted->of_a_peer && now_ms - accepted->since_ms >= patience && inode_of(fd) == inode;
+	return !accepted->of_a_peer && now_ms - accepted->since_ms >= patience;
 }
 
 static int64_t forget_gone(void)
@@ -259,18 +262,25 @@ static int64_t forget_gone(void)
 	return silent;
 }
 
+/* The descriptors are others', who close them at any moment, and their numbers come back as something else's: guard_net_drop()
+ * looks right before it acts. */
 static void close_late(DIR *dir, uint64_t patience, uint64_t now_ms)
 {
+	char from[INET6_ADDRSTRLEN];
+	struct guard_socket socket;
 	struct dirent *entry;
-	int fd;
 
 	while ((entry = readdir(dir)) != NULL) {
-		fd = atoi(entry->d_name);
-		if (entry->d_name[0] == '.' || fd == dirfd(dir) || !is_accepted(fd) || !is_late(fd, patience, now_ms))
+		socket.fd = atoi(entry->d_name);
+		if (entry->d_name[0] == '.' || socket.fd == dirfd(dir) || !is_accepted(socket.fd))
 			continue;
+		socket.inode = inode_of(socket.fd);
+		if (!is_late(&socket, patience, now_ms))
+			continue;
+		address_of(socket.fd, from);
+		guard_net_drop(&socket); /* its worker thread sees the end and closes it */
 		metric_add(net.closed, 1);
-		log_closed(fd, patience);
-		(void)shutdown(fd, SHUT_RDWR); /* its worker thread sees the end and closes it */
+		log_closed(from, patience);
 	}
 }
 

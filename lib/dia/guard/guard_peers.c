@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/pace.h"
+#include "dia/dia.h"
 #include "dia/guard/guard.h"
 
 #define PEERS_MAX  4096
@@ -334,31 +335,6 @@ static bool is_needed(uint32_t app)
 				       labels)) == 0;
 }
 
-static bool is_advertised_by(struct peer_hdr *peer, uint32_t app)
-{
-	struct fd_list *li, *apps = &peer->info.runtime.pir_apps;
-
-	for (li = apps->next; li != apps; li = li->next) {
-		if (((struct fd_app *)li)->appid == app)
-			return true;
-	}
-	return peer->info.runtime.pir_relay != 0;
-}
-
-static bool is_any_open(uint32_t app)
-{
-	struct fd_list *li;
-	bool found = false;
-
-	if (pthread_rwlock_rdlock(&fd_g_peers_rw) != 0)
-		return false;
-	for (li = fd_g_peers.next; !found && li != &fd_g_peers; li = li->next)
-		found = fd_peer_get_state((struct peer_hdr *)li->o) == STATE_OPEN &&
-			is_advertised_by((struct peer_hdr *)li->o, app);
-	pthread_rwlock_unlock(&fd_g_peers_rw);
-	return found;
-}
-
 bool guard_peers_ready(void *unused, const char **_missing)
 {
 	struct fd_list *li;
@@ -367,7 +343,7 @@ bool guard_peers_ready(void *unused, const char **_missing)
 	for (li = fd_g_config->cnf_apps.next; li != &fd_g_config->cnf_apps; li = li->next) {
 		uint32_t app = ((struct fd_app *)li)->appid;
 
-		if (!is_needed(app) || is_any_open(app))
+		if (!is_needed(app) || dia_peer_ready(app))
 			continue;
 		*_missing = "no open Diameter peer for an application we ask";
 		return false;
