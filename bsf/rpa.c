@@ -14,8 +14,8 @@
 #include "core/trace.h"
 #include "dia/y3056.h"
 
-#define PUSH_TIMEOUT_MS 2000
-#define GSID_TEXT	12
+#define AGENT_TIMEOUT_MS 5000 /* one whose machine is busy is not told twice */
+#define GSID_TEXT	 12
 
 #define UNSAID_MAX	1024	   /* notices that wait for one agent */
 
@@ -111,7 +111,7 @@ static void call_send(struct rpa_call *call, const struct dia_cmd *cmd, const st
 	if (err == GBA_OK)
 		err = dia_encode(msg, fields, in);
 	if (err == GBA_OK)
-		err = dia_request_send(&msg, PUSH_TIMEOUT_MS, on_answer, call);
+		err = dia_request_send(&msg, AGENT_TIMEOUT_MS, on_answer, call);
 	else if (msg != NULL)
 		fd_msg_free(msg);
 	if (err != GBA_OK)

@@ -4,10 +4,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 
-#define LOOK_S 1 /* [s] between questions whether the server is there */
+#define LOOK_S	1    /* [s] between questions whether the server is there */
+#define GONE_MS 5000 /* a server sees so late that the node before has ended */
+#define STEP_MS 50
 
 static struct {
 	TALLOC_CTX *root;
@@ -85,6 +89,17 @@ static enum gba_err watch(const struct registry *registry)
 	return holder.running ? GBA_OK : GBA_E_NOMEM;
 }
 
+/* Who is started again at once after a crash finds the session of before. */
+static enum gba_err claim_first(const char *database)
+{
+	uint64_t until = clock_mono_ms() + (db_is_server(database) ? GONE_MS : 0);
+	enum gba_err err;
+
+	while ((err = db_claim(holder.db)) == GBA_E_BUSY && clock_mono_ms() < until)
+		usleep(STEP_MS * 1000);
+	return err;
+}
+
 static enum gba_err holder_start(struct registry *registry, const char **_why)
 {
 	enum gba_err err = GBA_E_NOMEM;
@@ -93,7 +108,7 @@ static enum gba_err holder_start(struct registry *registry, const char **_why)
 	if (holder.root != NULL)
 		err = registry_store(holder.root, registry->conf, &holder.db, _why);
 	if (err == GBA_OK) {
-		err = db_claim(holder.db);
+		err = claim_first(registry->conf->database);
 		*_why = err == GBA_E_BUSY ? "database: another node of this registry serves from it" : db_error(holder.db);
 	}
 	atomic_store(&holder.state, (int)err);

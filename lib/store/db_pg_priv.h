@@ -9,7 +9,7 @@
 #include "store/db_priv.h"
 
 #define PG_PATIENCE_MS 30000 /* a server that has not answered for this long is given up */
-#define PG_LOCK_MS     2000  /* wait for another writer: longer than any batch of ours; but less than the patience */
+#define PG_LOCK_MS     4000  /* wait for another writer: longer than any batch, on a busy machine too; but less than the patience */
 #define PG_HANDLE_LEN  16
 
 enum pg_tx { PG_TX_NONE, PG_TX_OPEN, PG_TX_LOST }; /* lost: with its connection; every statement fails until its end */

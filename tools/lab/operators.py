@@ -59,7 +59,8 @@ class Operator(Realm):
                            'bsfs = ( { identity = %s; ind = %d; realms = [ %s ]; } );\n'
                            'operator-key = %s;\nchange-bsf = %s;\noperators = ( %s );\nca-dir = %s;\n%s%s'
                            % (q(self.path("hss.db")), q(self.path("hss.kek")), q(self.address("hss") + ":9100"), q(self.n.bsf_diameter),
-                              BSF_IND, q(self.n.impi_realm), q(self.key_file), q(self.n.bsf), self._operators(), q(self.ca_dir), self.extra, extra))
+                              BSF_IND, q(self.n.impi_realm), q(self.key_file), q(self.n.bsf), self._operators(), q(self.ca_dir), self.extra,
+                              self.patient("hss", extra)))
 
     def _asymmetric(self):
         """Where devices bootstrap by their certificates: this operator's, and those with whose operators there is an agreement."""
@@ -79,7 +80,7 @@ class Operator(Realm):
                            'store-dir = %s;\nkek-file = %s;\nmetrics-listen = %s;\n%s%s%s'
                            % (q(self.n.bsf), q(self.address("bsf") + ":80"), q(self.n.impi_realm), q(self.n.realm), q(self.n.hss), nafs,
                               q(self.path("bsf")), q(self.path("bsf.kek")), q(self.address("bsf") + ":9100"), self._asymmetric(),
-                              self.bsf_extra, extra))
+                              self.bsf_extra, self.patient("bsf", extra)))
 
     def by_certificate(self):
         """Options of a profile, or of an update, that lead to it."""

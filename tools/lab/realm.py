@@ -27,6 +27,10 @@ IMPI_REALM = "ims." + OPERATOR
 
 GSID = 1000001  # a service of this operator: outside 3GPP's 0..999999
 
+# How long who asks another node waits for it [ms]. A laboratory shares its machine, which may stand still for seconds; who waits
+# for an answer that needs further ones waits the longest.
+PATIENCE = {"hss": ("store-timeout", 10000), "bsf": ("zh-timeout", 15000), "agent": ("zn-timeout", 20000), "proxy": ("agent-timeout", 25000)}
+
 HOSTS = {"hss": 11, "bsf": 12, "agent": 13, "proxy": 14, "application": 15, "registry": 16,
          "registry-top": 17, "registry-other": 18, "registry-proxy": 19, "ue": 21}
 
@@ -142,6 +146,12 @@ class Realm:
         return ("log-level = %s;\nlog-format = \"text\";\nlog-file = %s;\ntrace-file = %s;\n"
                 % (q(self.log_level), q(self.path(node + ".log")), q(self.trace)))
 
+    @staticmethod
+    def patient(role, extra=""):
+        """extra with the patience of the role, unless it says its own."""
+        item, wait = PATIENCE[role]
+        return extra if item in extra else "%s = %d;\n%s" % (item, wait, extra)
+
     def guard_conf(self, node, peers, realms=()):
         """peers: [(identity, [applications])]; others are refused."""
         groups = ",\n".join('  { identity = %s; applications = [ %s ]; }' % (q(peer), ", ".join(q(a) for a in applications))
@@ -154,7 +164,7 @@ class Realm:
         groups = ", ".join('{ identity = %s; ind = %d; realms = [ %s ]; }' % (q(name), ind, q(IMPI_REALM)) for name, ind in bsfs)
         return self._write("hss.conf", self.common("hss") + 'database = %s;\nkek-file = %s;\nbsfs = ( %s );\n'
                            'metrics-listen = %s;\n%s' % (q(self.path("hss.db")), q(self.path("hss.kek")), groups,
-                                                        q(self.address("hss") + ":9100"), extra))
+                                                        q(self.address("hss") + ":9100"), self.patient("hss", extra)))
 
     def bsf_conf(self, extra="", nafs=None):
         os.makedirs(self.path("bsf"), mode=0o700, exist_ok=True)
@@ -165,14 +175,14 @@ class Realm:
                            'hss = ( { impi-realm = %s; destination-realm = %s; } );\nnafs = ( %s );\n'
                            'store-dir = %s;\nkek-file = %s;\nmetrics-listen = %s;\n%s'
                            % (q(BSF), q(self.address("bsf") + ":80"), q(IMPI_REALM), q(OPERATOR), nafs, q(self.path("bsf")),
-                              q(self.path("bsf.kek")), q(self.address("bsf") + ":9100"), extra))
+                              q(self.path("bsf.kek")), q(self.address("bsf") + ":9100"), self.patient("bsf", extra)))
 
     def agent_conf(self, extra=""):
         return self._write("naf.conf", self.common("agent") + 'audit-log = %s;\n' % q(self.path("agent.audit.log")) + 'socket = %s;\n'
                            'realms = ( { domain = %s; realm = %s; host = %s; } );\n'
                            'clients = ( { name = "naf-proxy"; user = "%d"; fqdns = [ %s ]; } );\n%s'
                            % (q(self.path("naf.sock")), q(BSF), q(OPERATOR), q(BSF_DIAMETER), os.getuid(),
-                              ", ".join(q(name) for name in self.names + [FORBIDDEN_NAF]), extra))
+                              ", ".join(q(name) for name in self.names + [FORBIDDEN_NAF]), self.patient("agent", extra)))
 
     def proxy_conf(self, extra=""):
         cert, key = self.authority.issue(NAF)
@@ -181,7 +191,7 @@ class Realm:
         return self._write("proxy.conf", self.common("proxy") + 'listeners = ( { address = %s; tls = true; default-site = %s; },\n'
                            '  { address = %s; tls = false; } );\nsites = ( %s,\n  %s );\nagent-socket = %s;\nmetrics = %s;\n%s'
                            % (q(self.address("proxy") + ":443"), q(NAF), q(self.address("proxy") + ":80"), site % q(NAF),
-                              site % q(FORBIDDEN_NAF), q(self.path("naf.sock")), q(self.address("proxy") + ":9100"), extra))
+                              site % q(FORBIDDEN_NAF), q(self.path("naf.sock")), q(self.address("proxy") + ":9100"), self.patient("proxy", extra)))
 
     # ---- processes
     def start_hss(self, peers=None, **conf):

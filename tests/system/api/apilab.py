@@ -36,7 +36,7 @@ def wait_until(condition, what, timeout=30):
 
 def listens(port):
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection(("127.0.0.1", port), 30).close()
         return True
     except OSError:
         return False
@@ -187,10 +187,14 @@ class Api:
         return out.stdout
 
     def start(self):
+        before = len(self.ports())
         self.node.start()
-        found = wait_until(lambda: re.findall(r"REST API on port (\d+)", self.log()), "the API listens")
-        self.port = int(found[-1])
+        self.port = wait_until(lambda: self.ports()[before:], "the API listens")[-1]
         return self
+
+    def ports(self):
+        """The API's, of each start."""
+        return [int(port) for port in re.findall(r"REST API on port (\d+)\b", self.log())]
 
     def start_quiet(self):
         """With a port chosen here: the log does not tell it."""

@@ -342,7 +342,7 @@ def test_tokens_and_names_are_nowhere_in_log_or_database(api, admin):
 
 
 def test_plain_http_and_old_tls_are_not_served(api):
-    with socket.create_connection(("127.0.0.1", api.port), 10) as plain:
+    with socket.create_connection(("127.0.0.1", api.port), 30) as plain:
         plain.sendall(b"GET /v1/self HTTP/1.1\r\nHost: h\r\n\r\n")
         try:
             assert b"200" not in plain.recv(1000)
@@ -351,7 +351,7 @@ def test_plain_http_and_old_tls_are_not_served(api):
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
     old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
-    with pytest.raises(OSError), socket.create_connection(("127.0.0.1", api.port), 10) as raw, old.wrap_socket(raw):
+    with pytest.raises(OSError), socket.create_connection(("127.0.0.1", api.port), 30) as raw, old.wrap_socket(raw):
         pass
 
 

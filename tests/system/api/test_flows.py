@@ -164,6 +164,10 @@ def test_a_bundle_is_ready_to_run(api, admin, meters, tmp_path):
         conf = re.sub(r'"[^"]*/%s.fdx"' % name, '"%s/%s/.libs/%s.fdx"' % (apilab.BUILD, path, name), conf)
     conf = conf.replace("\nPort = 3868;\nSecPort = 5868;", "\nPort = %d;\nSecPort = 0;" % apilab.zhlab.free_port())
     assert 'ConnectTo = "127.0.0.1"; Port = 5868;' in conf
+    output = []
+    reader = threading.Thread(target=lambda: output.extend(server.stdout), daemon=True)
+    reader.start()
+    apilab.wait_until(lambda: b"ACCEPT" in b"".join(output), "the BSF listens")  # who finds nobody comes again after half a minute
     conf = conf.replace("Port = 5868; No_SCTP", "Port = %d; No_SCTP" % port)
     with open(folder + "/freeDiameter.conf", "w", encoding="ascii") as out:
         out.write(conf)
@@ -172,9 +176,6 @@ def test_a_bundle_is_ready_to_run(api, admin, meters, tmp_path):
     with open(str(tmp_path / "agent.log"), "wb") as log:
         process = subprocess.Popen([agent, "-c", "freeDiameter.conf"], cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
                                    stderr=subprocess.STDOUT, env=environment)
-    output = []
-    reader = threading.Thread(target=lambda: output.extend(server.stdout), daemon=True)
-    reader.start()
     try:
         apilab.wait_until(lambda: os.path.exists(socket_path), "the agent's socket")
         apilab.wait_until(lambda: b"naf.meters.example" in b"".join(output), "the agent comes with its certificate")
@@ -273,8 +274,9 @@ def offered(folder, versions, http):
     with open(folder + "/log", "wb") as log:
         process = subprocess.Popen([PROXY, "-c", folder + "/own.conf"], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
-        apilab.wait_until(lambda: apilab.listens(ports[0] if versions else ports[1]), "the proxy listens")
-        assert apilab.listens(ports[0]) == bool(versions) and apilab.listens(ports[1]) == http
+        want = bool(versions), http
+        apilab.wait_until(lambda: all(apilab.listens(port) for port, there in zip(ports, want) if there), "the proxy listens")
+        assert tuple(map(apilab.listens, ports)) == want
         for version in ("1.2", "1.3") if versions else ():
             done = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % ports[0], "-servername", "site.example",
                                    "-tls" + version.replace(".", "_")], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)

@@ -13,7 +13,7 @@ from peers.waiting import until
 def pair(tmp_path_factory, postgres):
     folder = tmp_path_factory.mktemp("pair")
     hook = apilab.Hook(str(folder))
-    conf = ('webhook-private = true;\nwebhook-retry = 50;\nwebhook-ca = "%s";\nnotice-lease = 6;\n' % hook.pem)
+    conf = ('webhook-private = true;\nwebhook-retry = 50;\nwebhook-ca = "%s";\nwebhook-timeout = 30000;\nnotice-lease = 10;\n' % hook.pem)
     nodes = [apilab.Api(folder / name, conf=conf, ca=False, postgres=postgres, name="pair", identity=name + ".lab.test", data=str(folder))
              for name in ("hss1", "hss2")]
     for node in nodes:
@@ -92,7 +92,7 @@ def test_one_node_sends_and_another_takes_over(pair, admin):
     assert until(lambda: caller.get("/v1/notices").json()["items"] == [])
     first = told(hook)
     assert len(first) >= 20 and len(set(first)) == len(first)
-    senders = [node for node in pair if "notice.delivered" in node.log()]
+    senders = until(lambda: [node for node in pair if "notice.delivered" in node.log()])
     assert len(senders) == 1
     other = pair[1 - pair.index(senders[0])]
     senders[0].node.kill()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of both kinds of change of operator share: a change from its request on, nodes that are killed, and where a device
 stands in the end."""
+import json
+
 from lab.operators import Traveller, request_change
 from lab.process import wait_until
 
@@ -90,7 +92,12 @@ def only_in(device, served, other, impi_served, impi_other):
 
 def steps_of(operators, *identities):
     """Clauses of the trace's steps about these identities, in order of time."""
-    import json
     steps = [json.loads(line) for operator in operators for line in open(operator.trace, encoding="utf-8")]
     mine = sorted((s["at"], s["clause"]) for s in steps if s.get("iface") in ("OPC", "people", "update") and s.get("id") in identities)
     return [clause.split("Y.3056 ")[1] for _, clause in mine]
+
+
+def in_order(operators, clause, steps, *identities):
+    """Has the trace these steps of the clause, in this order? A node writes of one after it has done it."""
+    found = [text.split(clause + "-")[1] for text in steps_of(operators, *identities)]
+    return set(steps) <= set(found) and [found.index(step) for step in steps] == sorted(found.index(step) for step in steps)

@@ -45,8 +45,9 @@ class Shop:
         home = self.home
         realms = ", ".join("{ domain = %s; realm = %s; host = %s; }" % (q(o.n.bsf), q(o.n.realm), q(o.n.bsf_diameter)) for o in operators)
         conf = home._write("naf.conf", home.common("agent") + 'audit-log = %s;\nsocket = %s;\nrealms = ( %s );\nnegative-ttl = 0;\n'
-                           'clients = ( { name = "naf-proxy"; user = "%d"; fqdns = [ %s, %s ]; } );\n'
-                           % (q(home.path("agent.audit.log")), q(home.path("naf.sock")), realms, os.getuid(), q(NAF), q(FORBIDDEN_NAF)))
+                           'clients = ( { name = "naf-proxy"; user = "%d"; fqdns = [ %s, %s ]; } );\n%s'
+                           % (q(home.path("agent.audit.log")), q(home.path("naf.sock")), realms, os.getuid(), q(NAF), q(FORBIDDEN_NAF),
+                              home.patient("agent")))
         guard = home.guard_conf("agent", [(o.n.bsf_diameter, ["zn", "rpa"]) for o in operators])
         daemon = home.daemon_conf("agent", AGENT, ASP, [("dict_gba", ""), ("dict_y3056", ""), ("gba_guard", guard), ("naf", conf)],
                                   [(o.n.bsf_diameter, o.address("bsf")) for o in operators])
@@ -56,9 +57,9 @@ class Shop:
         site = '{ fqdn = %%s; upstream = %s; certificate = %s; private-key = %s; gsids = [ "%d" ]; identity = "uids"; }' % (
             q(home.address("application") + ":8080"), q(cert), q(key), GSID)
         proxy = home._write("proxy.conf", home.common("proxy") + 'listeners = ( { address = %s; tls = true; default-site = %s; } );\n'
-                            'sites = ( %s, %s );\nagent-socket = %s;\nmetrics = %s;\n'
+                            'sites = ( %s, %s );\nagent-socket = %s;\nmetrics = %s;\n%s'
                             % (q(home.address("proxy") + ":443"), q(NAF), site % q(NAF), site % q(FORBIDDEN_NAF),
-                               q(home.path("naf.sock")), q(home.address("proxy") + ":9100")))
+                               q(home.path("naf.sock")), q(home.address("proxy") + ":9100"), home.patient("proxy")))
         home.start_program("proxy", "gba-naf-proxy", proxy, 443)
         wait_until(lambda: home.ready("agent"), 30, "agent is ready")
         self.address = home.address("proxy") + ":443"
@@ -74,7 +75,7 @@ class Shop:
         line = ["openssl", "s_client", "-connect", self.address, "-tls1_3", "-psk", key, "-psk_identity", "3GPP-bootstrapping;" + btid,
                 "-servername", NAF, "-quiet", "-ign_eof"]
         request = 'GET /hello HTTP/1.1\r\nHost: %s\r\nX-3GPP-Intended-Identity: "%s"\r\nConnection: close\r\n\r\n' % (NAF, eid)
-        done = subprocess.run(line, input=request.encode(), capture_output=True, timeout=30, check=False)
+        done = subprocess.run(line, input=request.encode(), capture_output=True, timeout=60, check=False)
         return done.stdout.split(b"\r\n", 1)[0]
 
 

@@ -6,11 +6,12 @@ import subprocess
 
 import pytest
 
-from changing import UNPROVED, Asymmetric, finish, kill, offer, request, restart, steps_of, update_words
+from changing import UNPROVED, Asymmetric, finish, in_order, kill, offer, request, restart, steps_of, update_words
 from lab.operators import OPC, Traveller
 from lab.process import wait_until
 from peers.device_pki import Pki, ask
 from peers.key_update import Reader
+from peers.waiting import until
 
 ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")
 
@@ -52,9 +53,8 @@ def issuer(der):
 
 def steps_in_order(operators, certified, impi):
     """As the clause has them; the notices come after the first token."""
-    clauses = [clause.split("10.6.2-")[1] for clause in steps_of(operators, impi, certified.impi)]
-    order = [clauses.index(step) for step in ("1", "2", "3", "4", "4n", "5", "6")]
-    assert order == sorted(order), clauses
+    assert until(lambda: in_order(operators, "10.6.2", ("1", "2", "3", "4", "4n", "5", "6"), impi, certified.impi)), \
+        steps_of(operators, impi, certified.impi)
 
 
 def test_the_whole_change(operators, certified):

@@ -21,7 +21,7 @@ def test_forward(operators, traveller):
     assert new.state_of(change) == "requested"
     kill((old, "hss"))  # verified, and nobody to ask
     new.change("approve", change)
-    wait_until(lambda: new.state_of(change) == "verified", 15, "verified")
+    wait_until(lambda: new.state_of(change) == "verified", 30, "verified")
     kill((new, "hss"))
     restart((old, "hss"), (new, "hss"))
     reached(old, change, HELD)

@@ -30,7 +30,7 @@ class Provider(Operator):
                            'realms = ( { domain = %s; realm = %s; host = %s; } );\n'
                            'clients = ( { name = "naf-proxy"; user = "%d"; fqdns = [ %s, %s ]; } );\n%s'
                            % (q(self.path("naf.sock")), q(self.n.bsf), q(self.n.realm), q(self.n.bsf_diameter), os.getuid(), q(NAF),
-                              q(FORBIDDEN_NAF), extra))
+                              q(FORBIDDEN_NAF), self.patient("agent", extra)))
 
     def start_agent(self, **conf):
         guard = self.guard_conf("agent", [(self.n.bsf_diameter, ["zn"])])
@@ -42,9 +42,9 @@ class Provider(Operator):
         cert, key = self.authority.issue(NAF)
         return self._write("proxy.conf", self.common("proxy") + 'listeners = ( { address = %s; tls = true; default-site = %s; } );\n'
                            'sites = ( { fqdn = %s; upstream = %s; http-digest = true; certificate = %s; private-key = %s; } );\n'
-                           'agent-socket = %s;\nmetrics = %s;\n'
+                           'agent-socket = %s;\nmetrics = %s;\n%s'
                            % (q(self.address("proxy") + ":443"), q(NAF), q(NAF), q(self.address("application") + ":8080"), q(cert), q(key),
-                              q(self.path("naf.sock")), q(self.address("proxy") + ":9100")))
+                              q(self.path("naf.sock")), q(self.address("proxy") + ":9100"), self.patient("proxy", extra)))
 
     def start(self):
         self.start_hss()

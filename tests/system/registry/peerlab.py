@@ -121,7 +121,7 @@ class Registry:
         groups = ",\n".join('  { reg-id = "%s"; host = "%s"; key = "%s"; reg-type = "%s"; bond = "%s"; %s }'
                             % (n.reg_id, host_of(n.reg_id), n.key.public, n.kind, bond, extra) for n, bond, extra in self.neighbours)
         return ('log-level = "info";\nlog-file = "%s";\nreg-id = "%s";\nreg-type = "%s";\nparent = "%s";\ndatabase = "%s";\n'
-                'kek-file = "%s";\nkey-file = "%s";\nmetrics-listen = "127.0.0.1:%d";\nneighbours = (\n%s\n);\n%s'
+                'kek-file = "%s";\nkey-file = "%s";\nmetrics-listen = "127.0.0.1:%d";\nstore-timeout = 20000;\nneighbours = (\n%s\n);\n%s'
                 % (self.path("log"), self.reg_id, self.kind, self.parent, self.database, self.path("registry.kek"),
                    self.path("registry.key"), self.metrics, groups, self.extra))
 
@@ -210,9 +210,14 @@ class Tool:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def say(self, kind, subject, body=None):
-        self.process.stdin.write("%s %s %s\n" % (kind, subject, json.dumps(body if body is not None else {})))
-        self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
+        """What came of it; a store that is busy is asked again."""
+        def said():
+            self.process.stdin.write("%s %s %s\n" % (kind, subject, json.dumps(body if body is not None else {})))
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline().strip()
+            return answer if answer != "GBA_E_BUSY" else None
+
+        return until(said, 2 * PATIENCE)
 
     def __enter__(self):
         return self

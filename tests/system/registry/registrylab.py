@@ -9,7 +9,7 @@ import ssl
 from lab.realm import ASP, BSF, BSF_DIAMETER, HSS, IMPI_REALM, OPERATOR, Realm, q
 from lab.devices import Device
 from lab.process import Process, free_port
-from peers.waiting import page, until
+from peers.waiting import PATIENCE, page, until
 from store import File, Schema
 
 REGISTRY = "registry." + ASP  # Diameter identity
@@ -26,16 +26,16 @@ class RegistryRealm(Realm):
     def registry_conf(self, reg_id="IN1", reg_type="primary", parent="IN", extra=""):
         return self._write("registry.conf", self.common("registry") + 'reg-id = %s;\nreg-type = %s;\nparent = %s;\ndatabase = %s;\n'
                            'kek-file = %s;\nkey-file = %s;\nmetrics-listen = %s;\n'
-                           'device-socket = %s;\naudit-log = %s;\nreport-check = 1;\n%s'
+                           'device-socket = %s;\naudit-log = %s;\nreport-check = 1;\n%s%s'
                            % (q(reg_id), q(reg_type), q(parent), q(self.store.url), q(self.path("registry.kek")),
                               q(self.path("registry.key")), q(self.address("registry") + ":9100"), q(self.path("door.sock")), q(self.path("registry.db.audit")),
-                              extra))
+                              "" if "store-timeout" in extra else "store-timeout = 20000;\n", extra))
 
     def registry_agent_conf(self):
         return self._write("registry-naf.conf", self.common("registry") + 'audit-log = %s;\n' % q(self.path("registry-naf.audit.log")) + 'socket = %s;\n'
                            'realms = ( { domain = %s; realm = %s; host = %s; } );\n'
-                           'clients = ( { name = "naf-proxy"; user = "*"; fqdns = [ %s ]; } );\n'
-                           % (q(self.path("registry-naf.sock")), q(BSF), q(OPERATOR), q(BSF_DIAMETER), q(REGISTRY_NAF)))
+                           'clients = ( { name = "naf-proxy"; user = "*"; fqdns = [ %s ]; } );\n%s'
+                           % (q(self.path("registry-naf.sock")), q(BSF), q(OPERATOR), q(BSF_DIAMETER), q(REGISTRY_NAF), self.patient("agent")))
 
     def registry_daemon(self, **conf):
         guard = self.guard_conf("registry", [(BSF_DIAMETER, ["zn", "rpa"])])
@@ -85,7 +85,7 @@ class Door:
         if body is not None:
             head += ["Content-Type: application/json", "Content-Length: %d" % len(text.encode())]
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(30)
+            sock.settimeout(2 * PATIENCE)
             sock.connect(self.path)
             sock.sendall(("\r\n".join(head + list(headers)) + "\r\n\r\n" + text).encode())
             answer = http.client.HTTPResponse(sock)
@@ -109,7 +109,7 @@ class WholeRealm(RegistryRealm):
         return self._write("proxy.conf", self.common("proxy") + 'listeners = ( { address = %s; tls = true; } );\n'
                            'sites = ( { fqdn = %s; upstream = %s; identity = "impi"; } );\nagent-socket = %s;\nmetrics = %s;\n%s'
                            % (q(self.address("proxy") + ":443"), q(REGISTRY_NAF), q("unix:" + self.path("door.sock")),
-                              q(self.path("registry-naf.sock")), q(self.address("proxy") + ":9100"), extra))
+                              q(self.path("registry-naf.sock")), q(self.address("proxy") + ":9100"), self.patient("proxy", extra)))
 
     def start(self):
         self.start_hss()
@@ -134,8 +134,9 @@ class WholeRealm(RegistryRealm):
         """gba-naf-coap in front of the same door."""
         port = self.coap_port = free_port(self.address("proxy"))
         conf = self._write("coap.conf", self.common("coap") + 'listen = "%s:%d";\nfqdn = %s;\nupstream = %s;\nagent-socket = %s;\n'
-                           'identity = "impi";\nwait = 5000;\nwait-share = 100;\nmetrics-listen = %s;\n' % (self.address("proxy"), port, q(REGISTRY_NAF), q("unix:" + self.path("door.sock")),
-                                                       q(self.path("registry-naf.sock")), q(self.address("proxy") + ":9102")))
+                           'identity = "impi";\nwait = 5000;\nwait-share = 100;\nupstream-timeout = 20000;\nmetrics-listen = %s;\n%s'
+                           % (self.address("proxy"), port, q(REGISTRY_NAF), q("unix:" + self.path("door.sock")), q(self.path("registry-naf.sock")),
+                              q(self.address("proxy") + ":9102"), self.patient("proxy")))
         process = Process("coap", [self.tree.program("gba-naf-coap"), "-c", conf], self.path("coap.out"), env=self.tree.environment())
         return self.start_process("coap", process, self.address("proxy"), 9102)
 

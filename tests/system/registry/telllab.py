@@ -16,10 +16,10 @@ from peers.waiting import page
 
 
 class Receiver:
-    """An HTTPS server that takes tokens; `answers`: what it says to the next requests."""
+    """An HTTPS server that takes tokens; `answers`: what it says to the next requests at its `url`."""
 
     def __init__(self, realm):
-        self.tokens, self.paths, self.answers, self.types, self.refused = [], [], [], [], []
+        self.tokens, self.paths, self.answers, self.types, self.refused, self.turn = [], [], [], [], [], 0
         self.lock, self.now, self.most = threading.Lock(), 0, 0  # requests at a time
         outer = self
 
@@ -29,8 +29,11 @@ class Receiver:
                     outer.now += 1
                     outer.most = max(outer.most, outer.now)
                 text = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                status = outer.answers.pop(0) if outer.answers else 202
-                if status == 202:
+                current = self.path.split("?")[0] == outer.path
+                status = outer.answers.pop(0) if current and outer.answers else 202
+                if not current:
+                    pass  # of a subscription that is no more
+                elif status == 202:
                     outer.types.append(self.headers["Content-Type"])
                     outer.paths.append(self.path)
                     outer.tokens.append(text)
@@ -55,13 +58,26 @@ class Receiver:
         context.load_cert_chain(pem, key)
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.url = "https://127.0.0.1:%d/events" % self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def path(self):
+        return "/events/%d" % self.turn
+
+    @property
+    def url(self):
+        return "https://127.0.0.1:%d%s" % (self.server.server_address[1], self.path)
+
+    def fresh(self):
+        """Another URL, and nothing received: what is still on its way to the one before counts no more."""
+        self.turn += 1
+        for one in (self.tokens, self.paths, self.answers, self.types, self.refused):
+            one.clear()
 
 
 class TellNode(Node):
     """A registry with a receiver beside it; `more`: lines of its configuration."""
-    private, more = True, ""
+    private, more, tries = True, "", 3
 
     def begin(self, **limits):
         self.receiver = Receiver(self)
@@ -72,8 +88,9 @@ class TellNode(Node):
         return self
 
     def start_registry(self, **conf):
-        conf["extra"] += 'webhook-ca = "%s";\nwebhook-tries = 3;\nwebhook-retry = 100;\nwebhook-private = %s;\napi-rate = 10000;\n%s' % (
-            self.path("hook.pem"), "true" if self.private else "false", self.more)
+        conf["extra"] += 'webhook-ca = "%s";\nwebhook-tries = %d;\nwebhook-retry = 100;\nwebhook-private = %s;\napi-rate = 10000;\n%s%s' % (
+            self.path("hook.pem"), self.tries, "true" if self.private else "false",
+            "" if "webhook-timeout" in self.more else "webhook-timeout = 30000;\n", self.more)
         self.process = super().start_registry(**conf)
         return self.process
 

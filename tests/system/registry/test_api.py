@@ -2,6 +2,7 @@
 """The registry's REST API: who may do what, and bulk imports with progress, per-row errors and a name to go on under."""
 import http.client
 import json
+import os
 import re
 import ssl
 import subprocess
@@ -20,10 +21,16 @@ class Node(RegistryRealm):
         self.pem, key = self.path("api.pem"), self.path("api.key")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out",
                         self.pem, "-days", "2", "-subj", "/CN=localhost"], check=True, capture_output=True)
+        before = len(self.api_ports())
         self.start_registry(extra='api-listen = "%s:0";\napi-cert = "%s";\napi-key = "%s";\n%s'
                             % (self.address("registry"), self.pem, key, extra))
-        found = until(lambda: re.findall(r"REST API on port (\d+)", self.registry_log()))
-        self.port = int(found[-1])
+        assert until(lambda: len(self.api_ports()) > before), self.registry_log()[-2000:]
+        self.port = self.api_ports()[-1]
+
+    def api_ports(self):
+        """The API's, of each start."""
+        log = self.registry_log() if os.path.exists(self.path("registry.log")) else ""
+        return [int(port) for port in re.findall(r"REST API on port (\d+)\b", log)]
 
     def token(self, role, owner=0):
         done = self.run("gba-ctl", "-c", self.path("registry.conf"), "registry", "token", "issue", "--acts-as", role, "--owner", str(owner),

@@ -23,9 +23,7 @@ def alone(node):
     """No subscription of the test before pushes into this one."""
     yield
     node.change("DELETE FROM subscription")
-    node.receiver.tokens.clear()
-    node.receiver.answers.clear()
-    node.receiver.refused.clear()
+    node.receiver.fresh()
 
 
 def said(node, kind):
@@ -78,7 +76,7 @@ def test_empty_digests_where_they_are_wanted(node):
     ends = [one["to"] for one in said(node, DIGEST)]
     assert ends == sorted(set(ends))
     node.change("DELETE FROM subscription")
-    node.receiver.tokens.clear()
+    node.receiver.fresh()
     node.subscribe(node.agency, method="push", url=node.receiver.url, events=["list"], digest=1)
     other = node.subscribe(node.agency, method="push", url=node.receiver.url, events=["device"], digest=1)
     for _ in range(2):  # seconds in which the first has nothing to tell

@@ -54,8 +54,7 @@ def got(node):
 def forget(node):
     """The next test begins with no subscription, and nothing received."""
     node.change("DELETE FROM subscription")
-    node.receiver.tokens.clear()
-    node.receiver.paths.clear()
+    node.receiver.fresh()
 
 
 def test_who_does_not_answer_holds_up_nobody(node):
@@ -81,7 +80,7 @@ def test_subscriptions_of_one_receiver_take_turns(node):
     happen(node, names)
     assert until(lambda: len(got(node)) >= 24), node.registry_log()[-2000:]
     for n in range(3):
-        assert [subject for path, subject in got(node) if path == "/events?%d" % n] == names
+        assert [subject for path, subject in got(node) if path == "%s?%d" % (node.receiver.path, n)] == names
     assert node.receiver.most == 1  # requests at a time
     forget(node)
 
@@ -89,7 +88,7 @@ def test_subscriptions_of_one_receiver_take_turns(node):
 def test_more_receivers_than_places(node):
     """Two of them never answer: the places they take are given up and taken anew, and the third has its turn."""
     node.process.stop(20)
-    node.more = "webhook-timeout = 300;\ntell-receivers = 2;\n"
+    node.more, node.tries = "webhook-timeout = 1500;\ntell-receivers = 2;\n", 64  # a good one that is late on a busy machine is not given up
     node.start_api()
     mutes = [Mute(), Mute()]
     for mute in mutes:
@@ -98,6 +97,6 @@ def test_more_receivers_than_places(node):
     names = ["P-%d" % n for n in range(5)]
     happen(node, names)
     assert until(lambda: len(got(node)) >= 5), node.registry_log()[-2000:]
-    assert [subject for _, subject in got(node)] == names and all(mute.taken for mute in mutes)
+    assert [subject for _, subject in got(node)] == names and until(lambda: all(mute.taken for mute in mutes))
     for mute in mutes:
         mute.close()

@@ -12,7 +12,7 @@ from peers.waiting import until
 MME, LENIENT_MME = "mme.registries.test", "mme2.registries.test"
 TERMINAL, IMEI, SVN, STATUS, MEID = 1401, 1402, 1403, 1445, 1471
 WHITELISTED, BLACKLISTED, GREYLISTED = 0, 1, 2
-UNKNOWN = (d.TGPP, 5422)
+UNKNOWN, TOO_BUSY = (d.TGPP, 5422), (0, 3004)
 # 490154203237518 is the example of TS 23.003 Annex B (check digit 8)
 DEVICES = {"W": ("490154203237518", "white"), "G": ("356938035643809", None), "B": ("352099001761481", "black")}
 
@@ -30,6 +30,15 @@ def status_of(answer):
         assert not found
         return answer.result()
     return found[0]
+
+
+def answered(peer, message):
+    """As an MME does: what is too busy (a server that was slow to answer) is asked again."""
+    return until(lambda: (lambda answer: answer if answer.result() != TOO_BUSY else None)(peer.request(message())))
+
+
+def asked(peer, *words, **kw):
+    return status_of(answered(peer, lambda: ecr(peer, *words, **kw)))
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +74,12 @@ def mme(lab):
     ("990000862471854", None, UNKNOWN), ("00000000000000", None, UNKNOWN)])
 def test_status_of_an_equipment(mme, imei, svn, want):
     for _ in range(2):  # from the database, from the cache
-        assert status_of(mme.request(ecr(mme, imei, svn))) == want
+        assert asked(mme, imei, svn) == want
 
 
 def test_policy_is_configured(lab):
     with lab.registries["FRA1"].client(MME, apps=(S13,)) as peer:
-        assert [status_of(peer.request(ecr(peer, imei))) for imei in ("490154203237518", "356938035643809", "990000862471854",
+        assert [asked(peer, imei) for imei in ("490154203237518", "356938035643809", "990000862471854",
                                                                       "352099001761481")] == \
             [WHITELISTED, WHITELISTED, GREYLISTED, UNKNOWN]
 
@@ -80,11 +89,11 @@ def test_a_change_is_seen(lab, mme):
     with one.tool() as tool:
         for status, want in (("black", BLACKLISTED), ("white", WHITELISTED), ("grey", GREYLISTED)):
             assert tool.say("status.set", "INA1G", {"status": status}) == "ok"
-            assert until(lambda: status_of(mme.request(ecr(mme, "356938035643809"))) == want)
+            assert until(lambda: asked(mme, "356938035643809") == want)
         assert tool.say("device.registered", "INA1N", {"identities": [{"type": "imeisv", "value": "8600000000000100"}]}) == "ok"
-        assert until(lambda: status_of(mme.request(ecr(mme, "860000000000017"))) == GREYLISTED)
+        assert until(lambda: asked(mme, "860000000000017") == GREYLISTED)
         assert tool.say("device.removed", "INA1N") == "ok"
-        assert until(lambda: status_of(mme.request(ecr(mme, "860000000000017"))) == UNKNOWN)
+        assert until(lambda: asked(mme, "860000000000017") == UNKNOWN)
 
 
 def failed(answer):
@@ -108,7 +117,7 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_and_odd_requests(mme, case):
     message, want = BAD[case]
-    answer = mme.request(ecr(mme, **message))
+    answer = answered(mme, lambda: ecr(mme, **message))
     assert status_of(answer) == want
     if want[0] == 0 if isinstance(want, tuple) else False:
         assert failed(answer), case
@@ -116,15 +125,18 @@ def test_bad_and_odd_requests(mme, case):
 
 def test_who_is_not_named_gets_nothing(lab):
     with lab.registries["INA1"].client(LENIENT_MME, apps=(S13,)) as peer:
-        answers = [peer.request(ecr(peer, imei)) for imei in ("490154203237518", "990000862471854", "352099001761481")]
+        answers = [answered(peer, lambda imei=imei: ecr(peer, imei)) for imei in ("490154203237518", "990000862471854", "352099001761481")]
         assert [a.result() for a in answers] == [(d.TGPP, 5402)] * 3
 
 
 def test_without_vendor_specific_application_id(mme):
     """TS 29.272 7.2.19 leaves it out where the sender likes."""
-    message = ecr(mme, "490154203237518")
-    message.avps = [a for a in message.avps if a.code != 260]
-    assert status_of(mme.request(message)) == WHITELISTED
+    def plain():
+        message = ecr(mme, "490154203237518")
+        message.avps = [a for a in message.avps if a.code != 260]
+        return message
+
+    assert status_of(answered(mme, plain)) == WHITELISTED
 
 
 def test_a_registry_that_hides_identities(tmp_path, server):
@@ -137,24 +149,24 @@ def test_a_registry_that_hides_identities(tmp_path, server):
         one.extra += 'hide-identity = true;\ndevice-socket = "%s";\n' % one.path("door.sock")
         lab.start()
         assert until(lambda: os.path.exists(one.path("door.sock")))
-        asked = {"scheme": "imei", "identity": "490154203237518", "make": "Acme", "model": "One", "root_of_trust": "usim"}
-        status, told = Door(one.path("door.sock")).ask("POST", "/register", asked)
+        said = {"scheme": "imei", "identity": "490154203237518", "make": "Acme", "model": "One", "root_of_trust": "usim"}
+        status, told = Door(one.path("door.sock")).ask("POST", "/register", said)
         assert status == 201 and told["regdevid"].startswith("INA1-HID-")
         with one.client(MME, apps=(S13,)) as mme:
-            assert status_of(mme.request(ecr(mme, "490154203237518"))) == UNKNOWN  # not before Set
+            assert asked(mme, "490154203237518") == UNKNOWN  # not before Set
             assert Door(one.path("door.sock")).ask("PUT", "/set", {"regdevid": told["regdevid"], "serial": told["serial"]})[0] == 200
             for imei in ("490154203237518", "49015420323751", "4901542032375107"):
-                assert until(lambda imei=imei: status_of(mme.request(ecr(mme, imei))) == WHITELISTED), imei
-            assert status_of(mme.request(ecr(mme, "356938035643809"))) == UNKNOWN
+                assert until(lambda imei=imei: asked(mme, imei) == WHITELISTED), imei
+            assert asked(mme, "356938035643809") == UNKNOWN
             with one.tool() as tool:
                 assert tool.say("status.set", told["regdevid"], {"status": "black"}) == "ok"
-                assert until(lambda: status_of(mme.request(ecr(mme, "490154203237518"))) == BLACKLISTED)
+                assert until(lambda: asked(mme, "490154203237518") == BLACKLISTED)
                 assert tool.say("device.removed", told["regdevid"]) == "ok"
-                assert until(lambda: status_of(mme.request(ecr(mme, "490154203237518"))) == UNKNOWN)
+                assert until(lambda: asked(mme, "490154203237518") == UNKNOWN)
         assert until(lambda: other.status(told["regdevid"]) == 2)
         assert not any(b"49015420323751" in bytes(wire) for wire, in other.rows("SELECT wire FROM event"))
         with other.client(MME, apps=(S13,)) as mme:
-            assert status_of(mme.request(ecr(mme, "490154203237518"))) == UNKNOWN
+            assert asked(mme, "490154203237518") == UNKNOWN
 
 
 def test_a_database_that_is_away(tmp_path, postgres):
@@ -170,8 +182,8 @@ def test_a_database_that_is_away(tmp_path, postgres):
             assert until(lambda: status_of(peer.request(ecr(peer, "490154203237518"))) == GREYLISTED)
             postgres.kill()
             try:
-                assert until(lambda: status_of(peer.request(ecr(peer, "490154203237518"))) == (0, 3004))
-                assert status_of(peer.request(ecr(peer, "990000862471854"))) == (0, 3004)
+                assert until(lambda: status_of(peer.request(ecr(peer, "490154203237518"))) == TOO_BUSY)
+                assert status_of(peer.request(ecr(peer, "990000862471854"))) == TOO_BUSY
             finally:
                 postgres.start()
             assert until(lambda: status_of(peer.request(ecr(peer, "490154203237518"))) == GREYLISTED)

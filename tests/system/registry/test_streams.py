@@ -19,7 +19,7 @@ SEED = b"\x31" * 32
 @pytest.fixture(scope="module")
 def node(tmp_path_factory):
     with TellNode(tmp_path_factory.mktemp("streams") / "realm", trace=False) as realm:
-        yield realm.begin(stream_beat=300, stream_stall=3000, stream_max=40)
+        yield realm.begin(stream_beat=300, stream_stall=8000, stream_max=40)
         realm.receiver.server.shutdown()
 
 

@@ -5,7 +5,6 @@ import hashlib
 import http.client
 import json
 import os
-import re
 import ssl
 import subprocess
 import threading
@@ -167,12 +166,12 @@ def test_what_was_answered_survives_a_kill(tmp_path, server):
         there = [row[0] for row in realm.rows("SELECT regdevid FROM device")]
         assert set(made) <= set(there) and len(there) == len(set(there))
         assert set(changed) <= {row[0] for row in realm.rows("SELECT regdevid FROM device WHERE make = 'Changed'")}
-        said = len(re.findall(r"REST API on port", realm.registry_log()))
+        before = len(realm.api_ports())
         with open(realm.path("registry.conf"), encoding="ascii") as conf:
             extra = conf.read().split("report-check = 1;\n")[1]
         realm.start_registry(extra=extra)
-        assert until(lambda: len(re.findall(r"REST API on port", realm.registry_log())) > said)
-        realm.port = int(re.findall(r"REST API on port (\d+)", realm.registry_log())[-1])
+        assert until(lambda: len(realm.api_ports()) > before)
+        realm.port = realm.api_ports()[-1]
         writer = Writer(realm, admin)
         assert left and all(writer.call("POST", "/v1/devices", body, Idempotency_Key=key)[0] == 201 for body, key in left)
         identities = [row[0] for row in realm.rows("SELECT identity FROM device")]

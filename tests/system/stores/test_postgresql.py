@@ -13,6 +13,7 @@ from peers.servers import Postgres, Standby
 from peers.waiting import page
 
 NAMES = ["s%d@lab.test" % i for i in range(4)]
+GOOD, TOO_BUSY, UNKNOWN, BARRED = (0, 2001), (0, 3004), (d.TGPP, 5401), (d.TGPP, 5402)
 numbers = itertools.count()
 
 
@@ -49,6 +50,15 @@ def pair(tmp_path, postgres):
             assert "s3cr3tpw" not in node.log()
 
 
+def ask(peer, name):
+    return peer.request(d.mar(peer, name))
+
+
+def answered(peer, name):
+    """As a BSF does: what is too busy (a server that was slow to answer) is asked again."""
+    return until(lambda: (lambda answer: answer if answer.result() != TOO_BUSY else None)(ask(peer, name)))
+
+
 class Load:
     """Asks one node as fast as it answers, through everything; each SQN is noted when its answer is in."""
 
@@ -75,8 +85,8 @@ class Load:
                 while (answer := peer.wait(message, 0.5)) is None:
                     if self.ending or peer.closed.is_set():
                         return
-                assert answer.result() in ((0, 2001), (0, 3004)), answer.result()  # never 5401
-                if answer.result() == (0, 2001):
+                assert answer.result() in (GOOD, TOO_BUSY), answer.result()  # never 5401
+                if answer.result() == GOOD:
                     self.seen.append((name, Vector(answer, usim).sqn))
 
     def goes_on(self):
@@ -121,15 +131,15 @@ def test_away_is_too_busy_and_heals(pair, postgres):
     node = pair.nodes[0].start()
     assert until(lambda: pair.ready(0))
     with node.peer() as peer:
-        Vector(peer.request(d.mar(peer, "alice@lab.test")), card())
-        assert peer.request(d.mar(peer, "nobody@lab.test")).result() == (d.TGPP, 5401)
+        Vector(answered(peer, "alice@lab.test"), card())
+        assert answered(peer, "nobody@lab.test").result() == UNKNOWN
         postgres.kill()
         assert until(lambda: not pair.ready(0))
-        assert peer.request(d.mar(peer, "nobody@lab.test")).result() == (0, 3004)
+        assert ask(peer, "nobody@lab.test").result() == TOO_BUSY
         postgres.start()
         assert until(lambda: pair.ready(0))
-        Vector(peer.request(d.mar(peer, "alice@lab.test")), card())
-        assert peer.request(d.mar(peer, "nobody@lab.test")).result() == (d.TGPP, 5401)
+        Vector(answered(peer, "alice@lab.test"), card())
+        assert answered(peer, "nobody@lab.test").result() == UNKNOWN
     assert node.log().count(" auc.store ") == 1  # one line a minute
 
 
@@ -138,17 +148,17 @@ def test_hangs_and_nobody_waits_for_it(pair, postgres):
     pair.add("alice@lab.test")
     node = pair.nodes[0].start()
     with node.peer() as peer:
-        Vector(peer.request(d.mar(peer, "alice@lab.test")), card())
+        Vector(answered(peer, "alice@lab.test"), card())
         postgres.hang()
         try:
-            assert until(lambda: peer.request(d.mar(peer, "alice@lab.test")).result() == (0, 3004))
+            assert until(lambda: ask(peer, "alice@lab.test").result() == TOO_BUSY)
             first = node.log().count(" auc.store ")
             for _ in range(200):
-                assert peer.request(d.mar(peer, "alice@lab.test")).result() == (0, 3004)
+                assert ask(peer, "alice@lab.test").result() == TOO_BUSY
             assert first == node.log().count(" auc.store ") == 1
         finally:
             postgres.go_on()
-        assert until(lambda: peer.request(d.mar(peer, "alice@lab.test")).result() == (0, 2001))
+        assert until(lambda: ask(peer, "alice@lab.test").result() == GOOD)
         assert until(lambda: pair.ready(0))
 
 
@@ -157,15 +167,15 @@ def test_what_one_changes_the_others_see(pair):
     for node in pair.nodes:
         node.start()
         with node.peer() as peer:
-            Vector(peer.request(d.mar(peer, "alice@lab.test")), card())
+            Vector(answered(peer, "alice@lab.test"), card())
     pair.ctl("subscriber", "set", "alice@lab.test", "--state", "barred")
     for node in pair.nodes:
         with node.peer() as peer:
-            assert until(lambda: peer.request(d.mar(peer, "alice@lab.test")).result() == (d.TGPP, 5402))
+            assert until(lambda: ask(peer, "alice@lab.test").result() == BARRED)
     pair.ctl("subscriber", "remove", "alice@lab.test", "--yes")
     for node in pair.nodes:
         with node.peer() as peer:
-            assert until(lambda: peer.request(d.mar(peer, "alice@lab.test")).result() == (d.TGPP, 5401))
+            assert until(lambda: ask(peer, "alice@lab.test").result() == UNKNOWN)
 
 
 def test_operator_s_tool(pair, tmp_path):

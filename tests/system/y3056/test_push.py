@@ -31,7 +31,7 @@ def value(message, code):
 
 def test_a_push_says_what_a_question_would_have_brought(named):
     impi, btid, expires, taker = pushed(named, dict(ua=TLS13 + DIGEST, lifetime=500), [(1000001, [1]), (1000009, [1])])
-    assert until(lambda: len(taker.pushes) == 2, 15)
+    assert until(lambda: len(taker.pushes) == 2)
     for message, ua in zip(taker.pushes, (TLS13, DIGEST)):
         assert (message.code, message.app) == (y.TPR, y.RPA)
         assert value(message, 401).decode() == btid and value(message, 402) == NAF.encode() + ua
@@ -54,14 +54,14 @@ def test_protocols_are_those_the_ue_names_or_the_usual(named):
 
 def settled(what, n):
     taker = what[3]
-    assert until(lambda: len(taker.pushes) >= n, 15)
+    assert until(lambda: len(taker.pushes) >= n)
     return list(taker.pushes)
 
 
 def test_no_push_where_nobody_asked_for_it(named):
     _, btid, _, taker = pushed(named, dict(push_peer=None))
     pushed(named)  # comes after
-    assert until(lambda: len(taker.pushes) == 2, 15)
+    assert until(lambda: len(taker.pushes) == 2)
     assert all(value(m, 401).decode() != btid for m in taker.pushes)
 
 
@@ -69,7 +69,7 @@ def test_no_push_to_an_agent_that_may_not_have_it(named):
     """The permission names an agent whose row does not have the application."""
     _, btid, _, _ = pushed(named, dict(push_peer=OTHER))
     _, other, _, _ = pushed(named)
-    assert until(lambda: len(named.taker.pushes) == 2, 15)
+    assert until(lambda: len(named.taker.pushes) == 2)
     assert not any(value(m, 401).decode() == btid for m in named.other.pushes + named.taker.pushes)
 
 
@@ -78,7 +78,7 @@ def test_a_lost_push_costs_nothing(named):
     named.taker.say = 5012
     try:
         _, btid, _, taker = pushed(named)
-        assert until(lambda: named.metric('gba_bsf_pushes_total{result="lost"}') >= lost + 2, 15)
+        assert until(lambda: named.metric('gba_bsf_pushes_total{result="lost"}') >= lost + 2)
     finally:
         named.taker.say = 2001
     with named.naf() as naf:
@@ -88,14 +88,14 @@ def test_a_lost_push_costs_nothing(named):
 def test_permission_required_holds_for_pushes(named):
     _, btid, _, _ = pushed(named, dict(push_peer=OTHER), [(1000002, [0])], OTHER_NAF, OTHER_NAF, named.other)
     _, good, _, taker = pushed(named, dict(push_peer=OTHER), [(1000002, [1])], OTHER_NAF, OTHER_NAF, named.other)
-    assert until(lambda: len(taker.pushes) >= 2, 15)
+    assert until(lambda: len(taker.pushes) >= 2)
     assert {value(m, 401).decode() for m in taker.pushes} == {good}
     assert all(m.find(404, d.TGPP).time() - m.find(408, d.TGPP).time() == 60 for m in taker.pushes)
 
 
 def test_no_key_is_logged(named):
     _, btid, _, taker = pushed(named)
-    assert until(lambda: len(taker.pushes) == 2, 15)
+    assert until(lambda: len(taker.pushes) == 2)
     text = named.log()
     for message in taker.pushes:
         assert value(message, 405).hex() not in text.lower()
