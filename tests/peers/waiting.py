@@ -18,6 +18,24 @@ def until(condition, seconds=PATIENCE, step=0.02):
         time.sleep(step)
 
 
+def undisturbed(act, seconds):
+    """act()'s value, from a time in which the machine did not stand still: for what has to be done before something short is over, as
+    the life of a token. What took longer than `seconds` shows nothing, whatever it came to, and is begun anew: each act() begins with
+    a token, a session or a program of its own."""
+    end = time.monotonic() + 4 * PATIENCE
+    while True:
+        begun, value, fault = time.monotonic(), None, None
+        try:
+            value = act()
+        except Exception as error:  # pylint: disable=broad-except
+            fault = error
+        if time.monotonic() - begun <= seconds:
+            if fault is not None:
+                raise fault
+            return value
+        assert time.monotonic() < end, "never done within %g s; the last time: %r" % (seconds, fault)
+
+
 def page(url):
     """(status, text) of a GET; status 0 while nobody answers."""
     try:

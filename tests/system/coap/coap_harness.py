@@ -19,14 +19,14 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.ab
 sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "tools"), os.path.join(TOP, "tests", "system", "proxy")]
 from lab.process import Process, free_port  # noqa: E402
 from peers.fake_bsf import FakeBsf  # noqa: E402
-from peers.waiting import PATIENCE, metrics_have, until  # noqa: E402,F401
+from peers.waiting import PATIENCE, metrics_have, undisturbed, until  # noqa: E402,F401
 from proxy_harness import BTID_UNKNOWN, UNREACHABLE, Application, FakeAgent, btid_of, header, q  # noqa: E402,F401
 
 BUILD = os.environ.get("GBA_BUILD", os.path.join(TOP, "build"))
 PROGRAM = os.path.join(BUILD, "naf-adapter/coap/gba-naf-coap")
 HOST, NAME, GSID = "127.0.0.1", "coap.example.com", 1000001
 SUITE, UA_ID = "PSK-AES128-GCM-SHA256", "01000100a8"
-URI_HOST, URI_PATH, CONTENT_FORMAT, URI_QUERY, ACCEPT, PROXY_URI = 3, 11, 12, 15, 17, 35
+URI_HOST, OBSERVE, URI_PATH, CONTENT_FORMAT, URI_QUERY, ACCEPT, PROXY_URI = 3, 6, 11, 12, 15, 17, 35
 IDENTITY = 65002  # doc/asp-guide.md
 GET, POST, PUT, DELETE = 1, 2, 3, 4
 TEXT, OCTETS, JSON, CBOR = 0, 42, 50, 60
@@ -92,9 +92,13 @@ class Device:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
         self.ident, self.acknowledged = int.from_bytes(os.urandom(2), "big"), []  # (code, token) of acknowledgements seen
 
+    def has_read(self):
+        """Nothing is left in the pipe: a handshake reads nothing."""
+        return array.array("i", fcntl.ioctl(self.process.stdin, termios.FIONREAD, b"\0" * 4))[0] == 0
+
     def send(self, octets):
         """s_client makes a datagram of what it reads at once: one message at a time."""
-        until(lambda: array.array("i", fcntl.ioctl(self.process.stdin, termios.FIONREAD, b"\0" * 4))[0] == 0, 1)  # a handshake reads nothing
+        assert until(lambda: self.has_read() or self.process.poll() is not None), "never read"
         self.process.stdin.write(octets)
 
     def post(self, path):
@@ -102,31 +106,47 @@ class Device:
         self.ident = (self.ident + 1) & 0xffff
         self.send(message(0, GET, self.ident, os.urandom(4), [(URI_PATH, one.encode()) for one in path.split("/")[1:]]))
 
-    def ask(self, code=GET, path="/", options=(), body=b"", patience=PATIENCE, kind=0):
+    def ask(self, code=GET, path="/", options=(), body=b"", patience=PATIENCE, kind=0, token=None):
         """The answer, or None when there is none in time."""
         segments = [(URI_PATH, one.encode()) for one in path.split("?")[0].split("/")[1:] if one]
         queries = [(URI_QUERY, one.encode()) for one in path.split("?")[1].split("&")] if "?" in path else []
-        self.ident, token, until_then = (self.ident + 1) & 0xffff, os.urandom(4), time.monotonic() + patience
+        self.ident, token, until_then = (self.ident + 1) & 0xffff, token or os.urandom(4), time.monotonic() + patience
         request = message(kind, code, self.ident, token, segments + queries + list(options), body)
         again = 0
         while time.monotonic() < until_then:
-            if time.monotonic() >= again:  # RFC 7252 4.2: a confirmable message is sent again
-                again = time.monotonic() + 2
+            if time.monotonic() >= again and (again == 0 or self.has_read()):  # RFC 7252 4.2: a confirmable message is sent again
+                again = time.monotonic() + 5
                 try:
                     self.send(request)
                 except BrokenPipeError:
                     return None
-            if not select.select([self.process.stdout], [], [], max(0, min(again, until_then) - time.monotonic()))[0]:
+            if not select.select([self.process.stdout], [], [], max(0.05, min(again, until_then) - time.monotonic()))[0]:
                 continue
-            octets = os.read(self.process.stdout.fileno(), 65536)
-            if not octets:
-                return None
-            reply = Reply(octets)
-            if reply.kind == 2:
-                self.acknowledged.append((reply.octets[1], reply.token))
-            if reply.kind == 0:  # a message of its own: acknowledged (RFC 7252 5.2.2)
-                self.send(message(2, 0, reply.ident))
-            if reply.token == token and reply.code != "0.00":
+            reply = self.read()
+            if reply is None or (reply.token == token and reply.code != "0.00"):
+                return reply
+        return None
+
+    def read(self, rejects=False):
+        """What comes next; None at the end."""
+        octets = os.read(self.process.stdout.fileno(), 65536)
+        if not octets:
+            return None
+        reply = Reply(octets)
+        if reply.kind == 2:
+            self.acknowledged.append((reply.octets[1], reply.token))
+        if reply.kind == 0 or rejects:  # a message of its own: acknowledged (RFC 7252 5.2.2), or rejected (4.2)
+            self.send(message(3 if rejects else 2, 0, reply.ident))
+        return reply
+
+    def hear(self, token, rejects=False, patience=PATIENCE):
+        """The next notification for this token."""
+        until_then = time.monotonic() + patience
+        while time.monotonic() < until_then:
+            if not select.select([self.process.stdout], [], [], max(0, until_then - time.monotonic()))[0]:
+                continue
+            reply = self.read(rejects)
+            if reply is None or reply.token == token:
                 return reply
         return None
 
@@ -143,12 +163,14 @@ class Device:
 
 
 class CoapApplication:
-    """An application that speaks CoAP and keeps requests as they came. answer: (code, options, body), or None: silence."""
+    """An application that speaks CoAP and keeps requests as they came. answer: (code, options, body), or None: silence. Who observes
+    (RFC 7641) is among the observers, (token, address), while it is observable; replied: (type, id) of what came back on notices."""
 
     def __init__(self):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((HOST, 0))
         self.port, self.requests, self.answer = self.socket.getsockname()[1], [], (69, [(CONTENT_FORMAT, b"")], b"hello")
+        self.observable, self.observers, self.replied, self.noticed = False, [], [], 0
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
@@ -159,10 +181,26 @@ class CoapApplication:
                 return
             kind, code, ident, token, options, body = parsed(octets)
             if kind != 0 or code == 0:
+                self.replied.append((kind, ident))
                 continue
             self.requests.append((code, options, body))
+            observe, more = [value for number, value in options if number == OBSERVE], []
+            if observe == [b"\1"]:
+                self.observers = [one for one in self.observers if one != (token, peer)]
+            elif observe == [b""] and self.observable:
+                self.observers = [one for one in self.observers if one != (token, peer)] + [(token, peer)]
+                more = [(OBSERVE, b"")]
             if self.answer is not None:
-                self.socket.sendto(message(2, self.answer[0], ident, token, self.answer[1], self.answer[2]), peer)
+                self.socket.sendto(message(2, self.answer[0], ident, token, more + self.answer[1], self.answer[2]), peer)
+
+    def notify(self, body, kind=1, code=69):
+        """Tell those who observe; an error is told without Observe, and ends it (RFC 7641 4.2)."""
+        self.noticed += 1
+        for token, peer in self.observers:
+            options = [(OBSERVE, struct.pack(">H", 0x100 + self.noticed))] if code < 128 else []
+            self.socket.sendto(message(kind, code, 0x7000 + self.noticed, token, options + [(CONTENT_FORMAT, b"")] * (code < 128), body), peer)
+        if code >= 128:
+            self.observers = []
 
     def close(self):
         self.socket.close()
@@ -176,6 +214,7 @@ class Naf:
         self.folder, self.port, self.metrics_port = folder, free_port(), free_port()
         values = dict({"listen": q("%s:%d" % (HOST, self.port)), "fqdn": q(NAME), "upstream": q(upstream), "agent-socket": q(agent_socket),
                        "metrics-listen": q("%s:%d" % (HOST, self.metrics_port)), "gsids": '[ "%d" ]' % GSID, "wait": 5000, "wait-share": 100,
+                       "agent-timeout": 30000, "upstream-timeout": 30000, "refused-life": 60,
                        "log-file": q(str(folder / "log"))}, **{name.replace("_", "-"): value for name, value in items.items()})
         (folder / "conf").write_text("".join("%s = %s;\n" % item for item in values.items()))
         self.process = Process("coap", [PROGRAM, "-c", str(folder / "conf")], str(folder / "out"), env={"GBA_COREDUMP": "1"})

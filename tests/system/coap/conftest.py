@@ -54,7 +54,7 @@ def naf(world):
 
 @pytest.fixture(scope="module")
 def coap_naf(world):
-    return world.naf("coap://127.0.0.1:%d" % world.coap.port, upstream_timeout=1500)
+    return world.naf("coap://127.0.0.1:%d" % world.coap.port)
 
 
 @pytest.fixture
@@ -73,3 +73,6 @@ def fresh(world):
     world.http.answer = None
     world.coap.requests.clear()
     world.coap.answer = (69, [(12, b"")], b"hello")
+    world.coap.observable = False
+    world.coap.observers.clear()
+    world.coap.replied.clear()

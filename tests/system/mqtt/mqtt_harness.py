@@ -8,7 +8,7 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "tools"), os.path.join(TOP, "tests", "system", "proxy")]
 from lab.process import Process, free_port, port_open, wait_until  # noqa: E402,F401
-from peers.waiting import PATIENCE, metrics_have, page, until  # noqa: E402,F401
+from peers.waiting import PATIENCE, metrics_have, page, undisturbed, until  # noqa: E402,F401
 from proxy_harness import BSF, BTID_UNKNOWN, FakeAgent, NOT_AUTHORIZED, TLS13_PSK, UNREACHABLE, btid_of  # noqa: E402,F401
 
 BUILD = os.environ.get("GBA_BUILD", os.path.join(TOP, "build"))
@@ -47,7 +47,7 @@ class Broker:
                                env={"GBA_COREDUMP": "1", "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", "")})
 
     def write(self):
-        items = dict({"wait": 5000, "wait-share": 100, "log-level": '"debug"', "fqdns": '[ "%s", "%s" ]' % (NAME, OTHER_NAME), "gsids": '[ "%d" ]' % GSID,
+        items = dict({"wait": 5000, "wait-share": 100, "agent-timeout": 30000, "refused-life": 60, "log-level": '"debug"', "fqdns": '[ "%s", "%s" ]' % (NAME, OTHER_NAME), "gsids": '[ "%d" ]' % GSID,
                       "agent-socket": '"%s"' % self.agent_socket, "log-file": '"%s"' % self.plugin_log,
                       "metrics-listen": '"%s:%d"' % (HOST, self.metrics_port)},
                      **{name.replace("_", "-"): value for name, value in self.items.items()})

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from mqtt_harness import (BTID_UNKNOWN, GSID, HOST, NAME, OTHER_NAME, PATIENCE, SUITES, TLS13_PSK, UNREACHABLE, btid_of, metrics_have, until)
+from mqtt_harness import (BTID_UNKNOWN, GSID, HOST, NAME, OTHER_NAME, PATIENCE, SUITES, TLS13_PSK, UNREACHABLE, btid_of, metrics_have, undisturbed, until)
 
 REFUSED = "A TLS error occurred."
 
@@ -220,8 +220,13 @@ def test_revoked(world, broker, names, why):
 
 def test_expired(world, broker):
     """REQ: Y3056-9.3-7"""
-    device, user = world.device(life=5)
-    with broker.subscribe(device, "devices/%s/#" % user):
+    def opened():
+        device, user = world.device(life=4)
+        subscriber = broker.subscribe(device, "devices/%s/#" % user)
+        assert subscriber.process.poll() is None
+        return device, user, subscriber
+    device, user, subscriber = undisturbed(opened, 2.9)
+    with subscriber:
         assert until(lambda: "id=%s msg=\"the key has expired\"" % user in broker.log())
     assert until(lambda: REFUSED in broker.publish(device, "devices/%s/x" % user).stderr)
 
@@ -233,8 +238,9 @@ def test_revoked_before_connect(world, broker):
                                "3GPP-bootstrapping;" + name, "-quiet"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL)
     try:
-        assert until(lambda: world.agent.answered and any(asked[0] == name for asked in world.agent.asked))
+        assert until(lambda: any(one[0] == name for one in world.agent.answered))
         metrics_have(broker.metrics, "gba_naf_mqtt_sessions 0")
+        del world.agent.keys[(name, NAME, TLS13_PSK)]
         world.agent.revoke(name)
         assert until(lambda: client.poll() is not None) is not None
         assert client.poll() is not None

@@ -15,7 +15,7 @@ class World:
         self.agent = Agent(folder / "agent", [self.one, self.two],
                            '{ domain = "one.example"; realm = "epc.one.example"; }, '
                            '{ domain = "two.example"; realm = "epc.two.example"; host = "bsf.epc.two.example"; }',
-                           extra="zn-timeout = 3000; negative-ttl = 3; unknown-burst = 1000;")
+                           extra="zn-timeout = 10000; negative-ttl = 3; unknown-burst = 1000;")
 
     def close(self):
         self.agent.stop()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent under freeDiameterd between stand-in BSFs of two operators and applications on the local socket."""
 import base64
+import hashlib
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import time
 
 import pytest
 
-from peers.waiting import PATIENCE, until
+from peers.waiting import PATIENCE, undisturbed, until
 from naf_harness import (HTTP_DIGEST, IMPI, NAF, TLS13, TOP, USS, Agent, Bsf, Local, btid, d, dia, elements, frame, ks_naf,
                          question)
 
@@ -27,14 +28,14 @@ def fresh(bsf, domain, life=None):
 # REQ: Y3056-8.3-1
 def test_key_is_fetched_over_zn(world):
     # REQ: OBF-7.2.1-1
-    name = world.one.knows(btid("bsf.one.example"))
+    name, before = world.one.knows(btid("bsf.one.example")), int(time.time())
     error, got = world.agent.ask(name, ua_id=HTTP_DIGEST, gsids=[1000, 7], flags=1)
     assert error == 0
     # the worked example's keys
     assert got[16].hex() == "7bbc1ad5fcd242e270d96906ca4491cdd5d849e407e63f7b124803d31402b3bf"
     assert got[17].hex() == "e777b731dabc4c931b9c6fbf12a56c12fca455b1d4fe23ab5d17f7c3b0ac5152"
-    assert abs(int.from_bytes(got[18], "big") - time.time() - 600) < 3
-    assert abs(int.from_bytes(got[19], "big") - time.time() + 7) < 3
+    assert before + 600 <= int.from_bytes(got[18], "big") <= time.time() + 600
+    assert before - 7 <= int.from_bytes(got[19], "big") <= time.time() - 7
     assert got[20] == IMPI.encode() + b"\0"
     assert got[21] == USS.encode() + b"\0"
     assert elements(got[23]) == [(4, b"\0\0\3\xe8"), (24, b"sip:a@one.example\0"), (25, b"\0\0\0\3")]
@@ -77,9 +78,12 @@ def test_malformed_btid_is_refused_here(world, name):
 
 
 def test_key_is_kept_until_it_expires(world):
-    name, rand = fresh(world.one, "bsf.one.example", life=3)
-    first = world.agent.ask(name)[1]
-    assert world.agent.ask(name)[1] == first
+    def twice():
+        world.one.seen.clear()
+        name, rand = fresh(world.one, "bsf.one.example", life=3)
+        return name, rand, world.agent.ask(name), world.agent.ask(name)
+    name, rand, (error, first), again = undisturbed(twice, 1.5)
+    assert error == 0 and again == (0, first)
     assert len(world.one.seen) == 1
     assert until(lambda: world.agent.ask(name)[0] == 1)
     assert len(world.one.seen) == 1
@@ -108,11 +112,13 @@ def test_what_a_bsf_says(world, avps, error):
 
 
 def test_refusal_is_remembered_briefly(world):
-    rand = next(_rands).to_bytes(16, "big")
-    name = btid("bsf.one.example", rand)
-    assert world.agent.ask(name)[0] == 1
-    assert world.agent.ask(name)[0] == 1
-    assert len(world.one.seen) == 1
+    def twice():
+        world.one.seen.clear()
+        rand = next(_rands).to_bytes(16, "big")
+        name = btid("bsf.one.example", rand)
+        return name, rand, world.agent.ask(name)[0], world.agent.ask(name)[0]
+    name, rand, *errors = undisturbed(twice, 2)
+    assert errors == [1, 1] and len(world.one.seen) == 1
     world.one.knows(name, rand)
     assert until(lambda: world.agent.ask(name)[0] == 0)
 
@@ -136,14 +142,20 @@ def test_simultaneous_questions_are_one_request(world):
     assert all(e == 0 and got[16] == ks_naf(NAF.encode() + TLS13, rand) for _, e, got in answers)
 
 
-def test_silent_bsf_ends_in_a_time_out(world):
+def test_silent_bsf_ends_in_a_time_out(tmp_path):
     """By zn-timeout, though the application would wait longer, and before that for one that would not."""
-    patient, _ = fresh(world.two, "bsf.two.example")
-    hasty, _ = fresh(world.two, "bsf.two.example")
-    world.two.reply = lambda peer, request, usual: None
-    with Local(world.agent.socket) as local:
-        numbers = [local.begin(patient, timeout=60000), local.begin(hasty, timeout=200)]
-        assert [local.answer()[:2] for _ in numbers] == [(numbers[1], 21), (numbers[0], 21)]
+    bsf = Bsf("bsf.epc.one.example", "epc.one.example")
+    agent = Agent(tmp_path / "agent", [bsf], '{ domain = "one.example"; realm = "epc.one.example"; }', extra="zn-timeout = 4000;")
+    try:
+        patient, _ = fresh(bsf, "bsf.one.example")
+        hasty, _ = fresh(bsf, "bsf.one.example")
+        bsf.reply = lambda peer, request, usual: None
+        with Local(agent.socket) as local:
+            numbers = [local.begin(patient, timeout=60000), local.begin(hasty, timeout=200)]
+            assert [local.answer()[:2] for _ in numbers] == [(numbers[1], 21), (numbers[0], 21)]
+    finally:
+        agent.stop()
+        bsf.stop()
 
 
 def test_bsf_down(world):
@@ -212,15 +224,16 @@ def test_octets_one_by_one(world):
 
 def test_made_up_btids_cause_few_requests(tmp_path):
     bsf = Bsf("bsf.epc.one.example", "epc.one.example")
-    agent = Agent(tmp_path / "agent", [bsf], '{ domain = "one.example"; realm = "epc.one.example"; }', extra="zn-window = 128;")
+    agent = Agent(tmp_path / "agent", [bsf], '{ domain = "one.example"; realm = "epc.one.example"; }', extra="zn-window = 128; zn-timeout = 20000;")
     try:
-        good = bsf.knows(btid("bsf.one.example"))
+        good, begun = bsf.knows(btid("bsf.one.example")), time.monotonic()
         with Local(agent.socket) as local:
             for i in range(1500):
                 local.begin(btid("bsf.one.example", (10 ** 9 + i).to_bytes(16, "big")), source="192.0.2.1")
             errors = [local.answer()[1] for _ in range(1500)]
             assert set(errors) == {1, 22}
-            assert len(bsf.seen) <= 100 + 128 + 14  # the burst, what is under way when it ends, and a hundredth
+            more = 10 / 60 * (time.monotonic() - begun)  # unknown-rate
+            assert len(bsf.seen) <= 100 + 128 + 14 + more  # the burst, what is under way when it ends, and a hundredth
             assert local.ask(good, source="192.0.2.2")[0] == 0
     finally:
         agent.stop()
@@ -230,7 +243,7 @@ def test_made_up_btids_cause_few_requests(tmp_path):
 def test_all_addresses_together_are_bounded(tmp_path):
     """From however many addresses: zn-rate a second, and a tenth of it at once. Who has asked for nothing unknown goes first."""
     bsf = Bsf("bsf.epc.one.example", "epc.one.example")
-    agent = Agent(tmp_path / "agent", [bsf], '{ domain = "one.example"; realm = "epc.one.example"; }', extra="zn-rate = 200;")
+    agent = Agent(tmp_path / "agent", [bsf], '{ domain = "one.example"; realm = "epc.one.example"; }', extra="zn-rate = 200; zn-timeout = 20000;")
     try:
         good = bsf.knows(btid("bsf.one.example"))
         with Local(agent.socket) as local:
@@ -283,16 +296,15 @@ def test_trace_shows_the_local_arrows(world):
     def steps():
         with open(world.agent.trace, "a+", encoding="utf-8") as trace:
             trace.seek(0)
-            return trace.read().splitlines()
+            return [line for line in trace.read().splitlines(True) if line.endswith("\n") and json.loads(line)["corr"] == corr]
 
-    before = len(steps())
     name, rand = fresh(world.one, "bsf.one.example")
+    corr = hashlib.sha256(b"corr" + rand).hexdigest()[:8]
     world.agent.ask(name)
-    assert until(lambda: len(steps()) == before + 2)
-    there, back = [json.loads(line) for line in steps()[before:]]
+    assert until(lambda: len(steps()) >= 2)
+    there, back = [json.loads(line) for line in steps()]
     assert (there["from"], there["to"], there["if"] if "if" in there else there["iface"]) == ("application", "naf-agent", "local")
     assert (back["from"], back["to"]) == ("naf-agent", "application")
-    assert there["corr"] == back["corr"] != ""
     assert ks_naf(NAF.encode() + TLS13, rand).hex() not in open(world.agent.trace, encoding="utf-8").read()
 
 

@@ -24,7 +24,7 @@ class Realm:
     def __init__(self, folder):
         self.bsf = Bsf("bsf.epc.one.example", "epc.one.example")
         self.agent = Agent(folder / "agent", [self.bsf], '{ domain = "one.example"; realm = "epc.one.example"; }',
-                           extra="zn-timeout = 3000; negative-ttl = 300; unknown-burst = %d; unknown-rate = 1;" % BURST)
+                           extra="zn-timeout = 10000; negative-ttl = 300; unknown-burst = %d; unknown-rate = 1;" % BURST)
         self.app = Application()
         self.page = "%s:%d" % (HOST, free_port())
         (folder / "proxy").mkdir()
@@ -162,14 +162,16 @@ def test_floods_of_made_up_identities(realm):
                 with Client(realm.proxy.http) as client:
                     assert ask(client, digest).status == 200
         assert b" 200 " in handshake(realm, name, key)[0], "a key that is known"
+    passed = len(realm.bsf.seen)
     for i in range(8):
         out, err = handshake(realm, bogus(), bytes(32))
         assert out == b"" and "alert" in err
-    assert set(statuses) == {401, 503} and statuses.count(401) <= BURST + 2
+    back = len(realm.bsf.seen) - passed  # the address may have earned one more meanwhile: a minute's worth
+    assert back <= 1 and set(statuses) == {401, 503} and statuses.count(401) <= BURST + 2
     assert len(realm.bsf.seen) <= BURST + 2, "and as many as come back while this runs"
     new, _, digest = realm.device()
     with Client(realm.proxy.http, source="127.0.0.7") as client:
         assert ask(client, digest).status == 200
     assert realm.bsf.seen[-1].find(401, dia.d.TGPP).value() == new.encode()
     assert until(lambda: realm.outcome("requests", "unavailable") == requests + statuses.count(503))
-    assert until(lambda: realm.outcome("handshakes", "unavailable") == handshakes + 8)
+    assert until(lambda: realm.outcome("handshakes", "unavailable") == handshakes + 8 - back)

@@ -17,7 +17,7 @@ import urllib.parse
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path[:0] = [os.path.join(TOP, "tests", "system", "proxy"), os.path.join(TOP, "tests"), os.path.join(TOP, "tools")]
 from proxy_harness import (BUILD, HOST, PATIENCE, Application, Authority, Client, Digest, FakeAgent, PROXY, Process, Proxy,  # noqa: E402,F401
-                           free_port, port_open, q, until)
+                           free_port, port_open, q, undisturbed, until)
 
 OIDC = os.path.join(BUILD, "naf-adapter/oidc/gba-naf-oidc")
 LOGIN = "login.example.com"  # where devices come: the NAF
@@ -81,7 +81,7 @@ class Provider:
         with open(os.path.join(self.folder, "client.pub"), "wb") as out:
             out.write(public)
         self.items = {"issuer": q(self.issuer), "authorize-url": q("https://%s/authorize" % LOGIN), "device-socket": q(self.socket),
-                      "listen": q("%s:%d" % (HOST, self.port)), "certificate": q(cert), "private-key": q(key), "gsids": '[ "1000001" ]',
+                      "listen": q("%s:%d" % (HOST, self.port)), "agent-timeout": "30000", "certificate": q(cert), "private-key": q(key), "gsids": '[ "1000001" ]',
                       "agent-socket": q(str(world.folder / "agent.sock")), "keys": q(os.path.join(self.folder, "keys")), "log-level": q("debug")}
         self.items.update({name.replace("_", "-"): value for name, value in items.items()})
         self.conf = os.path.join(self.folder, "oidc.conf")
@@ -121,6 +121,10 @@ class Provider:
 
     def log(self):
         return self.process.log_text()
+
+    def tells(self, what):
+        """Is this in the log, or about to be?"""
+        return until(lambda: what in self.log())
 
     # -- what a device does
 

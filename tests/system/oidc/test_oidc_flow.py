@@ -172,7 +172,7 @@ def test_a_code_is_good_once_and_takes_its_token_with_it(provider, device):
     assert error_of(rp.redeem(code)) == (400, "invalid_grant")
     answer = rp.userinfo(tokens["access_token"])
     assert answer.status == 401 and 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
-    assert "oidc.code_twice" in provider.log()
+    assert provider.tells("oidc.code_twice")
 
 
 def test_a_code_brought_by_many_at_once_is_good_once(provider, device):

@@ -117,7 +117,7 @@ def test_an_identity_that_may_not_be_told_is_not(world, identity, uss):
 def test_a_site_without_token_info_is_named(world):
     provider = world.provider(site={"token-info": "false"})
     reply = provider.authorize(provider.device(next(numbers)), **Rp(provider).request())
-    assert reply.status == 500 and "token-info" in provider.log()
+    assert reply.status == 500 and provider.tells("token-info")
 
 
 GOOD = """issuer = "https://login.example.com"; authorize-url = "https://device.example.com/authorize"; listen = "127.0.0.1:8080";

@@ -20,7 +20,7 @@ sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "tools")]
 from lab.certs import Authority  # noqa: E402
 from lab.process import Process, free_port, port_open  # noqa: E402,F401
 from peers.digest import parameters, response  # noqa: E402
-from peers.waiting import PATIENCE, page, until  # noqa: E402
+from peers.waiting import PATIENCE, page, undisturbed, until  # noqa: E402
 
 BUILD = os.environ.get("GBA_BUILD", os.path.join(TOP, "build"))
 PROXY = os.path.join(BUILD, "naf-adapter/proxy/gba-naf-proxy")
@@ -49,7 +49,7 @@ class FakeAgent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def __init__(self, path):
         super().__init__(path, AgentHandler)
         self.sources = []
-        self.keys, self.asked, self.answered, self.error, self.silent = {}, [], 0, None, False
+        self.keys, self.asked, self.answered, self.error, self.silent = {}, [], [], None, False
         self.limits = {}
         self.held, self.go, self.watching = None, threading.Event(), []
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -74,9 +74,9 @@ class FakeAgent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     def hang_up(self):
         """End every connection, as a restart does."""
-        for sock, _ in self.watching:
+        gone, self.watching = self.watching, []  # who is back at once is among the new ones
+        for sock, _ in gone:
             sock.shutdown(socket.SHUT_RDWR)
-        self.watching.clear()
 
     def hold(self, btid):
         self.go.clear()
@@ -151,10 +151,10 @@ class AgentHandler(socketserver.BaseRequestHandler):
         frame = struct.pack(">IBBHI", len(out) + 8, 1, kind, 0, ident) + out
         try:
             with lock:
+                self.server.answered.append(question)
                 self.request.sendall(frame)
         except OSError:
             pass
-        self.server.answered += 1
 
     @staticmethod
     def key_elements(entry):
@@ -198,7 +198,7 @@ class Application:
                 sock.shutdown(socket.SHUT_WR)
             except OSError:
                 pass
-        until(lambda: not any(thread.is_alive() for _, thread in self.open), 2)
+        until(lambda: not any(thread.is_alive() for _, thread in self.open), 5)
         for sock, _ in self.open:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
@@ -298,7 +298,8 @@ class Proxy:
         self.conf = os.path.join(self.folder, "proxy.conf")
         self.listener_extra = items.pop("listener_extra", "")
         self.listeners = items.pop("listeners", None)  # {port: items}, in place of one for TLS and one for HTTP
-        self.items = dict({"agent_socket": q(agent_socket), "workers": 2, "log_level": q("debug")}, **items)
+        self.items = dict({"agent_socket": q(agent_socket), "workers": 2, "log_level": q("debug"), "agent_timeout": 30000,
+                           "upstream_connect_timeout": 30000}, **items)
         self.sites = sites
         self.write()
         self.process = Process("proxy", [PROXY, "-c", self.conf], os.path.join(self.folder, "proxy.out"),

@@ -774,7 +774,7 @@ def test_sample_configuration():
 
 def test_environment_wins(world, proxy):
     environment = dict(os.environ, GBA_NAF_PROXY_MAX_HEAD="17")
-    done = subprocess.run([PROXY, "--show-config", proxy.conf], capture_output=True, text=True, timeout=20, env=environment)
+    done = subprocess.run([PROXY, "--show-config", proxy.conf], capture_output=True, text=True, timeout=2 * PATIENCE, env=environment)
     assert "max-head = 17" in done.stdout
 
 

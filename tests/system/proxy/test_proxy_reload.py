@@ -259,7 +259,7 @@ def test_listeners_come_and_go(world, digest):
         assert begun.wait(PATIENCE)
         del proxy.listeners[more]
         assert "2 listeners" in proxy.reload()
-        assert not port_open(HOST, more) and idle.ended()
+        assert until(lambda: not port_open(HOST, more)) and idle.ended()
         assert kept.ask().status == 401
         go.set()
         assert busy.reply().body == b"done"
@@ -309,6 +309,6 @@ def test_metrics_move(world):
     for where, gone in ((first, None), (second, first), (second, None)):
         proxy.reload(metrics=q(where))
         assert until(lambda: page("http://%s/readyz" % where)[0] == 200)
-        assert gone is None or page("http://%s/readyz" % gone)[0] == 0
+        assert gone is None or until(lambda: page("http://%s/readyz" % gone)[0] == 0)
     proxy.reload(metrics=q(""))
-    assert page("http://%s/metrics" % second)[0] == 0
+    assert until(lambda: page("http://%s/metrics" % second)[0] == 0)

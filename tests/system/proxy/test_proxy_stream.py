@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from peers.waiting import PATIENCE, until
+from peers.waiting import PATIENCE, undisturbed, until
 from proxy_harness import HOST, STREAM, TLS13_PSK, btid_of, q, s_client, s_stream, ua_id
 
 numbers = itertools.count(9000)
@@ -99,11 +99,15 @@ def test_large_stream_both_ways(world, proxy):
     assert proxy.rss() < 200 << 20
 
 
-def s_client_told(proxy, btid, key, version="1.2"):
-    """openssl s_client until the proxy ends the stream: does it say close_notify?"""
+def s_client_that_tells(proxy, btid, key, version="1.2"):
+    """openssl s_client that shows what it gets."""
     line = ["openssl", "s_client", "-connect", "%s:%d" % (HOST, proxy.tls), "-psk_identity", "3GPP-bootstrapping;" + btid, "-psk",
             key.hex(), "-quiet", "-msg", "-servername", STREAM] + (["-tls1_2", "-cipher", "PSK-AES128-GCM-SHA256"] if version == "1.2" else ["-tls1_3"])
-    client = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+def told(client):
+    """The proxy ends the stream: does it say close_notify?"""
     out = client.stdout.read()
     client.stdin.close()
     client.wait(PATIENCE)
@@ -117,7 +121,7 @@ def test_the_end_of_a_stream_is_told(world, proxy, version):
         sock.sendall(b"220 welcome\r\n")
         sock.close()
     world.app.on_connection = serve
-    assert s_client_told(proxy, *psk(world, version), version)
+    assert told(s_client_that_tells(proxy, *psk(world, version), version))
 
 
 def test_a_stream_that_was_reset_does_not_look_complete(world, proxy):
@@ -127,12 +131,22 @@ def test_a_stream_that_was_reset_does_not_look_complete(world, proxy):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.close()
     world.app.on_connection = serve
-    assert not s_client_told(proxy, *psk(world))
+    assert not told(s_client_that_tells(proxy, *psk(world)))
 
 
 def test_a_stream_ended_with_its_key_is_told(world, proxy):
-    world.app.on_connection = lambda sock: (read_proxy_header(sock), sock.recv(10))
-    assert s_client_told(proxy, *psk(world, life=2))
+    def serve(sock):
+        begun.add(read_proxy_header(sock)[2][0xe1].decode())
+        sock.recv(10)
+
+    def opened():
+        btid, key = psk(world, life=3)
+        client = s_client_that_tells(proxy, btid, key)
+        assert until(lambda: btid in begun or client.poll() is not None) and btid in begun
+        return client
+    begun = set()
+    world.app.on_connection = serve
+    assert told(undisturbed(opened, 1.9))
 
 
 def test_application_speaks_first_and_ends(world, proxy):
@@ -151,22 +165,26 @@ def test_application_speaks_first_and_ends(world, proxy):
 
 
 def test_stream_ends_with_its_key(world, proxy):
-    ended = []
+    ended = {}
 
     def serve(sock):
-        read_proxy_header(sock)
+        btid = read_proxy_header(sock)[2][0xe1].decode()
         sock.sendall(b"here")
-        ended.append((sock.recv(10), time.time()))
+        ended[btid] = (sock.recv(10), time.time())
     world.app.on_connection = serve
-    btid, key = psk(world, life=3)
-    line = ["openssl", "s_client", "-connect", "%s:%d" % (HOST, proxy.tls), "-psk_identity", "3GPP-bootstrapping;" + btid, "-psk",
-            key.hex(), "-quiet", "-tls1_2", "-cipher", "PSK-AES128-GCM-SHA256", "-servername", STREAM]
-    client = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert client.stdout.read() == b"here"
+
+    def opened():
+        btid, key = psk(world, life=3)
+        line = ["openssl", "s_client", "-connect", "%s:%d" % (HOST, proxy.tls), "-psk_identity", "3GPP-bootstrapping;" + btid, "-psk",
+                key.hex(), "-quiet", "-tls1_2", "-cipher", "PSK-AES128-GCM-SHA256", "-servername", STREAM]
+        client = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        return btid, client, client.stdout.read(4)
+    btid, client, said = undisturbed(opened, 1.9)
+    assert said == b"here" and client.stdout.read() == b""
     client.stdin.close()
     client.wait(PATIENCE)
-    assert until(lambda: ended) and ended[0][0] == b""
-    assert ended[0][1] >= world.agent.keys[(btid, STREAM, ua_id(0x00a8))]["expiry"], "not before"
+    assert until(lambda: btid in ended) and ended[btid][0] == b""
+    assert ended[btid][1] >= world.agent.keys[(btid, STREAM, ua_id(0x00a8))]["expiry"], "not before"
 
 
 def test_application_down_ends_the_stream(world):
