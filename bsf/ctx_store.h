@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** Where bootstrap contexts live: an interface, so that LMDB (one node) and a shared store (a pool of BSFs) are told apart by
- * nobody else. All functions may be called from any thread. */
+ * nobody else. It is also what the bootstrapping function (ub.c, which puts) and the token management function (zn.c and
+ * grant.c, which find) have of each other (Y.3056 9.1; what is pushed goes by push.h at once). All functions may be called
+ * from any thread. */
 #ifndef GBA_BSF_CTX_STORE_H
 #define GBA_BSF_CTX_STORE_H
 

@@ -24,6 +24,7 @@ static const struct db_migration migrations[] = {
 	{ DB_DUTY_TABLE },
 	{ mapping_schema_2 },
 	{ mapping_schema_3 },
+	{ mapping_schema_4 },
 };
 
 #define COLUMNS                                                                                                        \

@@ -175,6 +175,25 @@ static const struct field realm_fields[REALM_COUNT] = {
 	[REALM_ASP_PROCEDURE] = F_TEXT("asp_procedure", 0, 8, 500, id_url, APS, A, A, "Page that tells ASPs how to register"),
 	[REALM_DEVICE_PROCEDURE] = F_TEXT("device_procedure", 0, 8, 500, id_url, APS, A, A, "Page that tells users how to bootstrap"),
 	[REALM_REGISTERED_ONLY] = F_BOOL("registered_only", 0, 1, A, A, A, "Serve only client elements of registered devices"),
+	[REALM_DEVELOPER_REQUIRED] = F_BOOL("developer_required", 0, 0, APS, A, A, "Register only applications whose developer is named"),
+};
+
+static const struct field provider_fields[PROVIDER_COUNT] = {
+	[PROVIDER_TYPE] = F_WORD("type", KEY, asp_identity_words, 0, A, A, NO, "Kind of public identity"),
+	[PROVIDER_IDENTITY] = F_TEXT("identity", KEY, 1, IDRULE_MAX, id_text, A, A, NO, "Public identity, such as a CIN"),
+	[PROVIDER_NAME] = F_TEXT("name", REQ, 1, 200, id_text, A, A, A, "Name"),
+	[PROVIDER_ROLE] = F_WORD("role", FLT, provider_role_words, 0, A, A, A, "What kind of provider"),
+	[PROVIDER_CONTACT] = F_TEXT("contact", 0, 3, 254, id_email, A, A, A, "Address for letters"),
+	[PROVIDER_STATE] = F_WORD("state", FLT, provider_state_words, PROVIDER_ACTIVE, A, A, A, "Suspended: no server of it is registered"),
+};
+
+static const struct field server_fields[SERVER_COUNT] = {
+	[SERVER_IDENTITY] = F_TEXT("identity", KEY, 1, FQDN_MAX, id_fqdn, A, A, NO, "Diameter identity"),
+	[SERVER_PROVIDER] = F_REF("provider", REQ | FIX | FLT, KIND_PROVIDER, A, A, NO, "Whose"),
+	[SERVER_FUNCTION] = F_WORD("function", FIX | FLT, server_function_words, 0, A, A, NO, "Keys and permissions (resource), or bootstrapping"),
+	[SERVER_REALM] = F_TEXT("realm", REQ | FLT, 1, FQDN_MAX, id_fqdn, A, A, A, "Diameter realm"),
+	[SERVER_IMPI_REALMS] = F_LIST("impi_realms", 0, 1, FQDN_MAX, id_fqdn, A, A, A, "Realms of the identities whose keys it has; a resource server's"),
+	[SERVER_URL] = F_TEXT("url", 0, 8, 500, id_url, A, A, A, "Where users or ASPs find it, such as Ub"),
 };
 
 static const struct field notice_fields[NOTICE_COUNT] = {
@@ -251,6 +270,10 @@ const struct record_kind mapping_kinds[KIND_COUNT] = {
 		request_before, request_after, request_verbs },
 	[KIND_REALM] = { KIND_REALM, "realm", "realm", "realm", "Profile of the realm", realm_fields, REALM_COUNT, { "", "", "", "" }, A, A, NO, realm_before,
 		NULL, NULL },
+	[KIND_PROVIDER] = { KIND_PROVIDER, "provider", "provider", "providers", "Operators and IoT service providers with servers of their own",
+		provider_fields, PROVIDER_COUNT, { "", NULL, NULL, "" }, A, A, A, provider_before, NULL, NULL },
+	[KIND_SERVER] = { KIND_SERVER, "server", "server", "servers", "Their resource servers and authentication servers", server_fields, SERVER_COUNT,
+		{ "", NULL, NULL, "" }, A, A, A, server_before, NULL, NULL },
 	[KIND_NOTICE] = { KIND_NOTICE, "notice", "notice", "notices", "What users and ASPs are still to be told", notice_fields, NOTICE_COUNT,
 		{ "", "owner_type = 1 AND owner = @", "owner_type = 2 AND owner = @", "" }, NO, A, APS, NULL, NULL, NULL },
 };
@@ -271,6 +294,7 @@ static const struct record_hang hangs[] = {
 	{ KIND_APPLICATION,    KIND_PERMISSION,      "application",    -1,         false},
 	{ KIND_APPLICATION,    KIND_REQUEST,         "application",    -1,         false},
 	{ KIND_PERMISSION,     KIND_DELEGATION,      "permission",     -1,         false},
+	{ KIND_PROVIDER,       KIND_SERVER,          "provider",       -1,         false},
 };
 
 static const char *const secrets[] = { [REALM_SECRET_PSEUDONYM] = "pseudonym", NULL };

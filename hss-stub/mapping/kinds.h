@@ -25,6 +25,7 @@ enum record_kind_id {
 	KIND_ASP, KIND_APPLICATION, KIND_CREDENTIAL,
 	KIND_PERMISSION, KIND_DELEGATION, KIND_REQUEST,
 	KIND_REALM,  /* one record, id 1 */
+	KIND_PROVIDER, KIND_SERVER, /* who has keys of whose users: operators and IoT service providers, Y.OBF 9.2.2 */
 	KIND_NOTICE, /* what a user or an ASP is told (webhook, mail-drop); taken away when told */
 	KIND_COUNT
 };
@@ -35,7 +36,8 @@ extern const struct record_set mapping_set;
 extern const char *const document_words[], *const user_state_words[], *const authentication_method_words[],
 	*const asp_state_words[], *const token_use_words[], *const application_state_words[], *const attribute_words[],
 	*const flag_words[], *const delegation_state_words[], *const request_state_words[], *const credential_words[],
-	*const owner_words[], *const event_words[];
+	*const owner_words[], *const event_words[], *const provider_role_words[], *const provider_state_words[],
+	*const server_function_words[];
 
 enum { USER_REGISTERED, USER_SUSPENDED };
 enum { ASP_REQUESTED, ASP_ACTIVE, ASP_SUSPENDED };
@@ -45,6 +47,9 @@ enum { FLAG_CLEARED, FLAG_SET };
 enum { DELEGATION_ACTIVE, DELEGATION_ENDED };
 enum { REQUEST_REQUESTED, REQUEST_VERIFIED, REQUEST_PASSED, REQUEST_GRANTED, REQUEST_REFUSED };
 enum { CREDENTIAL_CERTIFICATE, CREDENTIAL_TOKEN };
+enum { PROVIDER_MOBILE_OPERATOR, PROVIDER_IOT_SERVICE };
+enum { PROVIDER_ACTIVE, PROVIDER_SUSPENDED };
+enum { SERVER_RESOURCE, SERVER_AUTHENTICATION };
 enum { OWNER_ADMIN, OWNER_ASP, OWNER_USER };
 enum { EVENT_REQUEST_PASSED, EVENT_ACCESS_GRANTED, EVENT_ACCESS_REFUSED, EVENT_APPLICATION_REGISTERED, EVENT_ACCESS_CHANGED,
        EVENT_TOKEN_CHANGED };
@@ -81,7 +86,9 @@ enum { REQUEST_USER, REQUEST_IMPI, REQUEST_APPLICATION, REQUEST_STATE, REQUEST_C
        REQUEST_SHARED, REQUEST_REASON, REQUEST_PERMISSION, REQUEST_COUNT };
 enum { REALM_REALM, REALM_NAME, REALM_BSF_IDENTITY, REALM_BSF_URL, REALM_HSS_IDENTITY, REALM_API_URL, REALM_ALIAS_DOMAIN,
        REALM_UA_IDS, REALM_TOKEN_FORMAT, REALM_TOKEN_LIFETIME, REALM_ALGORITHMS, REALM_ASP_PROCEDURE,
-       REALM_DEVICE_PROCEDURE, REALM_REGISTERED_ONLY, REALM_COUNT };
+       REALM_DEVICE_PROCEDURE, REALM_REGISTERED_ONLY, REALM_DEVELOPER_REQUIRED, REALM_COUNT };
+enum { PROVIDER_TYPE, PROVIDER_IDENTITY, PROVIDER_NAME, PROVIDER_ROLE, PROVIDER_CONTACT, PROVIDER_STATE, PROVIDER_COUNT };
+enum { SERVER_IDENTITY, SERVER_PROVIDER, SERVER_FUNCTION, SERVER_REALM, SERVER_IMPI_REALMS, SERVER_URL, SERVER_COUNT };
 enum { NOTICE_OWNER_TYPE, NOTICE_OWNER, NOTICE_EVENT, NOTICE_ABOUT_KIND, NOTICE_ABOUT, NOTICE_BODY, NOTICE_TRIES, NOTICE_COUNT };
 
 #endif

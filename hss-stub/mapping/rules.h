@@ -38,5 +38,7 @@ VERB(request_consent);
 VERB(request_grant);
 VERB(request_refuse);
 BEFORE(realm_before);
+BEFORE(provider_before);
+BEFORE(server_before);
 
 #endif

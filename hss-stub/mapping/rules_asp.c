@@ -210,6 +210,23 @@ static enum gba_err asp_active(struct records *m, struct record_call *call, int6
 	return err;
 }
 
+/* Where the realm asks for it: of what is registered from then on, and none may take its name away. */
+static enum gba_err developer_named(struct records *m, struct record_call *call, const struct record *old, const struct record *now)
+{
+	struct db_stmt *stmt = NULL;
+	int64_t required = 0;
+	enum gba_err err;
+
+	if (now->v[APPLICATION_DEVELOPER].t.p != NULL || (old != NULL && old->v[APPLICATION_DEVELOPER].t.p == NULL))
+		return GBA_OK;
+	err = records_stmt(m, "SELECT developer_required FROM realm ORDER BY id LIMIT 1", &stmt);
+	if (err == GBA_OK)
+		err = records_int(stmt, &required);
+	if (err == GBA_OK && required != 0)
+		return record_refuse(call, GBA_E_SYNTAX, "developer", "this realm registers applications whose developer is named");
+	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
+}
+
 BEFORE(application_before)
 {
 	enum gba_err err;
@@ -218,8 +235,9 @@ BEFORE(application_before)
 		return GBA_OK;
 	if (now->v[APPLICATION_UA_IDS].t.p == NULL)
 		now->v[APPLICATION_UA_IDS].t = bytes_of("0100000002"); /* HTTP Digest: what every NAF has */
-	if (old != NULL)
-		return GBA_OK;
+	err = developer_named(m, call, old, now);
+	if (err != GBA_OK || old != NULL)
+		return err;
 	err = asp_active(m, call, now->v[APPLICATION_ASP].n);
 	if (err == GBA_OK)
 		err = identity_check(call, id_rule_application(now->v[APPLICATION_TYPE].n),

@@ -38,7 +38,7 @@ enum gba_err asp_name_check(struct bytes entry, const char **_why)
 
 	if (type >= 0 && (type == APPLICATION_FQDN ? fqdn_valid(text) : !is_host(type) && text.n > 0))
 		return id_text(text, _why);
-	*_why = "a host name, or ip, gs1 or onem2m, ':' and an identity, at whose end '*' stands for any";
+	*_why = "a host name, or ip, gs1, onem2m or aid, ':' and an identity, at whose end '*' stands for any";
 	return GBA_E_SYNTAX;
 }
 

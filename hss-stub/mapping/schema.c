@@ -87,3 +87,13 @@ const char mapping_schema_1[] =
 const char mapping_schema_2[] = REST_ANSWERS;
 
 const char mapping_schema_3[] = "ALTER TABLE asp ADD COLUMN names TEXT";
+
+const char mapping_schema_4[] =
+	"ALTER TABLE realm ADD COLUMN developer_required INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE provider" HEAD
+	" type INTEGER NOT NULL, identity TEXT NOT NULL, name TEXT NOT NULL, role INTEGER NOT NULL, contact TEXT,"
+	" state INTEGER NOT NULL, UNIQUE (type, identity)) STRICT;"
+	"CREATE TABLE server" HEAD
+	" identity TEXT NOT NULL UNIQUE, provider INTEGER NOT NULL, function INTEGER NOT NULL, realm TEXT NOT NULL,"
+	" impi_realms TEXT, url TEXT) STRICT;"
+	"CREATE INDEX server_provider ON server (provider)";

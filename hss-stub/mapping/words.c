@@ -18,6 +18,9 @@ const char *const delegation_state_words[] = { "active", "ended", NULL };
 const char *const request_state_words[] = { "requested", "verified", "passed", "granted", "refused", NULL };
 const char *const credential_words[] = { "certificate", "token", NULL };
 const char *const owner_words[] = { "admin", "asp", "user", NULL };
+const char *const provider_role_words[] = { "mobile-operator", "iot-service-provider", NULL };
+const char *const provider_state_words[] = { "active", "suspended", NULL };
+const char *const server_function_words[] = { "resource", "authentication", NULL };
 const char *const event_words[] = { "request-passed", "access-granted", "access-refused", "application-registered",
 				    "access-changed", "token-changed", NULL };
 

@@ -12,7 +12,7 @@ const char *const user_identity_words[] = { "msisdn", "email", "custodian", "imp
 const char *const device_identity_words[] = { "imei", "imeisv", "mac", "eui64", "ipv4", "ipv6", "iccid", "eid", "msisdn",
 					      "serial", NULL };
 const char *const asp_identity_words[] = { "cin", "llpin", "lei", "gln", "other", NULL };
-const char *const application_identity_words[] = { "fqdn", "ip", "url", "gs1", "onem2m", NULL };
+const char *const application_identity_words[] = { "fqdn", "ip", "url", "gs1", "onem2m", "aid", NULL };
 
 enum gba_err id_refuse(enum gba_err err, const char *why, const char **_why)
 {

@@ -34,6 +34,7 @@ enum gba_err id_lei(struct bytes text, const char **_why);    /* ISO 17442: 20 c
 enum gba_err id_gln(struct bytes text, const char **_why);    /* 13 digits, GS1 check digit */
 enum gba_err id_gs1(struct bytes text, const char **_why);    /* GTIN-8/12/13/14, GLN, SSCC, or "(AI)value" element string */
 enum gba_err id_onem2m(struct bytes text, const char **_why); /* App-ID R... or N...; TS-0001 7 */
+enum gba_err id_aid(struct bytes text, const char **_why);    /* ISO/IEC 7816-5, TS 101 220; capital hex digits */
 enum gba_err id_fqdn(struct bytes text, const char **_why);
 enum gba_err id_url(struct bytes text, const char **_why);    /* http, https, coap(s), mqtt(s), ws(s) with a host */
 enum gba_err id_https_url(struct bytes text, const char **_why);

@@ -187,6 +187,34 @@ enum gba_err id_onem2m(struct bytes text, const char **_why)
 	return GBA_OK;
 }
 
+static bool is_upper_hex(struct bytes text)
+{
+	size_t i;
+
+	for (i = 0; i < text.n; i++) {
+		if (!(text.p[i] >= '0' && text.p[i] <= '9') && !(text.p[i] >= 'A' && text.p[i] <= 'F'))
+			return false;
+	}
+	return true;
+}
+
+/* ISO/IEC 7816-5: RID of five octets, PIX of up to eleven. Under their RIDs ETSI and 3GPP give PIXs of application code, country
+ * code, application provider code and up to four octets of the provider's own (TS 101 220 Annexes D and E). One spelling, or one
+ * application could be registered twice. */
+enum gba_err id_aid(struct bytes text, const char **_why)
+{
+	bool telecom;
+
+	if (text.n < 10 || text.n > 32 || text.n % 2 != 0 || !is_upper_hex(text))
+		return id_refuse(GBA_E_SYNTAX, "an AID is 5 to 16 octets in capital hex digits", _why);
+	if (text.p[0] != 'A' && text.p[0] != 'D')
+		return id_refuse(GBA_E_RANGE, "an AID starts with A (registered) or D (national)", _why);
+	telecom = bytes_eq_str(BYTES(text.p, 10), "A000000009") || bytes_eq_str(BYTES(text.p, 10), "A000000087");
+	if (telecom && text.n < 24)
+		return id_refuse(GBA_E_RANGE, "an AID of ETSI or 3GPP has 7 to 11 octets behind its RID (TS 101 220)", _why);
+	return GBA_OK;
+}
+
 enum gba_err id_fqdn(struct bytes text, const char **_why)
 {
 	return fqdn_valid(text) ? GBA_OK : id_refuse(GBA_E_SYNTAX, "not a host name", _why);
@@ -364,7 +392,7 @@ id_rule id_rule_asp(int64_t type)
 
 id_rule id_rule_application(int64_t type)
 {
-	static const id_rule rules[] = { id_fqdn, id_ip, id_url, id_gs1, id_onem2m };
+	static const id_rule rules[] = { id_fqdn, id_ip, id_url, id_gs1, id_onem2m, id_aid };
 
 	return type >= 0 && type < (int64_t)(sizeof(rules) / sizeof(rules[0])) ? rules[type] : NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ub as a UE and as an attacker sees it. Vectors and the good response are those of the worked example, computed by another
- * implementation; every row of the bypass table must be refused and leave no context behind.
- * REQ: Y3056-10.4-1d, Y3056-10.4-2a, Y3056-9.1.1-1, Y3056-9.1.1-3, Y3056-9.1.1-4, OBF-10.2.3-2 */
+ * implementation; every row of the bypass table must be refused and leave no context behind. The bootstrapping function alone:
+ * where it puts tokens is a store in memory, and nobody hands out keys.
+ * REQ: Y3056-9.1-1, Y3056-10.4-1d, Y3056-10.4-2a, Y3056-9.1.1-1, Y3056-9.1.1-3, Y3056-9.1.1-4, OBF-10.2.3-2 */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who gets a key on Zn, and who does not. Keys are those of the worked example, computed by another implementation.
- * REQ: Y3056-7.5-6a, Y3056-8.4-6, Y3056-8.5-a */
+ * The token management function alone: contexts are put into the store by hand, nobody bootstraps.
+ * REQ: Y3056-7.5-6a, Y3056-8.4-6, Y3056-8.5-a, Y3056-9.1-1 */
 #include <stdio.h>
 #include <stdlib.h>
 

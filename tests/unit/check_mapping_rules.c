@@ -84,6 +84,17 @@ static const struct {
 	{ "oneM2M, not registered", id_onem2m, "Nmeter-1", OK, NULL },
 	{ "oneM2M, other letter", id_onem2m, "Xmeter", SYN, "a oneM2M App-ID starts with R (registered) or N" },
 	{ "oneM2M, slash", id_onem2m, "Nmeter/1", SYN, NULL },
+	{ "aid, USIM of 3GPP", id_aid, "A0000000871002FF49FF0589", OK, NULL },
+	{ "aid, longest of ETSI", id_aid, "A0000000090001FF44FF128911223344", OK, NULL },
+	{ "aid, RID of somebody else alone", id_aid, "A000000151", OK, NULL },
+	{ "aid, national", id_aid, "D27600012401", OK, NULL },
+	{ "aid, of 3GPP without a provider", id_aid, "A0000000871002", RANGE,
+	  "an AID of ETSI or 3GPP has 7 to 11 octets behind its RID (TS 101 220)" },
+	{ "aid, unregistered", id_aid, "F0000000871002FF49FF0589", RANGE, "an AID starts with A (registered) or D (national)" },
+	{ "aid, 17 octets", id_aid, "A0000000090001FF44FF12891122334455", SYN, "an AID is 5 to 16 octets in capital hex digits" },
+	{ "aid, four octets", id_aid, "A0000000", SYN, NULL },
+	{ "aid, half an octet", id_aid, "A0000001510", SYN, NULL },
+	{ "aid, small letters", id_aid, "a0000000871002ff49ff0589", SYN, NULL },
 	{ "fqdn", id_fqdn, "app.example.com", OK, NULL },
 	{ "fqdn, dot at the end", id_fqdn, "app.example.com.", SYN, "not a host name" },
 	{ "url", id_url, "https://app.example.com:8443/meter?x=1", OK, NULL },
@@ -119,7 +130,7 @@ static const struct {
 	{ "token, dots", id_token, "../x", SYN, NULL },
 };
 
-/* REQ: Y3056-7.1-2, Y3056-7.1-3, Y3056-7.1-4 */
+/* REQ: Y3056-7.1-2, Y3056-7.1-3, Y3056-7.1-4, TEC-2.2.5-1 */
 START_TEST(identifiers_follow_their_rules)
 {
 	const char *why = NULL;

@@ -2,11 +2,12 @@
 """An application that trusts three operators, one of them an IoT provider without a mobile core: it goes on serving a device whose
 operator changes, and believes a token only together with the identity embedded in the device."""
 import os
+import socket
 import subprocess
 
 import pytest
 
-from changing import Asymmetric, Symmetric, offer, update_words
+from changing import Asymmetric, Symmetric, kill, offer, restart, update_words
 from conftest import TREE
 from lab.certs import Authority
 from lab.operators import OPC, Operator
@@ -68,7 +69,7 @@ class Shop:
         """HTTP status, and whom the application was told of."""
         more = ["--header", 'X-3GPP-Intended-Identity: "%s"' % eid] if eid else []
         answer = device.ue("get", "https://%s/hello" % name, "--psk", "--connect", self.address, *more, want=None)
-        return answer["status"], answer.get("body") or answer
+        return answer.get("status"), answer.get("body") or answer
 
     def ask_with(self, btid, key, eid):
         """By a client of another make, with a token's parts: what it gets."""
@@ -160,3 +161,36 @@ def test_three_changes_and_the_service_goes_on(three):
         assert device.active() == "new"
         status, told = shop.ask(device, device.eid, FORBIDDEN_NAF)  # another provider's application: the same token, a key of its own
         assert status == 200 and device.eid in str(told)
+
+
+def first_leg(operator, impi):
+    """Status of the BSF's answer to who says he is this user."""
+    request = ('GET / HTTP/1.1\r\nHost: %s\r\nAuthorization: Digest username="%s", realm="%s", nonce="", uri="/", response=""\r\n\r\n'
+               % (operator.n.bsf, impi, operator.n.bsf))
+    with socket.create_connection((operator.address("bsf"), 80), 30) as conn:
+        conn.sendall(request.encode())
+        return int(conn.makefile("rb").readline().split(b" ")[1])
+
+
+def test_realms_side_by_side_do_not_weaken_one_another(three):
+    """What one knows is of no use in another, what one takes back or loses is the others' no more than before. REQ: Y3056-11-1"""
+    (one, two, _), shop = three
+    mine, theirs = newcomer(one, Symmetric), newcomer(two, Symmetric)
+    for device in (mine, theirs):
+        assert shop.ask(device, device.eid)[0] == 200
+    btid, key = mine.bootstrap()["btid"], revealed(mine)
+    assert b" 200 " in shop.ask_with(btid, key, mine.eid)
+    assert b" 200 " not in shop.ask_with(btid.replace(one.n.bsf, two.n.bsf), key, mine.eid), "a token in another realm's name"
+    assert first_leg(one, mine.impi) == 401 and first_leg(two, mine.impi) == 403, "a user of another realm"
+    assert first_leg(two, theirs.impi) == 401 and first_leg(one, theirs.impi) == 403
+    assert shop.ask(theirs, mine.eid)[0] == 403, "another realm's word for an identity that is not its own"
+    one.ctl("subscriber", "set", mine.impi, "--state", "barred")
+    assert until(lambda: b" 200 " not in shop.ask_with(btid, key, mine.eid))
+    assert shop.ask(theirs, theirs.eid)[0] == 200, "what one realm takes back is the other's no matter"
+    kill((one, "hss"), (one, "bsf"))
+    theirs.bootstrap()
+    assert shop.ask(theirs, theirs.eid)[0] == 200, "one realm is gone, the other serves"
+    restart((one, "hss"), (one, "bsf"))
+    assert until(lambda: one.ready("bsf") and shop.home.ready("agent"))
+    again = newcomer(one, Symmetric)
+    assert until(lambda: shop.ask(again, again.eid)[0] == 200)

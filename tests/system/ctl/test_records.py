@@ -107,6 +107,11 @@ def test_revision_and_dry_run(realm):
     realm.run("asp", "set", str(asp["id"]), want=USAGE)
     realm.run("asp", "add", "--type", "llpin", "--identity", "AAA-1234", "--name", "Again", want=NEGATIVE)
     realm.run("asp", "show", "99", want=NOT_FOUND)
+    tel = realm.one("provider", "add", "--type", "cin", "--identity", "L17110MH1973PLC019787", "--name", "Tel", "--role", "mobile-operator")
+    realm.run("server", "add", "--identity", "hss.tel.example", "--provider", "cin:L17110MH1973PLC019787", "--function", "resource",
+              "--realm", "tel.example", "--impi-realms", "ims.tel.example")  # REQ: OBF-9.2.2-3
+    kept = realm.json("server", "list", "--provider", str(tel["id"]))
+    assert [(row["identity"], row["function"], row["impi_realms"]) for row in kept] == [("hss.tel.example", "resource", ["ims.tel.example"])]
     rows = list(csv.DictReader(io.StringIO(realm.run("asp", "list", "--state", "active", "--csv").stdout)))
     assert "Locks LLP" in [row["name"] for row in rows]
 

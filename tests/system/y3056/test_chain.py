@@ -15,12 +15,13 @@ import pytest
 from conftest import OTHER  # noqa: F401  (sets the path)
 from lab.devices import TS_35233_SET_1, Device
 from lab.process import free_port
-from lab.realm import AGENT, BSF, FORBIDDEN_NAF, NAF, OPERATOR, Realm, Tree, q
+from lab.realm import AGENT, ASP, BSF, FORBIDDEN_NAF, NAF, OPERATOR, Realm, Tree, q
 from peers import aka, diameter as d
 from peers.bsf_node import TOP, until
 from peers.keys import ks_naf
 from test_agent import h
 
+SECOND_NAF = "meter." + ASP
 DIGEST, TLS13 = b"\1\0\0\0\2", b"\1\0\0\0\7"
 NOT_AUTHORIZED, FOREIGN_REALM = 10, 11  # of the local socket
 
@@ -68,8 +69,11 @@ class Chain:
     def __init__(self, folder):
         self.realm = r = Realm(str(folder), tree=Tree(os.environ.get("GBA_BUILD") or os.path.join(TOP, "build")), log_level="debug")
         self.port6, self.numbers = free_port("127.0.0.1"), iter(range(1, 1000))
-        plain_conf = r.proxy_conf
+        plain_conf, plain_bsf = r.proxy_conf, r.bsf_conf
+        self.asp_tap = Tap((r.address("application"), 8080))  # what the ASP's own program is told
+        r.names = [NAF, SECOND_NAF]
         r.proxy_conf = lambda **conf: self.with_ipv6(plain_conf(**conf))
+        r.bsf_conf = lambda **conf: self.with_tls(plain_bsf(**conf))
         r.start()
         self.tap = Tap((r.address("bsf"), 80))
 
@@ -77,7 +81,16 @@ class Chain:
         with open(path, encoding="utf-8") as text:
             conf = text.read()
         listener = 'listeners = ( { address = "[::1]:%d"; tls = true; default-site = %s; },' % (self.port6, q(NAF))
+        conf = conf.replace(q(self.realm.address("application") + ":8080"), q(self.asp_tap.address))
         return self.realm._write("proxy.conf", conf.replace("listeners = (", listener, 1))
+
+    def with_tls(self, path):
+        """Ub in clear, and inside TLS."""
+        with open(path, encoding="utf-8") as text:
+            conf = text.read()
+        cert, key = self.realm.authority.issue(BSF)
+        row = "{ listen = %s; tls-cert = %s; tls-key = %s; }, " % (q(self.realm.address("bsf") + ":443"), q(cert), q(key))
+        return self.realm._write("bsf.conf", conf.replace("ub = ( ", "ub = ( " + row, 1))
 
     def device(self, tapped=True, **kw):
         number = next(self.numbers)
@@ -106,6 +119,7 @@ class Chain:
 
     def close(self):
         self.tap.close()
+        self.asp_tap.close()
         self.realm.stop()
 
 
@@ -126,11 +140,11 @@ def card(device):
     return aka.Milenage(bytes.fromhex(device.k), opc=bytes.fromhex(device.opc))
 
 
-def keys_of(device, btid):
+def keys_of(device, btid, fqdn=NAF):
     """CK, IK and what is derived, from the card's own keys (TS 33.220 B.3)."""
     rand = base64.b64decode(btid.split("@")[0])
     _, _, ck, ik = card(device).vector(rand, 0)
-    return rand, ck, ik, {ua: ks_naf(ck + ik, rand, device.impi, NAF.encode() + ua) for ua in (DIGEST, TLS13)}
+    return rand, ck, ik, {ua: ks_naf(ck + ik, rand, device.impi, fqdn.encode() + ua) for ua in (DIGEST, TLS13)}
 
 
 def forms(secret):
@@ -325,6 +339,83 @@ def test_a_revocation_ends_the_session(chain, record_property):
     for one in sessions:
         one.kill()
         one.communicate()
+
+
+@pytest.mark.parametrize("gba_u", [False, True], ids=["keys in the device", "keys in the card"])
+def test_one_run_keys_several_services(chain, gba_u):
+    """Each with its own, as both ends compute it; the card is asked once. REQ: OBF-7.2.3-2"""
+    device = chain.device(gba_u=gba_u)
+    btid = device.bootstrap()["btid"]
+    given = {}
+    for fqdn in (NAF, SECOND_NAF):
+        for ua in (DIGEST, TLS13):
+            error, given[fqdn, ua], _ = chain.ask(btid, fqdn, ua)
+            assert error == 0 and given[fqdn, ua] == keys_of(device, btid, fqdn)[3][ua]
+            shown = json.dumps(device.must("token", "key", fqdn, "--ua-id", ua.hex(), "--reveal"))
+            assert given[fqdn, ua].hex() in shown and btid in shown
+    assert len(set(given.values())) == 4
+    runs = [s for s in chain.steps() if s["clause"].endswith("10.4-4b") and s.get("id") == device.impi]
+    assert len(runs) == 1
+
+
+def identity_forms(device):
+    """The permanent identity as text, in the digits' own packings and as it travels in headers and logs."""
+    digits = device.imsi + "f" * (len(device.imsi) % 2)
+    swapped = "".join(digits[i + 1] + digits[i] for i in range(0, len(digits), 2))
+    texts = [device.imsi.encode(), device.impi.encode()]
+    return texts + [t.hex().encode() for t in texts] + [base64.b64encode(t).rstrip(b"=") for t in texts] + [
+        bytes.fromhex(swapped), swapped.encode(), base64.b64encode(b"%s:" % device.impi.encode())[:20]]
+
+
+def test_nobody_learns_whose_token_it_is(chain):
+    """On the way to the operator, on the way to the application, at the application: inside TLS never, in clear but for the first
+    contact. What was seen is of no use to who saw it. REQ: Y3056-9.1.1-6, Y3056-11-9"""
+    realm = chain.realm
+    private, proxy = Tap((realm.address("bsf"), 443)), Tap((realm.address("proxy"), 443))
+    device, other = chain.device(), chain.device()
+    device.must("profile", "add", "private", "--bsf", BSF, "--url", "https://%s/" % BSF, "--connect", private.address, "--ca-file",
+                realm.authority.ca)
+    device.must("profile", "use", "private")
+    asp = {name: len(text) for name, text in chain.files().items()}
+    for _ in range(2):
+        device.bootstrap("--force")
+        status, answer, error = chain.open(device, proxy.address)
+        assert status == 0 and answer["status"] == 200, error
+    told = json.dumps(answer)
+    assert "sip:%s@example.com" % device.name in told  # the name the operator has given it for this application
+    assert private.seen and proxy.seen and until(lambda: b"sip:%s@" % device.name.encode() in chain.asp_tap.seen)
+    places = {"towards the operator": private.seen, "towards the application": proxy.seen, "the application's program": chain.asp_tap.seen,
+              "its answer": told.encode()}
+    places.update((os.path.basename(name), text) for name, text in chain.files().items()
+                  if os.path.basename(name).split(".")[0] in ("agent", "proxy", "application"))
+    assert {"agent.log", "proxy.log", "agent.audit.log"} <= set(places) and asp
+    for place, text in places.items():
+        for form in identity_forms(device):
+            assert form not in text, (place, form)
+    # in clear: at first contact, then under a name that means nothing
+    before = len(chain.tap.seen)
+    other.bootstrap()
+    first = len(chain.tap.seen)
+    other.bootstrap("--force")
+    assert until(lambda: chain.tap.seen[first:].count(b"<btid>") == 1)
+    assert other.impi.encode() in chain.tap.seen[before:first]
+    second = chain.tap.seen[first:]
+    assert not any(form in second for form in identity_forms(other)) and b"@tmpi." in second
+    # who saw it says it again: no token, and no other user's name for the pseudonym
+    request = second[second.rindex(b"GET / "):].split(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    assert b"response=" in request and b" 401 " in said_to(realm.address("bsf"), request)
+    as_user = b'GET / HTTP/1.1\r\nHost: %s\r\nAuthorization: Digest username="sip:%s@example.com", realm="%s", nonce="", uri="/", ' \
+              b'response=""\r\n\r\n' % (BSF.encode(), device.name.encode(), BSF.encode())
+    assert said_to(realm.address("bsf"), as_user).split(b" ")[1] in (b"400", b"403")
+    private.close()
+    proxy.close()
+
+
+def said_to(address, octets):
+    """First line of the answer."""
+    with socket.create_connection((address, 80), 30) as conn:
+        conn.sendall(octets)
+        return conn.makefile("rb").readline()
 
 
 def test_no_two_runs_have_a_token_alike(chain):
