@@ -92,7 +92,7 @@ const struct conf_item registry_conf_items[] = {
 	CONF_GROUPS("trust-rules", "", 0, 64, trust_rule_items, struct trust_rule_conf, struct registry_conf, trust_rules,
 		    "What makes a device Grey or Black; empty: the rules of doc/registry.md"),
 	CONF_BOOL("four-eyes", false, struct registry_conf, four_eyes,
-		  "A status decided by hand comes into force when another administrator approves it"),
+		  "A status decided by hand comes into force, and ends, when another administrator approves it"),
 	CONF_U32("fix-days-critical", 15, 1, 3650, "days", struct registry_conf, fix_days_critical,
 		 "Time for a maker to mend a vulnerability"),
 	CONF_U32("fix-days-high", 30, 1, 3650, "days", struct registry_conf, fix_days_high, "The same"),

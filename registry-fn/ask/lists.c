@@ -8,6 +8,7 @@
 #include "ident/idrule.h"
 #include "registry-fn/ask/ask.h"
 #include "registry-fn/id/regdevid.h"
+#include "registry-fn/trust/override.h"
 #include "registry-fn/trust/said.h"
 
 #define LIST_PAGE_MAX 1000

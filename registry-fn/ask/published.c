@@ -378,27 +378,36 @@ void ask_fact(struct route_call *route)
 	json_decref(body);
 }
 
+/* A decision by hand as any other: with four eyes it waits for another's approval. */
+static json_t *order_of(const struct record *application, json_t *body)
+{
+	json_object_set_new(body, "application", json_integer(application->id));
+	return body;
+}
+
 void ask_application_status(struct route_call *route)
 {
 	struct rest_call *call = rest_call_of(route);
-	struct record *application = rest_record(call, &registry_set.kinds[REG_APPLICATION], route->param[0]);
-	json_t *body = application != NULL ? rest_read_body(call) : NULL;
+	struct record *application = rest_record(call, &registry_set.kinds[REG_APPLICATION], route->param[0]), *order;
+	json_t *body = application != NULL ? rest_read_body(call) : NULL, *reply = NULL;
 	struct trust_change change;
 	enum gba_err err;
-	int status;
 
 	if (body == NULL)
 		return;
-	status = word_of(trust_status_names, json_string_value(json_object_get(body, "status")));
-	err = status >= 0 ? records_begin(call->r) : GBA_E_SYNTAX;
+	err = records_begin(call->r);
 	if (err == GBA_OK)
-		err = ask_finish(call,
-				 trust_set_application(call->r, &call->rc, application->id, (enum trust_status)status,
-						       json_string_value(json_object_get(body, "reason"))));
+		err = ask_finish(call, records_add(call->r, &call->rc, REG_OVERRIDE, order_of(application, body), &order));
 	if (err == GBA_OK)
 		err = trust_at(call->r, call, TRUST_APPLICATION, application->id, call->rc.now, &change);
 	if (err == GBA_OK)
-		rest_json(call, 200, change_json(&change, true));
+		reply = change_json(&change, true);
+	if (reply != NULL) {
+		json_object_set_new(reply, "override", json_integer(order->id));
+		json_object_set_new(reply, "state", json_string(reg_override_words[order->v[OVERRIDE_STATE].n]));
+	}
+	if (err == GBA_OK)
+		rest_json(call, 200, reply);
 	else
 		rest_fail(call, err);
 	json_decref(body);

@@ -116,7 +116,7 @@ static const struct route rows[] = {
 	  "Say what counts in the rules of trust: certificate, missed reports, anomalies" },
 	{ "POST", "/v1/applications/{id}/status", FOR_ADMIN | FOR_AGENCY, REST_SHARED, ask_application_status,
 	  &ask_schema_application_status,
-	  &status, NULL, "200 404", "setApplicationStatus", "Set the trust status of an application" },
+	  &status, NULL, "200 404", "setApplicationStatus", "Decide the trust status of an application by hand: an override; with four eyes it waits for another's approval" },
 	{ "GET", "/v1/lists/{status}", FOR_ADMIN | FOR_AGENCY | FOR_BULK, 0, ask_list, NULL, &list, "after", "200 404", "getList",
 	  "White, grey or black: the list that all registries come to (Y.3059 7-iv-d)" },
 	{ "POST", "/v1/lists", FOR_ADMIN | FOR_AGENCY, 0, ask_list_publish, &list, &order, NULL, "201 409", "publishList",

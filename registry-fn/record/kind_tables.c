@@ -11,7 +11,7 @@
 #include "registry-fn/record/credential.h"
 #include "registry-fn/record/rules.h"
 #include "registry-fn/tell/tell.h"
-#include "registry-fn/trust/trust.h"
+#include "registry-fn/trust/override.h"
 
 const char *const reg_roles[] = { "admin", "privacy", "bulk", "agency", "maker", "custodian", "enquirer", "device", "registry", "system",
 				  "registrar", "certifier", "provider", NULL };
@@ -205,6 +205,7 @@ static const struct record_hang hangs[] = {
 	{ REG_PARTY, REG_CERTIFICATION, "certifier", -1, true },
 	{ REG_PARTY, REG_ENDPOINT, "provider", -1, true },
 	{ REG_MAKER, REG_UNIT, "maker", -1, true },
+	{ REG_APPLICATION, REG_OVERRIDE, "application", -1, true },
 };
 
 static const char *const secrets[] = { "identity", NULL };

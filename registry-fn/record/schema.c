@@ -200,6 +200,12 @@ static const char list_schema_1[] =
 	" PRIMARY KEY (value, scheme, unit)) STRICT;"
 	"CREATE INDEX unit_identity_unit ON unit_identity (unit)";
 
+/* Decisions about applications, and their end, go the way of all decisions by hand. */
+static const char trust_schema_2[] =
+	"ALTER TABLE trust_override ADD COLUMN application INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE trust_override ADD COLUMN lift_asked_by TEXT;"
+	"CREATE INDEX trust_override_application ON trust_override (application) WHERE application <> 0";
+
 const struct db_migration registry_schema[] = {
 	{ node_schema_1 },
 	{ event_schema_1 },
@@ -217,5 +223,6 @@ const struct db_migration registry_schema[] = {
 	{ event_schema_3 },
 	{ party_schema_1 },
 	{ list_schema_1 },
+	{ trust_schema_2 },
 };
 const size_t registry_schema_steps = sizeof(registry_schema) / sizeof(registry_schema[0]);

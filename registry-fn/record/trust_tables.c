@@ -13,7 +13,7 @@ const char *const reg_credential_words[] = { "certificate", "token", NULL };
 const char *const reg_source_words[] = { "device", "custodian", "registry", "agency", "platform", "maker", "researcher", "cert", NULL };
 const char *const reg_vulnerability_words[] = { "received", "confirmed", "forwarded", "acknowledged", "fixed", "closed", "refused",
 						NULL };
-const char *const reg_override_words[] = { "requested", "in-force", "refused", "lifted", NULL };
+const char *const reg_override_words[] = { "requested", "in-force", "refused", "lifted", "lifting", NULL };
 
 const char *const reg_method_words[] = { "push", "poll", "stream", NULL };
 static const char *const event_kind_words[] = { "device.registered", "device.removed", "status.set", "vulnerability.set", "list.published",
@@ -78,13 +78,15 @@ const struct field reg_vulnerability_fields[VULNERABILITY_COUNT] = {
 };
 
 const struct field reg_override_fields[OVERRIDE_COUNT] = {
-	[OVERRIDE_DEVICE] = F_REF("device", REQ | FIX | FLT, REG_DEVICE, A | G, A | G, NO, "Which device"),
+	[OVERRIDE_DEVICE] = F_REF("device", FIX | FLT, REG_DEVICE, A | G, A | G, NO, "Which device; or an application"),
 	[OVERRIDE_STATUS] = F_WORD("status", REQ | FIX, trust_status_names, TRUST_GREY, A | G, A | G, NO, "What it is held to be"),
 	[OVERRIDE_REASON] = F_TEXT("reason", REQ | FIX, 1, 500, id_text, A | G, A | G, NO, "Why"),
 	[OVERRIDE_UNTIL] = F_TIME("until", FIX, A | G, A | G, NO, "When it ends; none: when it is lifted"),
-	[OVERRIDE_STATE] = F_WORD("state", FLT, reg_override_words, OVERRIDE_REQUESTED, A | G, NO, NO, "In force at once, or when another administrator has approved it"),
+	[OVERRIDE_STATE] = F_WORD("state", FLT, reg_override_words, OVERRIDE_REQUESTED, A | G, NO, NO, "In force at once, or when another administrator has approved it; lifting: in force, its end waits for another's approval"),
 	[OVERRIDE_ASKED_BY] = F_TEXT("asked_by", 0, 1, 128, NULL, A | G, NO, NO, "Who asked for it"),
 	[OVERRIDE_DECIDED_BY] = F_TEXT("decided_by", 0, 1, 128, NULL, A | G, NO, NO, "Who approved, refused or lifted it"),
+	[OVERRIDE_APPLICATION] = F_REF("application", FIX | FLT, REG_APPLICATION, A | G, A | G, NO, "Which application"),
+	[OVERRIDE_LIFT_ASKED_BY] = F_TEXT("lift_asked_by", 0, 1, 128, NULL, A | G, NO, NO, "Who asked for its end"),
 };
 
 /* Y.3059 9.4: who wants to be told of what. What is hidden says whose it is. */

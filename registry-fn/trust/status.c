@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "registry-fn/listing/listing.h"
 #include "registry-fn/log/wake.h"
+#include "registry-fn/trust/override.h"
 #include "registry-fn/trust/said.h"
 
 struct registry_handle *registry_handle_of(struct records *r)
@@ -190,29 +191,6 @@ static enum gba_err decide(struct records *r, struct record_call *call, const st
 
 /* ---- judging ---- */
 
-/* What was decided by hand and is in force; *_cause NULL: nothing. */
-static enum gba_err override_read(struct records *r, struct record_call *call, int64_t device, struct decision *d, bool *_any)
-{
-	struct db_stmt *stmt;
-	enum gba_err err;
-
-	err = records_stmt(r, "SELECT status, reason FROM trust_override WHERE device = ?1 AND state = ?2"
-			      " AND (until = 0 OR until > ?3) ORDER BY id DESC LIMIT 1", &stmt);
-	if (err != GBA_OK)
-		return err;
-	db_bind_int(stmt, 1, device);
-	db_bind_int(stmt, 2, OVERRIDE_IN_FORCE);
-	db_bind_int(stmt, 3, call->now);
-	err = db_step(stmt, _any);
-	if (err == GBA_OK && *_any) {
-		d->status = (enum trust_status)db_col_int(stmt, 0);
-		d->cause = "decided by hand";
-		d->evidence = text_of(call->mem_ctx, db_col_text(stmt, 1));
-	}
-	db_reset(stmt);
-	return err;
-}
-
 static enum gba_err facts_read(struct records *r, int64_t device, time_t now, struct trust_facts *facts)
 {
 	const struct registry_conf *conf = registry_handle_of(r)->registry.conf;
@@ -266,16 +244,23 @@ static enum gba_err lists_read(struct records *r, struct record_call *call, int6
 	return err;
 }
 
+static void as_ordered(const struct trust_order *order, struct decision *d)
+{
+	d->status = order->status;
+	d->cause = "decided by hand";
+	d->evidence = order->reason;
+}
+
 enum gba_err trust_judge(struct records *r, struct record_call *call, int64_t device, bool hook)
 {
 	struct decision d = { .kind = TRUST_DEVICE, .subject = device, .hook = hook };
 	struct trust_facts facts = { 0 };
 	char cause[POLICY_CAUSE_MAX + 1];
+	struct trust_order order;
 	const char *what = NULL;
-	bool by_hand = false;
-	enum gba_err err;
+	enum gba_err err = trust_by_hand(r, call, TRUST_DEVICE, device, &order);
+	bool by_hand = order.id != 0;
 
-	err = override_read(r, call, device, &d, &by_hand);
 	if (err == GBA_OK && !by_hand)
 		err = facts_read(r, device, call->now, &facts);
 	if (err == GBA_OK)
@@ -286,6 +271,8 @@ enum gba_err trust_judge(struct records *r, struct record_call *call, int64_t de
 		err = trust_elsewhere(r, call->mem_ctx, device, &facts.fact[FACT_ELSEWHERE], &d.evidence);
 	if (err != GBA_OK)
 		return err;
+	if (by_hand)
+		as_ordered(&order, &d);
 	if (!by_hand) {
 		d.status = trust_policy_judge(registry_handle_of(r)->registry.policy, &facts, cause);
 		d.cause = cause;
@@ -341,13 +328,16 @@ enum gba_err trust_tell(struct records *r, struct record_call *call, int64_t dev
 	return err == GBA_OK ? trust_judge(r, call, device, false) : err;
 }
 
-enum gba_err trust_set_application(struct records *r, struct record_call *call, int64_t application, enum trust_status status,
-				   const char *reason)
+enum gba_err trust_judge_application(struct records *r, struct record_call *call, int64_t application)
 {
-	const struct decision d = { .kind = TRUST_APPLICATION, .subject = application, .status = status,
-				    .cause = "decided by hand", .evidence = reason };
+	struct decision d = { .kind = TRUST_APPLICATION, .subject = application, .status = TRUST_GREY,
+			      .cause = "no decision is in force" };
+	struct trust_order order;
+	enum gba_err err = trust_by_hand(r, call, TRUST_APPLICATION, application, &order);
 
-	return decide(r, call, &d);
+	if (err == GBA_OK && order.id != 0)
+		as_ordered(&order, &d);
+	return err == GBA_OK ? decide(r, call, &d) : err;
 }
 
 /* A device came, or is another than before. */
@@ -375,85 +365,9 @@ enum gba_err reg_device_after(struct records *r, struct record_call *call, const
 	return err == GBA_OK ? trust_judge(r, call, now->id, true) : err;
 }
 
-/* ---- decisions by hand ---- */
+/* ---- time ---- */
 
-enum gba_err reg_override_before(struct records *r, struct record_call *call, const struct record *old, struct record *now)
-{
-	bool two = registry_handle_of(r)->registry.conf->four_eyes;
-
-	if (old != NULL || now == NULL)
-		return GBA_OK;
-	if (now->v[OVERRIDE_UNTIL].n != 0 && now->v[OVERRIDE_UNTIL].n <= call->now)
-		return record_refuse(call, GBA_E_RANGE, "until", "this time has passed");
-	now->v[OVERRIDE_STATE].n = two ? OVERRIDE_REQUESTED : OVERRIDE_IN_FORCE;
-	return records_keep(now, bytes_of(call->actor->name), &now->v[OVERRIDE_ASKED_BY].t);
-}
-
-enum gba_err reg_override_after(struct records *r, struct record_call *call, const struct record *old, const struct record *now)
-{
-	if (now == NULL || now->v[OVERRIDE_STATE].n == OVERRIDE_REQUESTED || now->v[OVERRIDE_STATE].n == OVERRIDE_REFUSED)
-		return GBA_OK;
-	(void)old;
-	return trust_judge(r, call, now->v[OVERRIDE_DEVICE].n, false);
-}
-
-static enum gba_err override_move(struct records *r, struct record_call *call, const struct record *old, int from, int to,
-				  const char *act)
-{
-	struct record *now = record_copy(call->mem_ctx, old);
-	enum gba_err err;
-
-	if (now == NULL)
-		return GBA_E_NOMEM;
-	if (old->v[OVERRIDE_STATE].n != from)
-		return record_refuse(call, GBA_E_STATE, NULL, "it is %s", reg_override_words[old->v[OVERRIDE_STATE].n]);
-	now->v[OVERRIDE_STATE].n = to;
-	err = records_keep(now, bytes_of(call->actor->name), &now->v[OVERRIDE_DECIDED_BY].t);
-	return err == GBA_OK ? record_set_by_rules(r, call, old, now, act) : err;
-}
-
-/* "admin:bob" and "agency:bob" have two credentials and two eyes. */
-bool trust_same_person(struct bytes one, const char *other)
-{
-	struct bytes role, name, other_role, other_name;
-
-	return bytes_split(one, ':', &role, &name) && bytes_split(bytes_of(other), ':', &other_role, &other_name) &&
-	       bytes_eq(name, other_name);
-}
-
-/* Four eyes: whoever asked for it may take it back, but not approve it. */
-static enum gba_err override_approve(struct records *r, struct record_call *call, const struct record *old, json_t *arguments)
-{
-	(void)arguments;
-	if (trust_same_person(old->v[OVERRIDE_ASKED_BY].t, call->actor->name))
-		return record_refuse(call, GBA_E_DENIED, NULL, "another than who asked for it has to approve it");
-	if (old->v[OVERRIDE_UNTIL].n != 0 && old->v[OVERRIDE_UNTIL].n <= call->now)
-		return record_refuse(call, GBA_E_STATE, "until", "its time has passed");
-	return override_move(r, call, old, OVERRIDE_REQUESTED, OVERRIDE_IN_FORCE, "approve");
-}
-
-static enum gba_err override_refuse(struct records *r, struct record_call *call, const struct record *old, json_t *arguments)
-{
-	(void)arguments;
-	return override_move(r, call, old, OVERRIDE_REQUESTED, OVERRIDE_REFUSED, "refuse");
-}
-
-static enum gba_err override_lift(struct records *r, struct record_call *call, const struct record *old, json_t *arguments)
-{
-	(void)arguments;
-	return override_move(r, call, old, OVERRIDE_IN_FORCE, OVERRIDE_LIFTED, "lift");
-}
-
-static const char *const no_arguments[] = { NULL };
-const struct record_verb reg_override_verbs[] = {
-	{ "approve", FOR_ADMIN | FOR_AGENCY, no_arguments, override_approve, "Put it in force; not by who asked for it" },
-	{ "refuse", FOR_ADMIN | FOR_AGENCY, no_arguments, override_refuse, "Do not put it in force" },
-	{ "lift", FOR_ADMIN | FOR_AGENCY, no_arguments, override_lift, "End it: the rules decide again" },
-	{ NULL, 0, NULL, NULL, NULL }
-};
-
-/* Ids of a column, for acting on after the statement is done; 0 ends them. */
-static int64_t *ids_of(TALLOC_CTX *ctx, struct db_stmt *stmt)
+int64_t *trust_ids(TALLOC_CTX *ctx, struct db_stmt *stmt)
 {
 	int64_t *ids = talloc_zero_array(ctx, int64_t, 1001);
 	bool row = true;
@@ -475,7 +389,7 @@ static enum gba_err silent_sweep(struct records *r, struct record_call *call)
 	if (err != GBA_OK)
 		return err;
 	db_bind_int(stmt, 1, *after);
-	ids = ids_of(call->mem_ctx, stmt);
+	ids = trust_ids(call->mem_ctx, stmt);
 	if (ids == NULL)
 		return GBA_E_NOMEM;
 	if (*ids == 0) {
@@ -499,25 +413,12 @@ enum gba_err trust_sweep(struct records *r, TALLOC_CTX *mem_ctx, time_t now)
 {
 	const struct actor node = { REG_ROLE_SYSTEM, 0, "system" };
 	struct record_call call = { .actor = &node, .now = now, .mem_ctx = mem_ctx };
-	struct db_stmt *stmt;
-	enum gba_err err;
-	int64_t *ids;
+	enum gba_err err = vuln_sweep(r, mem_ctx, now);
 
-	err = vuln_sweep(r, mem_ctx, now);
 	if (err == GBA_OK)
 		err = listing_sweep(r, mem_ctx, now);
 	if (err == GBA_OK)
-		err = records_stmt(r, "SELECT id FROM trust_override WHERE state = ?1 AND until > 0 AND until <= ?2", &stmt);
-	if (err != GBA_OK)
-		return err;
-	db_bind_int(stmt, 1, OVERRIDE_IN_FORCE);
-	db_bind_int(stmt, 2, now);
-	ids = ids_of(mem_ctx, stmt);
-	for (; err == GBA_OK && ids != NULL && *ids != 0; ids++) {
-		const struct record old = { .kind = &registry_set.kinds[REG_OVERRIDE], .id = *ids };
-
-		err = records_do(r, &call, &old, "lift", NULL, NULL);
-	}
+		err = trust_override_sweep(r, &call);
 	if (err == GBA_OK)
 		err = trust_said_sweep(r, &call);
 	return err == GBA_OK ? silent_sweep(r, &call) : err;

@@ -47,15 +47,17 @@ enum gba_err trust_tell(struct records *r, struct record_call *call, int64_t dev
 			const char *evidence);
 /** Say our status of a device again when, of all that is said, another one holds. */
 enum gba_err trust_restate(struct records *r, struct record_call *call, int64_t device);
-/** A status of an application, which no rules apply to. */
-enum gba_err trust_set_application(struct records *r, struct record_call *call, int64_t application, enum trust_status status,
-				   const char *reason);
+/** The same of an application, which no rules apply to: what was decided by hand, or Grey. */
+enum gba_err trust_judge_application(struct records *r, struct record_call *call, int64_t application);
 /** Deadlines that have passed and decisions that have ended, judged again. For the room's thread; its own transactions. */
 enum gba_err trust_sweep(struct records *r, TALLOC_CTX *mem_ctx, time_t now);
 
 /** Devices of which another registry, or a list, has said something since they were judged: some of them. The same way.
  * @param _left  there are more */
 enum gba_err trust_due(struct records *r, TALLOC_CTX *mem_ctx, time_t now, bool *_left);
+
+/** Ids of a column, for acting on after the statement is done: 1000 at most, 0 ends them. NULL: memory. */
+int64_t *trust_ids(TALLOC_CTX *ctx, struct db_stmt *stmt);
 
 /** Vulnerabilities: match a device against all of its make, or one against all devices. vuln.c */
 /** @param fresh  it has just been added  @param _n  how many it has */
@@ -68,11 +70,6 @@ enum gba_err reg_device_after(struct records *r, struct record_call *call, const
 enum gba_err reg_vulnerability_before(struct records *r, struct record_call *call, const struct record *old, struct record *now);
 enum gba_err reg_vulnerability_after(struct records *r, struct record_call *call, const struct record *old,
 				     const struct record *now);
-enum gba_err reg_override_before(struct records *r, struct record_call *call, const struct record *old, struct record *now);
-/** Are two callers ("role:name") one person? Then one is not the other's second pair of eyes. */
-bool trust_same_person(struct bytes one, const char *other);
-enum gba_err reg_override_after(struct records *r, struct record_call *call, const struct record *old, const struct record *now);
-extern const struct record_verb reg_override_verbs[];
 /** Changes of records into the log of transactions. */
 enum gba_err registry_before_commit(struct records *r);
 /** What has been committed travels at once. */

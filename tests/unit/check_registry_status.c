@@ -322,11 +322,68 @@ START_TEST(by_hand_and_with_four_eyes)
 	ck_status(TRUST_BLACK, "decided by hand");
 	fact(FACT_ANOMALIES, 9);
 	do_as(&other, id, "lift", GBA_OK);
+	ck_status(TRUST_BLACK, "decided by hand"); /* nor is one enough to end it */
+	do_as(&admin, id, "lift", GBA_E_STATE);
+	do_as(&other, id, "approve", GBA_E_DENIED);
+	do_as(&other, id, "refuse", GBA_OK);
+	do_as(&other, id, "approve", GBA_E_STATE);
+	do_as(&admin, id, "lift", GBA_OK);
+	ck_status(TRUST_BLACK, "decided by hand");
+	do_as(&other, id, "approve", GBA_OK);
 	ck_status(TRUST_BLACK, "anomalies >= 5");
+	do_as(&other, id, "lift", GBA_E_STATE);
 	id = add_as(&admin, REG_OVERRIDE, "{'device':1,'status':'white','reason':'false alarm'}", GBA_OK);
 	do_as(&other, id, "refuse", GBA_OK);
 	do_as(&other, id, "approve", GBA_E_STATE);
 	ck_status(TRUST_BLACK, "anomalies >= 5");
+}
+END_TEST
+
+static enum trust_status application_status(int64_t application, const char *cause)
+{
+	struct trust_change change;
+
+	ck_assert_err(trust_at(r, bed, TRUST_APPLICATION, application, call.now, &change), GBA_OK);
+	ck_assert_str_eq(change.cause, cause);
+	return change.status;
+}
+
+START_TEST(applications_by_hand_go_the_same_way)
+{
+	struct record seen = { .kind = &registry_set.kinds[REG_APPLICATION] };
+	int64_t application = add_as(&admin, REG_APPLICATION, "{'scheme':'package','value':'com.example.a','name':'A'}", GBA_OK), id;
+
+	conf.four_eyes = true;
+	add_as(&admin, REG_OVERRIDE, "{'status':'black','reason':'x'}", GBA_E_SYNTAX);
+	add_as(&admin, REG_OVERRIDE, "{'device':1,'application':1,'status':'black','reason':'x'}", GBA_E_SYNTAX);
+	id = add_as(&admin, REG_OVERRIDE, "{'application':1,'status':'black','reason':'spies'}", GBA_OK);
+	ck_assert_int_eq(application_status(application, "nothing is known"), TRUST_GREY);
+	do_as(&admin, id, "approve", GBA_E_DENIED);
+	do_as(&other, id, "approve", GBA_OK);
+	ck_assert_int_eq(application_status(application, "decided by hand"), TRUST_BLACK);
+	seen.id = application;
+	call.actor = &admin;
+	ck_assert_err(records_remove(r, &call, &seen), GBA_E_STATE); /* and back again, Grey: no way around */
+	call.now += 10;
+	do_as(&admin, id, "lift", GBA_OK);
+	ck_assert_int_eq(application_status(application, "decided by hand"), TRUST_BLACK);
+	do_as(&other, id, "approve", GBA_OK);
+	ck_assert_int_eq(application_status(application, "no decision is in force"), TRUST_GREY);
+}
+END_TEST
+
+START_TEST(time_ends_what_waits_to_be_lifted)
+{
+	int64_t id;
+
+	conf.four_eyes = true;
+	id = add_as(&admin, REG_OVERRIDE, "{'device':1,'status':'white','reason':'lab','until':'2033-05-18T03:33:20Z'}", GBA_OK);
+	do_as(&other, id, "approve", GBA_OK);
+	do_as(&other, id, "lift", GBA_OK);
+	call.now = 2000000000;
+	ck_assert_err(trust_sweep(r, bed, call.now), GBA_OK);
+	ck_status(TRUST_GREY, "not registered");
+	do_as(&admin, id, "approve", GBA_E_STATE);
 }
 END_TEST
 
@@ -473,6 +530,8 @@ static void add_all(TCase *tc)
 	tcase_add_loop_test(tc, reports_are_checked, 0, (int)(sizeof(report_rows) / sizeof(report_rows[0])));
 	tcase_add_test(tc, each_source_has_its_record);
 	tcase_add_test(tc, by_hand_and_with_four_eyes);
+	tcase_add_test(tc, applications_by_hand_go_the_same_way);
+	tcase_add_test(tc, time_ends_what_waits_to_be_lifted);
 	tcase_add_test(tc, by_hand_until);
 	tcase_add_test(tc, silent_device_turns_grey);
 	tcase_add_test(tc, what_others_say_is_a_fact);

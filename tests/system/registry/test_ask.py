@@ -285,13 +285,40 @@ def test_four_eyes(api):
     assert api.call("POST", path + "approve", {}, alike)[0] == 403
     assert api.good("POST", path + "approve", {}, BOB)["state"] == "in-force"
     assert api.good("GET", "/v1/devices/%d/status" % api.device["id"])["cause"] == "decided by hand"
-    assert api.good("POST", path + "lift", {}, ADMIN)["state"] == "lifted"
+    asked = api.good("POST", path + "lift", {}, ADMIN)
+    assert asked["state"] == "lifting" and asked["lift_asked_by"] == "admin:alice"
+    for token in (ADMIN, alike):
+        assert api.call("POST", path + "approve", {}, token)[0] == 403  # one person ends it no more than one begins it
+    assert api.good("GET", "/v1/devices/%d/status" % api.device["id"])["cause"] == "decided by hand"
+    assert api.good("POST", path + "refuse", {}, BOB)["state"] == "in-force"
+    assert api.good("POST", path + "lift", {}, BOB)["state"] == "lifting"
+    assert api.good("POST", path + "approve", {}, ADMIN)["state"] == "lifted"
+    assert api.good("GET", "/v1/devices/%d/status" % api.device["id"])["cause"] != "decided by hand"
+    assert api.call("POST", path + "approve", {}, BOB)[0] == 409
     assert api.call("POST", "/v1/overrides", {**order, "status": "red"}, ADMIN)[0] == 422
     late = api.add("overrides", {**order, "until": "2099-01-01T00:00:00Z"})["id"]
     api.realm.change("UPDATE trust_override SET until = ? WHERE id = ?", int(time.time()) - 1, late)
     assert api.call("POST", "/v1/overrides/%d/approve" % late, {}, BOB)[0] == 409  # what it asked for is over
     assert api.good("GET", "/v1/overrides/%d" % late)["state"] == "requested"
     assert api.call("POST", "/v1/overrides", order, CUSTODIAN)[0] == 403
+
+
+def test_four_eyes_for_applications(api):
+    number = api.add("applications", {"scheme": "package", "value": "com.example.spy", "name": "Spy"})["id"]
+    path = "/v1/applications/%d" % number
+    asked = api.good("POST", path + "/status", {"status": "black", "reason": "spies"})
+    assert asked["state"] == "requested" and asked["status"] == "grey"
+    override = "/v1/overrides/%d/" % asked["override"]
+    assert api.good("GET", path)["status"] == "grey" and api.call("POST", override + "approve", {}, ADMIN)[0] == 403
+    assert api.good("POST", override + "approve", {}, BOB)["state"] == "in-force"
+    assert api.good("GET", path)["status"] == "black"
+    assert api.call("DELETE", path, None, ADMIN, {"If-Match": "*"})[0] == 409
+    again = api.good("POST", path + "/status", {"status": "white", "reason": "it was another one"})
+    assert (again["state"], again["status"]) == ("requested", "black")
+    assert api.good("POST", "/v1/overrides/%d/approve" % again["override"], {}, BOB)["state"] == "in-force"
+    assert api.good("GET", path)["status"] == "white"
+    assert api.call("POST", path + "/status", {"status": "red", "reason": "x"}, ADMIN)[0] == 422
+    assert api.call("POST", "/v1/applications/999/status", {"status": "white", "reason": "x"}, ADMIN)[0] == 404
 
 
 def test_lists_and_what_was_said(api, enquirer):
