@@ -8,6 +8,7 @@
 #include "registry-fn/device/device.h"
 #include "registry-fn/id/regdevid.h"
 #include "registry-fn/listing/listing.h"
+#include "registry-fn/record/announce.h"
 
 static const char *const set_members[] = { "regdevid", "serial", NULL };
 static const char *const register_members[] = { "scheme",         "identity",      "make",  "model",         "custodian",
@@ -187,7 +188,8 @@ static enum gba_err identity_add(struct device_call *call, const struct record *
 	rec->v[DEVICE_IDENTITY_DEVICE].n = device->id;
 	rec->v[DEVICE_IDENTITY_SCHEME].n = scheme - schemes;
 	rec->v[DEVICE_IDENTITY_VALUE].t = bytes_of(value);
-	return record_add_by_rules(call->desk->records, &call->record, rec, "register");
+	err = record_add_by_rules(call->desk->records, &call->record, rec, "register");
+	return err == GBA_E_DENIED ? record_refuse(&call->record, err, "identities", REG_IDENTITY_TAKEN) : err;
 }
 
 static enum gba_err identities_add(struct device_call *call, const struct record *device, json_t *body)
@@ -272,7 +274,7 @@ static enum gba_err room_for(struct device_call *call)
 	err = records_int(stmt, &n);
 	if (err != GBA_OK || n < conf_of(call)->devices_per_subscription)
 		return err;
-	return record_refuse(&call->record, GBA_E_DENIED, "identity", "this identity cannot be registered by this device");
+	return record_refuse(&call->record, GBA_E_DENIED, "identity", REG_IDENTITY_TAKEN);
 }
 
 static enum gba_err first_time(struct device_call *call, json_t *body, const struct scheme *scheme,
@@ -312,7 +314,7 @@ static enum gba_err same_model(struct device_call *call, const struct record *ol
 	    bytes_eq_str(old->v[DEVICE_MODEL].t, model != NULL ? model : ""))
 		return GBA_OK;
 	return record_refuse(&call->record, GBA_E_DENIED, "identity",
-			     "this identity cannot be registered by this device");
+			     REG_IDENTITY_TAKEN);
 }
 
 /* A lost answer: the same again. Nothing comes of what it says, but it has to make sense. */
@@ -345,7 +347,7 @@ static enum gba_err again(struct device_call *call, json_t *body, const struct r
 		return err;
 	if (!same && !unclaimed && (custodian == 0 || custodian != old->v[DEVICE_CUSTODIAN].n))
 		return record_refuse(&call->record, GBA_E_DENIED, "identity",
-				     "this identity cannot be registered by this device");
+				     REG_IDENTITY_TAKEN);
 	if (unclaimed && old->v[DEVICE_CUSTODIAN].n != 0 && custodian != old->v[DEVICE_CUSTODIAN].n)
 		return record_refuse(&call->record, GBA_E_KYC, "custodian",
 				     "this custodian does not answer for this device");
@@ -424,27 +426,6 @@ enum gba_err device_register(struct device_call *call, json_t *body)
 	return device_end(call, err);
 }
 
-/* Others learn of the device now (Y.3059 6.1-14): its RegDevID, make, model, and its identity unless policy hides it.
- */
-static enum gba_err tell(struct device_call *call, const struct record *rec)
-{
-	json_t *body = json_pack("{s:s, s:s, s:s, s:s}", "make", rec->v[DEVICE_MAKE].t.p, "model",
-				 rec->v[DEVICE_MODEL].t.p, "kind", reg_device_kind_words[rec->v[DEVICE_KIND].n],
-				 "root_of_trust", reg_root_words[rec->v[DEVICE_ROOT].n]);
-	enum gba_err err = body != NULL ? GBA_OK : GBA_E_NOMEM;
-
-	if (err == GBA_OK && !conf_of(call)->hide_identity &&
-	    json_object_set_new(body, "identities",
-				json_pack("[{s:s, s:s}]", "type", schemes[rec->v[DEVICE_SCHEME].n].word, "value",
-					  rec->v[DEVICE_IDENTITY].t.p)) != 0)
-		err = GBA_E_NOMEM;
-	if (err == GBA_OK)
-		err = event_append(call->desk->events, "device.registered", (const char *)rec->v[DEVICE_REGDEVID].t.p,
-				   body, call->record.now, NULL);
-	json_decref(body);
-	return err;
-}
-
 static enum gba_err make_effective(struct device_call *call, const struct record *old, struct record *rec)
 {
 	enum gba_err err;
@@ -461,7 +442,7 @@ static enum gba_err make_effective(struct device_call *call, const struct record
 	call->fresh = true;
 	err = record_set_by_rules(call->desk->records, &call->record, old, rec, "set");
 	if (err == GBA_OK)
-		err = tell(call, rec);
+		err = announce_device(call->desk->records, &call->record, rec, "device.registered");
 	return err == GBA_OK ? device_note(call, "device.registered", rec,
 					   json_pack("{s:I}", "serial", (json_int_t)rec->v[DEVICE_SERIAL].n))
 			     : err;

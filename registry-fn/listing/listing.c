@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What lists say of a device, and what configuration makes of it. */
 #include "registry-fn/listing/listing.h"
+#include "registry-fn/record/announce.h"
 
 #include "registry-fn/trust/version.h"
 
@@ -157,9 +158,11 @@ enum listing_policy listing_verdict(const struct registry_conf *conf, const stru
 enum gba_err reg_device_identity_after(struct records *r, struct record_call *call, const struct record *old,
 				       const struct record *now)
 {
-	(void)call;
-	return records_run(r, LISTING_DUE("id FROM device WHERE id = ?1 AND state = 2"),
-			   (now != NULL ? now : old)->v[DEVICE_IDENTITY_DEVICE].n);
+	const struct record *identity = now != NULL ? now : old;
+	enum gba_err err;
+
+	err = records_run(r, LISTING_DUE("id FROM device WHERE id = ?1 AND state = 2"), identity->v[DEVICE_IDENTITY_DEVICE].n);
+	return err == GBA_OK && (now == NULL || old == NULL) ? announce_identity(r, call, identity) : err;
 }
 
 enum gba_err reg_maker_after(struct records *r, struct record_call *call, const struct record *old, const struct record *now)

@@ -65,7 +65,7 @@ static struct bytes member(const json_t *body, const char *name)
 }
 
 /* Of two registrations of one subject the later holds, as with status. */
-static enum gba_err device_write(struct event_log *log, const struct event *event)
+static enum gba_err device_write(struct event_log *log, const struct event *event, bool *_holds)
 {
 	static const char sql[] =
 		"INSERT INTO event_subject (subject, registry, registered, removed, status, lamport, origin, at, make, model, kind)"
@@ -78,8 +78,9 @@ static enum gba_err device_write(struct event_log *log, const struct event *even
 		" OR (event_subject.registered = excluded.registered AND event_subject.registry < excluded.registry)";
 	struct db_stmt *stmt;
 	enum gba_err err = event_stmt(log, sql, &stmt);
-	int i;
+	int i, changed = 0;
 
+	*_holds = false;
 	if (err != GBA_OK)
 		return err;
 	db_bind_text(stmt, 1, bytes_of(event->subject));
@@ -88,13 +89,15 @@ static enum gba_err device_write(struct event_log *log, const struct event *even
 	db_bind_int(stmt, 4, strcmp(event->kind, "device.removed") == 0);
 	for (i = 0; i < 3; i++)
 		db_bind_text(stmt, 5 + i, member(event->body, attributes[i]));
-	return db_run(stmt, NULL);
+	err = db_run(stmt, &changed);
+	*_holds = changed > 0;
+	return err;
 }
 
 static enum gba_err identity_write(struct event_log *log, const struct event *event, const json_t *identity)
 {
-	static const char sql[] = "INSERT INTO event_identity (type, value, subject) VALUES (?1, ?2, ?3)"
-				  " ON CONFLICT (type, value, subject) DO NOTHING";
+	static const char sql[] = "INSERT INTO event_identity (type, value, subject, lamport) VALUES (?1, ?2, ?3, ?4)"
+				  " ON CONFLICT (type, value, subject) DO UPDATE SET lamport = excluded.lamport";
 	struct bytes value = bytes_of(json_string_value(json_object_get(identity, "value")));
 	const char *type = json_string_value(json_object_get(identity, "type"));
 	struct db_stmt *stmt;
@@ -106,15 +109,20 @@ static enum gba_err identity_write(struct event_log *log, const struct event *ev
 	db_bind_text(stmt, 1, bytes_of(type));
 	db_bind_text(stmt, 2, value);
 	db_bind_text(stmt, 3, bytes_of(event->subject));
+	db_bind_int(stmt, 4, event->lamport);
 	return db_run(stmt, NULL);
 }
 
+/* Its identities are those of the registration that holds. */
 static enum gba_err device_update(struct event_log *log, const struct event *event)
 {
 	const json_t *identities = json_object_get(event->body, "identities"), *one;
-	enum gba_err err = device_write(log, event);
+	bool holds;
+	enum gba_err err = device_write(log, event, &holds);
 	size_t i;
 
+	if (err != GBA_OK || !holds)
+		return err;
 	json_array_foreach((json_t *)(uintptr_t)identities, i, one) {
 		if (err == GBA_OK)
 			err = identity_write(log, event, one);
@@ -202,7 +210,8 @@ enum gba_err event_view_identity(struct event_log *log, const char *type, struct
 {
 	static const char sql[] = "SELECT " VIEW_COLUMNS ", s.subject FROM event_identity i"
 				  " JOIN event_subject s ON s.subject = i.subject"
-				  " WHERE i.type = ?1 AND i.value = ?2 AND s.removed = 0";
+				  " WHERE i.type = ?1 AND i.value = ?2 AND s.removed = 0"
+				  " AND (i.lamport = s.registered OR i.lamport = 0)"; /* 0: of before they were told apart */
 	char subject[EVENT_SUBJECT_MAX + 1];
 	struct event_view one;
 	struct db_stmt *stmt;

@@ -41,3 +41,6 @@ const char event_schema_3[] = "CREATE TABLE event_revoked (public_key TEXT NOT N
 const char event_schema_4[] = "ALTER TABLE event_subject ADD COLUMN make TEXT NOT NULL DEFAULT '';"
 			      "ALTER TABLE event_subject ADD COLUMN model TEXT NOT NULL DEFAULT '';"
 			      "ALTER TABLE event_subject ADD COLUMN kind TEXT NOT NULL DEFAULT ''";
+
+/* Which registration has said it: what a later one does not say is no identity any more. */
+const char event_schema_5[] = "ALTER TABLE event_identity ADD COLUMN lamport INTEGER NOT NULL DEFAULT 0";

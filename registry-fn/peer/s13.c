@@ -180,7 +180,9 @@ static enum gba_err hidden_view(struct bytes digits, struct event_view *view)
 	if (scheme_canonical(scheme, digits, imei, &why) != GBA_OK)
 		return GBA_OK;
 	if (s13.hidden == NULL) {
-		err = db_prepare(s13.db, "SELECT regdevid FROM device WHERE scheme = ?1 AND identity = ?2", &s13.hidden);
+		err = db_prepare(s13.db, "SELECT regdevid FROM device WHERE scheme = ?1 AND identity = ?2 UNION ALL"
+				 " SELECT d.regdevid FROM device_identity AS i JOIN device AS d ON d.id = i.device"
+				 " WHERE i.value = ?2 AND i.scheme = ?1", &s13.hidden);
 		if (err != GBA_OK)
 			return err;
 	}

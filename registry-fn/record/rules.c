@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the tables cannot say: canonical forms, RegDevIDs, whose a device may be, how it changes hands and ends. */
-#include "registry-fn/record/rules.h"
+#include "registry-fn/record/announce.h"
 
 #include "core/secret.h"
 #include "registry-fn/id/regdevid.h"
@@ -67,11 +67,40 @@ enum gba_err reg_application_before(struct records *r, struct record_call *call,
 	return canonical(call, now, APPLICATION_VALUE, scheme);
 }
 
+/* An IMEI or MEID is one device's, as its first identity or a further one: else whoever names another's as its second would speak
+ * for it. (A SIM goes from device to device.)
+ * @param device  whose further identity it is to be; 0: a new one's first (another's first is found by its key) */
+static enum gba_err equipment_free(struct records *r, struct record_call *call, int64_t scheme, struct bytes value, int64_t device)
+{
+	static const char first[] = "SELECT device FROM device_identity WHERE value = ?1 AND scheme = ?2 AND device <> ?3 LIMIT 1";
+	static const char further[] = "SELECT id FROM device WHERE identity = ?1 AND scheme = ?2 AND id <> ?3 UNION ALL"
+				      " SELECT device FROM device_identity WHERE value = ?1 AND scheme = ?2 AND device <> ?3 LIMIT 1";
+	const char *word = schemes[scheme].word;
+	struct db_stmt *stmt;
+	int64_t other = 0;
+	enum gba_err err;
+
+	if (strcmp(word, "imei") != 0 && strcmp(word, "imeisv") != 0 && strcmp(word, "meid") != 0)
+		return GBA_OK;
+	err = records_stmt(r, device != 0 ? further : first, &stmt);
+	if (err != GBA_OK)
+		return err;
+	db_bind_text(stmt, 1, value);
+	db_bind_int(stmt, 2, scheme);
+	db_bind_int(stmt, 3, device);
+	err = records_int(stmt, &other);
+	if (err != GBA_OK)
+		return err == GBA_E_NOT_FOUND ? GBA_OK : err;
+	if (call->actor->role == REG_ROLE_SYSTEM)
+		return record_refuse(call, GBA_E_DENIED, "identity", REG_IDENTITY_TAKEN);
+	return record_refuse(call, GBA_E_STATE, device != 0 ? "value" : "identity", "another device has this identity");
+}
+
 enum gba_err reg_device_identity_before(struct records *r, struct record_call *call, const struct record *old, struct record *now)
 {
 	const struct scheme *scheme = now != NULL ? &schemes[now->v[DEVICE_IDENTITY_SCHEME].n] : NULL;
+	enum gba_err err;
 
-	(void)r, (void)old;
 	if (scheme == NULL)
 		return GBA_OK;
 	if (scheme->personal && (FOR_PRIVACY & 1U << call->actor->role) == 0)
@@ -79,7 +108,11 @@ enum gba_err reg_device_identity_before(struct records *r, struct record_call *c
 	now->v[DEVICE_IDENTITY_TYPE].n = scheme->is;
 	now->v[DEVICE_IDENTITY_NAMES].n = scheme->names;
 	now->v[DEVICE_IDENTITY_PERSONAL].n = scheme->personal;
-	return canonical(call, now, DEVICE_IDENTITY_VALUE, scheme);
+	err = canonical(call, now, DEVICE_IDENTITY_VALUE, scheme);
+	if (err != GBA_OK || old != NULL)
+		return err;
+	return equipment_free(r, call, now->v[DEVICE_IDENTITY_SCHEME].n, now->v[DEVICE_IDENTITY_VALUE].t,
+			      now->v[DEVICE_IDENTITY_DEVICE].n);
 }
 
 /* Y.3059 9.2-i: the RegID joined with what the device is. */
@@ -166,6 +199,8 @@ enum gba_err reg_device_before(struct records *r, struct record_call *call, cons
 		return record_refuse(call, GBA_E_STATE, NULL, "devices register at primary registries only");
 	if (old == NULL)
 		err = name_device(r, call, now);
+	if (err == GBA_OK && old == NULL)
+		err = equipment_free(r, call, now->v[DEVICE_SCHEME].n, now->v[DEVICE_IDENTITY].t, 0);
 	if (err == GBA_OK && old == NULL && call->actor->role == REG_ROLE_REGISTRAR)
 		now->v[DEVICE_REGISTRAR].n = call->actor->id;
 	if (err == GBA_OK)
@@ -176,19 +211,6 @@ enum gba_err reg_device_before(struct records *r, struct record_call *call, cons
 	if (err == GBA_OK && now->v[DEVICE_COMPOSITE].t.p != NULL &&
 	    (old == NULL || !bytes_eq(old->v[DEVICE_COMPOSITE].t, now->v[DEVICE_COMPOSITE].t)))
 		err = composite_check(r, call, now);
-	return err;
-}
-
-/* Others have heard of it when it was registered. */
-static enum gba_err tell_removed(struct records *r, struct record_call *call, const struct record *device)
-{
-	json_t *body = json_object();
-	enum gba_err err = GBA_E_NOMEM;
-
-	if (body != NULL)
-		err = event_append(registry_handle_of(r)->events, "device.removed",
-				   (const char *)device->v[DEVICE_REGDEVID].t.p, body, call->now, NULL);
-	json_decref(body);
 	return err;
 }
 
@@ -205,7 +227,7 @@ static enum gba_err device_retire(struct records *r, struct record_call *call, c
 	now->v[DEVICE_STATE].n = DEVICE_RETIRED;
 	now->v[DEVICE_REPORT_DUE].n = now->v[DEVICE_OVERDUE].n = 0;
 	err = record_set_by_rules(r, call, old, now, "retire");
-	return err == GBA_OK && old->v[DEVICE_STATE].n == DEVICE_REGISTERED ? tell_removed(r, call, old) : err;
+	return err == GBA_OK && old->v[DEVICE_STATE].n == DEVICE_REGISTERED ? announce_removed(r, call, old) : err; /* others have heard of it */
 }
 
 /* A custodian says who is the next, and no more of it than its account is told. */

@@ -19,6 +19,9 @@ enum gba_err reg_device_identity_before(struct records *r, struct record_call *c
 enum gba_err reg_application_before(struct records *r, struct record_call *call, const struct record *old, struct record *now);
 extern const struct record_verb reg_device_verbs[];
 
+/** Of an identity that is another device's: told to devices in these words, whoever has it. */
+#define REG_IDENTITY_TAKEN "this identity cannot be registered by this device"
+
 /** The device of a RegDevID, or of an inherent identity in canonical form. @param _id  0: none */
 enum gba_err reg_device_by_regdevid(struct records *r, struct bytes regdevid, int64_t *_id);
 enum gba_err reg_device_by_identity(struct records *r, const struct scheme *scheme, const char *identity, int64_t *_id);

@@ -224,5 +224,6 @@ const struct db_migration registry_schema[] = {
 	{ party_schema_1 },
 	{ list_schema_1 },
 	{ trust_schema_2 },
+	{ event_schema_5 },
 };
 const size_t registry_schema_steps = sizeof(registry_schema) / sizeof(registry_schema[0]);

@@ -17,7 +17,7 @@ const char *const reg_override_words[] = { "requested", "in-force", "refused", "
 
 const char *const reg_method_words[] = { "push", "poll", "stream", NULL };
 static const char *const event_kind_words[] = { "device.registered", "device.removed", "status.set", "vulnerability.set", "list.published",
-						"registry.assigned", "registry.introduced", NULL };
+						"registry.assigned", "registry.introduced", "device.changed", NULL };
 
 #define A   FOR_ADMIN
 #define G   FOR_AGENCY

@@ -139,6 +139,43 @@ def test_without_vendor_specific_application_id(mme):
     assert status_of(answered(mme, plain)) == WHITELISTED
 
 
+def registered(registry, imei, *further, impi="001010000000001@ims.test"):
+    """(status, Acknowledge or problem) of a device that registers and confirms."""
+    door = Door(registry.path("door.sock"))
+    status, told = door.ask("POST", "/register", {"scheme": "imei", "identity": imei, "make": "Acme", "model": "Two", "root_of_trust": "usim",
+                                                  "identities": [{"scheme": "imei", "value": one} for one in further]}, impi)
+    if status == 201:
+        status = door.ask("PUT", "/set", {"regdevid": told["regdevid"], "serial": told["serial"]}, impi)[0]
+    return status, told
+
+
+def test_both_imeis_of_a_device_with_two_sims(tmp_path, server):
+    """REQ: Y3059-7-iv-d: the other branch knows a device by its second IMEI as by its first, as long as its registry says it has it."""
+    first, second = "490154203237518", "356938035643809"
+    with Lab(tmp_path, server) as lab:
+        above, one, other = lab.registry("INA", "sectoral"), lab.registry("INA1", "primary", "INA"), lab.registry("INA2", "primary", "INA")
+        lab.bond(above, one)
+        lab.bond(above, other)
+        one.extra = 'device-socket = "%s";\n' % one.path("door.sock")
+        other.extra, other.others = 's13-peers = [ "%s" ];\n' % MME, [(MME, "")]
+        lab.start()
+        assert until(lambda: os.path.exists(one.path("door.sock")))
+        status, told = registered(one, first, second)
+        assert status == 200
+        for stolen in (("352099001761481", second), ("352099001761481", first), (second,)):
+            assert registered(one, *stolen, impi="001010000000002@ims.test")[0] == 403, stolen
+        with other.client(MME, apps=(S13,)) as mme, one.tool() as tool:
+            for imei in (first, second, second[:14], second[:14] + "07"):
+                assert until(lambda imei=imei: asked(mme, imei) == WHITELISTED), imei
+            assert tool.say("status.set", told["regdevid"], {"status": "black"}) == "ok"
+            for imei in (first, second):
+                assert until(lambda imei=imei: asked(mme, imei) == BLACKLISTED), imei
+            changed = {"identities": [{"type": "imei", "value": first}], "make": "Acme", "model": "Two"}
+            assert tool.say("device.changed", told["regdevid"], changed) == "ok"
+            assert until(lambda: asked(mme, second) == UNKNOWN)
+            assert asked(mme, first) == BLACKLISTED
+
+
 def test_a_registry_that_hides_identities(tmp_path, server):
     """Its events name no IMEI, so that nobody learns one from it; its own core network is answered all the same."""
     with Lab(tmp_path, server) as lab:
@@ -149,13 +186,14 @@ def test_a_registry_that_hides_identities(tmp_path, server):
         one.extra += 'hide-identity = true;\ndevice-socket = "%s";\n' % one.path("door.sock")
         lab.start()
         assert until(lambda: os.path.exists(one.path("door.sock")))
-        said = {"scheme": "imei", "identity": "490154203237518", "make": "Acme", "model": "One", "root_of_trust": "usim"}
+        said = {"scheme": "imei", "identity": "490154203237518", "make": "Acme", "model": "One", "root_of_trust": "usim",
+                "identities": [{"scheme": "imei", "value": "352099001761481"}]}
         status, told = Door(one.path("door.sock")).ask("POST", "/register", said)
         assert status == 201 and told["regdevid"].startswith("INA1-HID-")
         with one.client(MME, apps=(S13,)) as mme:
             assert asked(mme, "490154203237518") == UNKNOWN  # not before Set
             assert Door(one.path("door.sock")).ask("PUT", "/set", {"regdevid": told["regdevid"], "serial": told["serial"]})[0] == 200
-            for imei in ("490154203237518", "49015420323751", "4901542032375107"):
+            for imei in ("490154203237518", "49015420323751", "4901542032375107", "352099001761481"):
                 assert until(lambda imei=imei: asked(mme, imei) == WHITELISTED), imei
             assert asked(mme, "356938035643809") == UNKNOWN
             with one.tool() as tool:
@@ -164,7 +202,7 @@ def test_a_registry_that_hides_identities(tmp_path, server):
                 assert tool.say("device.removed", told["regdevid"]) == "ok"
                 assert until(lambda: asked(mme, "490154203237518") == UNKNOWN)
         assert until(lambda: other.status(told["regdevid"]) == 2)
-        assert not any(b"49015420323751" in bytes(wire) for wire, in other.rows("SELECT wire FROM event"))
+        assert not any(b"49015420323751" in bytes(wire) or b"35209900176148" in bytes(wire) for wire, in other.rows("SELECT wire FROM event"))
         with other.client(MME, apps=(S13,)) as mme:
             assert asked(mme, "490154203237518") == UNKNOWN
 
