@@ -207,7 +207,7 @@ static enum gba_err subject_clock(struct event_log *log, const struct event *eve
 	static const char device[] = "SELECT registered FROM event_subject WHERE subject = ?1";
 	struct db_stmt *stmt;
 	bool row = false;
-	enum gba_err err = event_stmt(log, event->class == EVENT_STATUS ? status : device, &stmt);
+	enum gba_err err = event_stmt(log, event->class == EVENT_DEVICE ? device : status, &stmt);
 
 	if (err != GBA_OK)
 		return err;
@@ -228,7 +228,8 @@ static enum gba_err clock_next(struct event_log *log, const struct event *event,
 	if (err != GBA_OK)
 		return err;
 	*_lamport = clock + 1 > ms ? clock + 1 : ms;
-	if (clock < ms + EVENT_AHEAD_MS || (event->class != EVENT_STATUS && event->class != EVENT_DEVICE))
+	if (clock < ms + EVENT_AHEAD_MS ||
+	    (event->class != EVENT_STATUS && event->class != EVENT_BLACK && event->class != EVENT_DEVICE))
 		return GBA_OK;
 	err = subject_clock(log, event, &own);
 	if (err == GBA_OK && own < clock)
@@ -373,54 +374,57 @@ static enum gba_err row_read(TALLOC_CTX *ctx, struct db_stmt *stmt, void *_row)
 	return GBA_OK;
 }
 
-static enum gba_err page_read(TALLOC_CTX *mem_ctx, struct db_stmt *stmt, int64_t after, size_t limit, struct event **_events,
+static enum gba_err page_read(TALLOC_CTX *mem_ctx, struct db_stmt *stmt, const struct event_range *range, struct event **_events,
 			      size_t *_n)
 {
 	void *events = NULL;
 	enum gba_err err;
 
-	db_bind_int(stmt, 1, after);
-	db_bind_int(stmt, 2, (int64_t)limit);
-	err = db_page(mem_ctx, stmt, sizeof(struct event), limit, row_read, &events, _n);
+	db_bind_int(stmt, 1, range->after);
+	db_bind_int(stmt, 2, (int64_t)range->limit);
+	db_bind_int(stmt, 3, range->upto);
+	err = db_page(mem_ctx, stmt, sizeof(struct event), range->limit, row_read, &events, _n);
 	if (err == GBA_OK)
 		*_events = events;
 	return err;
 }
 
-#define PAGE(classes) "SELECT seq, wire FROM event WHERE seq > ?1" classes " ORDER BY seq LIMIT ?2"
+#define PAGE(classes) "SELECT seq, wire FROM event WHERE seq > ?1 AND seq <= ?3" classes " ORDER BY seq LIMIT ?2"
 
 enum gba_err event_next(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct event **_events,
 			size_t *_n)
 {
+	const struct event_range range = { after, INT64_MAX, limit };
 	struct db_stmt *stmt;
 	enum gba_err err = event_stmt(log, PAGE(""), &stmt);
 
-	return err == GBA_OK ? page_read(mem_ctx, stmt, after, limit, _events, _n) : err;
+	return err == GBA_OK ? page_read(mem_ctx, stmt, &range, _events, _n) : err;
 }
 
-_Static_assert(EVENT_DEVICE == 1 && EVENT_CUSTODIAN == 5, "as in the texts below");
+_Static_assert(EVENT_REGISTRY == 0 && EVENT_DEVICE == 1 && EVENT_STATUS == 2 && EVENT_VULNERABILITY == 3 && EVENT_LIST == 4 &&
+	       EVENT_CUSTODIAN == 5 && EVENT_BLACK == 6, "as in the texts below and in event_schema_5");
 
-bool event_class_urgent(enum event_class class)
+enum event_lane event_lane_of(enum event_class class)
 {
-	return class != EVENT_DEVICE && class != EVENT_CUSTODIAN;
+	switch (class) {
+	case EVENT_REGISTRY: case EVENT_LIST: case EVENT_BLACK:
+		return EVENT_LANE_FIRST;
+	case EVENT_STATUS: case EVENT_VULNERABILITY:
+		return EVENT_LANE_TRUST;
+	default:
+		return EVENT_LANE_OTHER;
+	}
 }
 
-enum gba_err event_next_urgent(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct event **_events,
-			       size_t *_n)
+enum gba_err event_next_in(struct event_log *log, TALLOC_CTX *mem_ctx, enum event_lane lane, const struct event_range *range,
+			   struct event **_events, size_t *_n)
 {
+	static const char *const sql[EVENT_LANES] = { PAGE(" AND class IN (0, 4, 6)"), PAGE(" AND class IN (2, 3)"),
+						      PAGE(" AND class IN (1, 5)") };
 	struct db_stmt *stmt;
-	enum gba_err err = event_stmt(log, PAGE(" AND class NOT IN (1, 5)"), &stmt);
+	enum gba_err err = event_stmt(log, sql[lane], &stmt);
 
-	return err == GBA_OK ? page_read(mem_ctx, stmt, after, limit, _events, _n) : err;
-}
-
-enum gba_err event_next_other(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct event **_events,
-			      size_t *_n)
-{
-	struct db_stmt *stmt;
-	enum gba_err err = event_stmt(log, PAGE(" AND class IN (1, 5)"), &stmt);
-
-	return err == GBA_OK ? page_read(mem_ctx, stmt, after, limit, _events, _n) : err;
+	return err == GBA_OK ? page_read(mem_ctx, stmt, range, _events, _n) : err;
 }
 
 enum gba_err event_last(struct event_log *log, int64_t *_seq)

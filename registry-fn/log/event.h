@@ -35,6 +35,7 @@ enum event_class {
 	EVENT_VULNERABILITY,
 	EVENT_LIST,	     /* White, Grey, Black lists as a whole */
 	EVENT_CUSTODIAN,     /* personal data of custodians */
+	EVENT_BLACK,	     /* a Black that waits behind no other status: kind black.set, else as status.set */
 	EVENT_CLASSES
 };
 extern const char *const event_class_names[]; /* by value, NULL-terminated */
@@ -95,13 +96,16 @@ enum gba_err event_take(struct event_log *log, struct bytes wire, unsigned int c
 /** Events after a place in the log, in order. @param _events, _n  below mem_ctx; bodies are freed with it */
 enum gba_err event_next(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct event **_events,
 			size_t *_n);
-/** The same of those that trust hangs on (registries, statuses, vulnerabilities, lists), and of the others. Read event_last()
- * before: when fewer than limit come, there are no more of them up to there. */
-enum gba_err event_next_urgent(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct event **_events,
-			       size_t *_n);
-enum gba_err event_next_other(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t after, size_t limit, struct event **_events,
-			      size_t *_n);
-bool event_class_urgent(enum event_class class);
+/** Classes that go before others: registries, lists and Blacks; statuses and vulnerabilities; registrations and custodians. */
+enum event_lane { EVENT_LANE_FIRST, EVENT_LANE_TRUST, EVENT_LANE_OTHER, EVENT_LANES };
+enum event_lane event_lane_of(enum event_class class);
+struct event_range {
+	int64_t after, upto; /* places in the log: behind after, none behind upto */
+	size_t limit;
+};
+/** The same of one lane. */
+enum gba_err event_next_in(struct event_log *log, TALLOC_CTX *mem_ctx, enum event_lane lane, const struct event_range *range,
+			   struct event **_events, size_t *_n);
 /** Place of the last event; 0: none. */
 enum gba_err event_last(struct event_log *log, int64_t *_seq);
 

@@ -226,7 +226,7 @@ static enum gba_err class_cut(struct event_log *log, TALLOC_CTX *ctx, const stru
 			   good->number);
 	if (err == GBA_OK)
 		err = stream_cut(log, tmp, good);
-	if (err == GBA_OK && (good->class == EVENT_STATUS || good->class == EVENT_LIST))
+	if (err == GBA_OK && (good->class == EVENT_STATUS || good->class == EVENT_LIST || good->class == EVENT_BLACK))
 		err = statuses_cut(log, good);
 	if (err == GBA_OK && good->class == EVENT_DEVICE)
 		err = devices_cut(log, tmp, good);

@@ -71,6 +71,13 @@ static bool list_good(const struct event *event)
 	return true;
 }
 
+static bool is_black(const struct event *event)
+{
+	enum trust_status status;
+
+	return event_status_of(event->body, &status) && status == TRUST_BLACK;
+}
+
 /* A RegDevID names its registry, which alone registers, changes and removes the device: others may say what they think of it. */
 static bool is_anothers(const struct event *event)
 {
@@ -161,6 +168,8 @@ enum gba_err event_rules(const struct event *event, enum registry_type origin_ty
 		return device_good(event) ? GBA_OK : GBA_E_RANGE;
 	case EVENT_STATUS:
 		return status_good(event) ? GBA_OK : GBA_E_RANGE;
+	case EVENT_BLACK:
+		return status_good(event) && is_black(event) ? GBA_OK : GBA_E_RANGE;
 	case EVENT_LIST:
 		return list_good(event) ? GBA_OK : GBA_E_RANGE;
 	default:

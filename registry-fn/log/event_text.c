@@ -9,7 +9,7 @@
 
 #define CANONICAL (JSON_COMPACT | JSON_SORT_KEYS)
 
-const char *const event_class_names[] = { "registry", "device", "status", "vulnerability", "list", "custodian", NULL };
+const char *const event_class_names[] = { "registry", "device", "status", "vulnerability", "list", "custodian", "black", NULL };
 const char *const trust_status_names[] = { "grey", "white", "black", NULL };
 
 enum gba_err event_class_of(const char *kind, enum event_class *_class)

@@ -137,7 +137,7 @@ enum gba_err event_view_update(struct event_log *log, const struct event *event)
 	switch (event->class) {
 	case EVENT_DEVICE:
 		return device_update(log, event);
-	case EVENT_STATUS:
+	case EVENT_STATUS: case EVENT_BLACK:
 		return event_status_of(event->body, &status) ? status_write(log, event, event->subject, status) : GBA_OK;
 	case EVENT_LIST:
 		return list_write(log, event);

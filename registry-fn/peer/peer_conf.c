@@ -45,6 +45,8 @@ bool peering_classes(const struct conf_strlist *words, unsigned int *_classes)
 			return false;
 		*_classes |= 1u << k;
 	}
+	if ((*_classes & 1u << EVENT_STATUS) != 0)
+		*_classes |= 1u << EVENT_BLACK;
 	return true;
 }
 

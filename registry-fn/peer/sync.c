@@ -9,10 +9,6 @@
 
 #define AVP_OCTETS 15 /* of its head and its padding */
 
-/* What trust hangs on goes first: a Black does not wait until very many registrations are there. Each stream is of one lane and
- * keeps its order; a registry is known before it speaks because all that says so is in the first lane. */
-enum { LANE_URGENT, LANE_OTHER, LANES };
-
 struct stream {
 	char origin[REGID_MAX + 1];
 	enum event_class class;
@@ -26,10 +22,12 @@ struct sync_peer {
 	unsigned int send, accept, takes; /* takes: what it says it accepts */
 	bool greeted, under_way;
 	bool seek; /* cursors are to be found from what it has */
+	/* A Black does not wait until very many other statuses, or registrations, are there. Each stream is of one lane and keeps
+	 * its order; a registry is known before it speaks because all that says so is in the first lane. */
 	struct lane {
 		int64_t cursor; /* place in our log before which it lacks nothing of the lane that is not parked */
 		int64_t read;	/* how far the batch under way has come */
-	} lane[LANES];
+	} lane[EVENT_LANES];
 	struct stream *streams;
 	size_t n;
 };
@@ -200,16 +198,11 @@ static bool is_sent(const struct sync_peer *peer, enum event_class class, const 
 	return (peer->send & peer->takes & 1u << class) != 0 && strcmp(origin, peer->reg_id) != 0;
 }
 
-static size_t lane_of(enum event_class class)
-{
-	return event_class_urgent(class) ? LANE_URGENT : LANE_OTHER;
-}
-
 /* The first places of our log that it lacks. */
 static enum gba_err seek(struct sync_peer *peer, struct event_log *log, uint64_t now_ms)
 {
 	struct event_have *haves = NULL;
-	int64_t place, last = 0, first[LANES] = { 0 };
+	int64_t place, last = 0, first[EVENT_LANES] = { 0 };
 	size_t n = 0, i;
 	enum gba_err err = event_last(log, &last); /* first: what comes meanwhile lies behind it */
 
@@ -226,14 +219,14 @@ static enum gba_err seek(struct sync_peer *peer, struct event_log *log, uint64_t
 			continue;
 		stream->parked_until_ms = 0;
 		if (is_sent(peer, haves[i].class, haves[i].origin) && stream->have < haves[i].number) {
-			int64_t *lane = &first[lane_of(haves[i].class)];
+			int64_t *lane = &first[event_lane_of(haves[i].class)];
 
 			err = event_place(log, haves[i].origin, haves[i].class, stream->have, &place);
 			*lane = err == GBA_OK && place > 0 && (*lane == 0 || place < *lane) ? place : *lane;
 		}
 	}
 	if (err == GBA_OK) {
-		for (i = 0; i < LANES; i++)
+		for (i = 0; i < EVENT_LANES; i++)
 			peer->lane[i].cursor = first[i] > 0 ? first[i] - 1 : last;
 		peer->seek = false;
 	}
@@ -265,6 +258,7 @@ struct batch {
 	struct sync_list *list;
 	size_t octets;
 	bool full;
+	int64_t upto; /* of all lanes: what is behind is for the next one */
 };
 
 /* Put events into the batch until it is full. @return it is */
@@ -288,25 +282,24 @@ static bool fill(struct sync_peer *peer, const struct event *events, size_t n, s
 }
 
 /* What the log has of a lane, until the batch is full. */
-static enum gba_err lane_next(struct sync_peer *peer, struct event_log *log, TALLOC_CTX *mem_ctx, size_t which, struct batch *batch)
+static enum gba_err lane_next(struct sync_peer *peer, struct event_log *log, TALLOC_CTX *mem_ctx, enum event_lane which,
+			      struct batch *batch)
 {
-	static enum gba_err (*const next[LANES])(struct event_log *log, TALLOC_CTX *mem_ctx, int64_t after, size_t limit,
-						 struct event **_events, size_t *_n) = { event_next_urgent, event_next_other };
 	struct lane *lane = &peer->lane[which];
+	struct event_range range = { lane->cursor, batch->upto, SYNC_BATCH_EVENTS };
 	size_t n = SYNC_BATCH_EVENTS, before = batch->list->n;
 	struct event *events = NULL;
-	int64_t last = 0;
-	enum gba_err err = event_last(log, &last);
+	enum gba_err err = GBA_OK;
 
-	lane->read = lane->cursor;
 	while (err == GBA_OK && !batch->full && n == SYNC_BATCH_EVENTS) {
-		err = next[which](log, mem_ctx, lane->read, SYNC_BATCH_EVENTS, &events, &n);
+		err = event_next_in(log, mem_ctx, which, &range, &events, &n);
 		if (err == GBA_OK)
 			batch->full = fill(peer, events, n, lane, batch);
-		if (err == GBA_OK && !batch->full && n < SYNC_BATCH_EVENTS && last > lane->read)
-			lane->read = last; /* what lies between is of the other lane */
+		if (err == GBA_OK && !batch->full && n < SYNC_BATCH_EVENTS && batch->upto > lane->read)
+			lane->read = batch->upto; /* what lies between is of other lanes */
 		if (err == GBA_OK && batch->list->n == before)
 			lane->cursor = lane->read; /* nothing in these for it */
+		range.after = lane->read;
 	}
 	return err;
 }
@@ -326,12 +319,27 @@ enum gba_err sync_next(struct sync_peer *peer, struct event_log *log, TALLOC_CTX
 		return GBA_OK;
 	if (peer->seek || unpark(peer, now_ms))
 		err = seek(peer, log, now_ms);
-	for (i = 0; i < LANES; i++)
+	for (i = 0; i < EVENT_LANES; i++)
 		peer->lane[i].read = peer->lane[i].cursor;
-	for (i = 0; i < LANES && err == GBA_OK && !batch.full; i++)
-		err = lane_next(peer, log, mem_ctx, i, &batch);
+	if (err == GBA_OK)
+		err = event_last(log, &batch.upto); /* once: a status behind it does not go before a Black that came between */
+	for (i = 0; i < EVENT_LANES && err == GBA_OK && !batch.full; i++)
+		err = lane_next(peer, log, mem_ctx, (enum event_lane)i, &batch);
 	peer->under_way = err == GBA_OK && _events->n > 0;
 	return err;
+}
+
+/* While a Black is not taken, neither do other statuses of its registry go. */
+static void park(struct sync_peer *peer, struct stream *stream, uint64_t until_ms)
+{
+	size_t i;
+
+	stream->parked_until_ms = until_ms;
+	for (i = 0; i < peer->n; i++) {
+		if (stream->class == EVENT_BLACK && peer->streams[i].class == EVENT_STATUS &&
+		    strcmp(peer->streams[i].origin, stream->origin) == 0)
+			peer->streams[i].parked_until_ms = until_ms;
+	}
 }
 
 void sync_answered(struct sync_peer *peer, const struct sync_list *haves, uint64_t now_ms)
@@ -348,12 +356,12 @@ void sync_answered(struct sync_peer *peer, const struct sync_list *haves, uint64
 		struct stream *stream = &peer->streams[i];
 
 		if (stream->offered > stream->have) {
-			stream->parked_until_ms = now_ms + SYNC_PARK_MS;
+			park(peer, stream, now_ms + SYNC_PARK_MS);
 			all = false;
 		}
 		stream->offered = 0;
 	}
-	for (i = 0; i < LANES && all; i++)
+	for (i = 0; i < EVENT_LANES && all; i++)
 		peer->lane[i].cursor = peer->lane[i].read;
 	peer->seek |= !all;
 	peer->under_way = false;
@@ -407,6 +415,18 @@ static struct place *place_of(struct place *places, size_t *n, const struct even
 	return &places[(*n)++];
 }
 
+/* A status of a registry whose Black was refused. */
+static bool is_behind_black(const struct place *places, size_t n, const struct event_have *said)
+{
+	size_t i;
+
+	for (i = 0; said->class == EVENT_STATUS && i < n; i++) {
+		if (places[i].refused && places[i].has.class == EVENT_BLACK && strcmp(places[i].has.origin, said->origin) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Of which stream does it say it is? Only to skip what follows a refused one: event_take() judges. */
 static bool stream_said(struct bytes wire, struct event_have *_have)
 {
@@ -450,7 +470,7 @@ static enum gba_err take_all(struct sync_peer *peer, struct event_log *log, cons
 
 	for (i = 0; i < events->n; i++) {
 		place = stream_said(events->v[i], &said) ? place_of(places, n, &said) : NULL;
-		if (place != NULL && place->refused)
+		if (place != NULL && (place->refused || is_behind_black(places, *n, &said)))
 			continue;
 		err = event_take(log, events->v[i], peer->accept, now, &new);
 		if (is_of_store(err))

@@ -3,7 +3,8 @@
  *
  * Each side keeps what the other has of each stream, as the other says: in its HELLO, in its answers, and by what it sends
  * itself. Events go in the order of the sender's log, so that a stream keeps its order and a registry is known before it speaks;
- * those that trust hangs on go before all others (event_class_urgent()).
+ * but by lanes (event_lane_of()): Blacks before other statuses, those before registrations. A status goes after each Black that was
+ * said before it, so that none is overtaken by an older Black.
  * The receiver takes a batch in one transaction and answers with what it now has: after a loss on either side the same events
  * may come again, and change nothing. A stream that the receiver refuses is parked for a while; others go on. */
 #ifndef GBA_REGISTRY_SYNC_H

@@ -80,7 +80,8 @@ enum gba_err announce_identity(struct records *r, struct record_call *call, cons
 	struct record *device = NULL;
 	enum gba_err err;
 
-	if (!announce_is_told(&schemes[identity->v[DEVICE_IDENTITY_SCHEME].n]) || registry_handle_of(r)->registry.conf->hide_identity)
+	if (registry_handle_of(r)->registry.conf->hide_identity ||
+	    !announce_is_told(&schemes[identity->v[DEVICE_IDENTITY_SCHEME].n]))
 		return GBA_OK;
 	err = record_load(r, call->mem_ctx, REG_DEVICE, identity->v[DEVICE_IDENTITY_DEVICE].n, &device);
 	if (err == GBA_OK && device->v[DEVICE_STATE].n == DEVICE_REGISTERED) /* else it is told when it registers */

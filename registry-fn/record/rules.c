@@ -73,8 +73,9 @@ enum gba_err reg_application_before(struct records *r, struct record_call *call,
 static enum gba_err equipment_free(struct records *r, struct record_call *call, int64_t scheme, struct bytes value, int64_t device)
 {
 	static const char first[] = "SELECT device FROM device_identity WHERE value = ?1 AND scheme = ?2 AND device <> ?3 LIMIT 1";
-	static const char further[] = "SELECT id FROM device WHERE identity = ?1 AND scheme = ?2 AND id <> ?3 UNION ALL"
-				      " SELECT device FROM device_identity WHERE value = ?1 AND scheme = ?2 AND device <> ?3 LIMIT 1";
+	static const char further[] = "SELECT id FROM device WHERE identity = ?1 AND scheme = ?2 AND id <> ?3"
+				      " UNION ALL SELECT device FROM device_identity"
+				      " WHERE value = ?1 AND scheme = ?2 AND device <> ?3 LIMIT 1";
 	const char *word = schemes[scheme].word;
 	struct db_stmt *stmt;
 	int64_t other = 0;
@@ -227,7 +228,9 @@ static enum gba_err device_retire(struct records *r, struct record_call *call, c
 	now->v[DEVICE_STATE].n = DEVICE_RETIRED;
 	now->v[DEVICE_REPORT_DUE].n = now->v[DEVICE_OVERDUE].n = 0;
 	err = record_set_by_rules(r, call, old, now, "retire");
-	return err == GBA_OK && old->v[DEVICE_STATE].n == DEVICE_REGISTERED ? announce_removed(r, call, old) : err; /* others have heard of it */
+	if (err == GBA_OK && old->v[DEVICE_STATE].n == DEVICE_REGISTERED) /* others have heard of it */
+		err = announce_removed(r, call, old);
+	return err;
 }
 
 /* A custodian says who is the next, and no more of it than its account is told. */

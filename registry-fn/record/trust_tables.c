@@ -19,6 +19,9 @@ const char *const reg_method_words[] = { "push", "poll", "stream", NULL };
 static const char *const event_kind_words[] = { "device.registered", "device.removed", "status.set", "vulnerability.set", "list.published",
 						"registry.assigned", "registry.introduced", "device.changed", NULL };
 
+/* Classes of event; what comes by the stream of Blacks is a status for subscribers. */
+static const char *const told_class_words[] = { "registry", "device", "status", "vulnerability", "list", "custodian", NULL };
+
 #define A   FOR_ADMIN
 #define G   FOR_AGENCY
 #define M   FOR_MAKER
@@ -98,7 +101,7 @@ const struct field reg_subscription_fields[SUBSCRIPTION_COUNT] = {
 	[SUBSCRIPTION_METHOD] = F_WORD("method", FIX | FLT, reg_method_words, SUBSCRIPTION_PUSH, SUB, SUB, NO, "Tokens are pushed (RFC 8935), fetched (RFC 8936), or read as server-sent events"),
 	[SUBSCRIPTION_URL] = F_TEXT("url", 0, 9, 500, id_https_url, SUB, SUB, SUB, "Where to push to"),
 	[SUBSCRIPTION_PAUSED] = F_BOOL("paused", 0, 0, SUB, SUB, SUB, "Nothing is told, and nothing lost, until it goes on"),
-	[SUBSCRIPTION_EVENTS] = F_SET("events", 0, event_class_names, SUB, SUB, SUB, "These classes of event; none: all"),
+	[SUBSCRIPTION_EVENTS] = F_SET("events", 0, told_class_words, SUB, SUB, SUB, "These classes of event; none: all"),
 	[SUBSCRIPTION_STATUSES] = F_SET("statuses", 0, reg_status_words, SUB, SUB, SUB, "Of changes of status only those to one of these; none: all"),
 	[SUBSCRIPTION_USE_CASES] = F_SET("use_cases", 0, reg_device_kind_words, SUB, SUB, SUB, "Of devices for these uses (their kind); none: all"),
 	[SUBSCRIPTION_MAKE] = F_TEXT("make", 0, 1, 128, id_text, SUB, SUB, SUB, "Of this make"),

@@ -117,6 +117,8 @@ static void keep_subject(struct sums *sums, const struct event *event)
 {
 	json_t *status = json_object_get(event->body, "status"), *one;
 
+	if (json_object_get(event->body, "overtaken") != NULL && json_object_get(sums->subjects, event->subject) != NULL)
+		return;
 	if (json_object_get(sums->subjects, event->subject) == NULL &&
 	    json_object_size(sums->subjects) == SUBJECTS_MAX) {
 		sums->omitted++;

@@ -257,27 +257,58 @@ static void narrow(const struct event *event)
 	json_decref(status);
 }
 
+/* Streams of a registry overtake each other: a status that came here after a later one of its subject says so. */
+static enum gba_err overtaken(struct records *r, const struct event *event, bool *_is)
+{
+	struct db_stmt *stmt;
+	enum gba_err err = records_stmt(r,
+					"SELECT 1 FROM event_status AS s JOIN event AS e ON e.origin = s.origin AND"
+					" e.class = s.class AND e.number = s.number WHERE s.subject = ?1 AND (s.lamport > ?2 OR"
+					" (s.lamport = ?2 AND s.origin > ?3)) AND e.seq < ?4 LIMIT 1",
+					&stmt);
+
+	*_is = false;
+	if (err != GBA_OK || event->class != EVENT_STATUS)
+		return err;
+	db_bind_text(stmt, 1, bytes_of(event->subject));
+	db_bind_int(stmt, 2, event->lamport);
+	db_bind_text(stmt, 3, bytes_of(event->origin));
+	db_bind_int(stmt, 4, event->seq);
+	err = db_step(stmt, _is);
+	db_reset(stmt);
+	return err;
+}
+
 /* @param _item  of the event when it is for the subscriber; else its event is NULL */
 static enum gba_err look_at(struct records *r, TALLOC_CTX *ctx, const struct tell_sub *sub, struct event *event,
 			    struct tell_item *_item)
 {
 	struct tell_sub as = *sub;
 	struct about about;
-	bool may = false;
-	enum gba_err err = about_read(r, ctx, event, &about);
+	bool may = false, late = false;
+	enum gba_err err;
 
+	if (event->class == EVENT_BLACK) { /* which stream it came by is the registries' own affair */
+		event->class = EVENT_STATUS;
+		event->kind = "status.set";
+	}
+	err = about_read(r, ctx, event, &about);
 	*_item = (struct tell_item){ NULL, "", "" };
 	if (err == GBA_OK && wants(sub, event, &about))
 		err = may_see(r, ctx, &as, event, &about, &may);
+	if (err == GBA_OK && may)
+		err = overtaken(r, event, &late);
 	if (err != GBA_OK || !may)
 		return err;
 	_item->event = event;
 	if ((WIDE & 1U << sub->actor.role) == 0)
 		json_object_del(event->body, "identities");
-	if (as.narrow) {
+	if (as.narrow)
 		narrow(event);
+	if (late)
+		json_object_set_new(event->body, "overtaken", json_true());
+	if (as.narrow)
 		return GBA_OK;
-	}
 	_item->make = talloc_strdup(ctx, about.make);
 	_item->model = talloc_strdup(ctx, about.model);
 	return _item->make != NULL && _item->model != NULL ? GBA_OK : GBA_E_NOMEM;

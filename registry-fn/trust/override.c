@@ -11,8 +11,8 @@ enum gba_err trust_by_hand(struct records *r, struct record_call *call, enum tru
 	static const char *const sql[] = {
 		[TRUST_DEVICE] = "SELECT id, status, reason FROM trust_override WHERE device = ?1 AND " IN_FORCE
 				 " AND (until = 0 OR until > ?2) ORDER BY id DESC LIMIT 1",
-		[TRUST_APPLICATION] = "SELECT id, status, reason FROM trust_override WHERE application = ?1 AND application <> 0 AND " IN_FORCE
-				      " AND (until = 0 OR until > ?2) ORDER BY id DESC LIMIT 1",
+		[TRUST_APPLICATION] = "SELECT id, status, reason FROM trust_override WHERE application = ?1 AND application <> 0"
+				      " AND " IN_FORCE " AND (until = 0 OR until > ?2) ORDER BY id DESC LIMIT 1",
 	};
 	struct db_stmt *stmt;
 	bool row = false;
@@ -149,7 +149,8 @@ const struct record_verb reg_override_verbs[] = {
 
 enum gba_err trust_override_sweep(struct records *r, struct record_call *call)
 {
-	static const char sql[] = "SELECT id FROM trust_override WHERE " IN_FORCE " AND until > 0 AND until <= ?1 ORDER BY id LIMIT 1000";
+	static const char sql[] = "SELECT id FROM trust_override WHERE " IN_FORCE " AND until > 0 AND until <= ?1"
+				  " ORDER BY id LIMIT 1000";
 	struct db_stmt *stmt;
 	enum gba_err err = records_stmt(r, sql, &stmt);
 	int64_t *ids;

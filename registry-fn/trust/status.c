@@ -144,7 +144,8 @@ static enum gba_err tell(struct records *r, struct record_call *call, const stru
 	if (body != NULL)
 		err = entry_append(handle->entries, &entry, call->now, NULL);
 	if (err == GBA_OK)
-		err = event_append(handle->events, "status.set", name, body, call->now, NULL);
+		err = event_append(handle->events, d->status == TRUST_BLACK && !handle->many ? "black.set" : "status.set", name,
+				   body, call->now, NULL);
 	json_decref(body);
 	return err;
 }

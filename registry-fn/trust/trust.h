@@ -15,6 +15,7 @@ struct registry_handle {
 	struct registry registry; /* first: a copy; records_role() is a struct registry for those who need no more */
 	struct event_log *events;
 	struct entry_log *entries;
+	bool many;     /* very many devices are being judged: their Blacks are statuses among others */
 	int64_t swept; /* overdue devices have been looked at up to this one */
 };
 struct registry_handle *registry_handle_of(struct records *r);

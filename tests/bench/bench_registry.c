@@ -13,7 +13,7 @@
 #include "registry-fn/record/schema.h"
 
 #define TOGETHER 500
-#define ALL	 0x3fu
+#define ALL	 0x7fu
 
 struct place {
 	struct db *db;
@@ -47,25 +47,35 @@ static long long octets_of(const char *path)
 	return stat(path, &st) == 0 ? (long long)st.st_size : 0;
 }
 
-static void device_say(struct place *place, const char *reg_id, unsigned int i, bool status)
+static void status_say(struct place *place, const char *subject, const char *status)
+{
+	json_t *body = json_pack("{s:s, s:s}", "status", status, "cause", "policy");
+
+	must(event_append(place->log, "status.set", subject, body, clock_now(), NULL), "status");
+	json_decref(body);
+}
+
+/* fill: devices and their statuses; wait: devices; statuses: of them, and no Black */
+static void device_say(struct place *place, const char *reg_id, unsigned int i, char act)
 {
 	char subject[64], imei[16];
 	json_t *body;
 
 	snprintf(subject, sizeof(subject), "%s-I3500%010u", reg_id, i);
+	if (act == 's') {
+		status_say(place, subject, i % 2 == 0 ? "grey" : "white");
+		return;
+	}
 	snprintf(imei, sizeof(imei), "3500%010u", i);
 	body = json_pack("{s:s, s:s, s:[{s:s, s:s}], s:s}", "make", "Acme", "model", "M1", "identities", "type", "imei", "value", imei,
 			 "root", "uicc");
 	must(event_append(place->log, "device.registered", subject, body, clock_now(), NULL), "device");
 	json_decref(body);
-	if (!status)
-		return;
-	body = json_pack("{s:s, s:s}", "status", i % 10 == 0 ? "black" : "white", "cause", "policy");
-	must(event_append(place->log, "status.set", subject, body, clock_now(), NULL), "status");
-	json_decref(body);
+	if (act == 'f')
+		status_say(place, subject, i % 10 == 0 ? "black" : "white");
 }
 
-static void fill(TALLOC_CTX *ctx, char **argv, bool status)
+static void fill(TALLOC_CTX *ctx, char **argv, char act)
 {
 	unsigned int i, first = (unsigned int)atoi(argv[3]), n = (unsigned int)atoi(argv[4]);
 	long long before = octets_of(argv[0]);
@@ -75,7 +85,7 @@ static void fill(TALLOC_CTX *ctx, char **argv, bool status)
 	place_open(ctx, argv[0], argv[1], argv[2], &place);
 	must(db_begin(place.db), "begin");
 	for (i = 0; i < n; i++) {
-		device_say(&place, argv[2], first + i, status);
+		device_say(&place, argv[2], first + i, act);
 		if (i % TOGETHER == TOGETHER - 1) {
 			must(db_commit(place.db), "commit");
 			must(db_begin(place.db), "begin");
@@ -83,7 +93,7 @@ static void fill(TALLOC_CTX *ctx, char **argv, bool status)
 	}
 	must(db_commit(place.db), "commit");
 	talloc_free(place.db); /* the file is whole then */
-	printf("{\"rate\": %.0f, \"octets\": %.0f}\n", (status ? 2.0 : 1.0) * n * 1e6 / (double)(clock_mono_us() - begin),
+	printf("{\"rate\": %.0f, \"octets\": %.0f}\n", (act == 'f' ? 2.0 : 1.0) * n * 1e6 / (double)(clock_mono_us() - begin),
 	       (double)(octets_of(argv[0]) - before) / n);
 }
 
@@ -136,12 +146,12 @@ int main(int argc, char **argv)
 	TALLOC_CTX *ctx = talloc_new(NULL);
 
 	secret_init();
-	if (argc == 7 && (strcmp(argv[1], "fill") == 0 || strcmp(argv[1], "wait") == 0))
-		fill(ctx, argv + 2, argv[1][0] == 'f');
+	if (argc == 7 && (strcmp(argv[1], "fill") == 0 || strcmp(argv[1], "wait") == 0 || strcmp(argv[1], "statuses") == 0))
+		fill(ctx, argv + 2, argv[1][0]);
 	else if (argc == 6 && strcmp(argv[1], "sync") == 0)
 		sync(ctx, argv + 2);
 	else
-		return fprintf(stderr, "usage: bench_registry fill|wait DB KEY REG-ID FIRST N | sync DB KEY REG-ID DIR\n"), 2;
+		return fprintf(stderr, "usage: bench_registry fill|wait|statuses DB KEY REG-ID FIRST N | sync DB KEY REG-ID DIR\n"), 2;
 	talloc_free(ctx);
 	return 0;
 }

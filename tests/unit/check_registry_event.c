@@ -7,7 +7,7 @@
 #include "registry-fn/peer/equipment.h"
 #include "unit/registry_nodes.h"
 
-#define ALL 0x3fu
+#define ALL 0x7fu
 #define T   NODE_T0
 
 static struct node geo, sector, prim, other;
@@ -54,6 +54,9 @@ static const struct {
 	/* REQ: Y3059-6.1-15 */
 	{ "black",            &prim,   "status.set", "R1", "{\"status\":\"black\"}", GBA_OK },
 	{ "grey",             &prim,   "status.set", "R1", "{\"status\":\"grey\"}", GBA_OK },
+	{ "black at once",    &prim,   "black.set", "R1", "{\"status\":\"black\"}", GBA_OK },
+	{ "grey at once",     &prim,   "black.set", "R1", "{\"status\":\"grey\"}", GBA_E_RANGE },
+	{ "nothing at once",  &prim,   "black.set", "R1", "{}", GBA_E_RANGE },
 	{ "no such status",   &prim,   "status.set", "R1", "{\"status\":\"red\"}", GBA_E_RANGE },
 	{ "no status",        &prim,   "status.set", "R1", "{}", GBA_E_RANGE },
 	{ "no subject",       &prim,   "status.set", "", "{\"status\":\"grey\"}", GBA_E_RANGE },

@@ -439,7 +439,7 @@ static void elsewhere(struct event_log *log, const char *regdevid, const char *s
 	memcpy(as.key, sign_key_public(key), SIGN_PUBLIC_LEN);
 	ck_assert_err(records_begin(r), GBA_OK);
 	ck_assert_err(event_registry_trust(log, &as), GBA_OK);
-	ck_assert_err(event_take(log, event->wire, 0x3f, call.now, &new), GBA_OK);
+	ck_assert_err(event_take(log, event->wire, 0x7f, call.now, &new), GBA_OK);
 	ck_assert_err(records_commit(r), GBA_OK);
 	ck_assert(new);
 }

@@ -10,7 +10,7 @@
 #include "registry-fn/peer/sync.h"
 #include "unit/registry_nodes.h"
 
-#define ALL   0x3fu
+#define ALL   0x7fu
 #define STEPS 900
 #define SUBJECTS 12
 
@@ -242,12 +242,13 @@ static const char *const statuses[] = { "white", "grey", "black" };
 
 static void say_something(unsigned int *seed, unsigned int step)
 {
-	int who = (int)((unsigned int)rand_r(seed) % NODES);
+	int who = (int)((unsigned int)rand_r(seed) % NODES), status = rand_r(seed) % 3;
+	bool at_once = status == 2 && rand_r(seed) % 2 == 0;
 	char subject[16], body[128];
 	time_t now = NODE_T0 + 1 + rand_r(seed) % 20; /* clocks that differ */
 
 	snprintf(subject, sizeof(subject), "R%u", (unsigned int)rand_r(seed) % SUBJECTS);
-	snprintf(body, sizeof(body), "{\"status\":\"%s\",\"cause\":\"step %u\"}", statuses[rand_r(seed) % 3], step);
+	snprintf(body, sizeof(body), "{\"status\":\"%s\",\"cause\":\"step %u\"}", statuses[status], step);
 	switch (rand_r(seed) % 4) {
 	case 0:
 		if (plan[who].type != REGISTRY_PRIMARY)
@@ -259,7 +260,7 @@ static void say_something(unsigned int *seed, unsigned int step)
 		ck_assert_err(node_say(&nodes[who], "vulnerability.reported", subject, "{\"cve\":\"CVE-2031-0001\"}", now), GBA_OK);
 		break;
 	default:
-		ck_assert_err(node_say(&nodes[who], "status.set", subject, body, now), GBA_OK);
+		ck_assert_err(node_say(&nodes[who], at_once ? "black.set" : "status.set", subject, body, now), GBA_OK);
 	}
 	said++;
 }
@@ -267,6 +268,13 @@ static void say_something(unsigned int *seed, unsigned int step)
 static const char state_text[] =
 	"SELECT subject, registry, origin, CAST(status AS TEXT), CAST(lamport AS TEXT), CAST(registered AS TEXT)"
 	" FROM event_subject ORDER BY subject";
+
+/* Blacks that came to a registry after a later status that the same registry has said of the same subject. */
+static const char overtaken_text[] =
+	"SELECT CAST(count(*) AS TEXT) FROM event_status AS b JOIN event AS eb ON eb.origin = b.origin AND eb.class = b.class"
+	" AND eb.number = b.number JOIN event_status AS w ON w.subject = b.subject AND w.origin = b.origin AND w.lamport > b.lamport"
+	" JOIN event AS ew ON ew.origin = w.origin AND ew.class = w.class AND ew.number = w.number"
+	" WHERE b.class = 6 AND w.class = 2 AND ew.seq < eb.seq";
 
 static void all_the_same(void)
 {
@@ -280,6 +288,7 @@ static void all_the_same(void)
 		ck_assert_str_eq(node_dump(&nodes[i], ctx, state_text, 6), first);
 		ck_assert_str_eq(node_dump(&nodes[i], ctx, "SELECT CAST(count(*) AS TEXT) FROM heard", 1), want);
 		ck_assert_str_eq(node_dump(&nodes[i], ctx, "SELECT CAST(count(*) AS TEXT) FROM event", 1), want);
+		ck_assert_str_eq(node_dump(&nodes[i], ctx, overtaken_text, 1), "0 \n");
 	}
 	talloc_free(ctx);
 }
@@ -384,6 +393,70 @@ START_TEST(a_black_overtakes_registrations)
 }
 END_TEST
 
+/* Nor behind very many other statuses of its own registry. What is said of its device later goes after it, what was said before
+ * arrives later and changes nothing. */
+START_TEST(a_black_overtakes_other_statuses)
+{
+	struct link *link = NULL; /* INA1 and INA above it */
+	char subject[32];
+	size_t new = 0, i;
+
+	settle();
+	for (i = 0; i < link_n; i++) {
+		if (links[i].a == 1 && links[i].b == 3)
+			link = &links[i];
+	}
+	ck_assert_ptr_nonnull(link);
+	for (i = 0; i < 3 * SYNC_BATCH_EVENTS; i++) {
+		snprintf(subject, sizeof(subject), "D%zu", i);
+		ck_assert_err(node_say(&nodes[3], "status.set", subject, i % 2 == 0 ? "{\"status\":\"grey\"}" : "{\"status\":\"white\"}",
+				       NODE_T0), GBA_OK);
+	}
+	ck_assert_err(node_say(&nodes[3], "black.set", "D300", "{\"status\":\"black\"}", NODE_T0), GBA_OK);
+	ck_assert_err(node_say(&nodes[3], "black.set", "D301", "{\"status\":\"black\"}", NODE_T0), GBA_OK);
+	ck_assert_err(node_say(&nodes[3], "status.set", "D301", "{\"status\":\"white\"}", NODE_T0), GBA_OK);
+	ck_assert_uint_eq(push(link, false, ANSWER_LOST), SYNC_BATCH_EVENTS);
+	ck_assert_int_eq(status_at(1, "D300"), TRUST_BLACK);
+	ck_assert_int_eq(status_at(1, "D301"), TRUST_BLACK);
+	for (i = 0; i < 8; i++) {
+		pass(link, false, NONE, &new);
+		ck_assert_int_eq(status_at(1, "D300"), TRUST_BLACK); /* its older Grey comes */
+	}
+	ck_assert_int_eq(status_at(1, "D301"), TRUST_WHITE);
+	settle();
+	said += 3 * SYNC_BATCH_EVENTS + 3;
+	all_the_same();
+}
+END_TEST
+
+/* While a Black is not taken its registry's other statuses wait, too: they may be about the same device. */
+START_TEST(nothing_goes_past_a_black_that_is_refused)
+{
+	TALLOC_CTX *ctx = talloc_new(test_ctx);
+	struct bytes v[2];
+	struct sync_list batch = { v, 2 };
+	struct sync_taken taken;
+	uint8_t *bad;
+
+	greet(&links[2]); /* INA and INA1 */
+	ck_assert_err(node_say(&nodes[3], "black.set", "R1", "{\"status\":\"black\"}", NODE_T0), GBA_OK);
+	v[0] = node_last(&nodes[3], ctx);
+	ck_assert_err(node_say(&nodes[3], "status.set", "R1", "{\"status\":\"white\"}", NODE_T0), GBA_OK);
+	v[1] = node_last(&nodes[3], ctx);
+	bad = talloc_memdup(ctx, v[0].p, v[0].n);
+	bad[5] ^= 1;
+	v[0].p = bad;
+	ck_assert_err(sync_take(links[2].at_a, nodes[1].log, nodes[1].db, ctx, &batch, NODE_T0 + 10, &taken), GBA_OK);
+	ck_assert_uint_eq(taken.new, 0);
+	ck_assert_uint_eq(taken.refused, 1);
+	said += 2;
+	settle();
+	all_the_same();
+	ck_assert_int_eq(status_at(1, "R1"), TRUST_WHITE);
+	talloc_free(ctx);
+}
+END_TEST
+
 /* What a bond leaves out stays where it is, without a gap for the rest. */
 START_TEST(bonds_carry_what_they_allow)
 {
@@ -475,6 +548,8 @@ int main(void)
 	tcase_add_loop_test(tcase, all_come_to_the_same, 0, 2);
 	tcase_add_test(tcase, a_newcomer_gets_everything);
 	tcase_add_test(tcase, a_black_overtakes_registrations);
+	tcase_add_test(tcase, a_black_overtakes_other_statuses);
+	tcase_add_test(tcase, nothing_goes_past_a_black_that_is_refused);
 	tcase_add_test(tcase, bonds_carry_what_they_allow);
 	tcase_add_test(tcase, what_is_good_of_a_bad_batch);
 	tcase_add_loop_test(tcase, a_bad_hello_changes_nothing, 0, sizeof(bad_haves) / sizeof(bad_haves[0]));

@@ -77,17 +77,19 @@ def lags(door, there):
     return sorted(took)
 
 
-def black(ground, lab, one, there, count):
-    """([s] until a Black of one is seen there, events that came in that time): one's parent has been away, and registrations wait for it."""
+def black(ground, lab, one, there, count, act="wait"):
+    """([s] until a Black of one is seen there, events that were not there yet): one's parent has been away, and registrations, or (act
+    statuses) other changes of status, wait for it."""
     above, wait_for = lab.registries["INA"], ground.scale // 5
     above.kill()
-    ground.run("bench_registry", "wait", one.path("registry.db"), one.path("registry.key"), one.reg_id, 2 * count, wait_for)
+    ground.run("bench_registry", act, one.path("registry.db"), one.path("registry.key"), one.reg_id, 2 * count, wait_for)
     above.start()
     wait(lambda: one.link(above) == "greeted" and lab.registries["IN"].link(above) == "greeted", "the bonds of the one that was away")
     before, began = there.events(), time.monotonic()
     with one.tool() as tool:
-        tool.say("status.set", "%s-I3500%010d" % (one.reg_id, 1), {"status": "black", "cause": "bench"})
-        wait(lambda: there.status("%s-I3500%010d" % (one.reg_id, 1)) == BLACK, "the Black")
+        subject = "%s-I3500%010d" % (one.reg_id, 1 + len(act))
+        tool.say("black.set", subject, {"status": "black", "cause": "bench"})
+        wait(lambda: there.status(subject) == BLACK, "the Black")
     return time.monotonic() - began, wait_for - (there.events() - before)
 
 
@@ -113,3 +115,7 @@ def branches(ground, table, realm, count):
         took, left = black(ground, lab, one, there, count)
         table.add("Registry, a Black while others wait", took * 1e3, "ms", None, None, ("value", "<=", 1000),
                   "said when a registry between comes back for which %d registrations wait; %d of them were not there yet" % (ground.scale // 5, left))
+        took, left = black(ground, lab, one, there, count, "statuses")
+        table.add("Registry, a Black behind other statuses", took * 1e3, "ms", None, None, ("value", "<=", 1000),
+                  "said when a registry between comes back for which %d Grey and White of the same registry wait; %d of them were not there yet"
+                  % (ground.scale // 5, left))

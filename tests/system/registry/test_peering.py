@@ -288,7 +288,7 @@ def stranger(lab):
 def test_an_independent_neighbour_is_understood(lab, stranger):
     answer = ask(stranger, "INA9", HELLO, accepts=["status"])
     assert answer.result() == (0, 2001) and texts(answer, REG_ID) == ["INA"]
-    assert set(texts(answer, ACCEPTS)) == {"registry", "device", "status", "vulnerability", "list"}
+    assert set(texts(answer, ACCEPTS)) == {"registry", "device", "status", "black", "vulnerability", "list"}
     assert any(h.startswith("INA1 status ") for h in texts(answer, HAVE))
     wire = stranger.says.event("device.registered", "INA9-own", {"identities": [{"type": "imei", "value": "490154203237518"}]})
     answer = events(stranger, "INA9", wire)
