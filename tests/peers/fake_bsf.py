@@ -40,6 +40,7 @@ class FakeBsf(StandIn):
         self.requests = []  # (Authorization fields, all headers) of each
         self.rands = []     # used before random ones
         self.order = []     # B-TIDs as issued
+        self.ends = 0       # [s since 1970] the last one's lifetime
         # faults: each takes what would be sent and returns what is sent instead
         self.on_request = None    # (handler, number of the request) -> True: answered
         self.on_challenge = None  # (text of WWW-Authenticate) -> text
@@ -104,7 +105,8 @@ class FakeBsf(StandIn):
 
     def done(self, handler, fields, session, password):
         btid = "%s@%s" % (base64.b64encode(session.rand).decode(), self.fqdn)
-        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + self.lifetime))
+        self.ends = int(time.time() + self.lifetime)
+        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.ends))
         body = ('<?xml version="1.0" encoding="UTF-8"?>\n<BootstrappingInfo xmlns="uri:3gpp-gba">\n  <btid>%s</btid>\n'
                 '  <lifetime>%s</lifetime>\n</BootstrappingInfo>\n' % (btid, end)).encode()
         rspauth = response_of("MD5", fields, self.fqdn, password, "", body, rsp=True)

@@ -6,6 +6,7 @@ import os
 import tempfile
 
 from . import ladder
+from .realm import PATIENT
 from .operators import Traveller, request_change, two_operators
 from .scenarios import Scenarios
 
@@ -15,7 +16,7 @@ class Change(Scenarios):
 
     title = "Change of operator (Y.3056 10.6)"
     columns = ["user", "ue", "bsf-old", "hss-old", "hss-new", "bsf-new"]
-    patience = 0.3  # notices follow by themselves
+    patience = 30  # notices follow by themselves
 
     def __init__(self, operators, options):
         """Both nodes of a realm call themselves by their role; here they have a realm, too."""
@@ -105,7 +106,7 @@ class Change(Scenarios):
 def perform(folder, options):
     """@return what was seen (Change)"""
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    old, new = two_operators(folder)
+    old, new = two_operators(folder, patience=PATIENT)
     with old, new:
         lab = Change((old, new), options)
         for operator in (old, new):

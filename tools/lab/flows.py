@@ -82,14 +82,26 @@ class Flows(Lab):
         wait_until(self.heard, 20, "the bsf is told")  # what it pushes before, the agent would ask for again
         return "permission %s; the ASP knows the user as %s" % (self.permission["flag"], self.permission["pseudonym"])
 
+    def metrics(self, start):
+        """Of the bsf: sum of those that begin so."""
+        with urllib.request.urlopen("http://%s:9100/metrics" % self.realm.address("bsf"), timeout=30) as page:
+            return sum(float(line.split()[-1]) for line in page.read().decode().splitlines() if line.startswith(start))
+
     def heard(self):
         """Has a notice of the authorization element reached the bsf?"""
-        with urllib.request.urlopen("http://%s:9100/metrics" % self.realm.address("bsf"), timeout=10) as page:
-            return any(line.startswith("gba_bsf_notices_total{") and not line.endswith(" 0") for line in page.read().decode().splitlines())
+        return self.metrics("gba_bsf_notices_total{") > 0
 
     # ---- 10.4, 10.5
+    def pushed(self, action):
+        """What action() returns, once the agent has said that it has the token."""
+        taken = 'gba_bsf_pushes_total{result="taken"}'
+        before = self.metrics(taken)
+        done = action()
+        wait_until(lambda: self.metrics(taken) > before, 20, "the agent has the token")
+        return done
+
     def token(self):
-        run = self.device.bootstrap("--force", "--naf", NAF)
+        run = self.pushed(lambda: self.device.bootstrap("--force", "--naf", NAF))
         return "B-TID %s for %s" % (run["btid"], NAF)
 
     def by_certificate(self):
@@ -102,7 +114,7 @@ class Flows(Lab):
         device.must("profile", "add", "certificate", "--bsf", BSF, "--connect", realm.address("bsf") + ":443", "--ca-file",
                     realm.authority.ca, "--certificate", "--announce")
         device.must("profile", "use", "certificate")
-        run = device.bootstrap("--force", "--naf", NAF)
+        run = self.pushed(lambda: device.bootstrap("--force", "--naf", NAF))
         seen = self.open(device, "https", "--psk", "--tls1.3")()
         device.must("profile", "use", "operator")
         return "B-TID %s, Ks of the TLS connection; %s" % (run["btid"], seen)

@@ -381,7 +381,7 @@ def test_an_avp_whose_length_does_not_fit(connected, stack, case):
     answers = connected.expect(message)
     connected.send_raw(spoil(message.encode()))
     connected.send(second)
-    answer = answers.get(timeout=15)
+    answer = answers.get(timeout=PATIENCE)
     assert answer.result() == (0, 5014) and not answer.flags & (d.R | d.E) and answer.flags & d.P
     assert (answer.code, answer.app, answer.e2e) == (310, d.ZN, message.e2e)
     assert answer.find(264).text() == "bsf.lab.test" and answer.find(296).text() == "lab.test"
@@ -389,7 +389,7 @@ def test_an_avp_whose_length_does_not_fit(connected, stack, case):
         assert answer.find(263).value() == message.find(263).value()
     assert [(a.code, a.vendor, a.flags) for a in answer.failed()] == [(failed.code, failed.vendor, failed.flags)]
     assert answer.failed()[0].value() == failed.value()
-    assert [connected.wait(m, 15).result() for m in (first, second)] == [(0, 2001)] * 2  # the connection goes on
+    assert [connected.wait(m).result() for m in (first, second)] == [(0, 2001)] * 2  # the connection goes on
     assert until(lambda: "invalid length of an AVP" in stack.log()[before:])
 
 
@@ -431,7 +431,7 @@ def test_a_message_cut_in_its_first_avp(connected, stack, octets, failed):
     message = bir(connected)
     answers = connected.expect(message)
     connected.send_raw((header := message.encode()[:20])[:1] + (20 + len(octets)).to_bytes(3, "big") + header[4:] + octets)
-    answer = answers.get(timeout=15)
+    answer = answers.get(timeout=PATIENCE)
     assert answer.result() == (0, 5014)
     assert [(a.code, a.vendor, a.flags, a.value()) for a in answer.failed()] == [(failed.code, failed.vendor, failed.flags, failed.value())]
     assert stack.alive() and served(connected)
@@ -440,7 +440,7 @@ def test_a_message_cut_in_its_first_avp(connected, stack, octets, failed):
 def test_the_bare_daemon_closes_the_connection_instead(daemon):
     with daemon(BARE).client() as peer:
         peer.send_raw(wrong_length(bir(peer).encode(), 402, 0xFFFFFF))
-        assert peer.closed.wait(15)
+        assert peer.closed.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("case,says", [("no NAF-Id", "'NAF-Id'"), ("two B-TIDs", "'Transaction-Identifier'"), ("unknown AVP with M", ""),
@@ -606,7 +606,7 @@ def test_a_peer_that_ignores_the_disconnection_does_not_hold_up_the_end(daemon):
         assert served(peer)
         peer.answer_disconnects = False
         assert ends(one, 12) == 0
-        assert peer.disconnects >= 1 and peer.closed.wait(5)
+        assert peer.disconnects >= 1 and peer.closed.wait(PATIENCE)
 
 
 def test_what_does_not_end_is_cut_short(daemon):
@@ -614,5 +614,5 @@ def test_what_does_not_end_is_cut_short(daemon):
     with one.client() as peer:
         assert served(peer)
         peer.answer_disconnects = False
-        assert ends(one, 12) == 0
+        assert ends(one, PATIENCE) == 0
     assert "process.end" in one.log() and "cut short" in one.log()

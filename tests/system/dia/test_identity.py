@@ -53,8 +53,7 @@ def test_the_certificates_owner_is_served_and_others_are_not(realm):
             with connect(realm, AGENT, certificate) as peer:
                 assert ask(peer) is None  # closed before or after its CEA, never answered
                 raise ConnectionError("closed")
-    with open(realm.path("bsf.log"), encoding="utf-8") as log:
-        assert "peer.impostor" in log.read()
+    assert until(lambda: "peer.impostor" in open(realm.path("bsf.log"), encoding="utf-8").read())
 
 
 @pytest.mark.parametrize("certificate,foreign", [(None, False), (AGENT, True)])

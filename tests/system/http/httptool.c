@@ -2,6 +2,7 @@
 /* The HTTP server with a handler that says what it got, for raw-socket tests. Prints "port N" when it listens, with announce 1
  * "taken" for each request that is not answered at once, serves until its standard input ends, stops, prints "stopped MS". */
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 struct late {
 	struct http_req *req;
 	unsigned int ms;
+	bool held;
 	struct http_stream *stream;
 	unsigned int count, size;
 };
@@ -19,7 +21,14 @@ struct late {
 
 static struct http_req *never[1024]; /* kept, and answered after the server has stopped */
 static _Atomic unsigned int never_count;
-static unsigned int announce, stall_ms = 500;
+static unsigned int announce, stall_ms = 20000;
+static volatile sig_atomic_t released;
+
+static void release(int number)
+{
+	(void)number;
+	released = 1;
+}
 
 static void taken(void)
 {
@@ -53,18 +62,21 @@ static void *reply_late(void *arg)
 	struct late *late = arg;
 
 	usleep(late->ms * 1000);
+	while (late->held && !released)
+		usleep(1000);
 	echo(late->req);
 	free(late);
 	return NULL;
 }
 
-/* "/later?50": from another thread after 50 ms; "/later?0": while the handler still runs, or just after. */
+/* "/later?50": from another thread after 50 ms; "/later?0": while the handler still runs, or just after; "/held": at SIGUSR1. */
 static void start_late(struct http_req *req, struct bytes query)
 {
-	struct late *late = malloc(sizeof(*late));
+	struct late *late = calloc(1, sizeof(*late));
 	pthread_t thread;
 
 	late->req = req;
+	late->held = bytes_eq_str(http_req_target(req), "/held");
 	late->ms = query.n > 0 ? (unsigned int)strtoul((const char *)query.p, NULL, 10) : 0;
 	pthread_create(&thread, NULL, reply_late, late);
 	pthread_detach(thread);
@@ -125,7 +137,7 @@ static void on_request(struct http_req *req, void *arg)
 
 	(void)arg;
 	bytes_split(path, '?', &path, &query);
-	if (bytes_eq_str(path, "/later")) {
+	if (bytes_eq_str(path, "/later") || bytes_eq_str(path, "/held")) {
 		taken();
 		start_late(req, query);
 	} else if (bytes_eq_str(path, "/never")) {
@@ -223,6 +235,7 @@ int main(int argc, char **argv)
 	int i;
 
 	tool.conf.listen = "127.0.0.1:0";
+	signal(SIGUSR1, release);
 	for (i = 1; i + 1 < argc; i += 2)
 		take_option(&tool, argv[i], argv[i + 1]);
 	err = http_server_start(root, &tool.conf, on_request, NULL, &server, &error);

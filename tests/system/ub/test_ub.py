@@ -151,7 +151,7 @@ def test_malformed_request(shared, name, octets, status):
             with pytest.raises((ConnectionError, OSError)):
                 conn.answer()
     assert len(shared.hss.asked) == asked
-    assert until(lambda: len(refused_lines(shared, status)) > logged, 15)
+    assert until(lambda: len(refused_lines(shared, status)) > logged)
     assert len(refused_lines(shared, status)) == logged + 1  # one line per decision
 
 
@@ -163,14 +163,14 @@ def test_flood_of_nonsense_does_not_flood_the_log(own):
             assert conn.answer().status == 400
     count = len(refused_lines(node, 400))
     assert 64 <= count < 200
-    assert until(lambda: node.metric('gba_bsf_ub_requests_total{code="400"}') == 300, 15)
+    assert until(lambda: node.metric('gba_bsf_ub_requests_total{code="400"}') == 300)
 
     def told_how_many():
         with Http(node.address) as conn:
             conn.send(b"GET / HTTP/1.1\r\nHost: b\r\nHost: c\r\n\r\n")
             assert conn.answer().status == 400
         return re.search(r"\d+ more before this one", node.log())
-    assert until(told_how_many, 15, step=0.5)
+    assert until(told_how_many, step=0.5)
 
 
 @pytest.mark.parametrize("impi,status", [
@@ -244,12 +244,19 @@ def test_absolute_form(shared):
             assert conn.request(target, [("Authorization", authorization(f))], host=BSF).status == 200
 
 
+def one_challenge(ue, twin):
+    """Both are given the same one, unless more than the ask-interval has passed in between: None."""
+    first, second = ue.first(), twin.first()
+    assert first.status == second.status == 401
+    one, other = (params(answer.get("WWW-Authenticate"))["nonce"] for answer in (first, second))
+    return (first, second) if one == other else None
+
+
 def test_one_winner(shared):
     """Two right answers to one challenge, at once, over two connections."""
     for i in range(60):
         ue, twin = shared.ue(impi_of(100 + i)), shared.ue(impi_of(100 + i))
-        first, second = ue.first(), twin.first()
-        assert params(first.get("WWW-Authenticate"))["nonce"] == params(second.get("WWW-Authenticate"))["nonce"]
+        first, second = until(lambda: one_challenge(ue, twin))
         got = []
         threads = [threading.Thread(target=lambda u=u, c=c: got.append(u.second(c)[0].status))
                    for u, c in ((ue, first), (twin, second))]
@@ -299,16 +306,19 @@ def test_auts_refused_by_the_hss(own):
 
 
 def test_wrong_answers_close_the_door(own):
-    node = own(extra="wrong-hold = 3000;\n")
-    ue = node.ue()
-    statuses = []
-    answer = ue.first()
-    for _ in range(3):
-        answer = ue.get(authorization(ue.fields(answer.get("WWW-Authenticate"), b"guess")))
-        statuses.append(answer.status)
-    assert statuses == [401, 401, 403] and answer.get("Retry-After") == "3"
-    assert ue.first().status == 403
-    node.ue(source=node.realm.block.address(99)).bootstrap()  # from elsewhere the device still gets in
+    """For a minute nothing opens it from there; after a second it opens by itself."""
+    for hold in (60, 1):
+        node = own(extra="wrong-hold = %d;\n" % (1000 * hold))
+        ue = node.ue()
+        statuses = []
+        answer = ue.first()
+        for _ in range(3):
+            answer = ue.get(authorization(ue.fields(answer.get("WWW-Authenticate"), b"guess")))
+            statuses.append(answer.status)
+        assert statuses == [401, 401, 403] and answer.get("Retry-After") == str(hold)
+        if hold == 60:
+            assert ue.first().status == 403
+            node.ue(source=node.realm.block.address(99)).bootstrap()  # from elsewhere the device still gets in
     assert until(lambda: ue.first().status == 401, step=0.2)
     ue.bootstrap()
 
@@ -323,8 +333,9 @@ def test_guss_lifetime_and_gba_u(own):
 
     mask = hashlib.sha1(ik).digest()[:8]
     assert octets[16:32] == autn[:8] + bytes(a ^ b for a, b in zip(autn[8:], mask))
+    before = time.time()
     btid, expires = ue.bootstrap()
-    assert 598 <= expires - time.time() <= 601
+    assert before + 599 <= expires <= time.time() + 601
     with node.naf() as naf:
         view = d.bia_view(node.bir(naf, btid, gba_u_aware=1))
         assert view["uicc_key"] == node.key_of(btid, kind=UICC) and view["me_key"] == node.key_of(btid)

@@ -30,7 +30,7 @@ def start(folder, extra):
         node.realm.hss_conf()
         node.realm.ctl("subscriber", "add", impi, "--k-file", "-", "--opc-file", "-", stdin="%s\n%s\n" % (K.hex(), OPC.hex()))
     node.realm.start_hss()
-    node.start()
+    node.start(ready=True)
     return node
 
 

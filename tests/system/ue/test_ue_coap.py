@@ -140,6 +140,7 @@ def test_nobody_there(device):
 def test_another_key(device, bsf, server):
     """A wrong Finished is dropped by DTLS (RFC 6347 4.1.2.7): no answer, no bootstrapping in vain, and no body of whoever it is."""
     bsf.rands = [RANDS[1]]
+    device.json("bootstrap")
     done = ask(device, server, "/", "--timeout", "2", status=5)
     assert done["error"] in ("GBA_E_TIMEOUT", "GBA_E_UNREACHABLE") and len(bsf.order) == 1, done
 

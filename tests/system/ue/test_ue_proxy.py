@@ -128,7 +128,7 @@ def test_proxy_bootstraps_again(device, bsf, tmp_path):
 
 def test_session_ends_with_its_token(ue):
     """REQ: Y3056-9.3-7, Y3056-7.4-6"""
-    with FakeBsf("bsf.mnc001.mcc001.pub.3gppnetwork.org", lifetime=4) as bsf:
+    with FakeBsf("bsf.mnc001.mcc001.pub.3gppnetwork.org", lifetime=6) as bsf:
         bsf.add(IMPI, K, OPC)
         bsf.rands = list(RANDS)
         ue.equip(bsf)
@@ -333,13 +333,13 @@ def test_requests_share_a_handshake(device, options, ua_id):
 
 def test_a_kept_connection_ends_with_its_token(ue):
     """Idle, at its expiry; REQ: Y3056-9.3-7, Y3056-7.4-6"""
-    with FakeBsf("bsf.mnc001.mcc001.pub.3gppnetwork.org", lifetime=4) as bsf:
+    with FakeBsf("bsf.mnc001.mcc001.pub.3gppnetwork.org", lifetime=6) as bsf:
         bsf.add(IMPI, K, OPC)
         bsf.rands = list(RANDS)
         ue.equip(bsf)
         with KeepAlive(session_of(RANDS[0]).ks_naf(NAF, UA_12), "-tls1_2", "-cipher", SUITE_12) as naf:
             with Proxy(ue, "--to", "https://%s/" % NAF, "--connect", naf.address, "--psk", "--max-connections", "1") as proxy:
-                assert proxy.get("/")[0] == 200 and naf.open() == 1
+                assert proxy.get("/")[0] == 200 and (naf.open() == 1 or time.time() >= bsf.ends)
                 assert until(lambda: naf.open() == 0)
     assert len(bsf.order) == 1
 

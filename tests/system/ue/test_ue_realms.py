@@ -9,6 +9,7 @@ from conftest import BSF, IMPI, K, NAF, OPC
 from peers.fake_bsf import FakeBsf, Session
 from peers.fake_naf import FakeNaf
 from peers.aka import Milenage
+from peers.waiting import PATIENCE
 from test_ue_proxy import Proxy
 from test_ue_ua import RANDS, UA_13, Program, btid_of, free_port, session_of
 
@@ -63,7 +64,7 @@ def test_a_switch_drains_sessions(two_realms, tmp_path):
                 two_realms.json("profile", "use", "other")
                 with proxy.connect() as new:
                     assert says(new, b"two\n")
-                    old.settimeout(20)
+                    old.settimeout(PATIENCE)
                     assert old.recv(16) == b"", "the old session ends without another octet"
                     assert says(new, b"three\n"), "the new session stays"
     assert "ue.drain" in proxy.log and btid_of(RANDS[0]) in proxy.log
@@ -78,8 +79,8 @@ def test_a_busy_session_ends_at_the_bound(two_realms, tmp_path):
             with proxy.connect() as old:
                 assert says(old, b"one\n")
                 two_realms.json("profile", "use", "other")
-                end, ended = time.monotonic() + 30, False
-                old.settimeout(10)
+                end, ended = time.monotonic() + PATIENCE, False
+                old.settimeout(PATIENCE)
                 while not ended and time.monotonic() < end:
                     try:
                         old.sendall(b"more\n")
@@ -100,7 +101,7 @@ def test_a_session_of_the_active_realm_stays(two_realms, tmp_path):
                 client.settimeout(2.5)
                 with pytest.raises(socket.timeout):
                     client.recv(1)
-                client.settimeout(15)
+                client.settimeout(PATIENCE)
                 assert says(client, b"two\n")
 
 
@@ -149,6 +150,6 @@ def test_a_revoked_token_drains_the_sessions_of_its_application(two_realms, bsf,
             signal(naf, "revoke")
             assert two_realms.json("get", "https://%s/" % NAF, "--ca-file", certificate[0], "--digest", "--connect",
                                    naf.address)["token-signal"] == "revoke"
-            client.settimeout(20)
+            client.settimeout(PATIENCE)
             assert client.recv(16) == b""
     assert "ue.drain" in proxy.log
