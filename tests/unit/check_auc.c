@@ -63,7 +63,7 @@ static void folder_remove(void)
 
 static struct auc *auc_start(TALLOC_CTX *ctx, size_t cache_octets, uint32_t lease_min, bool fixed_rand)
 {
-	struct auc_conf conf = { .db_path = db, .kek = kek, .lease_min = lease_min, .lease_max = 64, .queue_max = 1000,
+	struct auc_conf conf = { .db_path = db, .kek = kek, .lease_min = lease_min, .lease_max = 64, .queue_max = 1000, .store_ms = 30000,
 				 .cache_octets = cache_octets, .random = fixed_rand ? rand_seam : NULL };
 	const char *error = "";
 	struct auc *opened = NULL;

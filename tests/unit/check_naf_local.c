@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/fixture.h"
+#include "core/clock.h"
 #include "core/codec.h"
 #include "naf-adapter/libnaf/gba-naf.h"
 #include "naf-adapter/libnaf/wire.h"
@@ -40,6 +41,7 @@ static struct gba_naf_query query_of(const char *btid)
 	q.btid = btid;
 	q.btid_len = strlen(btid);
 	q.fqdn = NAF;
+	q.timeout_ms = 30000; /* the machine may stand still meanwhile */
 	gba_naf_ua_id_tls13_psk(q.ua_id);
 	return q;
 }
@@ -110,7 +112,8 @@ START_TEST(every_outcome_reaches_the_application)
 
 	q.fqdn = get_rows[_i].fqdn;
 	q.flags = get_rows[_i].flags;
-	q.timeout_ms = 200;
+	if (get_rows[_i].does == DOES_NOTHING)
+		q.timeout_ms = 200;
 	got = gba_naf_get(naf, &q, &r);
 	ck_assert_msg(got == get_rows[_i].want, "%s: %s", get_rows[_i].name, gba_naf_error_name(got));
 	ck_assert_int_eq(r != NULL, got == GBA_NAF_OK);
@@ -151,17 +154,17 @@ END_TEST
 START_TEST(made_up_btids_stop_at_the_agent)
 {
 	struct gba_naf_result *r = NULL;
-	enum gba_naf_error got = GBA_NAF_OK;
-	unsigned int i;
+	uint64_t began = clock_mono_ms();
+	unsigned int i, busy = 0;
 
 	for (i = 0; i < 300; i++) {
 		struct gba_naf_query q = query_of(host_btid(DOES_UNKNOWN, i));
 
 		q.source = "192.0.2.9";
-		got = gba_naf_get(naf, &q, &r);
+		busy += gba_naf_get(naf, &q, &r) == GBA_NAF_E_BUSY;
 	}
-	ck_assert_int_eq(got, GBA_NAF_E_BUSY);
-	ck_assert_uint_le(host_asked(host), 103);
+	ck_assert_uint_eq(busy, 300 - host_asked(host));
+	ck_assert_uint_le(host_asked(host), 101 + (clock_mono_ms() - began) / 1000); /* 100 at once, 60 a minute */
 }
 END_TEST
 
@@ -378,14 +381,14 @@ START_TEST(an_application_shortens_a_token)
 {
 	struct gba_naf_query q = query_of(host_btid(DOES_ANSWER, 1));
 	struct gba_naf_result *r = NULL;
-	time_t until = time(NULL) + 2;
+	time_t until;
 
 	hold_two();
 	q.until = time(NULL) + 100000; /* never lengthens */
 	ck_assert_int_eq(gba_naf_get(naf, &q, &r), GBA_NAF_OK);
 	ck_assert_int_eq(gba_naf_result_expiry(r), gba_naf_result_expiry(heard.held));
 	gba_naf_result_free(r);
-	q.until = until;
+	q.until = until = time(NULL) + 4;
 	ck_assert_int_eq(gba_naf_get(naf, &q, &r), GBA_NAF_OK);
 	ck_assert_int_eq(gba_naf_result_expiry(r), until);
 	gba_naf_result_free(r);

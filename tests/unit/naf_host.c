@@ -203,7 +203,7 @@ struct host *host_new(uid_t uid)
 	host->conf = (struct agent_conf){
 		.socket = host->socket, .socket_mode = "0600", .socket_group = "", .connections_max = 64, .requests_max = 20000,
 		.realms = { &host->realm, 1 }, .clients = { &host->client, 1 }, .cache_entries = 1000, .cache_memory = 16,
-		.negative_entries = 100, .key_lifetime_max = 3600, .negative_ttl = 5, .zn_timeout = 2000, .zn_window = 128,
+		.negative_entries = 100, .key_lifetime_max = 3600, .negative_ttl = 5, .zn_timeout = 20000, .zn_window = 128,
 		.zn_queue = 20000, .unknown_burst = 100, .unknown_rate = 60, .accept_2g = true,
 	};
 	pthread_mutex_init(&host->lock, NULL);
