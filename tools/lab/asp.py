@@ -81,9 +81,9 @@ class Kind(Lab):
         realm = self.realm
         sites = ",\n  ".join("{ %s gsids = [ %s ]; }" % (item, q(GSID)) for item in items)
         conf = realm._write("proxy.conf", realm.common("proxy") + "listeners = ( { address = %s; tls = true; default-site = %s; } );\n"
-                            "sites = ( %s );\nagent-socket = %s;\nmetrics = %s;\n"
+                            "sites = ( %s );\nagent-socket = %s;\nmetrics = %s;\n%s"
                             % (q("%s:%d" % (realm.address("proxy"), port)), q(NAF), sites, q(realm.path("naf.sock")),
-                               q(realm.address("proxy") + ":9100")))
+                               q(realm.address("proxy") + ":9100"), realm.patient("proxy")))
         return realm.start_program("proxy", "gba-naf-proxy", conf, port)
 
     def start_ue_proxy(self, to, connect, *options):
@@ -137,8 +137,8 @@ class Http(Kind):
         os.makedirs(folder, exist_ok=True)
         cert, key = realm.authority.issue(NAF)
         conf = realm._write("asked.conf", realm.common("proxy") + "listeners = ( { address = \"127.0.0.1:%d\"; tls = false; authorization = \"original\";"
-                            " authorization-tls = \"digest\"; } );\nsites = ( { fqdn = %s; gsids = [ %s ]; } );\nagent-socket = %s;\n"
-                            % (self.port(), q(NAF), q(GSID), q(realm.path("naf.sock"))))
+                            " authorization-tls = \"digest\"; } );\nsites = ( { fqdn = %s; gsids = [ %s ]; } );\nagent-socket = %s;\n%s"
+                            % (self.port(), q(NAF), q(GSID), q(realm.path("naf.sock")), realm.patient("proxy")))
         process = Process("asked", [realm.tree.program("gba-naf-proxy"), "-c", conf], realm.path("asked.out"), env=realm.tree.environment())
         realm.start_process("asked", process, "127.0.0.1", self.port())
         temporary = "".join("%s_temp_path %s/%s;\n" % (name, folder, name) for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
@@ -286,9 +286,9 @@ class Coap(Kind):
     def applications(self):
         realm = self.realm
         conf = realm._write("coap.conf", realm.common("coap") + "listen = %s;\nfqdn = %s;\nupstream = %s;\ngsids = [ %s ];\nagent-socket = %s;\n"
-                            "metrics-listen = %s;\nwait = 5000;\nwait-share = 100;\n"
+                            "metrics-listen = %s;\nwait = 5000;\nwait-share = 100;\n%s"
                             % (q(realm.address("proxy") + ":5684"), q(NAF), q("unix:" + realm.path("app.sock")), q(GSID), q(realm.path("naf.sock")),
-                               q(realm.address("proxy") + ":9100")))
+                               q(realm.address("proxy") + ":9100"), realm.patient("proxy")))
         return [("application", self.start_on_socket), ("naf coap", lambda: realm.start_program("proxy", "gba-naf-coap", conf, 9100))]
 
     def start_on_socket(self):
@@ -345,7 +345,8 @@ class Mqtt(Kind):
     def start_broker(self):
         realm, address = self.realm, self.realm.address("proxy")
         plugin = realm._write("naf-mqtt.conf", realm.common("broker") + "fqdns = [ %s ];\ngsids = [ %s ];\nagent-socket = %s;\nmetrics-listen = %s;\n"
-                              "wait = 5000;\nwait-share = 100;\nrights = ( { topic = \"devices/%%u/#\"; } );\n" % (q(NAF), q(GSID), q(realm.path("naf.sock")), q(address + ":9100")))
+                              "wait = 5000;\nwait-share = 100;\nrights = ( { topic = \"devices/%%u/#\"; } );\n%s"
+                              % (q(NAF), q(GSID), q(realm.path("naf.sock")), q(address + ":9100"), realm.patient("proxy")))
         self.must_do("mosquitto_passwd", "-b", "-c", realm.path("passwords"), "backend", "secret")
         acl = realm._write("acl", "user backend\ntopic readwrite #\n")
         conf = realm._write("mosquitto.conf", "%slog_dest file %s\nlog_type all\nallow_anonymous false\npassword_file %s\nacl_file %s\nplugin %s\nplugin_opt_conf %s\n"

@@ -74,10 +74,10 @@ class Oidc(Kind):
         cert, key = realm.authority.issue("localhost")
         conf = realm._write("oidc.conf", realm.common("oidc") + "issuer = %s;\nauthorize-url = %s;\ndevice-socket = %s;\nlisten = %s;\ncertificate = %s;\n"
                             "private-key = %s;\nkeys = %s;\nagent-socket = %s;\ngsids = [ %s ];\nclients = ( { id = \"portal\"; secret-sha256 = [ %s ];\n"
-                            "  redirect-uris = [ %s ]; } );\n"
+                            "  redirect-uris = [ %s ]; } );\n%s"
                             % (q(self.issuer), q("https://%s/authorize" % NAF), q(realm.path("oidc.sock")), q("127.0.0.1:%d" % self.port), q(cert), q(key),
                                q(realm.path("oidc-keys")), q(realm.path("naf.sock")), q(GSID), q(hashlib.sha256(SECRET.encode()).hexdigest()),
-                               q("https://%s:8443/callback" % PORTAL)))
+                               q("https://%s:8443/callback" % PORTAL), realm.patient("proxy")))
         return self.start("oidc", [realm.tree.program("gba-naf-oidc"), "-c", conf], self.port, "127.0.0.1", env=realm.tree.environment())
 
     def start_portal(self):

@@ -6,7 +6,6 @@ import os
 import tempfile
 
 from . import ladder
-from .realm import PATIENT
 from .operators import Traveller, request_change, two_operators
 from .scenarios import Scenarios
 
@@ -106,7 +105,7 @@ class Change(Scenarios):
 def perform(folder, options):
     """@return what was seen (Change)"""
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    old, new = two_operators(folder, patience=PATIENT)
+    old, new = two_operators(folder)
     with old, new:
         lab = Change((old, new), options)
         for operator in (old, new):

@@ -13,7 +13,7 @@ from .capture import Capture
 from .flows import Flows
 from .lab import Lab
 from .process import way_in
-from .realm import PATIENT, Realm
+from .realm import Realm
 from .registry import Registries, RegistryRealm
 
 EXIT_DONE, EXIT_NEGATIVE, EXIT_INTERRUPTED = 0, 1, 130
@@ -51,7 +51,7 @@ def lab_of(options):
 
 def run(options):
     folder = options.state or tempfile.mkdtemp(prefix="gba-lab-")
-    with (RegistryRealm if options.registry else Realm)(folder, patience=PATIENT) as realm:
+    with (RegistryRealm if options.registry else Realm)(folder) as realm:
         lab = lab_of(options)(realm, options)
         lab.say("State folder: %s" % realm.folder)
         capture = Capture(realm.folder, realm.block.prefix)

@@ -25,10 +25,6 @@ NAF = "app." + ASP
 FORBIDDEN_NAF = "other." + ASP
 IMPI_REALM = "ims." + OPERATOR
 
-PATIENT = 20000  # [ms] for a laboratory whose machine may have something else to do
-WAITS = {"bsf": "zh-timeout", "agent": "zn-timeout", "registry-naf": "zn-timeout", "proxy": "agent-timeout", "coap": "agent-timeout",
-         "broker": "agent-timeout", "oidc": "agent-timeout"}  # what says how long a node waits for the next one
-
 GSID = 1000001  # a service of this operator: outside 3GPP's 0..999999
 
 # How long who asks another node waits for it [ms]. A laboratory shares its machine, which may stand still for seconds; who waits
@@ -97,13 +93,12 @@ def q(text):
 
 
 class Realm:
-    """`with Realm(folder) as realm: realm.start()`; each node can also be started and killed alone. patience [ms]: how long a node waits
-    for another, where that is not to be what the role does by itself."""
+    """`with Realm(folder) as realm: realm.start()`; each node can also be started and killed alone."""
 
-    def __init__(self, folder, tree=None, tls=True, trace=True, log_level="info", patience=None):
+    def __init__(self, folder, tree=None, tls=True, trace=True, log_level="info"):
         self.folder = os.path.abspath(folder)
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        self.tree, self.tls, self.log_level, self.patience = tree or Tree(), tls, log_level, patience
+        self.tree, self.tls, self.log_level = tree or Tree(), tls, log_level
         self.block = LoopbackBlock()
         self.trace = os.path.join(self.folder, "trace.jsonl") if trace else ""
         self.authority = Authority(os.path.join(self.folder, "certs"))
@@ -148,9 +143,8 @@ class Realm:
 
     def common(self, node):
         """What every role's configuration starts with."""
-        waits = "%s = %d;\n" % (WAITS[node], self.patience) if self.patience and node in WAITS else ""
-        return ("log-level = %s;\nlog-format = \"text\";\nlog-file = %s;\ntrace-file = %s;\n%s"
-                % (q(self.log_level), q(self.path(node + ".log")), q(self.trace), waits))
+        return ("log-level = %s;\nlog-format = \"text\";\nlog-file = %s;\ntrace-file = %s;\n"
+                % (q(self.log_level), q(self.path(node + ".log")), q(self.trace)))
 
     @staticmethod
     def patient(role, extra=""):

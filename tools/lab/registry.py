@@ -114,14 +114,15 @@ class RegistryRealm(Realm):
     def start_registries(self):
         socket, door = self.path("registry-naf.sock"), self.path("door.sock")
         agent = self._write("registry-naf.conf", self.common("registry-naf") + "audit-log = %s;\nsocket = %s;\n"
-                            "realms = ( { domain = %s; realm = %s; host = %s; } );\nclients = ( { name = \"naf-proxy\"; user = \"%d\"; fqdns = [ %s ]; } );\n"
-                            % (q(self.path("registry-naf.audit.log")), q(socket), q(BSF), q(OPERATOR), q(BSF_DIAMETER), os.getuid(), q(NAF)))
+                            "realms = ( { domain = %s; realm = %s; host = %s; } );\nclients = ( { name = \"naf-proxy\"; user = \"%d\"; fqdns = [ %s ]; } );\n%s"
+                            % (q(self.path("registry-naf.audit.log")), q(socket), q(BSF), q(OPERATOR), q(BSF_DIAMETER), os.getuid(), q(NAF),
+                               self.patient("agent")))
         self.top.start()
         self.other.start()
         self.one.start([("naf", agent)], [(BSF_DIAMETER, self.address("bsf"))], [(BSF_DIAMETER, ["zn", "rpa"])], "device-socket = %s;\n" % q(door))
         conf = self._write("registry-proxy.conf", self.common("registry-proxy") + "listeners = ( { address = %s; } );\n"
-                           "sites = ( { fqdn = %s; upstream = %s; identity = \"impi\"; } );\nagent-socket = %s;\n"
-                           % (q(self.address("registry-proxy") + ":443"), q(NAF), q("unix:" + door), q(socket)))
+                           "sites = ( { fqdn = %s; upstream = %s; identity = \"impi\"; } );\nagent-socket = %s;\n%s"
+                           % (q(self.address("registry-proxy") + ":443"), q(NAF), q("unix:" + door), q(socket), self.patient("proxy")))
         self.start_program("registry-proxy", "gba-naf-proxy", conf, 443)
         for node in ("registry-top", "registry-other", "registry"):
             self.wait_connected((node,))

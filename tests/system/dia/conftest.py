@@ -125,7 +125,17 @@ class Daemon:
         self.stop()
 
     def client(self, host="naf.lab.test", realm="lab.test", apps=(d.ZN,), **kw):
-        return d.Client(("127.0.0.1", self.port), host, realm, list(apps), **kw)
+        """A connection as soon as one is taken: the framework listens a moment before it does."""
+        def connected():
+            try:
+                return d.Client(("127.0.0.1", self.port), host, realm, list(apps), **kw)
+            except (d.NoCea, ConnectionResetError):
+                return None
+
+        made = until(connected)
+        if made is None:
+            raise d.NoCea(self.log())
+        return made
 
 
 @pytest.fixture

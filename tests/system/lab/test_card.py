@@ -12,7 +12,7 @@ TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 sys.path[:0] = [os.path.join(TOP, "tools"), os.path.join(TOP, "tests")]
 
 from lab.devices import Device  # noqa: E402
-from lab.realm import BSF, NAF, PATIENT, Realm  # noqa: E402
+from lab.realm import BSF, NAF, Realm  # noqa: E402
 from peers.pcscd import Pcscd, available  # noqa: E402
 from peers.uicc import Uicc  # noqa: E402
 from peers.waiting import until  # noqa: E402
@@ -32,7 +32,7 @@ def pcscd(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def realm(tmp_path_factory):
-    with Realm(str(tmp_path_factory.mktemp("card")), patience=PATIENT) as one:
+    with Realm(str(tmp_path_factory.mktemp("card"))) as one:
         one.start()
         yield one
 

@@ -23,7 +23,7 @@ TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 sys.path[:0] = [os.path.join(TOP, "tools"), os.path.join(TOP, "tests")]
 
 from lab.devices import Device  # noqa: E402
-from lab.realm import GSID, NAF, PATIENT, Realm  # noqa: E402
+from lab.realm import GSID, NAF, Realm  # noqa: E402
 from peers import keys, sealed, sms  # noqa: E402
 from peers.aka import Milenage  # noqa: E402
 from peers.lossy import Lossy  # noqa: E402
@@ -99,7 +99,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    with Realm(str(tmp_path_factory.mktemp("tracking")), patience=PATIENT) as realm:
+    with Realm(str(tmp_path_factory.mktemp("tracking"))) as realm:
         realm.names = [NAF, OTHER_STATE]
         realm.start()
         one = World(realm, tmp_path_factory.mktemp("server"))

@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(TOP, "tools"))
 from lab import rest  # noqa: E402
 from lab.flows import Flows  # noqa: E402
 from lab.process import Process, free_port, wait_until  # noqa: E402
-from lab.realm import BSF_DIAMETER, HSS, NAF, OPERATOR, PATIENT, Realm, q  # noqa: E402
+from lab.realm import BSF_DIAMETER, HSS, NAF, OPERATOR, Realm, q  # noqa: E402
 
 AGENT = "agent." + NAF
 PAGE = open(os.path.join(TOP, "doc", "asp-guide.md"), encoding="utf-8").read()
@@ -107,7 +107,7 @@ class Guided(Flows):
 
 @pytest.fixture(scope="module")
 def operator(tmp_path_factory):
-    with CertifiedRealm(str(tmp_path_factory.mktemp("guide")), patience=PATIENT) as realm:
+    with CertifiedRealm(str(tmp_path_factory.mktemp("guide"))) as realm:
         flows = Guided(realm, types.SimpleNamespace(json=False, quiet=True))
         realm.start_hss(extra=flows.hss_conf())
         flows.start_bsf()
