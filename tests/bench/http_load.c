@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_load HOST:PORT [name=value ...]: connections=N seconds=S rate=R (open loop; 0: closed) count=N (stop after so many)
- * host=NAME impi=FORMAT users=N k=HEX opc=HEX tokens=FILE application=NAME. One line of JSON. */
+ * late=US (count those that take longer) host=NAME impi=FORMAT users=N k=HEX opc=HEX tokens=FILE application=NAME. One line of JSON. */
 #include "http_load.h"
 
 #include <arpa/inet.h>
@@ -20,6 +20,7 @@
 #define CONNECTIONS_MAX 65536
 #define WARM_UP		1000000 /* [us] */
 #define EVENTS		256
+#define WINDOW		20000	/* [us] */
 
 struct conn {
 	int fd;
@@ -44,6 +45,10 @@ static struct {
 	struct conn *conns, *idle;
 	unsigned int busy;
 	bool measuring;
+	struct {
+		uint64_t us, count, windows;
+		bool *seen; /* of each WINDOW: one of them was due in it */
+	} late;
 	struct stats stats;
 } l = { .connections = 64, .seconds = 5, .http = { .host = "bsf.bench.test", .impi = "%u@bench.test", .users = 1 } };
 
@@ -86,6 +91,16 @@ static uint64_t user_next(void)
 	return l.next++;
 }
 
+/* Whether all is slow now and then, or the machine stops now and then, shows in how they lie together. */
+static void late_note(uint64_t due)
+{
+	bool *seen = &l.late.seen[(due - l.warm_until) / WINDOW];
+
+	l.late.count++;
+	l.late.windows += !*seen;
+	*seen = true;
+}
+
 static void finish(struct conn *c, bool good, uint64_t now)
 {
 	if (l.taken != NULL)
@@ -96,6 +111,8 @@ static void finish(struct conn *c, bool good, uint64_t now)
 		stats_good(&l.stats, now - c->due);
 	else
 		l.stats.bad++;
+	if (l.late.seen != NULL && now - c->due > l.late.us)
+		late_note(c->due);
 	l.stats.end = now;
 	conn_idle(c);
 }
@@ -249,6 +266,8 @@ static void set(char *word)
 		l.seconds = (unsigned int)strtoul(value, NULL, 10);
 	else if (strcmp(word, "rate") == 0)
 		l.rate = strtod(value, NULL);
+	else if (strcmp(word, "late") == 0)
+		l.late.us = strtoull(value, NULL, 10);
 	else if (strcmp(word, "count") == 0)
 		l.count = strtoull(value, NULL, 10);
 	else if (strcmp(word, "host") == 0)
@@ -282,7 +301,7 @@ static void address(char *text)
 
 int main(int argc, char **argv)
 {
-	char more[128];
+	char more[256];
 
 	if (argc < 2) {
 		fprintf(stderr, "usage: http_load HOST:PORT [name=value ...]\n");
@@ -300,14 +319,22 @@ int main(int argc, char **argv)
 		l.taken = calloc(l.http.users, sizeof(*l.taken));
 	if (l.epoll < 0 || l.conns == NULL || (l.http.users > l.connections && l.taken == NULL))
 		die("start");
+	if (l.late.us > 0 && l.count == 0) {
+		l.late.seen = calloc(l.seconds * 1000000 / WINDOW + 1, sizeof(*l.late.seen));
+		if (l.late.seen == NULL)
+			die("start");
+	}
 	l.busy = l.connections;
 	for (unsigned int i = 0; i < l.connections; i++) {
 		conn_open(&l.conns[i]);
 		conn_idle(&l.conns[i]);
 	}
 	run();
-	snprintf(more, sizeof(more), ", \"last_bad\": %u, \"begun\": %llu, \"octets_out\": %.0f, \"octets_in\": %.0f", l.bad_status,
-		 (unsigned long long)l.begun, (double)l.sent / (double)l.begun, (double)l.received / (double)l.begun);
+	snprintf(more, sizeof(more),
+		 ", \"last_bad\": %u, \"begun\": %llu, \"octets_out\": %.0f, \"octets_in\": %.0f, \"late\": %llu, \"late_windows\": %llu, "
+		 "\"window_us\": %u",
+		 l.bad_status, (unsigned long long)l.begun, (double)l.sent / (double)l.begun, (double)l.received / (double)l.begun,
+		 (unsigned long long)l.late.count, (unsigned long long)l.late.windows, WINDOW);
 	stats_print(&l.stats, stdout, more);
 	return l.stats.good > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -154,6 +154,32 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
+class Others:
+    """CPU that programs beside the bench's own take while something is measured."""
+
+    def __init__(self):
+        self._before, self._start = self._used(), time.monotonic()
+
+    @staticmethod
+    def _used():
+        used = {}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open("/proc/%s/stat" % pid, encoding="utf-8", errors="replace") as stat:
+                    name, fields = stat.read().split("(", 1)[1].rsplit(")", 1)
+                if os.getsid(int(pid)) != os.getsid(0):
+                    used[pid, name] = sum(map(int, fields.split()[11:13])) / TICK
+            except OSError:
+                pass  # it has ended
+        return used
+
+    def most(self):
+        """Who took most, for a reader."""
+        took = {who: seconds - self._before.get(who, 0) for who, seconds in self._used().items()}
+        who = max(took, key=took.get)
+        return "other programs used %.2f s of %.1f s, %s most of it" % (sum(took.values()), time.monotonic() - self._start, who[1])
+
+
 def memory(pid):
     """(resident, anonymous) octets of a process."""
     values = {}

@@ -15,7 +15,7 @@ import resource
 
 from lab.realm import BSF
 
-from .ground import IMPI, K, OPC, Stopwatch, jemalloc
+from .ground import IMPI, K, OPC, Others, Stopwatch, jemalloc
 from .table import median
 
 USERS = 10000  # their SQN leases are in hand after the first second
@@ -82,14 +82,19 @@ def measure(ground, table, realm, name, target):
 
 def measure_half(ground, table, realm, sync, offered):
     """Medians of rounds in turns: what else wakes up on the machine lengthens the tail of one round, not of most."""
-    rounds = [(bootstrap(ground, realm, "rate=%.0f" % offered), bare_gets(ground, "rate=%.0f" % offered)) for _ in range(ground.rounds)]
+    pace = ("rate=%.0f" % offered, "late=%.0f" % (HALF_LOAD_P99 * 1e3))
+    others = Others()
+    rounds = [(bootstrap(ground, realm, *pace), bare_gets(ground, *pace)) for _ in range(ground.rounds)]
+    taken = others.most()
     half, bare = (median([r[i]["p99_us"] for r in rounds]) / 1e3 for i in range(2))
+    late, good, windows = (sum(m[name] for m, _ in rounds) for name in ("late", "good", "late_windows"))
     machine = ground.run_json("stops", 4)
     table.add("  p99 at half load (%s)" % sync, half, "ms", ("as many bare GETs", bare), half / bare, ("value", "<=", HALF_LOAD_P99),
               "%.0f bootstraps/s offered evenly, late ones count from when they were due; p50 %.2f ms, %d bad; rounds %s; "
-              "the machine itself stopped its %d cores %d times for more than 1 ms in %d s, %.1f ms at most, %.0f ms in all"
+              "%.1f %% took longer than %.0f ms, all of them due in %.1f %% of the time; meanwhile %s; the machine itself stopped its %d cores %d times for more than 1 ms in %d s, %.1f ms at most, %.0f ms in all"
               % (offered, median([m["p50_us"] for m, _ in rounds]) / 1e3, sum(m["bad"] for m, _ in rounds),
-                 ", ".join("%.1f" % (m["p99_us"] / 1e3) for m, _ in rounds), machine["cores"], machine["stops"], machine["seconds"],
+                 ", ".join("%.1f" % (m["p99_us"] / 1e3) for m, _ in rounds), late / good * 100, HALF_LOAD_P99,
+                 windows * rounds[0][0]["window_us"] / sum(m["seconds"] for m, _ in rounds) / 1e4, taken, machine["cores"], machine["stops"], machine["seconds"],
                  machine["longest_us"] / 1e3, machine["lost_us"] / 1e3))
 
 
