@@ -80,7 +80,7 @@ START_TEST(registration_copies_verified_records)
 }
 END_TEST
 
-/* Names of documents are nowhere in the file in clear. REQ: Y3056-7.5-4, Y3056-9.2-1 */
+/* Names of documents are nowhere in the file in clear. REQ: Y3056-7.5-4, Y3056-9.2-1, TEC-A4-rot-11 */
 START_TEST(documents_are_sealed)
 {
 	char *file;

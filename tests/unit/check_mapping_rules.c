@@ -126,11 +126,16 @@ static const struct {
 	{ "device", id_device, "imei:490154203237518", OK, NULL },
 	{ "device, wrong digit", id_device, "imei:490154203237517", RANGE, "the IMEI's check digit (Luhn) is wrong" },
 	{ "device, kind", id_device, "phone:490154203237518", SYN, NULL },
+	{ "impi", id_impi, "001010000000001@ims.mnc001.mcc001.3gppnetwork.org", OK, NULL },
+	{ "impi, of a realm without a core", id_impi, "meter-7@devices.iot.example", OK, NULL },
+	{ "impi, without a realm", id_impi, "001010000000001", SYN, NULL },
+	{ "impi, without a name", id_impi, "@ims.mnc001.mcc001.3gppnetwork.org", SYN, NULL },
+	{ "impi, two realms", id_impi, "a@b.example@c.example", SYN, NULL },
 	{ "token, blank", id_token, "a b", SYN, "letters, digits, '.', '_' and '-'" },
 	{ "token, dots", id_token, "../x", SYN, NULL },
 };
 
-/* REQ: Y3056-7.1-2, Y3056-7.1-3, Y3056-7.1-4, TEC-2.2.5-1 */
+/* REQ: Y3056-7.1-2, Y3056-7.1-3, Y3056-7.1-4, TEC-2.2.5-1, TEC-A4-rot-1 */
 START_TEST(identifiers_follow_their_rules)
 {
 	const char *why = NULL;

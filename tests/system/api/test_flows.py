@@ -447,3 +447,35 @@ def test_gba_ctl_does_it_too(api, admin, tmp_path):
     assert caller.get("/v1/applications/%d" % app["id"]).json()["push_peer"] == "ctl.example"
     with pytest.raises(AssertionError, match="a name of the operator|not the application"):
         api.ctl("app", "bundle", str(app["id"]), "--identity", "hss.operator.example", "--out", path)
+
+
+def test_keys_and_certificates_for_each_party(api, admin, tmp_path):
+    """A service provider's node, an ASP, a device maker: certificates of the realm's CA, with keys made here or by themselves, that others
+    verify, and no longer when they are revoked. REQ: TEC-A4-7"""
+    asp, _ = apilab.asp(admin, api, "U72200KA2011PTC060777", "Key Works", names=["key.example"])
+    key, csr = str(tmp_path / "maker.key"), str(tmp_path / "maker.csr")
+    apilab.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", csr, "-subj",
+                   "/CN=maker")
+    words = {"provider": ("hss.tel.example", "--dns", "hss.tel.example", "--key-out", str(tmp_path / "provider.key")),
+             "asp": ("key-works", "--for", "asp:%d" % asp["id"], "--key-out", str(tmp_path / "asp.key")),
+             "maker": ("maker-of-meters", "--csr", csr)}
+    made = {who: json.loads(api.ctl("ca", "issue", *words[who], "--json")) for who in words}
+    ca, crl = str(tmp_path / "ca.pem"), str(tmp_path / "crl.pem")
+    with open(ca, "w", encoding="ascii") as out:
+        out.write(admin.get("/v1/ca/certificate").body.decode())
+
+    def good(who):
+        with open(crl, "w", encoding="ascii") as out:
+            out.write(admin.get("/v1/ca/crl").body.decode())
+        line = ["openssl", "verify", "-x509_strict", "-crl_check", "-CAfile", ca, "-CRLfile", crl, str(tmp_path / (who + ".pem"))]
+        return subprocess.run(line, capture_output=True, check=False, timeout=60).returncode == 0
+
+    for who, one in made.items():
+        pem = str(tmp_path / (who + ".pem"))
+        with open(pem, "w", encoding="ascii") as out:
+            out.write(one["certificate"])
+        public = apilab.openssl("pkey", "-in", str(tmp_path / (who + ".key")), "-pubout")
+        assert apilab.openssl("x509", "-in", pem, "-noout", "-pubkey") == public and good(who), who
+    for who, one in made.items():
+        api.ctl("ca", "revoke", one["serial"])
+        assert not good(who), who

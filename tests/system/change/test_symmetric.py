@@ -13,7 +13,7 @@ from peers.waiting import until
 def test_the_whole_change(operators, traveller):
     """REQ: Y3056-10.6-1, Y3056-10.6.1-1, Y3056-10.6.1-2, Y3056-10.6.1-3, Y3056-10.6.1-4, Y3056-10.6.1-4n, Y3056-10.6.1-5,
     Y3056-10.6.1-6, OBF-12.4-1, OBF-12.4-2, OBF-12.4-3, OBF-12.4-4, OBF-9.1-1"""
-    # REQ: Y3056-7.5-7, OBF-9.2.2-1, OBF-I.2.1-2
+    # REQ: Y3056-7.5-7, OBF-9.2.2-1, OBF-I.2.1-2, TEC-A4-rot-8
     old, new = operators
     before = old.transfer_keys()
     change, impi, done = finish(operators, traveller, Symmetric)

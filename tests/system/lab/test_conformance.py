@@ -27,3 +27,21 @@ def test_nothing_that_must_be_is_open():
     for row in table:
         for path in [] if row["shown"] == "open" else row["shown"].split(", "):
             assert os.path.exists(os.path.join(TOP, path)), row
+
+
+DIMENSIONS = {"access control", "authentication", "non-repudiation", "data confidentiality", "communication security", "data integrity",
+              "availability", "privacy"}
+
+
+def test_every_threat_is_tried():
+    """The table of threats has a line for each security dimension of ITU-T Y.2701 7.3 at each reference point, and each line a test that
+    stands. REQ: Y3056-11-2"""
+    with open(os.path.join(TOP, "doc", "threats.md"), encoding="utf-8") as page:
+        text = page.read()
+    lines = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in text.splitlines() if line.startswith("| RP")]
+    assert all(len(line) == 5 and all(line) for line in lines)
+    assert {(line[0][:3], line[1]) for line in lines} == {(point, one) for point in ("RPA", "RPB", "RPC", "RPD") for one in DIMENSIONS}
+    named = [line[4] for line in lines] + re.findall(r"`(tests/[^`]*::[^`]*)`", text)
+    for path, name in (one.split("::") for one in named):
+        with open(os.path.join(TOP, path), encoding="utf-8") as test:
+            assert re.search(r"^def %s\(" % name, test.read(), re.M), (path, name)

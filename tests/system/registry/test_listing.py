@@ -80,6 +80,33 @@ def test_each_kind_of_stakeholder_has_an_account(node):
         assert node.good("GET", "/v1/self", token=issue(node, role, one["id"]))["role"] == role
 
 
+def test_a_tracking_device_and_all_who_have_to_do_with_it(node):
+    """Seven parties of their own, each found by itself and from the device. REQ: OBF-I.1-1"""
+    def registered_party(name, kind):
+        ask(node, name, kind)
+        return act(node, party(node, name), "approve", node.admin)
+
+    sim, application = registered_party("Sim Works", "secure-element-provider"), registered_party("Track App", "application-provider")
+    agency = registered_party("Test House", "certifier")
+    device_maker, vehicle_maker = maker(node, "Trackers"), maker(node, "Lorries")
+    certificate = certify(node, device_maker, "T-1", "AIS/1", token=issue(node, "certifier", agency["id"]))
+    buyer = node.good("POST", "/v1/custodians", {"account": "haulage", "kind": "organisation", "name": "Haulage", "state": "verified",
+                                                 "verifier": "desk"}, node.admin, 201)
+    regdevid_of_it = registered(node.door(), phone(make="Trackers", model="T-1", firmware="1.0"))
+    found = device(node, regdevid_of_it)
+    assert node.patch("/v1/devices/%d" % found["id"], {"custodian": buyer["id"]}, node.admin) == 200
+    lorry = node.good("POST", "/v1/models", {"maker": vehicle_maker, "name": "L-9"}, node.admin, 201)
+
+    found = device(node, regdevid_of_it)
+    assert (found["maker"], found["certification"], found["custodian"]) == (device_maker, "good", buyer["id"])
+    assert certificate["maker"] == device_maker and lorry["maker"] == vehicle_maker != device_maker
+    stands = {one["name"]: (one["kind"], one["state"]) for one in node.good("GET", "/v1/parties?limit=1000", token=node.admin)["items"]}
+    assert stands["Sim Works"] == (sim["kind"], "registered") == ("secure-element-provider", "registered")
+    assert stands["Track App"] == (application["kind"], "registered") == ("application-provider", "registered")
+    assert stands["Test House"] == (agency["kind"], "registered") == ("certifier", "registered")
+    assert node.good("GET", "/.well-known/gba-registry", token=None)["reg_id"] == "IN1"  # the trust centre, by its own word
+
+
 @pytest.mark.parametrize("kind", ["service-provider", "registrar", "certifier"])
 def test_an_account_from_entry_to_its_end(node, kind):
     """REQ: TEC-3.1-12: anybody asks, an administrator decides, the account is good while it is registered."""

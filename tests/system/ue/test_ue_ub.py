@@ -4,6 +4,7 @@
 import json
 import os
 import socket
+import subprocess
 import threading
 import time
 
@@ -408,3 +409,14 @@ def test_announced_application(ue, bsf):
     ue.equip(bsf, "--announce")
     ue.json("bootstrap", "--naf", "naf.example.org")
     assert [headers["Y3056-Application"] for _, headers in bsf.requests] == ["naf.example.org"] * 2
+
+
+def test_the_identity_is_there_before_any_network(ue):
+    """In a network namespace of its own, where not even the loopback is up, the device says who it is. REQ: TEC-2.2-4"""
+    ue.json("usim", "create", "--imsi", EXAMPLE["input"]["imsi"], "--key-file", "-", stdin=("k=%s\nopc=%s\n" % (K, OPC)).encode())
+    off = ["unshare", "--map-root-user", "--net"]
+    routes = subprocess.run([*off, "cat", "/proc/net/route", "/proc/net/if_inet6"], capture_output=True, timeout=60, check=True)
+    assert len(routes.stdout.splitlines()) <= 1  # a heading at most: no route, no address
+    shown = [subprocess.run([*prefix, *ue.command("--json", "usim", "show")], capture_output=True, timeout=60, check=True).stdout
+             for prefix in (off, [])]
+    assert json.loads(shown[0])["impi"] == IMPI and shown[0] == shown[1]

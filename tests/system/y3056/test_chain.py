@@ -411,6 +411,36 @@ def test_nobody_learns_whose_token_it_is(chain):
     proxy.close()
 
 
+def open_files(node):
+    """What the process has open."""
+    folder, paths = "/proc/%d/fd" % node.pid, []
+    for fd in os.listdir(folder):
+        try:
+            paths.append(os.readlink(os.path.join(folder, fd)))
+        except FileNotFoundError:
+            pass
+    return paths
+
+
+def test_keys_are_managed_in_one_node(chain):
+    """Keys of users are with the authorization element: no other node has its database open, none but its own tool writes there, and
+    nothing it says to the others names a key of a user. REQ: OBF-7.1.2-2"""
+    r, device = chain.realm, chain.device()
+    holders = {name for name, node in r.nodes.items() if any(path.startswith(r.path("hss.db")) for path in open_files(node))}
+    assert holders == {"hss"} and {"bsf", "agent", "proxy"} <= set(r.nodes)
+    for node in ("bsf", "agent", "proxy"):  # nor are they told where
+        with open(r.path({"agent": "naf"}.get(node, node) + ".conf"), encoding="utf-8") as conf:
+            text = conf.read()
+        assert "hss.db" not in text and "hss.kek" not in text
+    before = device.bootstrap("--force")
+    new_k = os.urandom(16).hex()
+    r.ctl("subscriber", "set", device.impi, "--k-file", "-", stdin=new_k + "\n")  # the tool: the next vector is the new key's
+    assert before["btid"] and device.ue("bootstrap", "--force")[1]["error"] == "GBA_E_AKA_MAC"
+    for name, text in chain.files().items():
+        for secret in (bytes.fromhex(device.k), bytes.fromhex(new_k)):
+            assert not any(form in text for form in forms(secret)), name
+
+
 def said_to(address, octets):
     """First line of the answer."""
     with socket.create_connection((address, 80), 30) as conn:
