@@ -8,6 +8,7 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "tools"), os.path.join(TOP, "tests", "system", "proxy")]
 from lab.process import Process, free_port, port_open, wait_until  # noqa: E402,F401
+from lab.realm import Tree  # noqa: E402
 from peers.waiting import PATIENCE, metrics_have, page, undisturbed, until  # noqa: E402,F401
 from proxy_harness import BSF, BTID_UNKNOWN, FakeAgent, NOT_AUTHORIZED, TLS13_PSK, UNREACHABLE, btid_of  # noqa: E402,F401
 
@@ -43,7 +44,7 @@ class Broker:
         else:
             text += shared + plugin + devices + inner
         (folder / "mosquitto.conf").write_text(text + tail)
-        self.process = Process("mosquitto", ["/usr/sbin/mosquitto", "-c", str(folder / "mosquitto.conf")], str(folder / "out"),
+        self.process = Process("mosquitto", [Tree().program("mosquitto"), "-c", str(folder / "mosquitto.conf")], str(folder / "out"),
                                env={"GBA_COREDUMP": "1", "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", "")})
 
     def write(self):
