@@ -47,6 +47,8 @@ const struct conf_item coap_conf_items[] = {
 	CONF_U32("upstream-timeout", 5000, 100, 60000, "ms", COAP, upstream_timeout, "Wait for the application"),
 	CONF_U32("max-requests", 256, 1, 65536, "", COAP, max_requests,
 		 "Requests that wait for the application at once; others get 5.03 with Max-Age"),
+	CONF_U32("max-observations", 1024, 0, 1000000, "", COAP, max_observations,
+		 "Resources of an application that speaks CoAP observed at once; devices that ask for more are answered once"),
 	ASK_CONF_ITEMS(COAP, ask),
 	CONF_U32("max-sessions", 10000, 1, 1000000, "", COAP, max_sessions, "Idle DTLS sessions kept"),
 	CONF_U32("idle-timeout", 300, 10, 86400, "s", COAP, idle_timeout, "Sessions that are silent for so long end"),

@@ -15,7 +15,7 @@ struct coap_conf {
 	bool flags_header;
 	uint32_t agent_timeout, upstream_timeout; /* [ms] */
 	struct ask_conf ask;
-	uint32_t max_requests;
+	uint32_t max_requests, max_observations;
 	uint32_t max_sessions, idle_timeout;
 };
 

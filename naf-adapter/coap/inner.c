@@ -15,8 +15,10 @@
 struct asked {
 	LIST_ENTRY(asked) link;
 	struct inner *inner;
+	const coap_session_t *session; /* it went over; perhaps gone */
 	TALLOC_CTX *mem_ctx;
-	uint64_t token, until; /* [ms] monotonic */
+	uint64_t token, until; /* [ms] monotonic; 0: it goes on */
+	bool observe;
 	inner_done *done;
 	void *arg;
 };
@@ -68,9 +70,21 @@ static struct asked *asked_of(struct inner *inner, const coap_pdu_t *pdu)
 	return NULL;
 }
 
+/* Nobody is interested any more (RFC 7641 3.6). */
+static void stop_observing(const struct asked *one)
+{
+	coap_session_t *session = one->inner->session;
+	coap_binary_t token = { sizeof(one->token), (uint8_t *)(uintptr_t)&one->token };
+
+	if (session != NULL && one->session == session)
+		coap_cancel_observe(session, &token, COAP_MESSAGE_CON);
+}
+
 static int asked_end(struct asked *one)
 {
 	LIST_REMOVE(one, link);
+	if (one->observe)
+		stop_observing(one);
 	return 0;
 }
 
@@ -91,7 +105,8 @@ static void read_answer(TALLOC_CTX *mem_ctx, const coap_pdu_t *received, struct 
 	coap_opt_iterator_t at;
 	coap_opt_t *option;
 
-	*_answer = (struct inner_answer){ coap_pdu_get_code(received), -1, -1, BYTES_NONE, BYTES_NONE };
+	*_answer = (struct inner_answer){ coap_pdu_get_code(received), -1, -1, BYTES_NONE, BYTES_NONE, false,
+					  coap_pdu_get_type(received) == COAP_MESSAGE_CON };
 	coap_get_data_large(received, &n, &data, &offset, &total);
 	_answer->body = copy_of(mem_ctx, data, n);
 	option = coap_check_option(received, COAP_OPTION_CONTENT_FORMAT, &at);
@@ -100,6 +115,7 @@ static void read_answer(TALLOC_CTX *mem_ctx, const coap_pdu_t *received, struct 
 	option = coap_check_option(received, COAP_OPTION_MAXAGE, &at);
 	if (option != NULL)
 		_answer->max_age = coap_decode_var_bytes(coap_opt_value(option), coap_opt_length(option));
+	_answer->goes_on = COAP_RESPONSE_CLASS(_answer->code) == 2 && coap_check_option(received, COAP_OPTION_OBSERVE, &at) != NULL;
 	option = coap_check_option(received, COAP_OPTION_ETAG, &at);
 	if (option != NULL)
 		_answer->etag = copy_of(mem_ctx, coap_opt_value(option), coap_opt_length(option));
@@ -111,12 +127,22 @@ static coap_response_t on_response(coap_session_t *session, const coap_pdu_t *se
 	struct inner *inner = inner_of(session);
 	struct asked *one = inner != NULL ? asked_of(inner, received) : NULL;
 	struct inner_answer answer;
+	TALLOC_CTX *tmp;
 
 	(void)sent, (void)mid;
 	if (one == NULL)
 		return COAP_RESPONSE_OK;
-	read_answer(one->mem_ctx, received, &answer);
-	finish(one, GBA_OK, &answer);
+	tmp = talloc_new(NULL);
+	read_answer(tmp, received, &answer);
+	answer.goes_on = answer.goes_on && one->observe;
+	one->observe = answer.goes_on; /* what the application has ended, or never began, needs no end */
+	if (answer.goes_on) {
+		one->until = 0;
+		one->done(one->arg, GBA_OK, &answer);
+	} else {
+		finish(one, GBA_OK, &answer);
+	}
+	talloc_free(tmp);
 	return COAP_RESPONSE_OK;
 }
 
@@ -178,19 +204,19 @@ static bool put_option(coap_optlist_t **list, uint16_t number, struct bytes valu
 	return coap_insert_optlist(list, coap_new_optlist(number, value.n, value.p)) == 1;
 }
 
-static bool put_options(coap_pdu_t *pdu, const coap_pdu_t *request, const struct released *who)
+static bool put_options(coap_pdu_t *pdu, const struct inner_ask *ask)
 {
 	coap_optlist_t *list = NULL;
 	coap_opt_iterator_t at;
 	coap_opt_t *option;
-	bool good = true;
+	bool good = !ask->observe || put_option(&list, COAP_OPTION_OBSERVE, BYTES_NONE);
 
-	coap_option_iterator_init(request, &at, COAP_OPT_ALL);
+	coap_option_iterator_init(ask->request, &at, COAP_OPT_ALL);
 	while (good && (option = coap_option_next(&at)) != NULL) {
 		if (passes(at.number))
 			good = put_option(&list, at.number, BYTES(coap_opt_value(option), coap_opt_length(option)));
 	}
-	good = good && put_option(&list, INNER_OPTION_IDENTITY, bytes_of(who->list)) && coap_add_optlist_pdu(pdu, &list) == 1;
+	good = good && put_option(&list, INNER_OPTION_IDENTITY, bytes_of(ask->who->list)) && coap_add_optlist_pdu(pdu, &list) == 1;
 	coap_delete_optlist(list);
 	return good;
 }
@@ -198,10 +224,16 @@ static bool put_options(coap_pdu_t *pdu, const coap_pdu_t *request, const struct
 /* The session to the application is made with the first request, and again when it was lost. */
 static bool session_ready(struct inner *inner)
 {
+	struct asked *one;
+
 	if (inner->session != NULL && coap_session_get_state(inner->session) == COAP_SESSION_STATE_ESTABLISHED)
 		return true;
 	if (inner->session != NULL)
 		coap_session_release(inner->session);
+	LIST_FOREACH(one, &inner->asked, link) { /* nobody observes for them any more */
+		if (one->until == 0)
+			one->until = 1;
+	}
 	inner->session = coap_new_client_session(inner->context, NULL, &inner->address, COAP_PROTO_UDP);
 	if (inner->session != NULL) {
 		coap_session_set_app_data(inner->session, inner);
@@ -230,15 +262,15 @@ static bool put_body(struct inner *inner, coap_pdu_t *pdu, struct bytes body)
 	return coap_add_data_large_request(inner->session, pdu, body.n, copy, give_up, copy) == 1;
 }
 
-static enum gba_err send_request(struct inner *inner, const coap_pdu_t *request, struct bytes body, const struct released *who)
+static enum gba_err send_request(struct inner *inner, const struct inner_ask *ask)
 {
-	coap_pdu_t *pdu = coap_new_pdu(COAP_MESSAGE_CON, coap_pdu_get_code(request), inner->session);
+	coap_pdu_t *pdu = coap_new_pdu(COAP_MESSAGE_CON, coap_pdu_get_code(ask->request), inner->session);
 
 	if (pdu == NULL)
 		return GBA_E_NOMEM;
 	inner->token++;
-	if (coap_add_token(pdu, sizeof(inner->token), (const uint8_t *)&inner->token) != 1 || !put_options(pdu, request, who) ||
-	    !put_body(inner, pdu, body)) {
+	if (coap_add_token(pdu, sizeof(inner->token), (const uint8_t *)&inner->token) != 1 || !put_options(pdu, ask) ||
+	    !put_body(inner, pdu, ask->body)) {
 		coap_delete_pdu(pdu);
 		return GBA_E_TOO_LONG;
 	}
@@ -250,21 +282,22 @@ void inner_set_timeout(struct inner *inner, unsigned int timeout_ms)
 	inner->timeout_ms = timeout_ms;
 }
 
-enum gba_err inner_begin(struct inner *inner, TALLOC_CTX *mem_ctx, const coap_pdu_t *request, struct bytes body,
-			 const struct released *who, inner_done *done, void *arg)
+enum gba_err inner_begin(struct inner *inner, TALLOC_CTX *mem_ctx, const struct inner_ask *ask, inner_done *done, void *arg)
 {
 	struct asked *one;
 	enum gba_err err;
 
 	if (!session_ready(inner))
 		return GBA_E_UNREACHABLE;
-	err = send_request(inner, request, body, who);
+	err = send_request(inner, ask);
 	if (err != GBA_OK)
 		return err;
 	one = talloc_zero(mem_ctx, struct asked);
 	if (one == NULL)
 		return GBA_E_NOMEM;
 	*one = (struct asked){ .inner = inner, .mem_ctx = mem_ctx, .token = inner->token, .done = done, .arg = arg };
+	one->session = inner->session;
+	one->observe = ask->observe;
 	one->until = clock_mono_ms() + inner->timeout_ms;
 	LIST_INSERT_HEAD(&inner->asked, one, link);
 	talloc_set_destructor(one, asked_end);
@@ -276,7 +309,7 @@ static struct asked *overdue(const struct inner *inner, uint64_t now)
 	struct asked *one;
 
 	LIST_FOREACH(one, &inner->asked, link) {
-		if (one->until <= now)
+		if (one->until != 0 && one->until <= now)
 			return one;
 	}
 	return NULL;

@@ -21,6 +21,8 @@ struct inner_answer {
 	int format;	    /* -1: not said */
 	int64_t max_age;    /* [s]; -1: not said */
 	struct bytes etag, body; /* below mem_ctx; absent: none */
+	bool goes_on;	    /* the resource is observed (RFC 7641 3.1): done is called again when it changes */
+	bool confirmable;   /* as the application sent it */
 };
 
 /** @return NULL: the address cannot be resolved, or out of memory */
@@ -29,11 +31,15 @@ struct inner *inner_new(TALLOC_CTX *mem_ctx, const struct door_place *place, uns
 void inner_set_timeout(struct inner *inner, unsigned int timeout_ms);
 /** @param err  GBA_OK, GBA_E_UNREACHABLE, GBA_E_TIMEOUT; may free the exchange's mem_ctx @param answer  written with GBA_OK */
 typedef void inner_done(void *arg, enum gba_err err, const struct inner_answer *answer);
-/** Begin an exchange; done is called by inner_process(), unless mem_ctx is freed before: that ends it.
- * @param request  the device's @param body  its body, whole
+struct inner_ask {
+	const coap_pdu_t *request; /* the device's */
+	struct bytes body;	   /* its body, whole */
+	const struct released *who;
+	bool observe; /* ask to hear of changes, too */
+};
+/** Begin an exchange; done is called by inner_process(), unless mem_ctx is freed before: that ends it, and the observation with it.
  * @retval GBA_E_UNREACHABLE, GBA_E_TOO_LONG, GBA_E_NOMEM  done is not called */
-enum gba_err inner_begin(struct inner *inner, TALLOC_CTX *mem_ctx, const coap_pdu_t *request, struct bytes body,
-			 const struct released *who, inner_done *done, void *arg);
+enum gba_err inner_begin(struct inner *inner, TALLOC_CTX *mem_ctx, const struct inner_ask *ask, inner_done *done, void *arg);
 /** Go on with all exchanges. @param timeout_ms  wait so long for a message; 0: never */
 void inner_process(struct inner *inner, unsigned int timeout_ms);
 int inner_fd(const struct inner *inner);

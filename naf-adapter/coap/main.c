@@ -49,7 +49,7 @@ static struct {
 	coap_context_t *context;
 	LIST_HEAD(, device) devices;
 	uint64_t notices; /* heard */
-	struct metric *handshakes, *refused, *asked, *ended, *busy, *waiting;
+	struct metric *handshakes, *refused, *asked, *ended, *busy, *waiting, *observed;
 } me;
 static volatile sig_atomic_t ended;
 
@@ -269,12 +269,18 @@ static void tell_answered(coap_session_t *session, coap_pdu_code_t code)
 		tell(device->result, true, "Y.3056 10.5-3", code < COAP_RESPONSE_CODE_BAD_REQUEST ? "2.xx" : "refused");
 }
 
-/* An answer that comes later: the token may have ended meanwhile. */
+/* An answer that comes later, a change of what is observed: the token may have ended meanwhile. */
 static bool session_stands(coap_session_t *session)
 {
 	struct device *device = coap_session_get_app_data(session);
 
-	return device != NULL && !device->ended && gba_naf_result_expiry(device->result) > clock_now();
+	return device != NULL && !has_ended(device);
+}
+
+static void on_nack(coap_session_t *session, const coap_pdu_t *sent, const coap_nack_reason_t reason, const coap_mid_t mid)
+{
+	(void)reason;
+	requests_rejected(me.requests, session, sent, mid);
 }
 
 static void on_request(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *pdu, const coap_string_t *query,
@@ -351,6 +357,7 @@ static coap_context_t *context_start(void)
 	coap_context_set_block_mode(context, COAP_BLOCK_USE_LIBCOAP | COAP_BLOCK_SINGLE_BODY);
 	set_limits(context);
 	coap_register_event_handler(context, on_event);
+	coap_register_nack_handler(context, on_nack);
 	all = coap_resource_init(coap_make_str_const(".well-known/core"), 0); /* libcoap would answer with what it knows: nothing */
 	if (all != NULL) {
 		coap_register_request_handler(all, COAP_REQUEST_GET, on_request);
@@ -399,6 +406,7 @@ static void on_good_conf(const void *arg)
 	me.conf.agent_timeout = fresh->agent_timeout;
 	me.conf.upstream_timeout = fresh->upstream_timeout;
 	me.conf.max_requests = me.ways.most = fresh->max_requests;
+	me.conf.max_observations = me.ways.most_observed = fresh->max_observations;
 	me.conf.max_sessions = fresh->max_sessions;
 	me.conf.idle_timeout = fresh->idle_timeout;
 	me.conf.ask.wait = fresh->ask.wait;
@@ -441,6 +449,7 @@ static void wait_for_all(coap_context_t *context)
 	coap_io_prepare_epoll(context, now);
 	requests_wait(me.requests, fds, fds[1] >= 0 ? 2 : 1, timeout);
 	metric_set(me.waiting, (int64_t)requests_waiting(me.requests));
+	metric_set(me.observed, (int64_t)requests_observed(me.requests));
 }
 
 static void serve(coap_context_t *context, const struct role *role, const char *path)
@@ -473,7 +482,8 @@ static const char *open_application(TALLOC_CTX *root)
 {
 	struct door_place place;
 
-	me.ways = (struct request_ways){ .fqdn = me.conf.fqdn, .most = me.conf.max_requests, .stands = session_stands,
+	me.ways = (struct request_ways){ .fqdn = me.conf.fqdn, .most = me.conf.max_requests,
+					 .most_observed = me.conf.max_observations, .stands = session_stands,
 					 .answered = tell_answered };
 	if (!door_place_read(me.conf.upstream, &place))
 		return "upstream: no address";
@@ -509,6 +519,7 @@ static void make_metrics(void)
 	me.asked = metric_get("gba_coap_requests_total", "Requests of devices", METRIC_COUNTER, "");
 	me.busy = metric_get("gba_coap_requests_busy_total", "Those refused as too many waited", METRIC_COUNTER, "");
 	me.waiting = metric_get("gba_coap_requests_waiting", "Those the application has not answered yet", METRIC_GAUGE, "");
+	me.observed = metric_get("gba_coap_observations", "Resources observed by devices", METRIC_GAUGE, "");
 	me.ended = metric_get("gba_coap_requests_ended_total", "Those on a key that has ended", METRIC_COUNTER, "");
 }
 

@@ -10,6 +10,7 @@
 #include "coap/cbor.h"
 #include "coap/media.h"
 #include "core/clock.h"
+#include "core/metrics.h"
 #include "http/json.h"
 
 #define TARGET_MAX 1024
@@ -17,6 +18,10 @@
 #define COME_AGAIN 1  /* [s] Max-Age of 5.03 and 4.29 */
 #define ACKNOWLEDGE_MS 1000 /* an answer that is not there by then comes alone; a device sends again after 2 s (RFC 7252 4.8) */
 #define NO_FORMAT  MEDIA_NONE
+#define OBSERVE_SEQ    0xffffff	  /* RFC 7641 4.4: 24 bits */
+#define CONFIRM_GAP_MS 5000	  /* few notifications wait for an acknowledgement at once (RFC 7641 4.5.1) */
+#define CONFIRM_EVERY_MS 3600000 /* is the device still there? RFC 7641 4.5 has a day */
+#define MIDS_KEPT      4
 #define PROBLEM_MEDIA "application/problem+json"
 
 static coap_pdu_code_t code_of(unsigned int status)
@@ -102,12 +107,17 @@ struct passing {
 	size_t token_n;
 	uint64_t acknowledge_at; /* [ms] monotonic */
 	bool in_handler, done, acknowledged;
+	bool observe, observing; /* asked for; under way: among the observed then */
+	uint32_t seq;
+	uint64_t confirmed_at;	   /* [ms] monotonic, of the last notification that was confirmable; 0: none */
+	coap_mid_t mids[MIDS_KEPT]; /* of the last notifications */
 };
 
 struct requests {
 	const struct request_ways *ways;
-	LIST_HEAD(, passing) waiting;
-	size_t count;
+	LIST_HEAD(, passing) waiting, observed;
+	size_t count, observed_n;
+	struct metric *notified;
 };
 
 /* RFC 7252 5.10.1: "." and ".." are no segments; they would lead elsewhere in an application that speaks HTTP. Uri-Host, where
@@ -240,7 +250,10 @@ static void application_failed(const struct passing *p, enum gba_err err)
 static int passing_end(struct passing *p)
 {
 	LIST_REMOVE(p, link);
-	p->all->count--;
+	if (p->observing)
+		p->all->observed_n--;
+	else
+		p->all->count--;
 	if (!p->in_handler) {
 		coap_delete_string(p->query);
 		coap_delete_pdu((coap_pdu_t *)(uintptr_t)p->request.pdu);
@@ -310,28 +323,188 @@ static void on_http(void *arg, enum gba_err err, const struct door_answer *from)
 	done(p);
 }
 
-static void put_inner(const struct passing *p, const struct inner_answer *from)
+static void put_inner(struct passing *p, const struct inner_answer *from)
 {
 	struct bytes copy = from->body.n > 0 ? malloced(from->body) : BYTES_NONE;
+	uint8_t seq[4];
 
 	coap_pdu_set_code(p->request.response, from->code);
+	if (from->goes_on) {
+		p->seq = (p->seq + 1) & OBSERVE_SEQ;
+		coap_add_option(p->request.response, COAP_OPTION_OBSERVE, coap_encode_var_safe(seq, sizeof(seq), p->seq), seq);
+	}
 	if (from->etag.p != NULL)
 		coap_add_option(p->request.response, COAP_OPTION_ETAG, from->etag.n, from->etag.p);
 	if (copy.p != NULL)
 		put_body(p, from->format >= 0 ? from->format : COAP_MEDIATYPE_TEXT_PLAIN, from->max_age, copy);
 }
 
+/* ---- what is observed (RFC 7641) ---- */
+
+/* The response is filled in; more will follow. */
+static void send_and_stay(struct passing *p)
+{
+	coap_pdu_t *response = p->request.response;
+
+	p->request.response = NULL;
+	p->ways->answered(p->request.session, coap_pdu_get_code(response));
+	coap_send(p->request.session, response);
+}
+
+static void observe_begin(struct passing *p)
+{
+	LIST_REMOVE(p, link);
+	p->all->count--;
+	LIST_INSERT_HEAD(&p->all->observed, p, link);
+	p->all->observed_n++;
+	p->observing = p->acknowledged = true;
+	send_and_stay(p);
+}
+
+/* As the application sends it, but few confirmable ones at once; the last one always is. @return false: out of memory */
+static bool notification_begin(struct passing *p, bool confirmable, bool last)
+{
+	uint64_t now = clock_mono_ms(), since = now - p->confirmed_at;
+	coap_pdu_t *pdu;
+
+	confirmable = last || since >= CONFIRM_EVERY_MS || (confirmable && since >= CONFIRM_GAP_MS);
+	pdu = coap_new_pdu(confirmable ? COAP_MESSAGE_CON : COAP_MESSAGE_NON, COAP_RESPONSE_CODE_INTERNAL_ERROR,
+			   p->request.session);
+	if (pdu != NULL && p->token_n > 0 && coap_add_token(pdu, p->token_n, p->token) != 1) {
+		coap_delete_pdu(pdu);
+		pdu = NULL;
+	}
+	if (pdu == NULL)
+		return false;
+	if (confirmable)
+		p->confirmed_at = now;
+	memmove(p->mids + 1, p->mids, sizeof(p->mids) - sizeof(p->mids[0]));
+	p->mids[0] = coap_pdu_get_mid(pdu);
+	p->request.response = pdu;
+	metric_add(p->all->notified, 1);
+	return true;
+}
+
+/* The device hears why (RFC 7641 4.2: an error ends it). */
+static void observe_end(struct passing *p, coap_pdu_code_t code)
+{
+	if (notification_begin(p, true, true))
+		coap_pdu_set_code(p->request.response, code);
+	done(p);
+}
+
+static void changed(struct passing *p, enum gba_err err, const struct inner_answer *from)
+{
+	bool goes_on = err == GBA_OK && from->goes_on;
+
+	if (!p->ways->stands(p->request.session)) {
+		observe_end(p, COAP_RESPONSE_CODE_UNAUTHORIZED);
+		return;
+	}
+	if (!notification_begin(p, err != GBA_OK || from->confirmable, !goes_on)) {
+		done(p);
+		return;
+	}
+	if (err == GBA_OK)
+		put_inner(p, from);
+	else
+		application_failed(p, err);
+	if (goes_on)
+		send_and_stay(p);
+	else
+		done(p);
+}
+
 static void on_inner(void *arg, enum gba_err err, const struct inner_answer *from)
 {
 	struct passing *p = arg;
+	bool goes_on = false;
 
+	if (p->observing) {
+		changed(p, err, from);
+		return;
+	}
 	if (still_good(p)) {
+		goes_on = err == GBA_OK && from->goes_on;
 		if (err == GBA_OK)
 			put_inner(p, from);
 		else
 			application_failed(p, err);
 	}
-	done(p);
+	if (goes_on)
+		observe_begin(p);
+	else
+		done(p);
+}
+
+static bool token_is(const struct passing *p, const coap_pdu_t *pdu)
+{
+	coap_bin_const_t token = coap_pdu_get_token(pdu);
+
+	return p->token_n == token.length && memcmp(p->token, token.s, token.length) == 0;
+}
+
+/* A request with the token of what is observed takes its place, or ends it (RFC 7641 3.6, 4.1). @return how many of the session
+ * are left */
+static size_t observed_replace(struct requests *all, const struct request *request)
+{
+	struct passing *p, *next;
+	size_t left = 0;
+
+	for (p = LIST_FIRST(&all->observed); p != NULL; p = next) {
+		next = LIST_NEXT(p, link);
+		if (p->request.session != request->session)
+			continue;
+		if (token_is(p, request->pdu))
+			talloc_free(p);
+		else
+			left++;
+	}
+	return left;
+}
+
+/* Of an application that speaks HTTP, and where no more are kept, the device gets an answer like any other (RFC 7641 4.1). */
+static bool may_observe(struct requests *all, const struct request *request)
+{
+	bool is_get = coap_pdu_get_code(request->pdu) == COAP_REQUEST_CODE_GET;
+
+	if (all->ways->inner == NULL)
+		return false;
+	return observed_replace(all, request) < OBSERVED_OF_SESSION && all->observed_n < all->ways->most_observed && is_get &&
+	       format_option(request->pdu, COAP_OPTION_OBSERVE) == COAP_OBSERVE_ESTABLISH;
+}
+
+static bool has_mid(const struct passing *p, coap_mid_t mid)
+{
+	size_t i;
+
+	for (i = 0; i < MIDS_KEPT; i++) {
+		if (p->mids[i] == mid)
+			return true;
+	}
+	return false;
+}
+
+void requests_rejected(struct requests *all, const coap_session_t *session, const coap_pdu_t *sent, coap_mid_t mid)
+{
+	struct passing *p, *next;
+
+	for (p = LIST_FIRST(&all->observed); p != NULL; p = next) {
+		next = LIST_NEXT(p, link);
+		if (p->request.session == session && (sent != NULL ? token_is(p, sent) : has_mid(p, mid)))
+			talloc_free(p);
+	}
+}
+
+static void observed_check(struct requests *all)
+{
+	struct passing *p, *next;
+
+	for (p = LIST_FIRST(&all->observed); p != NULL; p = next) {
+		next = LIST_NEXT(p, link);
+		if (!all->ways->stands(p->request.session))
+			observe_end(p, COAP_RESPONSE_CODE_UNAUTHORIZED);
+	}
 }
 
 /* ---- on the way ---- */
@@ -367,7 +540,8 @@ static enum gba_err pass_http(struct passing *p, struct bytes body)
 
 static enum gba_err pass_coap(struct passing *p, struct bytes body)
 {
-	enum gba_err err = inner_begin(p->ways->inner, p, p->request.pdu, body, &p->who, on_inner, p);
+	const struct inner_ask ask = { p->request.pdu, body, &p->who, p->observe };
+	enum gba_err err = inner_begin(p->ways->inner, p, &ask, on_inner, p);
 
 	if (err != GBA_E_UNREACHABLE)
 		return err;
@@ -396,10 +570,8 @@ static enum gba_err pass(struct passing *p)
 
 static bool same_message(const struct passing *p, const struct request *request)
 {
-	coap_bin_const_t token = coap_pdu_get_token(request->pdu);
-
 	return p->request.session == request->session && coap_pdu_get_mid(p->request.pdu) == coap_pdu_get_mid(request->pdu) &&
-	       p->token_n == token.length && memcmp(p->token, token.s, token.length) == 0;
+	       token_is(p, request->pdu);
 }
 
 /* Nothing is said yet: libcoap sends no message of this kind without a code. */
@@ -438,6 +610,8 @@ static struct passing *passing_new(struct requests *all, const struct request *r
 	p->in_handler = true;
 	p->format = format_option(request->pdu, COAP_OPTION_CONTENT_FORMAT);
 	p->accept = format_option(request->pdu, COAP_OPTION_ACCEPT);
+	p->observe = may_observe(all, request);
+	memset(p->mids, 0xff, sizeof(p->mids)); /* COAP_INVALID_MID */
 	p->token_n = token.length;
 	memcpy(p->token, token.s, token.length);
 	p->who.list = talloc_strdup(p, who->list); /* a session may end before its answer comes */
@@ -458,6 +632,7 @@ static bool stay(struct passing *p)
 
 	coap_option_filter_clear(&without);
 	coap_option_filter_set(&without, COAP_OPTION_BLOCK1);
+	coap_option_filter_set(&without, COAP_OPTION_OBSERVE);
 	pdu = coap_pdu_duplicate(p->request.pdu, p->request.session, p->token_n, p->token, &without);
 	p->query = query != NULL ? coap_new_string(query->length) : NULL;
 	if (pdu == NULL || (query != NULL && p->query == NULL)) {
@@ -510,6 +685,8 @@ struct requests *requests_new(TALLOC_CTX *mem_ctx, const struct request_ways *wa
 
 	if (all == NULL)
 		return NULL;
+	all->notified = metric_get("gba_coap_notifications_total", "Changes of observed resources told to devices",
+				   METRIC_COUNTER, "");
 	all->ways = ways;
 	return all;
 }
@@ -534,21 +711,31 @@ enum gba_err request_pass(struct requests *all, const struct request *request, c
 	return err;
 }
 
+static void forget_from(struct passing *p, const coap_session_t *session)
+{
+	struct passing *next;
+
+	for (; p != NULL; p = next) {
+		next = LIST_NEXT(p, link);
+		if (session == NULL || p->request.session == session)
+			talloc_free(p);
+	}
+}
+
 void requests_forget(struct requests *all, const coap_session_t *session)
 {
-	struct passing *p, *next;
-
-	for (p = LIST_FIRST(&all->waiting); p != NULL; p = next) {
-		next = LIST_NEXT(p, link);
-		if (session != NULL && p->request.session != session)
-			continue;
-		talloc_free(p);
-	}
+	forget_from(LIST_FIRST(&all->waiting), session);
+	forget_from(LIST_FIRST(&all->observed), session);
 }
 
 size_t requests_waiting(const struct requests *all)
 {
 	return all->count;
+}
+
+size_t requests_observed(const struct requests *all)
+{
+	return all->observed_n;
 }
 
 /* The devices whose answers take longer are told that their requests are here. */
@@ -582,4 +769,5 @@ void requests_wait(struct requests *all, const int *fds, size_t n, unsigned int 
 	poll(wait, n + 1, (int)timeout_ms);
 	inner_process(all->ways->inner, 0);
 	acknowledge_due(all);
+	observed_check(all);
 }
