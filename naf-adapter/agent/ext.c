@@ -63,6 +63,7 @@ static int naf_entry(char *conf_file)
 	if (local_new(root, conf, zn_port_get(conf), audit, &local, &why) != GBA_OK)
 		return refuse("naf.socket", conf->socket, why);
 	zn_deliver_to(local);
+	local_wait_for(local, zn_ready);
 	err = local_start(local);
 	if (err == GBA_OK)
 		err = rpa_start(root, conf, local);

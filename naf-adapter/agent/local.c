@@ -20,7 +20,9 @@
 #include "core/metrics.h"
 #include "naf-adapter/agent/conn.h"
 
-#define EVENTS 64
+#define EVENTS	 64
+#define READY_MS 4000 /* [ms] after the start */
+#define LOOK_MS	 20   /* [ms] between two looks until then */
 
 enum letter_kind { LETTER_ANSWER, LETTER_PUSH, LETTER_REVOCATION };
 struct letter {
@@ -36,6 +38,8 @@ struct local {
 	struct metric *connected;
 	pthread_t thread;
 	bool running;
+	bool (*ready)(void); /* NULL: connections are taken */
+	uint64_t ready_by;   /* [ms] monotonic */
 	pthread_mutex_t lock; /* of what follows */
 	struct letter *mail;
 	size_t mail_n, mail_cap;
@@ -252,6 +256,13 @@ static void write_dirty(struct local *local)
 
 /* ---- the thread ---- */
 
+static bool watch_own(struct local *local, int fd, void *name)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = name };
+
+	return epoll_ctl(local->epoll, EPOLL_CTL_ADD, fd, &ev) == 0;
+}
+
 static void handle(struct local *local, const struct epoll_event *ev, bool *_go_on)
 {
 	if (ev->data.ptr == &local->bell)
@@ -267,6 +278,21 @@ static void take_time(struct local *local)
 	local->env.t = (struct agent_time){ clock_now(), clock_mono_ms() };
 }
 
+/* @return [ms] */
+static int next_due(struct local *local)
+{
+	int next = agent_next(local->env.agent, local->env.t);
+
+	if (local->ready == NULL)
+		return next;
+	if (!local->ready() && local->env.t.ms < local->ready_by)
+		return next < 0 || next > LOOK_MS ? LOOK_MS : next;
+	local->ready = NULL;
+	if (!watch_own(local, local->listener, &local->listener))
+		log_event(LOG_L_ERROR, "local.accept", NULL, "epoll: nobody can connect");
+	return next;
+}
+
 static void *run(void *arg)
 {
 	struct local *local = arg;
@@ -276,7 +302,7 @@ static void *run(void *arg)
 
 	while (go_on) {
 		take_time(local);
-		n = epoll_wait(local->epoll, events, EVENTS, agent_next(local->env.agent, local->env.t));
+		n = epoll_wait(local->epoll, events, EVENTS, next_due(local));
 		take_time(local);
 		/* A connection is only ever freed by its own event or after all events: none of these points to a freed one. */
 		for (i = 0; i < n && go_on; i++)
@@ -371,13 +397,6 @@ static int local_destroy(struct local *local)
 	return 0;
 }
 
-static bool watch_own(struct local *local, int fd, void *name)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = name };
-
-	return epoll_ctl(local->epoll, EPOLL_CTL_ADD, fd, &ev) == 0;
-}
-
 static enum gba_err set_up(struct local *local, struct zn_port port, const char **_why)
 {
 	struct conn_env *env = &local->env;
@@ -422,12 +441,18 @@ enum gba_err local_new(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, struc
 	return GBA_OK;
 }
 
+void local_wait_for(struct local *local, bool (*ready)(void))
+{
+	local->ready = ready;
+	local->ready_by = clock_mono_ms() + READY_MS;
+}
+
 enum gba_err local_start(struct local *local)
 {
 	sigset_t all, old;
 	int rc;
 
-	if (!watch_own(local, local->listener, &local->listener))
+	if (local->ready == NULL && !watch_own(local, local->listener, &local->listener))
 		return gba_err_from_errno(errno);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old); /* signals are the daemon's */

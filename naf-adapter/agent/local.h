@@ -16,6 +16,9 @@ struct local;
  * @retval GBA_E_EXISTS  another agent serves this socket @retval GBA_E_IO and its relatives: see errno, *_why */
 enum gba_err local_new(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, struct zn_port port, struct audit *audit,
 		       struct local **_local, const char **_why);
+/** Before local_start(): who connects waits until this is true, but no longer than four seconds after the start. What is asked in
+ * the moment of a restart finds a way to its BSF then. @param ready  called by the thread */
+void local_wait_for(struct local *local, bool (*ready)(void));
 /** Start the thread. */
 enum gba_err local_start(struct local *local);
 /** End the thread, and remove the socket; applications see the end of their connections. The caller frees. */

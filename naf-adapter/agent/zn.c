@@ -146,6 +146,11 @@ struct zn_port zn_port_get(const struct agent_conf *conf)
 	return (struct zn_port){ send_bir, (void *)(uintptr_t)conf }; /* only read */
 }
 
+bool zn_ready(void)
+{
+	return dia_peer_ready(DIA_APP_ZN);
+}
+
 void zn_deliver_to(struct local *local)
 {
 	pthread_mutex_lock(&lock);

@@ -9,6 +9,8 @@
 
 /** The port for agent and mailbox; where answers go is told by zn_deliver_to(). */
 struct zn_port zn_port_get(const struct agent_conf *conf);
+/** Is a node connected that BSFs are reached by? */
+bool zn_ready(void);
 /** NULL: answers are thrown away. */
 void zn_deliver_to(struct local *local);
 /** No more answers come afterwards. */

@@ -45,7 +45,7 @@ enum gba_naf_error {
 	GBA_NAF_E_TIMEOUT = 21,	    /* nobody answered within the query's time */
 	GBA_NAF_E_BUSY = 22,	    /* the agent or the BSF sheds load */
 	GBA_NAF_E_PEER = 23,	    /* the BSF's answer was unusable */
-	GBA_NAF_E_NO_AGENT = 24,    /* the agent's socket cannot be reached, or the agent went away */
+	GBA_NAF_E_NO_AGENT = 24,    /* the agent's socket cannot be reached, or the agent went away and was not back in time */
 	GBA_NAF_E_PROTOCOL = 25,    /* the agent and this library do not understand each other */
 	GBA_NAF_E_NOMEM = 26,
 	/* a mistake of the application or its configuration */
@@ -117,7 +117,8 @@ GBA_NAF_API enum gba_naf_error gba_naf_get(struct gba_naf *naf, const struct gba
  * @param result  NULL unless error is GBA_NAF_OK; now the callback's: gba_naf_result_free() */
 typedef void (*gba_naf_done)(void *arg, enum gba_naf_error error, struct gba_naf_result *result);
 
-/** Ask without waiting; any number of requests may be on their way. The query is copied.
+/** Ask without waiting; any number of requests may be on their way. The query is copied. An agent that ends meanwhile is asked
+ * again, once, if it is back within the query's time.
  * @param _request  may be NULL; valid until done was called or gba_naf_cancel()
  * @return GBA_NAF_OK: done will be called. Else it will not: GBA_NAF_E_ARGUMENT, GBA_NAF_E_BTID_SYNTAX,
  *         GBA_NAF_E_NO_AGENT, GBA_NAF_E_BUSY (the agent does not read), GBA_NAF_E_NOMEM, GBA_NAF_E_SYSTEM */

@@ -14,7 +14,7 @@
 #include "naf-adapter/libnaf/result.h"
 
 #define BUCKETS 1024 /* a power of two; ids count up, so chains stay even */
-#define RETRY_MS 200 /* [ms] between attempts to reach the agent again, when notices are wanted */
+#define RETRY_MS 200 /* [ms] between attempts to reach the agent again, when notices are wanted or a question was lost */
 
 struct gba_naf_request {
 	struct gba_naf *naf;
@@ -23,6 +23,9 @@ struct gba_naf_request {
 	struct list *list;
 	uint64_t deadline; /* [ms] monotonic */
 	uint32_t id;
+	enum { ASKED, LOST, ASKED_AGAIN } how; /* LOST: with the connection; goes over the next one */
+	uint8_t *frame; /* kept for that; NULL once it has gone again */
+	size_t frame_n;
 	enum gba_naf_error failed; /* what the callback will get, when in the list of the failed */
 	gba_naf_done done;
 	void *arg;
@@ -44,7 +47,7 @@ struct gba_naf {
 	void *noticed_arg;
 	bool notices;	   /* the agent has shown that it sends them */
 	bool doubtful;	   /* a new connection: who is interested has not been told yet */
-	uint64_t retry_at; /* [ms] for a connection without a question; 0: there is one, or nobody wants notices */
+	uint64_t retry_at; /* [ms] for a connection without a new question; 0: there is one, or nobody needs it */
 	struct gba_naf_request *buckets[BUCKETS];
 };
 
@@ -109,6 +112,12 @@ static void request_leave(struct gba_naf_request *request)
 	list_remove(request);
 }
 
+static void request_free(struct gba_naf_request *request)
+{
+	free(request->frame);
+	free(request);
+}
+
 /* Hand the outcome to the application; the request is gone before, so that the callback may do anything. */
 static void request_finish(struct gba_naf_request *request, enum gba_naf_error error, struct gba_naf_result *result)
 {
@@ -116,7 +125,7 @@ static void request_finish(struct gba_naf_request *request, enum gba_naf_error e
 	void *arg = request->arg;
 
 	request_leave(request);
-	free(request);
+	request_free(request);
 	done(arg, error, result);
 }
 
@@ -156,20 +165,56 @@ static void timer_fired(struct gba_naf *naf)
 /* ---- connection ---- */
 
 /* Callbacks never come from where the loss is noticed: they are due at the next gba_naf_process(). */
+static void fail_later(struct gba_naf *naf, struct gba_naf_request *request, enum gba_naf_error error)
+{
+	list_remove(request);
+	request->failed = error;
+	list_insert_after(&naf->failed, naf->failed.last, request);
+}
+
+/* An agent that ended may be back in a moment: what it was asked is asked again, once, while its own time lasts. */
 static void connection_lost(struct gba_naf *naf, enum gba_naf_error error)
 {
-	struct gba_naf_request *request;
+	struct gba_naf_request *request, *next;
+	bool wanted = naf->noticed != NULL;
 
 	link_drop(&naf->link);
 	if (error == GBA_NAF_E_PROTOCOL)
 		naf->notices = false; /* another agent than the one that showed them, perhaps */
-	naf->retry_at = naf->noticed != NULL && naf->notices ? now_ms() + RETRY_MS : 0;
-	while ((request = naf->waiting.first) != NULL) {
-		list_remove(request);
-		request->failed = error;
-		list_insert_after(&naf->failed, naf->failed.last, request);
+	wanted = wanted && naf->notices;
+	for (request = naf->waiting.first; request != NULL; request = next) {
+		next = request->next;
+		if (error != GBA_NAF_E_NO_AGENT || request->how == ASKED_AGAIN) {
+			fail_later(naf, request, error);
+			continue;
+		}
+		request->how = LOST;
+		wanted = true;
 	}
+	naf->retry_at = wanted ? now_ms() + RETRY_MS : 0;
 	timer_arm(naf);
+}
+
+/* Over a new connection, before anything else is asked. */
+static enum gba_naf_error ask_lost_again(struct gba_naf *naf)
+{
+	struct gba_naf_request *request, *next;
+	enum gba_naf_error error = GBA_NAF_OK;
+
+	for (request = naf->waiting.first; request != NULL && error == GBA_NAF_OK; request = next) {
+		next = request->next;
+		if (request->how != LOST)
+			continue;
+		request->how = ASKED_AGAIN;
+		error = link_send(&naf->link, request->frame, request->frame_n);
+		free(request->frame);
+		request->frame = NULL;
+		if (error == GBA_NAF_E_BUSY) {
+			fail_later(naf, request, error);
+			error = GBA_NAF_OK;
+		}
+	}
+	return error;
 }
 
 /* Connect when there is no connection. Before anything else goes over a new one the agent is told that notices are wanted. */
@@ -180,12 +225,15 @@ static enum gba_naf_error connect_watching(struct gba_naf *naf)
 	uint8_t frame[WIRE_HEAD_LEN];
 	struct wire_out out = { frame, sizeof(frame), 0, false };
 
-	if (error != GBA_NAF_OK || !fresh || naf->noticed == NULL || !naf->notices)
+	if (error != GBA_NAF_OK || !fresh)
 		return error;
 	naf->retry_at = 0;
-	naf->doubtful = true;
-	wire_begin(&out, WIRE_WATCH, 0);
-	return link_send(&naf->link, frame, wire_end(&out));
+	if (naf->noticed != NULL && naf->notices) {
+		naf->doubtful = true;
+		wire_begin(&out, WIRE_WATCH, 0);
+		error = link_send(&naf->link, frame, wire_end(&out));
+	}
+	return error == GBA_NAF_OK ? ask_lost_again(naf) : error;
 }
 
 static enum gba_naf_error send_once(struct gba_naf *naf, const uint8_t *frame, size_t n)
@@ -258,7 +306,9 @@ void gba_naf_close(struct gba_naf *naf)
 {
 	if (naf == NULL)
 		return;
-	connection_lost(naf, GBA_NAF_E_NO_AGENT);
+	link_drop(&naf->link);
+	while (naf->waiting.first != NULL)
+		fail_later(naf, naf->waiting.first, GBA_NAF_E_NO_AGENT);
 	while (naf->failed.first != NULL)
 		request_finish(naf->failed.first, naf->failed.first->failed, NULL);
 	naf_destroy(naf);
@@ -305,7 +355,7 @@ void gba_naf_watch(struct gba_naf *naf, gba_naf_noticed noticed, void *arg)
 {
 	naf->noticed = noticed;
 	naf->noticed_arg = arg;
-	if (noticed == NULL)
+	if (noticed == NULL && naf->waiting.first == NULL)
 		naf->retry_at = 0;
 }
 
@@ -322,6 +372,16 @@ static size_t request_encode(const struct gba_naf_request *request, const struct
 	return wire_ask_encode(&ask, request->id, frame);
 }
 
+static bool request_keep(struct gba_naf_request *request, const uint8_t *frame, size_t n)
+{
+	request->frame = malloc(n);
+	if (request->frame == NULL)
+		return false;
+	memcpy(request->frame, frame, n);
+	request->frame_n = n;
+	return true;
+}
+
 enum gba_naf_error gba_naf_ask(struct gba_naf *naf, const struct gba_naf_query *query, gba_naf_done done, void *arg,
 			       struct gba_naf_request **_request)
 {
@@ -329,6 +389,7 @@ enum gba_naf_error gba_naf_ask(struct gba_naf *naf, const struct gba_naf_query *
 	uint8_t frame[WIRE_ASK_MAX];
 	enum gba_naf_error error;
 	struct gba_naf_query q;
+	size_t n;
 
 	if (!query_copy(query, &q) || done == NULL)
 		return GBA_NAF_E_ARGUMENT;
@@ -337,9 +398,10 @@ enum gba_naf_error gba_naf_ask(struct gba_naf *naf, const struct gba_naf_query *
 	request = request_new(naf, &q);
 	if (request == NULL)
 		return GBA_NAF_E_NOMEM;
-	error = send_frame(naf, frame, request_encode(request, &q, frame));
+	n = request_encode(request, &q, frame);
+	error = request_keep(request, frame, n) ? send_frame(naf, frame, n) : GBA_NAF_E_NOMEM;
 	if (error != GBA_NAF_OK) {
-		free(request);
+		request_free(request);
 		return error;
 	}
 	request->deadline = now_ms() + (q.timeout_ms > 0 ? q.timeout_ms : GBA_NAF_TIMEOUT_DEFAULT);
@@ -362,9 +424,9 @@ void gba_naf_cancel(struct gba_naf_request *request)
 		return;
 	naf = request->naf;
 	id = request->id;
-	asked = request->list == &naf->waiting;
+	asked = request->list == &naf->waiting && request->how != LOST;
 	request_leave(request);
-	free(request);
+	request_free(request);
 	if (asked)
 		send_cancel(naf, id);
 }
@@ -444,13 +506,15 @@ static void expire(struct gba_naf *naf, uint64_t now)
 
 	while ((request = naf->waiting.first) != NULL && request->deadline <= now) {
 		uint32_t id = request->id;
+		bool lost = request->how == LOST;
 
-		request_finish(request, GBA_NAF_E_TIMEOUT, NULL);
-		send_cancel(naf, id);
+		request_finish(request, lost ? GBA_NAF_E_NO_AGENT : GBA_NAF_E_TIMEOUT, NULL);
+		if (!lost)
+			send_cancel(naf, id);
 	}
 }
 
-/* Notices are wanted although there is nothing to ask. */
+/* Notices are wanted although there is nothing new to ask, or what was asked was lost. */
 static void reconnect(struct gba_naf *naf)
 {
 	enum gba_naf_error error;

@@ -246,6 +246,78 @@ static void ask_again(void *arg, enum gba_naf_error error, struct gba_naf_result
 	ck_assert_int_eq(gba_naf_ask(arg, &q, count, NULL, NULL), GBA_NAF_OK);
 }
 
+/* The agent has asked its BSF so often. */
+static void wait_asked(size_t times)
+{
+	struct pollfd pfd = { .fd = gba_naf_fd(naf), .events = POLLIN };
+	int left;
+
+	for (left = 3000; left > 0 && host_asked(host) < times; left--) {
+		if (poll(&pfd, 1, 10) > 0)
+			gba_naf_process(naf);
+	}
+	ck_assert_uint_eq(host_asked(host), times);
+}
+
+START_TEST(what_was_asked_is_asked_again_when_the_agent_is_back)
+{
+	char *btid = strdup(host_btid(DOES_SECOND, 1));
+	struct gba_naf_query q = query_of(btid);
+
+	memset(&seen, 0, sizeof(seen));
+	q.timeout_ms = 60000;
+	ck_assert_int_eq(gba_naf_ask(naf, &q, count, btid, NULL), GBA_NAF_OK);
+	wait_asked(1);
+	host_stop(host);
+	host_start(host);
+	run_until(1, 30000);
+	ck_assert_uint_eq(seen.calls[GBA_NAF_OK], 1);
+	ck_assert_uint_eq(seen.wrong, 0);
+	ck_assert_uint_eq(host_asked(host), 2);
+	free(btid);
+}
+END_TEST
+
+START_TEST(but_only_once)
+{
+	struct gba_naf_query q = query_of(host_btid(DOES_NOTHING, 1));
+
+	memset(&seen, 0, sizeof(seen));
+	q.timeout_ms = 60000;
+	ck_assert_int_eq(gba_naf_ask(naf, &q, count, NULL, NULL), GBA_NAF_OK);
+	wait_asked(1);
+	host_stop(host);
+	host_start(host);
+	wait_asked(2);
+	host_stop(host);
+	run_until(1, 30000);
+	ck_assert_uint_eq(seen.calls[GBA_NAF_E_NO_AGENT], 1);
+}
+END_TEST
+
+START_TEST(lost_questions_can_be_cancelled)
+{
+	struct gba_naf_query q = query_of(host_btid(DOES_NOTHING, 1));
+	struct gba_naf_request *requests[3];
+	size_t i;
+
+	memset(&seen, 0, sizeof(seen));
+	q.timeout_ms = 60000;
+	for (i = 0; i < 3; i++)
+		ck_assert_int_eq(gba_naf_ask(naf, &q, count, NULL, &requests[i]), GBA_NAF_OK);
+	wait_asked(1);
+	host_stop(host);
+	gba_naf_process(naf); /* it is noticed here */
+	gba_naf_cancel(requests[1]);
+	host_start(host);
+	wait_asked(2); /* the two that are left are one request */
+	gba_naf_cancel(requests[0]);
+	host_stop(host);
+	run_until(1, 30000);
+	ck_assert_uint_eq(seen.calls[GBA_NAF_E_NO_AGENT], 1);
+}
+END_TEST
+
 START_TEST(agent_may_go_and_come_back)
 {
 	struct gba_naf_query q = query_of(host_btid(DOES_NOTHING, 1));
@@ -253,6 +325,7 @@ START_TEST(agent_may_go_and_come_back)
 	size_t i;
 
 	memset(&seen, 0, sizeof(seen));
+	q.timeout_ms = 300; /* for an agent that does not come back so soon */
 	for (i = 0; i < 5; i++)
 		ck_assert_int_eq(gba_naf_ask(naf, &q, count, NULL, NULL), GBA_NAF_OK);
 	host_stop(host);
@@ -604,6 +677,9 @@ int main(void)
 	tcase_add_test(tc, made_up_btids_stop_at_the_agent);
 	tcase_add_test(tc, thousands_wait_on_one_connection);
 	tcase_add_test(tc, time_outs_and_cancellations_end_requests);
+	tcase_add_test(tc, what_was_asked_is_asked_again_when_the_agent_is_back);
+	tcase_add_test(tc, but_only_once);
+	tcase_add_test(tc, lost_questions_can_be_cancelled);
 	tcase_add_test(tc, agent_may_go_and_come_back);
 	tcase_add_test(tc, who_holds_a_key_is_told_that_it_ended);
 	tcase_add_test(tc, an_application_ends_a_token);

@@ -107,7 +107,7 @@ static enum gba_err take_request(void *arg, const struct zn_ask *ask)
 
 	pthread_mutex_lock(&host->lock);
 	host->asked++;
-	if (does != DOES_NOTHING) {
+	if (does != DOES_NOTHING && (does != DOES_SECOND || host->asked > 1)) {
 		job = &host->jobs[host->begun++ % JOBS_MAX];
 		job->answer = answer_to(ask);
 		job->due_ms = clock_mono_ms() + (does == DOES_LATE ? 50 : 0);

@@ -19,6 +19,7 @@
 #define DOES_NOTHING 'N'
 #define DOES_LATE    'L' /* after 50 ms */
 #define DOES_INT     'I' /* with Ks_int_NAF */
+#define DOES_SECOND  'S' /* nothing, where it is the first request of all */
 
 struct host;
 /** @param uid  who may ask for naf1.example.com and *.apps.example.com */

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -30,7 +31,7 @@ class Realm:
         (folder / "proxy").mkdir()
         self.proxy = Proxy(folder / "proxy", self.agent.socket,
                            [{"fqdn": q(NAF), "upstream": q("%s:%d" % (HOST, self.app.port)), "http-digest": "true"}],
-                           metrics=q(self.page), workers=1).start()
+                           metrics=q(self.page), workers=1, handshake_timeout=60000).start()
 
     def device(self):
         """(B-TID, key for PSK-TLS 1.2 with the tests' suite, the same for Digest)"""
@@ -75,6 +76,11 @@ def ask(client, digest):
     if digest.challenge is None:
         digest.take(client.ask())
     return client.ask(headers=[digest.header()])
+
+
+def asked(realm, name):
+    """Times that the BSF was asked for it."""
+    return sum(1 for request in list(realm.bsf.seen) if request.find(401, dia.d.TGPP).text() == name)
 
 
 def bogus():
@@ -134,6 +140,34 @@ def test_the_agent_is_killed(realm):
 
         assert until(served, 60)
         assert session.ask() == 200 and ask(client, digest).status == 200
+
+
+def test_handshakes_in_the_moment_of_a_restart(realm):
+    """The agent ends in the middle of a question: it is asked again, once, when it is back, and nobody hears of it."""
+    name, key, _ = realm.device()
+    _, _, digest = realm.device()
+    realm.bsf.reply = lambda peer, request, usual: None
+    outs = []
+
+    def shake():
+        outs.append(handshake(realm, name, key))
+
+    def request():
+        with Client(realm.proxy.http, timeout=120) as client:
+            outs.append(ask(client, digest).status)
+    threads = [threading.Thread(target=one) for one in (shake, shake, request)]
+    for one in threads:
+        one.start()
+    try:
+        assert until(lambda: {asked(realm, name), asked(realm, digest.btid)} == {1})
+        realm.agent_killed()
+    finally:
+        realm.bsf.reply = None
+        realm.agent_started()
+    for one in threads:
+        one.join(120)
+    assert len(outs) == 3 and all(one == 200 or b" 200 " in one[0] for one in outs), outs
+    assert asked(realm, name) == asked(realm, digest.btid) == 2
 
 
 def test_floods_of_made_up_identities(realm):
