@@ -106,7 +106,7 @@ class Operator(Realm):
         self.start_hss()
         self.start_bsf()
 
-    def wait_connected(self, nodes=("bsf",), timeout=30):
+    def wait_connected(self, nodes=("bsf",), timeout=60):
         super().wait_connected(nodes, timeout)
 
     # ---- what the operator's people do
@@ -122,7 +122,7 @@ class Operator(Realm):
     def state_of(self, change):
         return self.change("show", change)[0]["state"]
 
-    def wait_state(self, change, *states, timeout=30):
+    def wait_state(self, change, *states, timeout=60):
         return wait_until(lambda: next((s for s in states if self.state_of(change) == s), None), timeout,
                           "change %s of operator %d is %s" % (change, self.number, " or ".join(states)), every=0.05)
 

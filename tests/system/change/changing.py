@@ -81,7 +81,7 @@ def state_at_rest(operator, change):
 
 
 def reached(operator, change, *states):
-    return wait_until(lambda: state_at_rest(operator, change) in states, 30, "state %s" % (states,), every=0.002)
+    return wait_until(lambda: state_at_rest(operator, change) in states, 60, "state %s" % (states,), every=0.002)
 
 
 def only_in(device, served, other, impi_served, impi_other):
