@@ -100,6 +100,8 @@ def test_reads_answer_as_declared(document, world, admin):
             check(document, operation, gone)
             assert gone.status in (404, 403)
         head = admin.call("HEAD", place(path, world))
+        if head.status != answer.status:  # a notice that has been delivered in between
+            answer = admin.call(method, place(path, world))
         assert head.status == answer.status and head.body == b""
 
 
