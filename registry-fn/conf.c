@@ -32,6 +32,8 @@ const struct conf_item registry_conf_items[] = {
 		  "Does the RegID stand before or behind the device's identity?"),
 	CONF_BOOL("hide-identity", false, struct registry_conf, hide_identity,
 		  "RegDevIDs hold a keyed digest of the device's identity, not the identity"),
+	CONF_BOOL("tell-custodians", false, struct registry_conf, tell_custodians,
+		  "Tell, over bonds that carry custodians, the account a device belongs to: nothing else of a custodian"),
 	CONF_STR("urn-namespace", REGDEVID_NID, 2, 32, nid_valid, struct registry_conf, urn_namespace,
 		 "Namespace of the URN form of RegDevIDs"),
 	CONF_STR("device-socket", "", 0, 107, NULL, struct registry_conf, device_socket,

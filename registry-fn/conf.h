@@ -25,7 +25,7 @@ struct registry_conf {
 	const char *reg_id, *name, *parent; /* parent: RegID, "": a root */
 	uint32_t reg_type;		    /* enum registry_type */
 	uint32_t regdevid_form;		    /* enum regdevid_form */
-	bool hide_identity;
+	bool hide_identity, tell_custodians;
 	const char *urn_namespace;
 	const char *device_socket; /* "": no door */
 	struct conf_strlist device_users, primaries;

@@ -127,6 +127,8 @@ struct dia_service;
 enum gba_err dia_serve(TALLOC_CTX *mem_ctx, const struct dia_cmd *cmd, dia_handler handler, void *arg,
 		       struct dia_service **_service);
 void dia_serve_stop(struct dia_service *service);
+/** Does this process show peers the application already? An extension that is to be its only server asks before it resolves. */
+bool dia_app_shown(uint32_t app);
 
 /** Origin-Host of the request: the guard has made sure that the connection's peer may speak for it. View into msg. */
 struct bytes dia_origin_host(struct msg *msg);

@@ -63,6 +63,17 @@ enum gba_err dia_serve(TALLOC_CTX *mem_ctx, const struct dia_cmd *cmd, dia_handl
 	return GBA_OK;
 }
 
+bool dia_app_shown(uint32_t app)
+{
+	struct fd_list *li;
+
+	for (li = fd_g_config->cnf_apps.next; li != &fd_g_config->cnf_apps; li = li->next) {
+		if (((struct fd_app *)li)->appid == app)
+			return true;
+	}
+	return false;
+}
+
 void dia_serve_stop(struct dia_service *service)
 {
 	talloc_free(service);

@@ -66,6 +66,7 @@ static enum gba_err setup_make(void)
 	size_t i, n = 0;
 
 	api.setup = pattern;
+	api.setup.terms = &registry_set.kinds[REG_CUSTODIAN]; /* a device is transferred to an account */
 	for (i = 0; i < ROOMS; i++)
 		n += rooms[i]->count;
 	rows = talloc_array(api.root, struct route, n);

@@ -10,22 +10,12 @@
 #include "http/json.h"
 #include "jose/jws.h"
 #include "registry-fn/ask/ask.h"
+#include "registry-fn/ask/question.h"
 #include "registry-fn/id/regdevid.h"
 #include "registry-fn/id/virtual.h"
 #include "registry-fn/trust/said.h"
 
 #define AHEAD_MAX 300 /* [s] a caller's clock may be ahead of ours */
-
-/* One question. */
-struct question {
-	struct rest_call *call;
-	json_t *body;
-	const char *by, *value, *make, *model;
-	time_t at; /* status at this time */
-	bool details;
-	json_t *results;
-	int64_t next; /* after this device; 0: that was all */
-};
 
 /* ---- the signed answer ---- */
 
@@ -161,14 +151,6 @@ static enum gba_err details_put(struct question *q, int64_t device, const struct
 	return GBA_OK;
 }
 
-/* Who is meant. */
-struct meant {
-	const char *name;    /* as it was asked for */
-	const char *subject; /* RegDevID; NULL: that of the device, or not known */
-	int64_t device;	     /* of this registry; 0: none */
-	const struct event_view *view; /* of all registries; NULL: not looked for */
-};
-
 /* By an identity, a device of another registry is known by its view alone. */
 static enum gba_err status_of(struct question *q, const struct meant *meant, struct trust_change *change)
 {
@@ -180,7 +162,7 @@ static enum gba_err status_of(struct question *q, const struct meant *meant, str
 	return GBA_OK;
 }
 
-static enum gba_err result_add(struct question *q, const struct meant *meant)
+enum gba_err question_result(struct question *q, const struct meant *meant)
 {
 	struct trust_change change;
 	json_t *result;
@@ -194,7 +176,7 @@ static enum gba_err result_add(struct question *q, const struct meant *meant)
 	if (q->details && meant->device != 0)
 		err = details_put(q, meant->device, &change, result);
 	else if (q->details)
-		json_object_set_new(result, "known", json_boolean(meant->view != NULL && meant->view->known));
+		err = question_elsewhere(q, meant, result);
 	if (err == GBA_OK && json_array_append(q->results, result) != 0)
 		err = GBA_E_NOMEM;
 	json_decref(result);
@@ -214,7 +196,7 @@ static enum gba_err by_regdevid(struct question *q)
 	err = reg_device_by_regdevid(q->call->r, text, &device);
 	if (err == GBA_OK)
 		err = event_view_subject(registry_handle_of(q->call->r)->events, subject, q->at, &view);
-	return err == GBA_OK ? result_add(q, &(struct meant){ q->value, subject, device, &view }) : err;
+	return err == GBA_OK ? question_result(q, &(struct meant){ q->value, subject, device, &view }) : err;
 }
 
 static enum gba_err by_virtual(struct question *q)
@@ -228,7 +210,7 @@ static enum gba_err by_virtual(struct question *q)
 		device = 0;
 		err = GBA_OK;
 	}
-	return err == GBA_OK ? result_add(q, &(struct meant){ q->value, NULL, device, NULL }) : err;
+	return err == GBA_OK ? question_result(q, &(struct meant){ q->value, NULL, device, NULL }) : err;
 }
 
 static enum gba_err further_identity(struct records *r, const struct scheme *scheme, const char *identity, int64_t *_device)
@@ -264,7 +246,7 @@ static enum gba_err by_identity(struct question *q)
 	if (err == GBA_OK && device == 0)
 		err = event_view_identity(registry_handle_of(q->call->r)->events, scheme->word, bytes_of(identity), q->at,
 					  &view);
-	return err == GBA_OK ? result_add(q, &(struct meant){ q->value, NULL, device, &view }) : err;
+	return err == GBA_OK ? question_result(q, &(struct meant){ q->value, NULL, device, &view }) : err;
 }
 
 /* ---- many devices ---- */
@@ -277,36 +259,51 @@ static const struct {
 	const char *by, *sql;
 } pages[] = {
 	{ "model", PAGE "make = ?4" OF },
-	{ "capability", PAGE "lower(?5 || coalesce(communication, '') || ?5) LIKE '%' || ?5 ||"
+	{ "capability", PAGE "lower(?5 || coalesce(communication, '') || ?5 || coalesce(protocols, '') || ?5) LIKE '%' || ?5 ||"
 			     " replace(replace(replace(lower(?4), '!', '!!'), '%', '!%'), '_', '!_') || ?5 || '%' ESCAPE '!'" OF },
 	{ "status", PAGE "status = ?4" OF },
 	{ "custodian", PAGE "custodian = (SELECT id FROM custodian WHERE account = ?4)" OF },
 	{ "use_case", PAGE "kind = ?4" OF },
+	{ "root_of_trust", PAGE "root_of_trust = ?4" OF },
 };
+
+/* What is asked by with a word of a list. */
+static const char *const *words_of(const char *by)
+{
+	if (strcmp(by, "status") == 0)
+		return trust_status_names;
+	if (strcmp(by, "use_case") == 0)
+		return reg_device_kind_words;
+	return strcmp(by, "root_of_trust") == 0 ? reg_root_words : NULL;
+}
+
+bool question_word(const struct question *q, int *_word)
+{
+	const char *const *words = words_of(q->by);
+	int word;
+
+	for (word = 0; words != NULL && words[word] != NULL && strcmp(words[word], q->value) != 0; word++)
+		;
+	*_word = words != NULL && words[word] != NULL ? word : -1;
+	return words != NULL;
+}
 
 static enum gba_err page_bind(struct question *q, struct db_stmt *stmt, size_t which)
 {
 	const json_t *after = json_object_get(q->body, "after");
-	const char *const *words = NULL;
-	int word;
+	int word = 0;
 
 	db_bind_int(stmt, 1, after != NULL ? json_integer_value(after) : 0);
 	db_bind_text(stmt, 2, bytes_of(q->make));
 	db_bind_text(stmt, 3, bytes_of(q->model));
 	if (strcmp(pages[which].by, "capability") == 0)
 		db_bind_text(stmt, 5, bytes_of("\n"));
-	if (strcmp(pages[which].by, "status") == 0)
-		words = trust_status_names;
-	else if (strcmp(pages[which].by, "use_case") == 0)
-		words = reg_device_kind_words;
-	if (words == NULL) {
+	if (!question_word(q, &word)) {
 		db_bind_text(stmt, 4, bytes_of(q->value));
 		return GBA_OK;
 	}
-	for (word = 0; words[word] != NULL && strcmp(words[word], q->value) != 0; word++)
-		;
 	db_bind_int(stmt, 4, word);
-	return words[word] != NULL ? GBA_OK : record_refuse(&q->call->rc, GBA_E_SYNTAX, "value", "no such %s", pages[which].by);
+	return word >= 0 ? GBA_OK : record_refuse(&q->call->rc, GBA_E_SYNTAX, "value", "no such %s", pages[which].by);
 }
 
 static enum gba_err by_page(struct question *q, size_t which)
@@ -330,7 +327,8 @@ static enum gba_err by_page(struct question *q, size_t which)
 	db_reset(stmt);
 	q->next = n > ASK_PAGE_MAX ? ids[ASK_PAGE_MAX - 1] : 0;
 	for (i = 0; err == GBA_OK && i < n && i < ASK_PAGE_MAX; i++)
-		err = subjects[i] != NULL ? result_add(q, &(struct meant){ subjects[i], subjects[i], ids[i], NULL }) : GBA_E_NOMEM;
+		err = subjects[i] == NULL ? GBA_E_NOMEM
+					  : question_result(q, &(struct meant){ subjects[i], subjects[i], ids[i], NULL });
 	return err;
 }
 
@@ -341,7 +339,7 @@ static const struct {
 } kinds[] = {
 	{ "regdevid", RIGHT_REGDEVID, by_regdevid }, { "virtual", RIGHT_VIRTUAL, by_virtual }, { "identity", RIGHT_IDENTITY, by_identity },
 	{ "model", RIGHT_MODEL, NULL },		     { "capability", RIGHT_MODEL, NULL },      { "status", RIGHT_MODEL, NULL },
-	{ "custodian", RIGHT_CUSTODIAN, NULL },	     { "use_case", RIGHT_MODEL, NULL },
+	{ "custodian", RIGHT_CUSTODIAN, NULL },	     { "use_case", RIGHT_MODEL, NULL },	       { "root_of_trust", RIGHT_MODEL, NULL },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 #define ONES  3 /* kinds about one device */
@@ -358,8 +356,9 @@ static enum gba_err question_read(struct question *q, struct rest_call *call, js
 	const char *at = text_or(body, "at", NULL);
 
 	*q = (struct question){ .call = call, .body = body, .by = text_or(body, "by", ""), .value = text_or(body, "value", NULL),
-				.make = text_or(body, "make", ""), .model = text_or(body, "model", ""), .at = call->rc.now,
-				.results = json_array() };
+				.make = text_or(body, "make", ""), .model = text_or(body, "model", ""),
+				.registry = text_or(body, "registry", NULL), .after = text_or(body, "behind", ""),
+				.at = call->rc.now, .results = json_array() };
 	if (q->value == NULL && strcmp(q->by, "model") == 0)
 		q->value = q->make;
 	if (q->value == NULL || q->value[0] == '\0')
@@ -390,11 +389,16 @@ void ask_one(struct route_call *route)
 		rest_fail(call, err);
 	} else {
 		q.details = ask_has_right(call, RIGHT_DETAILS);
-		err = i < ONES ? kinds[i].run(&q) : by_page(&q, i - ONES);
+		if (i >= ONES && question_is_wide(&q))
+			err = question_by_view(&q);
+		else
+			err = i < ONES ? kinds[i].run(&q) : by_page(&q, i - ONES);
 		if (err == GBA_OK)
 			payload = json_pack("{s:O, s:O, s:I}", "question", body, "results", q.results, "at", (json_int_t)q.at);
 		if (payload != NULL && q.next != 0)
 			json_object_set_new(payload, "next", json_integer(q.next));
+		if (payload != NULL && q.behind != NULL)
+			json_object_set_new(payload, "behind", json_string(q.behind));
 		ask_answer(call, "ask.one", err, payload);
 	}
 	json_decref(q.results);

@@ -6,7 +6,7 @@
 #define FREE(title) { .name = title, .use = SCHEMA_FREE }
 
 static const char *const by_words[] = { "regdevid", "virtual", "identity", "model", "capability", "status", "custodian", "use_case",
-					  NULL };
+					  "root_of_trust", NULL };
 static const char *const live_by_words[] = { "regdevid", "virtual", NULL };
 static const char *const told_words[] = { "certificate", "missed-reports", "anomalies", NULL };
 
@@ -28,13 +28,17 @@ static const struct field session_fields[] = {
 static const struct field question_fields[] = {
 	{ "by", FIELD_WORD, FIELD_REQUIRED, 0, 0, 0, by_words, NULL, 0, 0, 0, 0, "What is asked by; each has its right" },
 	REST_TEXT("value", 0, 1, 512, NULL, "RegDevID, virtual RegDevID, identity, capability, status, use case"
-					  " (kind of device), or the custodian's account"),
+					  " (kind of device), root of trust, or the custodian's account"),
 	REST_TEXT("scheme", 0, 1, 32, id_token, "identity: its scheme, such as imei"),
-	REST_TEXT("make", 0, 1, 128, NULL, "model, capability, status, use_case: of this make"),
+	REST_TEXT("make", 0, 1, 128, NULL, "model, capability, status, use_case, root_of_trust: of this make"),
 	REST_TEXT("model", 0, 1, 128, NULL, "The same: of this model"),
+	REST_TEXT("registry", 0, 1, REGID_MAX, NULL,
+		  "RegID: of devices registered there, or at a registry below it; a sectoral or geographical registry answers of"
+		  " all it knows when none is given, a primary one of its own"),
+	REST_TEXT("behind", 0, 1, EVENT_SUBJECT_MAX, NULL, "The next page, as the answer before says by the same name"),
 	{ "at", FIELD_TIME, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0, "The status at this time; now when not given" },
-	REST_INT("after", 0, INT64_MAX, 0, "model, capability, status, custodian, use_case: the next page, as the answer"
-					   " before says"),
+	REST_INT("after", 0, INT64_MAX, 0,
+		 "The next page of a primary registry's own devices: `next` of the answer before"),
 	REST_TEXT("nonce", 0, 1, 128, id_token, "Comes back in the answer"),
 };
 static const struct field interrogation_fields[] = {

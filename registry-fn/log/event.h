@@ -193,4 +193,27 @@ struct event_subjects {
 enum gba_err event_status_list(struct event_log *log, TALLOC_CTX *mem_ctx, enum trust_status status, const char *after,
 			       size_t limit, struct event_subjects *_list);
 
+/** What registrations have said of a device, here or elsewhere; texts below the mem_ctx, "": nothing. */
+struct event_traits {
+	const char *subject, *registry, *make, *model, *kind, *root_of_trust;
+	const char *capabilities; /* each on a line, with one before the first and one behind the last */
+	enum trust_status status;
+	bool removed;
+};
+/** @retval GBA_E_NOT_FOUND  never heard of */
+enum gba_err event_traits(struct event_log *log, TALLOC_CTX *mem_ctx, const char *subject, struct event_traits *_traits);
+/** What is looked for; NULL: whatever. */
+struct event_search {
+	const char *registry; /* RegID: of it and of those below it */
+	const char *make, *model, *kind, *root_of_trust;
+	const char *capability; /* a whole one, in letters of any size */
+	const char *owner;	/* account of a custodian, which its registry tells: only with `registry`, which is that one */
+	int status;		/* enum trust_status, as it is held now; -1: any */
+	const char *after;	/* subjects behind this one; "": from the first */
+	size_t limit;
+};
+/** Devices that are registered somewhere, in the order of their texts. */
+enum gba_err event_find(struct event_log *log, TALLOC_CTX *mem_ctx, const struct event_search *search,
+			 struct event_subjects *_list);
+
 #endif

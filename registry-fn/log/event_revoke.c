@@ -103,16 +103,18 @@ static enum gba_err statuses_cut(struct event_log *log, const struct event_have 
 		    good->origin);
 }
 
-/* What it has registered, from what is left of it. */
+/* What it has registered, or whose its devices are, from what is left of it. */
 static enum gba_err devices_cut(struct event_log *log, TALLOC_CTX *tmp, const struct event_have *good)
 {
+	static const char devices[] = "UPDATE event_subject SET registry = '', registered = 0, removed = 1 WHERE registry = ?1";
+	static const char owners[] = "DELETE FROM event_owner WHERE registry = ?1";
 	struct event_have at = *good;
 	uint8_t previous[EVENT_DIGEST_LEN];
 	enum gba_err err;
 
-	err = run1(log, "UPDATE event_subject SET registry = '', registered = 0, removed = 1 WHERE registry = ?1", good->origin);
+	err = run1(log, good->class == EVENT_DEVICE ? devices : owners, good->origin);
 	for (at.number = 1; at.number <= good->number && err == GBA_OK; at.number++) {
-		struct event event = { .class = EVENT_DEVICE };
+		struct event event = { .class = good->class };
 		json_t *root = NULL;
 		struct bytes wire;
 
@@ -228,7 +230,7 @@ static enum gba_err class_cut(struct event_log *log, TALLOC_CTX *ctx, const stru
 		err = stream_cut(log, tmp, good);
 	if (err == GBA_OK && (good->class == EVENT_STATUS || good->class == EVENT_LIST || good->class == EVENT_BLACK))
 		err = statuses_cut(log, good);
-	if (err == GBA_OK && good->class == EVENT_DEVICE)
+	if (err == GBA_OK && (good->class == EVENT_DEVICE || good->class == EVENT_CUSTODIAN))
 		err = devices_cut(log, tmp, good);
 	talloc_free(tmp);
 	return err;

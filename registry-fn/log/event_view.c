@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What all events together say of a subject. Of several statements the one with the highest (lamport, origin) holds, in
  * whatever order they arrive: all registries come to the same. */
+#include "registry-fn/id/regdevid.h"
 #include "registry-fn/log/event_priv.h"
 
 /* An IMEI is known by its TAC and SNR: the check digit may be missing, and the IMEISV has the software's version instead
@@ -55,7 +56,8 @@ static enum gba_err list_write(struct event_log *log, const struct event *event)
 	return err;
 }
 
-static const char *const attributes[] = { "make", "model", "kind" };
+static const char *const attributes[] = { "make", "model", "kind", "root_of_trust" };
+#define ATTRIBUTES (sizeof(attributes) / sizeof(attributes[0]))
 
 static struct bytes member(const json_t *body, const char *name)
 {
@@ -64,34 +66,80 @@ static struct bytes member(const json_t *body, const char *name)
 	return bytes_of(text != NULL ? text : "");
 }
 
+/* What a device is capable of: each on a line, with one before the first and one behind the last, so that a whole one is found. */
+static enum gba_err capabilities_of(const json_t *body, char **_lines)
+{
+	static const char *const lists[] = { "communication", "protocols" };
+	const json_t *one;
+	size_t i, list;
+
+	*_lines = talloc_strdup(NULL, "");
+	for (list = 0; list < 2; list++) {
+		json_array_foreach((json_t *)(uintptr_t)json_object_get(body, lists[list]), i, one) {
+			if (*_lines != NULL && json_string_length(one) > 0)
+				*_lines = talloc_asprintf_append(*_lines, "%s%s\n", **_lines == '\0' ? "\n" : "",
+								 json_string_value(one));
+		}
+	}
+	return *_lines != NULL ? GBA_OK : GBA_E_NOMEM;
+}
+
 /* Of two registrations of one subject the later holds, as with status. */
 static enum gba_err device_write(struct event_log *log, const struct event *event, bool *_holds)
 {
+#define LAST(column) column " = CASE WHEN excluded.removed = 0 THEN excluded." column " ELSE event_subject." column " END"
 	static const char sql[] =
-		"INSERT INTO event_subject (subject, registry, registered, removed, status, lamport, origin, at, make, model, kind)"
-		" VALUES (?1, ?2, ?3, ?4, 0, 0, '', 0, ?5, ?6, ?7) ON CONFLICT (subject) DO UPDATE SET"
-		" registry = excluded.registry, registered = excluded.registered, removed = excluded.removed,"
-		" make = CASE WHEN excluded.removed = 0 THEN excluded.make ELSE event_subject.make END,"
-		" model = CASE WHEN excluded.removed = 0 THEN excluded.model ELSE event_subject.model END,"
-		" kind = CASE WHEN excluded.removed = 0 THEN excluded.kind ELSE event_subject.kind END"
+		"INSERT INTO event_subject (subject, registry, registered, removed, status, lamport, origin, at, make, model, kind,"
+		" root_of_trust, capabilities) VALUES (?1, ?2, ?3, ?4, 0, 0, '', 0, ?5, ?6, ?7, ?8, ?9)"
+		" ON CONFLICT (subject) DO UPDATE SET"
+		" registry = excluded.registry, registered = excluded.registered, removed = excluded.removed, " LAST("make") ", "
+		LAST("model") ", " LAST("kind") ", " LAST("root_of_trust") ", " LAST("capabilities")
 		" WHERE event_subject.registered < excluded.registered"
 		" OR (event_subject.registered = excluded.registered AND event_subject.registry < excluded.registry)";
 	struct db_stmt *stmt;
+	char *lines = NULL;
 	enum gba_err err = event_stmt(log, sql, &stmt);
-	int i, changed = 0;
+	int changed = 0;
+	size_t i;
 
 	*_holds = false;
+	if (err == GBA_OK)
+		err = capabilities_of(event->body, &lines);
 	if (err != GBA_OK)
 		return err;
 	db_bind_text(stmt, 1, bytes_of(event->subject));
 	db_bind_text(stmt, 2, bytes_of(event->origin));
 	db_bind_int(stmt, 3, event->lamport);
 	db_bind_int(stmt, 4, strcmp(event->kind, "device.removed") == 0);
-	for (i = 0; i < 3; i++)
-		db_bind_text(stmt, 5 + i, member(event->body, attributes[i]));
+	for (i = 0; i < ATTRIBUTES; i++)
+		db_bind_text(stmt, 5 + (int)i, member(event->body, attributes[i]));
+	db_bind_text(stmt, 5 + ATTRIBUTES, bytes_of(lines));
 	err = db_run(stmt, &changed);
 	*_holds = changed > 0;
+	talloc_free(lines);
 	return err;
+}
+
+/* Whose a device is, by the registry that has registered it and by nobody else. */
+static enum gba_err owner_write(struct event_log *log, const struct event *event)
+{
+	static const char sql[] = "INSERT INTO event_owner (subject, registry, account) VALUES (?1, ?2, ?3) ON CONFLICT (subject)"
+				  " DO UPDATE SET registry = excluded.registry, account = excluded.account";
+	struct regdevid id;
+	struct db_stmt *stmt;
+	const char *why;
+	enum gba_err err;
+
+	if (strcmp(event->kind, "custodian.owns") != 0 || regdevid_parse(bytes_of(event->subject), &id, &why) != GBA_OK ||
+	    strcmp(id.reg_id, event->origin) != 0)
+		return GBA_OK;
+	err = event_stmt(log, sql, &stmt);
+	if (err != GBA_OK)
+		return err;
+	db_bind_text(stmt, 1, bytes_of(event->subject));
+	db_bind_text(stmt, 2, bytes_of(event->origin));
+	db_bind_text(stmt, 3, member(event->body, "account"));
+	return db_run(stmt, NULL);
 }
 
 static enum gba_err identity_write(struct event_log *log, const struct event *event, const json_t *identity)
@@ -141,6 +189,8 @@ enum gba_err event_view_update(struct event_log *log, const struct event *event)
 		return event_status_of(event->body, &status) ? status_write(log, event, event->subject, status) : GBA_OK;
 	case EVENT_LIST:
 		return list_write(log, event);
+	case EVENT_CUSTODIAN:
+		return owner_write(log, event);
 	default:
 		return GBA_OK;
 	}

@@ -46,3 +46,12 @@ const char event_schema_4[] = "ALTER TABLE event_subject ADD COLUMN make TEXT NO
  * millions. */
 const char event_schema_5[] = "ALTER TABLE event_identity ADD COLUMN lamport INTEGER NOT NULL DEFAULT 0;"
 			      "CREATE INDEX event_first ON event (seq) WHERE class IN (0, 4, 6)";
+
+/* What else a question may be asked by at every layer (Y.3059 8): capabilities are lines with one before the first and one behind
+ * the last. Who a device belongs to is told by a registry that may, of its own devices. */
+const char event_schema_6[] =
+	"ALTER TABLE event_subject ADD COLUMN root_of_trust TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE event_subject ADD COLUMN capabilities TEXT NOT NULL DEFAULT '';"
+	"CREATE INDEX event_subject_make ON event_subject (make, subject) WHERE make <> '';"
+	"CREATE TABLE event_owner (subject TEXT NOT NULL PRIMARY KEY, registry TEXT NOT NULL, account TEXT NOT NULL) STRICT;"
+	"CREATE INDEX event_owner_account ON event_owner (registry, account, subject) WHERE account <> ''";

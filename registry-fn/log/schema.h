@@ -3,6 +3,6 @@
 #ifndef GBA_REGISTRY_LOG_SCHEMA_H
 #define GBA_REGISTRY_LOG_SCHEMA_H
 
-extern const char event_schema_1[], event_schema_2[], event_schema_3[], event_schema_4[], event_schema_5[];
+extern const char event_schema_1[], event_schema_2[], event_schema_3[], event_schema_4[], event_schema_5[], event_schema_6[];
 
 #endif

@@ -369,6 +369,9 @@ static enum gba_err peering_start(struct registry *registry, const char **_why)
 
 	if (registry->conf->peering.neighbours.n == 0)
 		return GBA_OK;
+	*_why = "neighbours: another trust domain of this process has them";
+	if (dia_app_shown(reg_rsr_cmd.app))
+		return GBA_E_EXISTS;
 	*_why = "neighbours: dict_y3056 is not loaded";
 	err = reg_resolve();
 	if (err != GBA_OK)

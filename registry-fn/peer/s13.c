@@ -351,6 +351,9 @@ static enum gba_err s13_start(struct registry *registry, const char **_why)
 
 	if (registry->conf->peering.s13_peers.n == 0)
 		return GBA_OK;
+	*_why = "s13-peers: another trust domain of this process has them";
+	if (dia_app_shown(s13_ecr_cmd.app))
+		return GBA_E_EXISTS;
 	s13.registry = registry;
 	s13.ctx = talloc_named_const(NULL, 0, "s13");
 	if (s13.ctx == NULL)

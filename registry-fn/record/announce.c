@@ -47,12 +47,73 @@ static enum gba_err identities_put(struct records *r, const struct record *devic
 	return json_object_set_new(body, "identities", list) == 0 ? err : GBA_E_NOMEM;
 }
 
+/* Entries of a list are lines. */
+static json_t *list_of(struct bytes text)
+{
+	struct bytes one, rest = text;
+	json_t *list = json_array();
+
+	while (rest.p != NULL) {
+		if (!bytes_split(rest, '\n', &one, &rest)) {
+			one = rest;
+			rest = BYTES_NONE;
+		}
+		json_array_append_new(list, json_stringn((const char *)one.p, one.n));
+	}
+	return list;
+}
+
+/* What it is, and what others may ask by. */
+static json_t *traits_of(const struct value *v)
+{
+	return json_pack("{s:s%, s:s%, s:s, s:s, s:s, s:o, s:o}", "make", v[DEVICE_MAKE].t.p, v[DEVICE_MAKE].t.n, "model",
+			 v[DEVICE_MODEL].t.p, v[DEVICE_MODEL].t.n, "kind", reg_device_kind_words[v[DEVICE_KIND].n], "root_of_trust",
+			 reg_root_words[v[DEVICE_ROOT].n], "power", reg_power_words[v[DEVICE_POWER].n], "communication",
+			 list_of(v[DEVICE_COMMUNICATION].t), "protocols", list_of(v[DEVICE_PROTOCOLS].t));
+}
+
+static enum gba_err account_of(struct records *r, TALLOC_CTX *ctx, int64_t custodian, const char **_account)
+{
+	struct db_stmt *stmt;
+	bool row = false;
+	enum gba_err err = records_stmt(r, "SELECT account FROM custodian WHERE id = ?1", &stmt);
+
+	*_account = "";
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, custodian);
+	err = db_step(stmt, &row);
+	if (err == GBA_OK && row)
+		*_account = talloc_strndup(ctx, (const char *)db_col_text(stmt, 0).p, db_col_text(stmt, 0).n);
+	db_reset(stmt);
+	return err == GBA_OK && *_account == NULL ? GBA_E_NOMEM : err;
+}
+
+/* Nobody's: account "". */
+static enum gba_err tell_owner(struct records *r, struct record_call *call, const struct record *device, int64_t custodian)
+{
+	const struct registry_handle *handle = registry_handle_of(r);
+	const char *account;
+	json_t *body;
+	enum gba_err err;
+
+	if (!handle->registry.conf->tell_custodians)
+		return GBA_OK;
+	err = account_of(r, call->mem_ctx, custodian, &account);
+	if (err != GBA_OK)
+		return err;
+	body = json_pack("{s:s}", "account", account);
+	err = body == NULL ? GBA_E_NOMEM
+			   : event_append(handle->events, "custodian.owns", (const char *)device->v[DEVICE_REGDEVID].t.p, body,
+					  call->now, NULL);
+	json_decref(body);
+	return err;
+}
+
 enum gba_err announce_device(struct records *r, struct record_call *call, const struct record *device, const char *kind)
 {
 	const struct registry_handle *handle = registry_handle_of(r);
-	json_t *body = json_pack("{s:s, s:s, s:s, s:s}", "make", device->v[DEVICE_MAKE].t.p, "model", device->v[DEVICE_MODEL].t.p,
-				 "kind", reg_device_kind_words[device->v[DEVICE_KIND].n], "root_of_trust",
-				 reg_root_words[device->v[DEVICE_ROOT].n]);
+	json_t *body = traits_of(device->v);
 	enum gba_err err = body != NULL ? GBA_OK : GBA_E_NOMEM;
 
 	if (err == GBA_OK && !handle->registry.conf->hide_identity)
@@ -60,6 +121,32 @@ enum gba_err announce_device(struct records *r, struct record_call *call, const 
 	if (err == GBA_OK)
 		err = event_append(handle->events, kind, (const char *)device->v[DEVICE_REGDEVID].t.p, body, call->now, NULL);
 	json_decref(body);
+	if (err == GBA_OK && strcmp(kind, "device.registered") == 0 && device->v[DEVICE_CUSTODIAN].n != 0)
+		err = tell_owner(r, call, device, device->v[DEVICE_CUSTODIAN].n);
+	return err;
+}
+
+enum gba_err announce_change(struct records *r, struct record_call *call, const struct record *old, const struct record *now)
+{
+	static const int told[] = { DEVICE_MAKE, DEVICE_MODEL, DEVICE_KIND, DEVICE_ROOT, DEVICE_POWER, DEVICE_COMMUNICATION,
+				    DEVICE_PROTOCOLS };
+	const struct field *fields = registry_set.kinds[REG_DEVICE].fields;
+	bool same = true;
+	enum gba_err err = GBA_OK;
+	size_t i;
+
+	if (old == NULL || now == NULL || old->v[DEVICE_STATE].n != DEVICE_REGISTERED ||
+	    now->v[DEVICE_STATE].n != DEVICE_REGISTERED)
+		return GBA_OK; /* others do not know of it yet, or not any more */
+	for (i = 0; same && i < sizeof(told) / sizeof(told[0]); i++) {
+		const struct value *a = &old->v[told[i]], *b = &now->v[told[i]];
+
+		same = fields[told[i]].type == FIELD_WORD ? a->n == b->n : bytes_eq(a->t, b->t);
+	}
+	if (!same)
+		err = announce_device(r, call, now, "device.changed");
+	if (err == GBA_OK && old->v[DEVICE_CUSTODIAN].n != now->v[DEVICE_CUSTODIAN].n)
+		err = tell_owner(r, call, now, now->v[DEVICE_CUSTODIAN].n);
 	return err;
 }
 
@@ -72,6 +159,8 @@ enum gba_err announce_removed(struct records *r, struct record_call *call, const
 		err = event_append(registry_handle_of(r)->events, "device.removed",
 				   (const char *)device->v[DEVICE_REGDEVID].t.p, body, call->now, NULL);
 	json_decref(body);
+	if (err == GBA_OK && device->v[DEVICE_CUSTODIAN].n != 0)
+		err = tell_owner(r, call, device, 0);
 	return err;
 }
 

@@ -8,6 +8,9 @@
 
 /** @param kind  "device.registered", or "device.changed" of one that was: what it says replaces what was said */
 enum gba_err announce_device(struct records *r, struct record_call *call, const struct record *device, const char *kind);
+/** Its record is another than before: say so, when others know the device and what they may ask by, or whose it is, changed. */
+enum gba_err announce_change(struct records *r, struct record_call *call, const struct record *old,
+			     const struct record *now);
 /** It is registered no more. */
 enum gba_err announce_removed(struct records *r, struct record_call *call, const struct record *device);
 /** Do others learn of an identifier of this scheme? Of those a device may be registered under, whichever of them it was, and the

@@ -257,7 +257,8 @@ static enum gba_err device_transfer(struct records *r, struct record_call *call,
 	if (err != GBA_OK)
 		return err;
 	now->v[DEVICE_CUSTODIAN].n = id;
-	return record_update(r, call, old, now, "transfer"); /* not by rules: who gives it away need not see who gets it */
+	err = record_update(r, call, old, now, "transfer"); /* not by rules: who gives it away need not see who gets it */
+	return err == GBA_OK ? announce_change(r, call, old, now) : err;
 }
 
 static const char *const transfer_arguments[] = { "account", NULL };

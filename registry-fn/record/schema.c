@@ -225,5 +225,6 @@ const struct db_migration registry_schema[] = {
 	{ list_schema_1 },
 	{ trust_schema_2 },
 	{ event_schema_5 },
+	{ event_schema_6 },
 };
 const size_t registry_schema_steps = sizeof(registry_schema) / sizeof(registry_schema[0]);

@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "registry-fn/listing/listing.h"
 #include "registry-fn/log/wake.h"
+#include "registry-fn/record/announce.h"
 #include "registry-fn/trust/override.h"
 #include "registry-fn/trust/said.h"
 
@@ -353,6 +354,9 @@ enum gba_err reg_device_after(struct records *r, struct record_call *call, const
 
 	if (now == NULL)
 		return GBA_OK;
+	err = announce_change(r, call, old, now);
+	if (err != GBA_OK)
+		return err;
 	for (i = 0; same && i < sizeof(counts) / sizeof(counts[0]); i++) {
 		const struct value *a = &old->v[counts[i]], *b = &now->v[counts[i]];
 
