@@ -11,17 +11,6 @@
 #define ASSERTION_TYPE	   "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 #define SECRET_MAX	   512 /* [octets] of credentials, decoded */
 
-const struct client *oidc_client(const struct oidc *oidc, const char *id)
-{
-	size_t i;
-
-	for (i = 0; id != NULL && i < oidc->n_clients; i++) {
-		if (strcmp(oidc->clients[i].conf->id, id) == 0)
-			return &oidc->clients[i];
-	}
-	return NULL;
-}
-
 static const struct client *refuse(const char **_why, const char *why)
 {
 	*_why = why;
@@ -44,7 +33,7 @@ static bool secret_fits(const struct client *client, struct bytes secret)
 	return fits;
 }
 
-static const struct client *basic(const struct oidc *oidc, TALLOC_CTX *mem_ctx, struct bytes header, const char **_why)
+static const struct client *basic(const struct roster *roster, TALLOC_CTX *mem_ctx, struct bytes header, const char **_why)
 {
 	uint8_t octets[SECRET_MAX];
 	struct bytes scheme, text, id, secret;
@@ -57,7 +46,7 @@ static const struct client *basic(const struct oidc *oidc, TALLOC_CTX *mem_ctx, 
 	    base64_decode(text, octets, sizeof(octets), &n) != GBA_OK || !bytes_split(BYTES(octets, n), ':', &id, &secret) ||
 	    param_decode(mem_ctx, id, &name) != GBA_OK || param_decode(mem_ctx, secret, &plain) != GBA_OK)
 		return refuse(_why, "Authorization is no credential of a client");
-	client = oidc_client(oidc, name);
+	client = roster_find(roster, name);
 	good = client != NULL && client->conf->secrets.n > 0 && secret_fits(client, bytes_of(plain));
 	secret_wipe((char *)(uintptr_t)plain, strlen(plain));
 	SECRET_WIPE(octets);
@@ -156,19 +145,20 @@ static const char *assertion_judge(struct oidc *oidc, const struct client *clien
 }
 
 /* The client's name without believing anything: its key has to open the token then. */
-static const struct client *assertion(struct oidc *oidc, const struct params *params, time_t now, const char **_why)
+static const struct client *assertion(struct oidc *oidc, const struct roster *roster, const struct params *params, time_t now,
+				      const char **_why)
 {
 	const char *type = params_get(params, "client_assertion_type"), *id = params_get(params, "client_id");
 	const char *text = params_get(params, "client_assertion");
-	const struct client *client = NULL;
+	const struct client *client;
 	json_t *claims = NULL;
 	size_t i;
 
 	if (type == NULL || strcmp(type, ASSERTION_TYPE) != 0)
 		return refuse(_why, "client_assertion_type is not jwt-bearer");
-	for (i = 0; i < oidc->n_clients && client == NULL; i++) {
-		if (oidc->clients[i].key != NULL && jwt_open(bytes_of(text), oidc->clients[i].key, &claims) == GBA_OK)
-			client = &oidc->clients[i];
+	for (i = 0; (client = roster_at(roster, i)) != NULL; i++) {
+		if (client->key != NULL && jwt_open(bytes_of(text), client->key, &claims) == GBA_OK)
+			break;
 	}
 	if (client == NULL)
 		return refuse(_why, "assertion: signed by no client's key");
@@ -179,8 +169,8 @@ static const struct client *assertion(struct oidc *oidc, const struct params *pa
 	return *_why == NULL ? client : NULL;
 }
 
-const struct client *client_authenticate(struct oidc *oidc, struct http_req *req, const struct params *params, time_t now,
-					 const char **_why)
+const struct client *client_authenticate(struct oidc *oidc, const struct roster *roster, struct http_req *req,
+					 const struct params *params, time_t now, const char **_why)
 {
 	struct bytes header = http_req_header(req, "Authorization");
 	bool has_assertion = params_get(params, "client_assertion") != NULL;
@@ -192,14 +182,14 @@ const struct client *client_authenticate(struct oidc *oidc, struct http_req *req
 	if (header.p != NULL && has_assertion)
 		return refuse(_why, "two ways of authentication at once");
 	if (has_assertion)
-		return assertion(oidc, params, now, _why);
+		return assertion(oidc, roster, params, now, _why);
 	if (header.p != NULL) {
-		client = basic(oidc, req, header, _why);
+		client = basic(roster, req, header, _why);
 		if (client != NULL && id != NULL && strcmp(id, client->conf->id) != 0)
 			return refuse(_why, "client_id is another one than Authorization's");
 		return client;
 	}
-	client = oidc_client(oidc, id);
+	client = roster_find(roster, id);
 	if (client == NULL || client->conf->secrets.n > 0 || client->key != NULL)
 		return refuse(_why, "unknown client, or one that has to authenticate");
 	return client;

@@ -76,7 +76,7 @@ enum gba_err id_token_make(struct oidc *oidc, TALLOC_CTX *mem_ctx, const struct 
 	if (ends > facts->ends)
 		ends = facts->ends;
 	good = put(claims, "iss", json_string(oidc->conf->issuer)) && put(claims, "sub", json_string(facts->sub)) &&
-	       put(claims, "aud", json_string(facts->client->id)) && put(claims, "iat", json_integer(now)) &&
+	       put(claims, "aud", json_string(facts->client)) && put(claims, "iat", json_integer(now)) &&
 	       put(claims, "exp", json_integer(ends)) && put(claims, "acr", json_string(facts->acr)) &&
 	       put(claims, "amr", list_of(facts->amr)) && put(claims, "at_hash", at_hash(access)) &&
 	       (facts->auth_time == 0 || put(claims, "auth_time", json_integer(facts->auth_time))) &&

@@ -11,6 +11,7 @@
 
 struct call {
 	struct oidc *oidc;
+	struct roster *roster;
 	struct http_req *req;
 	struct params params; /* of the form */
 };
@@ -59,7 +60,7 @@ static const struct client *form_take(struct call *call)
 		refuse(call, 400, "invalid_request", "no form, or a parameter that is malformed or comes twice");
 		return NULL;
 	}
-	client = client_authenticate(call->oidc, call->req, &call->params, clock_now(), &why);
+	client = client_authenticate(call->oidc, call->roster, call->req, &call->params, clock_now(), &why);
 	if (client == NULL) {
 		note(GBA_E_NOT_AUTHORIZED, "oidc.client_refused", params_get(&call->params, "client_id"), why);
 		refuse(call, 401, "invalid_client", "not authenticated");
@@ -77,13 +78,13 @@ static void token_reply(const struct call *call, const struct grant_facts *facts
 
 	err = id_token_make(call->oidc, call->req, facts, tokens->access, now, &id_token);
 	if (err != GBA_OK) {
-		note(err, "oidc.token", facts->client->id, "no ID Token");
+		note(err, "oidc.token", facts->client, "no ID Token");
 		grants_revoke(call->oidc->grants, bytes_of(tokens->access), facts->client);
 		refuse(call, 500, "server_error", gba_strerror(err));
 		return;
 	}
 	metric_add(call->oidc->tokens, 1);
-	note(GBA_OK, "oidc.token", facts->client->id, "ID Token and access token given");
+	note(GBA_OK, "oidc.token", facts->client, "ID Token and access token given");
 	json = json_pack("{s:s, s:s, s:I, s:s, s:s}", "access_token", tokens->access, "token_type", "Bearer", "expires_in",
 			 (json_int_t)(facts->access_ends - now), "scope",
 			 facts->identities != NULL ? "openid identities" : "openid", "id_token", id_token);
@@ -159,7 +160,7 @@ static void on_token(struct call *call)
 		refuse(call, 400, "invalid_request", types[i].missing);
 		return;
 	}
-	claim.client = client->conf;
+	claim.client = client->conf->id;
 	claim.refreshable = client->conf->refresh_tokens;
 	types[i].run(call, client, &claim);
 }
@@ -193,7 +194,7 @@ static void on_revoke(struct call *call)
 		refuse(call, 400, "invalid_request", "token is missing");
 		return;
 	}
-	grants_revoke(call->oidc->grants, bytes_of(token), client->conf);
+	grants_revoke(call->oidc->grants, bytes_of(token), client->conf->id);
 	reply(call, 200, NULL, json_object()); /* also when there was none: 2.2 */
 }
 
@@ -221,7 +222,7 @@ static const struct client *hint_read(const struct call *call, const char **_sub
 	iss = json_string_value(json_object_get(claims, "iss"));
 	sub = json_string_value(json_object_get(claims, "sub"));
 	if (iss != NULL && sub != NULL && strcmp(iss, call->oidc->conf->issuer) == 0)
-		client = oidc_client(call->oidc, json_string_value(json_object_get(claims, "aud")));
+		client = roster_find(call->roster, json_string_value(json_object_get(claims, "aud")));
 	if (client != NULL && id != NULL && strcmp(id, client->conf->id) != 0)
 		client = NULL;
 	*_sub = client != NULL ? talloc_strdup(call->req, sub) : NULL;
@@ -254,7 +255,7 @@ static void log_out(const struct call *call)
 				    : "This logout cannot go on: post_logout_redirect_uri is not one of the client's.\n");
 		return;
 	}
-	metric_add(call->oidc->ended, (int64_t)grants_log_out(call->oidc->grants, client->conf, sub));
+	metric_add(call->oidc->ended, (int64_t)grants_log_out(call->oidc->grants, client->conf->id, sub));
 	note(GBA_OK, "oidc.logout", client->conf->id, "logged out");
 	if (uri != NULL)
 		location = state == NULL ? talloc_strdup(call->req, uri)
@@ -316,19 +317,31 @@ static void run(struct call *call, size_t row, unsigned int method)
 		http_reply(call->req, 405, headers, BYTES("", 0));
 }
 
+/* @return the row; sizeof(rows) / sizeof(rows[0]): none */
+static size_t row_of(const struct oidc *oidc, struct bytes path)
+{
+	size_t base = strlen(oidc->base_path), i = sizeof(rows) / sizeof(rows[0]);
+
+	if (path.n > base && memcmp(path.p, oidc->base_path, base) == 0) {
+		for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			if (bytes_eq_str(BYTES(path.p + base, path.n - base), rows[i].path))
+				break;
+		}
+	}
+	return i;
+}
+
 void desk_request(struct http_req *req, void *arg)
 {
 	struct call call = { .oidc = arg, .req = req };
 	struct bytes query, path = route_target_path(http_req_target(req), &query), method = http_req_method(req);
-	size_t base = strlen(call.oidc->base_path), i;
+	size_t row = row_of(call.oidc, path);
 
-	if (path.n > base && memcmp(path.p, call.oidc->base_path, base) == 0) {
-		for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-			if (!bytes_eq_str(BYTES(path.p + base, path.n - base), rows[i].path))
-				continue;
-			run(&call, i, bytes_eq_str(method, "GET") ? GET : bytes_eq_str(method, "POST") ? POST : 0);
-			return;
-		}
+	if (row == sizeof(rows) / sizeof(rows[0])) {
+		http_reply_error(req, GBA_E_NOT_FOUND);
+		return;
 	}
-	http_reply_error(req, GBA_E_NOT_FOUND);
+	call.roster = oidc_roster(call.oidc);
+	run(&call, row, bytes_eq_str(method, "GET") ? GET : bytes_eq_str(method, "POST") ? POST : 0);
+	roster_drop(call.roster);
 }

@@ -18,7 +18,8 @@ struct visit {
 	struct oidc *oidc;
 	struct http_req *req;
 	struct params params;
-	const struct client *client;
+	struct roster *roster;
+	const struct client *client; /* in it */
 	const char *redirect_uri, *state;
 	const char *list, *identity; /* asserted: all; the first, bare */
 	const char *btid;
@@ -316,7 +317,7 @@ static void grant(struct visit *v, struct gba_naf_result *result)
 {
 	const struct params *params = &v->params;
 	bool identities = v->client->conf->identities && words_have(params_get(params, "scope"), "identities");
-	struct grant_facts facts = { .client = v->client->conf, .redirect_uri = v->redirect_uri,
+	struct grant_facts facts = { .client = v->client->conf->id, .redirect_uri = v->redirect_uri,
 				     .nonce = params_get(params, "nonce"),
 				     .challenge = params_get(params, "code_challenge"), .identities = identities ? v->list : NULL,
 				     .auth_time = gba_naf_result_created(result), .ends = gba_naf_result_expiry(result) };
@@ -377,7 +378,7 @@ static const char *client_read(struct visit *v)
 	const char *wanted;
 	size_t i;
 
-	v->client = oidc_client(v->oidc, params_get(&v->params, "client_id"));
+	v->client = roster_find(v->roster, params_get(&v->params, "client_id"));
 	if (v->client == NULL)
 		return "client_id is unknown";
 	wanted = params_get(&v->params, "redirect_uri");
@@ -432,6 +433,12 @@ static void serve(struct visit *v)
 		fail(v, "temporarily_unavailable", "out of memory");
 }
 
+static int visit_end(struct visit *v)
+{
+	roster_drop(v->roster);
+	return 0;
+}
+
 void door_request(struct http_req *req, void *arg)
 {
 	struct oidc *oidc = arg;
@@ -444,6 +451,8 @@ void door_request(struct http_req *req, void *arg)
 	}
 	v->oidc = oidc;
 	v->req = req;
+	v->roster = oidc_roster(oidc);
+	talloc_set_destructor(v, visit_end);
 	if (!admitted(oidc, req))
 		refuse(v, 403, GBA_E_DENIED, "devices come through gba-naf-proxy");
 	else if (!bytes_eq_str(route_target_path(http_req_target(req), &query), oidc->authorize_path))

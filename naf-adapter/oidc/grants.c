@@ -78,8 +78,9 @@ static bool copy_text(TALLOC_CTX *mem_ctx, const char **text)
 /* The texts become mem_ctx's. */
 static enum gba_err facts_keep(TALLOC_CTX *mem_ctx, struct grant_facts *facts)
 {
-	return copy_text(mem_ctx, &facts->redirect_uri) && copy_text(mem_ctx, &facts->sub) && copy_text(mem_ctx, &facts->nonce) &&
-	       copy_text(mem_ctx, &facts->challenge) && copy_text(mem_ctx, &facts->identities) ? GBA_OK : GBA_E_NOMEM;
+	return copy_text(mem_ctx, &facts->client) && copy_text(mem_ctx, &facts->redirect_uri) && copy_text(mem_ctx, &facts->sub) &&
+	       copy_text(mem_ctx, &facts->nonce) && copy_text(mem_ctx, &facts->challenge) &&
+	       copy_text(mem_ctx, &facts->identities) ? GBA_OK : GBA_E_NOMEM;
 }
 
 static void access_drop(struct grants *grants, struct grant *grant)
@@ -156,7 +157,7 @@ static enum gba_err judge(const struct grant *grant, const struct grant_claim *c
 {
 	if (now >= grant->code_ends || now >= grant->facts.ends)
 		return GBA_E_STALE;
-	if (claim->client != grant->facts.client || claim->redirect_uri == NULL ||
+	if (strcmp(claim->client, grant->facts.client) != 0 || claim->redirect_uri == NULL ||
 	    strcmp(claim->redirect_uri, grant->facts.redirect_uri) != 0 || !verifier_fits(grant->facts.challenge, claim->verifier))
 		return GBA_E_DENIED;
 	return GBA_OK;
@@ -261,7 +262,7 @@ static enum gba_err refresh(struct grants *grants, struct grant *grant, const st
 {
 	if (grant == NULL || grant->facts.ends <= now)
 		return GBA_E_NOT_FOUND;
-	if (grant->facts.client != claim->client)
+	if (strcmp(grant->facts.client, claim->client) != 0)
 		return GBA_E_DENIED;
 	if (!is_last(grant, claim->code)) {
 		drop(grants, grant);
@@ -304,7 +305,7 @@ enum gba_err grants_find(struct grants *grants, struct bytes access, time_t now,
 	return err;
 }
 
-void grants_revoke(struct grants *grants, struct bytes token, const struct client_conf *client)
+void grants_revoke(struct grants *grants, struct bytes token, const char *client)
 {
 	struct table_node *node;
 	struct grant *grant;
@@ -312,7 +313,7 @@ void grants_revoke(struct grants *grants, struct bytes token, const struct clien
 	pthread_mutex_lock(&grants->lock);
 	node = node_of(&grants->by_access, token);
 	grant = node != NULL ? TABLE_OWNER(node, struct grant, by_access) : grant_of_refresh(grants, token);
-	if (grant != NULL && grant->facts.client == client)
+	if (grant != NULL && strcmp(grant->facts.client, client) == 0)
 		drop(grants, grant);
 	pthread_mutex_unlock(&grants->lock);
 }
@@ -338,20 +339,36 @@ static size_t drop_those(struct grants *grants, bool (*is_one)(const struct gran
 }
 
 struct login {
-	const struct client_conf *client;
-	const char *sub;
+	const char *client, *sub;
 };
 
 static bool is_of_login(const struct grant *grant, const void *arg)
 {
 	const struct login *login = arg;
 
-	return grant->facts.client == login->client && strcmp(grant->facts.sub, login->sub) == 0;
+	return strcmp(grant->facts.client, login->client) == 0 && strcmp(grant->facts.sub, login->sub) == 0;
 }
 
-size_t grants_log_out(struct grants *grants, const struct client_conf *client, const char *sub)
+size_t grants_log_out(struct grants *grants, const char *client, const char *sub)
 {
 	return drop_those(grants, is_of_login, &(struct login){ client, sub });
+}
+
+struct judged {
+	bool (*is_client)(const char *client, const void *arg);
+	const void *arg;
+};
+
+static bool is_of_nobody(const struct grant *grant, const void *arg)
+{
+	const struct judged *judged = arg;
+
+	return !judged->is_client(grant->facts.client, judged->arg);
+}
+
+size_t grants_retain(struct grants *grants, bool (*is_client)(const char *client, const void *arg), const void *arg)
+{
+	return drop_those(grants, is_of_nobody, &(struct judged){ is_client, arg });
 }
 
 static bool is_concerned(const struct grant *grant, const void *arg)

@@ -18,7 +18,7 @@ struct grants;
 
 /** Who logged in where, and how. */
 struct grant_facts {
-	const struct client_conf *client;
+	const char *client; /* client_id */
 	const char *redirect_uri, *sub;
 	const char *nonce, *challenge; /* NULL: none was sent */
 	const char *identities;	       /* value of X-3GPP-Asserted-Identity; NULL: not asked for */
@@ -37,7 +37,7 @@ enum gba_err grants_add(struct grants *grants, const struct grant_facts *facts, 
 
 struct grant_claim {
 	struct bytes code;
-	const struct client_conf *client;
+	const char *client; /* client_id */
 	const char *redirect_uri, *verifier; /* NULL: not sent */
 	time_t access_until;		     /* [s since epoch] of the access token, unless the key ends before */
 	bool refreshable;		     /* a refresh token, too: until the key ends */
@@ -61,9 +61,11 @@ enum gba_err grants_refresh(struct grants *grants, const struct grant_claim *cla
 /** What an access token stands for. @retval GBA_E_NOT_FOUND  none, or no more */
 enum gba_err grants_find(struct grants *grants, struct bytes access, time_t now, TALLOC_CTX *mem_ctx, struct grant_facts *_facts);
 /** The client gives its access or refresh token up (RFC 7009), and the grant with it; another client's stays. */
-void grants_revoke(struct grants *grants, struct bytes token, const struct client_conf *client);
+void grants_revoke(struct grants *grants, struct bytes token, const char *client);
 /** A user logs out of a client: all grants of both. @return how many */
-size_t grants_log_out(struct grants *grants, const struct client_conf *client, const char *sub);
+size_t grants_log_out(struct grants *grants, const char *client, const char *sub);
+/** Clients have gone. @return grants that went with them */
+size_t grants_retain(struct grants *grants, bool (*is_client)(const char *client, const void *arg), const void *arg);
 /** Tokens have ended. @return grants that went with them */
 size_t grants_noticed(struct grants *grants, const struct gba_naf_notice *notice);
 /** Forget what nobody can use any more. */

@@ -2,6 +2,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conf/role.h"
@@ -49,25 +50,32 @@ static enum gba_err users_find(struct oidc *oidc, const char **_why)
 	return GBA_OK;
 }
 
-static enum gba_err clients_make(struct oidc *oidc, const char **_why)
+struct roster *oidc_roster(struct oidc *oidc)
 {
-	const struct client_conf *conf = oidc->conf->clients.v;
-	enum gba_err err = GBA_OK;
-	size_t i;
+	struct roster *roster;
 
-	oidc->n_clients = oidc->conf->clients.n;
-	oidc->clients = talloc_zero_array(oidc, struct client, oidc->n_clients);
-	if (oidc->clients == NULL)
-		return GBA_E_NOMEM;
-	for (i = 0; err == GBA_OK && i < oidc->n_clients; i++) {
-		oidc->clients[i].conf = &conf[i];
-		oidc->clients[i].sector = conf[i].sector[0] != '\0' ? conf[i].sector : conf[i].id;
-		if (conf[i].key[0] != '\0')
-			err = jwt_public_read(oidc, conf[i].key, &oidc->clients[i].key);
-		if (err != GBA_OK)
-			*_why = talloc_asprintf(oidc, "clients: %s: key: %s: %s", conf[i].id, conf[i].key, gba_strerror(err));
-	}
-	return err;
+	pthread_mutex_lock(&oidc->roster_lock);
+	roster = roster_ref(oidc->roster);
+	pthread_mutex_unlock(&oidc->roster_lock);
+	return roster;
+}
+
+static bool is_in(const char *client, const void *roster)
+{
+	return roster_find(roster, client) != NULL;
+}
+
+/* What was granted to clients that have gone ends; whoever uses the roster before it keeps that for so long. */
+static void roster_replace(struct oidc *oidc, struct roster *roster)
+{
+	struct roster *before;
+
+	pthread_mutex_lock(&oidc->roster_lock);
+	before = oidc->roster;
+	oidc->roster = roster;
+	pthread_mutex_unlock(&oidc->roster_lock);
+	roster_drop(before);
+	metric_add(oidc->ended, (int64_t)grants_retain(oidc->grants, is_in, roster));
 }
 
 /* The URLs were checked with the configuration. */
@@ -106,6 +114,17 @@ static enum gba_err keys_open(struct oidc *oidc, const char **_why)
 	return err;
 }
 
+/* Of the files that the listener has read. */
+static void certificate_look(const struct oidc_conf *conf, struct timespec _changed[2])
+{
+	const char *paths[] = { conf->certificate, conf->private_key };
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < 2; i++)
+		_changed[i] = stat(paths[i], &st) == 0 ? st.st_ctim : (struct timespec){ 0, 0 };
+}
+
 static void on_refused(void *arg, const char *source, unsigned int status, const char *reason)
 {
 	struct oidc *oidc = arg;
@@ -131,6 +150,7 @@ static enum gba_err listen_start(struct oidc *oidc, const char **_why)
 	http.listen = conf->listen;
 	http.cert = conf->certificate[0] != '\0' ? conf->certificate : NULL;
 	http.key = conf->private_key[0] != '\0' ? conf->private_key : NULL;
+	certificate_look(conf, oidc->certificate_at);
 	return http_server_start(oidc, &http, desk_request, oidc, &oidc->desk, _why);
 }
 
@@ -154,7 +174,7 @@ static enum gba_err set_up(struct oidc *oidc, const char **_why)
 	if (err == GBA_OK)
 		err = users_find(oidc, _why);
 	if (err == GBA_OK)
-		err = clients_make(oidc, _why);
+		err = roster_new(oidc, NULL, oidc->conf, &oidc->roster, _why);
 	if (err == GBA_OK)
 		err = keys_open(oidc, _why);
 	if (err == GBA_OK)
@@ -172,24 +192,66 @@ static void stop(struct oidc *oidc)
 	asker_stop(oidc);
 }
 
-/* Issuer, keys and clients stand until a restart; what the file says of the log does not. */
-static void hung_up(const struct oidc *oidc, const struct role *role, const char *path)
+static bool certificate_changed(const struct oidc *oidc)
 {
-	struct log_about about = { .result = GBA_E_CONF };
-	TALLOC_CTX *tmp = talloc_new(NULL);
-	struct conf_error error;
-	const char *differs;
+	struct timespec changed[2];
 
-	log_reopen();
-	if (conf_reread(tmp, role, path, oidc->conf, &differs, &error) != GBA_OK)
-		log_event(LOG_L_ERROR, "oidc.reload", &about, "refused, all stays as it was: %s", error.text);
-	else
-		log_event(LOG_L_INFO, "oidc.reload", NULL, "log reopened%s%s",
-			  differs[0] != '\0' ? "; as they were until a restart: " : "", differs);
-	talloc_free(tmp);
+	certificate_look(oidc->conf, changed);
+	return memcmp(changed, oidc->certificate_at, sizeof(changed)) != 0;
 }
 
-static void serve(const struct oidc *oidc, const struct role *role, const char *path, const sigset_t *signals)
+/* The file as it is being read again. */
+static struct {
+	const struct oidc_conf *fresh;
+	struct oidc_conf in_force; /* but for what changes with it */
+} again;
+
+static void on_good_conf(const void *fresh)
+{
+	again.fresh = fresh;
+	again.in_force.clients = again.fresh->clients;
+}
+
+/* Clients, with their keys. Issuer, listeners and life times stand until a restart. */
+static enum gba_err read_again(struct oidc *oidc, const struct role *role, const char *path, const char **_said)
+{
+	TALLOC_CTX *tree = talloc_new(NULL);
+	struct conf_error error;
+	struct roster *roster;
+	const char *differs, *why;
+	enum gba_err err;
+
+	again.in_force = *oidc->conf;
+	err = conf_reread(tree, role, path, &again.in_force, &differs, &error);
+	why = error.text;
+	if (err == GBA_OK)
+		err = roster_new(tree, tree, again.fresh, &roster, &why);
+	if (err != GBA_OK) {
+		*_said = talloc_strdup(oidc, why);
+		talloc_free(tree);
+		return err;
+	}
+	*_said = talloc_asprintf(oidc, "%zu clients in force%s%s%s", roster_size(roster),
+				 differs[0] != '\0' ? "; as they were until a restart: " : "", differs,
+				 certificate_changed(oidc) ? "; certificate or private-key has changed, and needs a restart" : "");
+	roster_replace(oidc, roster);
+	return GBA_OK;
+}
+
+static void hung_up(struct oidc *oidc, const struct role *role, const char *path)
+{
+	struct log_about about = { .result = GBA_E_CONF };
+	const char *said = NULL;
+
+	log_reopen();
+	if (read_again(oidc, role, path, &said) != GBA_OK)
+		log_event(LOG_L_ERROR, "oidc.reload", &about, "refused, all stays as it was: %s", said);
+	else
+		log_event(LOG_L_INFO, "oidc.reload", NULL, "log reopened, %s", said);
+	talloc_free((void *)(uintptr_t)said);
+}
+
+static void serve(struct oidc *oidc, const struct role *role, const char *path, const sigset_t *signals)
 {
 	int sig = 0;
 
@@ -220,7 +282,7 @@ static int work(struct oidc *oidc, const struct role *role, const char *path, co
 		status = complain(why);
 	} else {
 		log_event(LOG_L_INFO, "oidc.start", NULL, "version %s, %s, %zu clients", PACKAGE_VERSION, oidc->conf->issuer,
-			  oidc->n_clients);
+			  roster_size(oidc->roster));
 		serve(oidc, role, path, signals);
 		log_event(LOG_L_INFO, "oidc.stop", NULL, "stopped");
 	}
@@ -250,8 +312,10 @@ static int run(const struct role *role, const char *path)
 		status = complain(error.text);
 	} else {
 		oidc->conf = conf;
+		pthread_mutex_init(&oidc->roster_lock, NULL);
 		status = work(oidc, role, path, &signals);
 	}
+	roster_drop(oidc->roster);
 	talloc_free(oidc);
 	trace_close();
 	log_close();
@@ -269,6 +333,7 @@ int main(int argc, char **argv)
 		.conf_size = sizeof(struct oidc_conf),
 		.check = oidc_conf_check,
 		.run = run,
+		.live = on_good_conf,
 	};
 
 	return role_main(&role, argc, argv);

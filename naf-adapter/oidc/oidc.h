@@ -5,6 +5,8 @@
 #ifndef GBA_OIDC_OIDC_H
 #define GBA_OIDC_OIDC_H
 
+#include <pthread.h>
+
 #include "core/metrics.h"
 #include "core/secret.h"
 #include "http/server.h"
@@ -13,19 +15,15 @@
 #include "naf-adapter/oidc/grants.h"
 #include "naf-adapter/oidc/params.h"
 #include "naf-adapter/oidc/ring.h"
+#include "naf-adapter/oidc/roster.h"
 
 struct asker;
 
-struct client {
-	const struct client_conf *conf;
-	struct jwt_key *key; /* private_key_jwt; NULL: none */
-	const char *sector;
-};
-
 struct oidc {
 	const struct oidc_conf *conf;
-	struct client *clients;
-	size_t n_clients;
+	struct roster *roster; /* in force: oidc_roster() */
+	pthread_mutex_t roster_lock;
+	struct timespec certificate_at[2]; /* change of the files that are served, certificate and key */
 	struct ring *ring;
 	struct grants *grants;
 	struct asker *asker;
@@ -40,8 +38,8 @@ struct oidc {
 	struct metric *logins, *refused, *tokens, *tokens_refused, *ended;
 };
 
-/** NULL: no such client. */
-const struct client *oidc_client(const struct oidc *oidc, const char *id);
+/** The clients in force, with a reference of the caller's own: roster_drop(). */
+struct roster *oidc_roster(struct oidc *oidc);
 
 /* ---- asker.c: the agent ---- */
 
@@ -63,8 +61,8 @@ struct assertions;
 /** What was used of private_key_jwt assertions; NULL: out of memory. */
 struct assertions *assertions_new(TALLOC_CTX *mem_ctx);
 /** @param _why  static text for the log @return NULL: not authenticated; *_header tells whether Authorization was tried */
-const struct client *client_authenticate(struct oidc *oidc, struct http_req *req, const struct params *params, time_t now,
-					 const char **_why);
+const struct client *client_authenticate(struct oidc *oidc, const struct roster *roster, struct http_req *req,
+					 const struct params *params, time_t now, const char **_why);
 
 /* ---- door.c, desk.c: what is served ---- */
 

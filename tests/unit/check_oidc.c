@@ -206,27 +206,27 @@ END_TEST
 #define VERIFIER  "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" /* RFC 7636 appendix B */
 #define CHALLENGE "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
-static const struct client_conf mine = { .id = "a" }, yours = { .id = "b" };
+static const char mine[] = "a", yours[] = "b";
 static struct grants *grants;
 
 static struct grant_facts facts_of(const char *challenge)
 {
-	return (struct grant_facts){ .client = &mine, .redirect_uri = "https://a/cb", .sub = "s", .challenge = challenge, .nonce = "n",
+	return (struct grant_facts){ .client = mine, .redirect_uri = "https://a/cb", .sub = "s", .challenge = challenge, .nonce = "n",
 				     .ends = T0 + 500, .acr = "x" };
 }
 
-static const struct { const char *name, *challenge, *redirect_uri, *verifier; const struct client_conf *client; int after; enum gba_err want; } redeem_rows[] = {
-	{ "good", CHALLENGE, "https://a/cb", VERIFIER, &mine, 0, GBA_OK },
-	{ "last second", CHALLENGE, "https://a/cb", VERIFIER, &mine, 59, GBA_OK },
-	{ "expired exactly", CHALLENGE, "https://a/cb", VERIFIER, &mine, 60, GBA_E_STALE },
-	{ "no challenge", NULL, "https://a/cb", NULL, &mine, 0, GBA_OK },
-	{ "verifier without challenge", NULL, "https://a/cb", VERIFIER, &mine, 0, GBA_E_DENIED },
-	{ "no verifier", CHALLENGE, "https://a/cb", NULL, &mine, 0, GBA_E_DENIED },
-	{ "challenge as verifier", CHALLENGE, "https://a/cb", CHALLENGE, &mine, 0, GBA_E_DENIED },
-	{ "short verifier", CHALLENGE, "https://a/cb", "x", &mine, 0, GBA_E_DENIED },
-	{ "another client", CHALLENGE, "https://a/cb", VERIFIER, &yours, 0, GBA_E_DENIED },
-	{ "another redirect_uri", CHALLENGE, "https://a/cb/", VERIFIER, &mine, 0, GBA_E_DENIED },
-	{ "no redirect_uri", CHALLENGE, NULL, VERIFIER, &mine, 0, GBA_E_DENIED },
+static const struct { const char *name, *challenge, *redirect_uri, *verifier, *client; int after; enum gba_err want; } redeem_rows[] = {
+	{ "good", CHALLENGE, "https://a/cb", VERIFIER, mine, 0, GBA_OK },
+	{ "last second", CHALLENGE, "https://a/cb", VERIFIER, mine, 59, GBA_OK },
+	{ "expired exactly", CHALLENGE, "https://a/cb", VERIFIER, mine, 60, GBA_E_STALE },
+	{ "no challenge", NULL, "https://a/cb", NULL, mine, 0, GBA_OK },
+	{ "verifier without challenge", NULL, "https://a/cb", VERIFIER, mine, 0, GBA_E_DENIED },
+	{ "no verifier", CHALLENGE, "https://a/cb", NULL, mine, 0, GBA_E_DENIED },
+	{ "challenge as verifier", CHALLENGE, "https://a/cb", CHALLENGE, mine, 0, GBA_E_DENIED },
+	{ "short verifier", CHALLENGE, "https://a/cb", "x", mine, 0, GBA_E_DENIED },
+	{ "another client", CHALLENGE, "https://a/cb", VERIFIER, yours, 0, GBA_E_DENIED },
+	{ "another redirect_uri", CHALLENGE, "https://a/cb/", VERIFIER, mine, 0, GBA_E_DENIED },
+	{ "no redirect_uri", CHALLENGE, NULL, VERIFIER, mine, 0, GBA_E_DENIED },
 };
 
 START_TEST(codes_are_good_once)
@@ -251,7 +251,7 @@ START_TEST(codes_are_good_once)
 		ck_assert_err(grants_find(grants, bytes_of(tokens.access), T0 + 299, test_ctx, &got), GBA_OK);
 		ck_assert_err(grants_find(grants, bytes_of(tokens.access), T0 + 300, test_ctx, &got), GBA_E_NOT_FOUND);
 	}
-	claim = (struct grant_claim){ bytes_of(code), &mine, "https://a/cb", redeem_rows[_i].challenge != NULL ? VERIFIER : NULL, T0 + 300,
+	claim = (struct grant_claim){ bytes_of(code), mine, "https://a/cb", redeem_rows[_i].challenge != NULL ? VERIFIER : NULL, T0 + 300,
 				     false };
 	ck_assert_err(grants_redeem(grants, &claim, now, test_ctx, &got, &other), GBA_E_REPLAY); /* whatever came of the first */
 	if (err == GBA_OK)
@@ -265,7 +265,7 @@ START_TEST(grants_are_bounded_and_end)
 	struct grant_facts facts = facts_of(NULL), got;
 	struct grant_tokens tokens;
 	char code[GRANT_SECRET_ROOM];
-	struct grant_claim claim = { .client = &mine, .redirect_uri = "https://a/cb", .access_until = T0 + 10000 };
+	struct grant_claim claim = { .client = mine, .redirect_uri = "https://a/cb", .access_until = T0 + 10000 };
 	size_t i;
 
 	grants = grants_new(test_ctx, 16);
@@ -277,12 +277,40 @@ START_TEST(grants_are_bounded_and_end)
 	ck_assert_int_eq(got.access_ends, T0 + 500); /* the bootstrapped key's end */
 	ck_assert_err(grants_add(grants, &facts, NULL, T0 + 60, T0 + 120, code), GBA_OK); /* fifteen have gone */
 	ck_assert_uint_eq(grants_count(grants), 2);
-	grants_revoke(grants, bytes_of(tokens.access), &yours);
+	grants_revoke(grants, bytes_of(tokens.access), yours);
 	ck_assert_err(grants_find(grants, bytes_of(tokens.access), T0 + 60, test_ctx, &got), GBA_OK);
-	grants_revoke(grants, bytes_of(tokens.access), &mine);
+	grants_revoke(grants, bytes_of(tokens.access), mine);
 	ck_assert_err(grants_find(grants, bytes_of(tokens.access), T0 + 60, test_ctx, &got), GBA_E_NOT_FOUND);
 	grants_sweep(grants, T0 + 120);
 	ck_assert_uint_eq(grants_count(grants), 0);
+	talloc_free_children(test_ctx);
+}
+END_TEST
+
+static bool is_the_one(const char *client, const void *arg)
+{
+	return strcmp(client, arg) == 0;
+}
+
+START_TEST(grants_go_with_their_client)
+{
+	struct grant_facts facts = facts_of(NULL), other = facts, got;
+	struct grant_claim claim = { .client = yours, .redirect_uri = "https://a/cb", .access_until = T0 + 10000 };
+	char code[GRANT_SECRET_ROOM], kept[GRANT_SECRET_ROOM];
+	struct grant_tokens tokens;
+
+	other.client = yours;
+	grants = grants_new(test_ctx, 16);
+	ck_assert_err(grants_add(grants, &facts, NULL, T0, T0 + 60, code), GBA_OK);
+	ck_assert_err(grants_add(grants, &other, NULL, T0, T0 + 60, kept), GBA_OK);
+	ck_assert_uint_eq(grants_retain(grants, is_the_one, yours), 1);
+	ck_assert_uint_eq(grants_retain(grants, is_the_one, yours), 0);
+	claim.code = bytes_of(kept);
+	ck_assert_err(grants_redeem(grants, &claim, T0, test_ctx, &got, &tokens), GBA_OK);
+	ck_assert_str_eq(got.client, "b");
+	claim.client = mine;
+	claim.code = bytes_of(code);
+	ck_assert_err(grants_redeem(grants, &claim, T0, test_ctx, &got, &tokens), GBA_E_NOT_FOUND);
 	talloc_free_children(test_ctx);
 }
 END_TEST
@@ -293,16 +321,16 @@ START_TEST(refresh_tokens_are_good_once)
 	struct grant_facts facts = facts_of(NULL), got;
 	struct grant_tokens first, second, third;
 	char code[GRANT_SECRET_ROOM];
-	struct grant_claim claim = { .client = &mine, .redirect_uri = "https://a/cb", .access_until = T0 + 100, .refreshable = true };
+	struct grant_claim claim = { .client = mine, .redirect_uri = "https://a/cb", .access_until = T0 + 100, .refreshable = true };
 
 	grants = grants_new(test_ctx, 16);
 	ck_assert_err(grants_add(grants, &facts, NULL, T0, T0 + 60, code), GBA_OK);
 	claim.code = bytes_of(code);
 	ck_assert_err(grants_redeem(grants, &claim, T0, test_ctx, &got, &first), GBA_OK);
 	claim.code = bytes_of(first.refresh);
-	claim.client = &yours;
+	claim.client = yours;
 	ck_assert_err(grants_refresh(grants, &claim, T0, test_ctx, &got, &second), GBA_E_DENIED);
-	claim.client = &mine;
+	claim.client = mine;
 	claim.access_until = T0 + 10000;
 	ck_assert_err(grants_refresh(grants, &claim, T0 + 99, test_ctx, &got, &second), GBA_OK);
 	ck_assert_int_eq(got.access_ends, T0 + 500); /* the bootstrapped key's end */
@@ -362,6 +390,7 @@ int main(void)
 	tcase_add_test(tc, another_algorithm_signs_at_once_and_the_old_keys_stay_for_a_while);
 	tcase_add_loop_test(tc, codes_are_good_once, 0, ROWS(redeem_rows));
 	tcase_add_test(tc, grants_are_bounded_and_end);
+	tcase_add_test(tc, grants_go_with_their_client);
 	tcase_add_test(tc, refresh_tokens_are_good_once);
 	tcase_add_loop_test(tc, parameters_are_read_strictly, 0, ROWS(params_rows));
 	suite_add_tcase(suite, tc);

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What relying parties ask for beyond the code flow: answers by form, refresh tokens, logout."""
 import hashlib
+import os
 import signal
 import time
 import urllib.parse
 
 import pytest
 
-from oidc_harness import CALLBACK, SECRET, Form, Rp, b64, basic, undisturbed, until, verify
+from oidc_harness import CALLBACK, SECRET, Form, Rp, b64, basic, hash_of, undisturbed, until, verify
 from test_oidc_flow import error_of, numbers
 
 BYE = "https://app.example.com/bye"
@@ -144,12 +145,44 @@ def test_they_are_announced(provider):
 
 # ---- the daemon
 
+def test_hangup_brings_clients_and_takes_them_away(world):
+    """What was begun with clients that stay goes on; who has gone gets nothing any more, and neither does a secret that has."""
+    provider = world.provider()
+    device = provider.device(next(numbers))
+    web, spa, stays = Rp(provider), Rp(provider, "spa", None), Rp(provider, "stays", SECRET)
+    _, theirs = spa.login(device)
+    _, kept = stays.login(device)
+    code, lost = stays.code(device), spa.code(device)
+    with open(provider.conf, encoding="utf-8") as conf:
+        text = conf.read()
+
+    def hang_up(changed, said):
+        with open(provider.conf, "w", encoding="utf-8") as conf:
+            conf.write(changed)
+        provider.process.signal(signal.SIGHUP)
+        assert provider.tells(said), provider.log()[-2000:]
+    assert text.count('{ id = "spa";') == 1
+    hang_up(text.replace('{ id = "spa";', '{ id = "fresh";').replace(hash_of(SECRET), hash_of("another secret of many octets, 0123"), 1), "5 clients in force")
+    assert stays.userinfo(kept["access_token"]).status == 200 and stays.redeem(code).status == 200
+    assert refresh(stays, kept["refresh_token"]).status == 200
+    assert spa.userinfo(theirs["access_token"]).status == 401 and spa.redeem(lost).status == 401
+    assert provider.authorize(device, **spa.request()).status == 400
+    assert Rp(provider, "fresh", None).login(device)[0]["aud"] == "fresh"
+    assert web.redeem(web.code(device)).status == 401
+    assert Rp(provider, secret="another secret of many octets, 0123").login(device)[0]["aud"] == "web"
+    hang_up(text.replace("client.pub", "nobody.pub"), "refused, all stays as it was: clients: signed: key: ")
+    assert Rp(provider, "fresh", None).login(device)[0]["aud"] == "fresh"
+    os.utime(provider.items["certificate"].strip('"'))
+    hang_up(text, "certificate or private-key has changed, and needs a restart")
+    assert spa.login(device)[0]["aud"] == "spa"
+
+
 def test_hangup_says_what_needs_a_restart(provider, device):
     rp = Rp(provider)
     with open(provider.conf, encoding="utf-8") as conf:
         text = conf.read()
     try:
-        for more, said in (("max-grants = 4711;\n", "log reopened; as they were until a restart: max-grants"),
+        for more, said in (("max-grants = 4711;\n", "clients in force; as they were until a restart: max-grants"),
                            ("frob = 1;\n", "refused, all stays as it was")):
             with open(provider.conf, "w", encoding="utf-8") as conf:
                 conf.write(text + more)
