@@ -152,6 +152,12 @@ struct agent *agent_new(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, stru
 	return agent;
 }
 
+void agent_renewed(struct agent *agent)
+{
+	pace_init(&agent->pace, agent->conf->zn_rate);
+	sources_set(agent->sources, agent->conf->unknown_burst, agent->conf->unknown_rate);
+}
+
 /* ---- waiters ---- */
 
 static void waiter_enter(struct agent *agent, struct agent_waiter *waiter)

@@ -37,6 +37,9 @@ struct agent_waiter;
 /** @param conf  outlives the agent @return NULL: out of memory */
 struct agent *agent_new(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, struct zn_port port);
 
+/** Its conf has changed (agent_conf_renew()). */
+void agent_renewed(struct agent *agent);
+
 /** What an application wants; views are valid during agent_ask() only. */
 struct agent_ask {
 	struct bytes btid;

@@ -61,7 +61,7 @@ static const struct conf_item application_items[] = {
 };
 
 static const struct conf_item client_items[] = {
-	CONF_STR    ("name",  "application", 1, 32,   NULL,   struct client_conf, name,
+	CONF_STR    ("name",  "application", 1, CLIENT_NAME_MAX, NULL, struct client_conf, name,
 		 "What logs and traces call it"),
 	CONF_STR    ("user",  "",            0, 64,   NULL,   struct client_conf, user,
 		 "User it runs as, by name or number; \"*\": any"),
@@ -128,6 +128,51 @@ const struct role agent_role = {
 	.conf_size = sizeof(struct agent_conf),
 	.check = agent_conf_check,
 };
+
+static bool names_copy(TALLOC_CTX *mem_ctx, struct conf_strlist *names)
+{
+	const char **copy = talloc_zero_array(mem_ctx, const char *, names->n + 1);
+	size_t i;
+
+	for (i = 0; copy != NULL && i < names->n; i++) {
+		copy[i] = talloc_strdup(copy, names->v[i]);
+		if (copy[i] == NULL)
+			return false;
+	}
+	names->v = copy;
+	return copy != NULL;
+}
+
+bool clients_copy(TALLOC_CTX *mem_ctx, const struct conf_groups *clients, struct conf_groups *_clients)
+{
+	const struct client_conf *rows = clients->v;
+	struct client_conf *copy = talloc_zero_array(mem_ctx, struct client_conf, clients->n + 1);
+	size_t i;
+
+	for (i = 0; copy != NULL && i < clients->n; i++) {
+		copy[i] = rows[i];
+		copy[i].name = talloc_strdup(copy, rows[i].name);
+		copy[i].user = talloc_strdup(copy, rows[i].user);
+		copy[i].group = talloc_strdup(copy, rows[i].group);
+		if (copy[i].name == NULL || copy[i].user == NULL || copy[i].group == NULL || !names_copy(copy, &copy[i].fqdns))
+			return false;
+	}
+	*_clients = (struct conf_groups){ copy, clients->n };
+	return copy != NULL;
+}
+
+void agent_conf_renew(struct agent_conf *conf, const struct agent_conf *fresh)
+{
+	conf->connections_max = fresh->connections_max;
+	conf->requests_max = fresh->requests_max;
+	conf->negative_ttl = fresh->negative_ttl;
+	conf->key_lifetime_max = fresh->key_lifetime_max;
+	conf->zn_timeout = fresh->zn_timeout;
+	conf->zn_rate = fresh->zn_rate;
+	conf->unknown_burst = fresh->unknown_burst;
+	conf->unknown_rate = fresh->unknown_rate;
+	conf->accept_2g = fresh->accept_2g;
+}
 
 static bool number_of(const char *text, int64_t *_id)
 {

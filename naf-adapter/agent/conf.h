@@ -24,6 +24,7 @@ struct application_conf {
 };
 enum application_use { APPLICATION_USE_UNSAID, APPLICATION_USE_MULTIPLE, APPLICATION_USE_SINGLE, APPLICATION_USES };
 
+#define CLIENT_NAME_MAX 32
 /** Who may ask over the local socket, and for which names. */
 struct client_conf {
 	const char *name;  /* in logs and traces */
@@ -52,6 +53,10 @@ struct agent_conf {
 extern const struct conf_item agent_conf_items[];
 extern const struct role agent_role;
 
+/** A copy of its own, below mem_ctx, of who may ask. @param _clients  written on true @return false: out of memory */
+bool clients_copy(TALLOC_CTX *mem_ctx, const struct conf_groups *clients, struct conf_groups *_clients);
+/** Take over what can change under way, but for clients: limits and life times. */
+void agent_conf_renew(struct agent_conf *conf, const struct agent_conf *fresh);
 /** Checks between items; finds users and groups. */
 enum gba_err agent_conf_check(const void *conf, struct conf_error *_error);
 

@@ -25,7 +25,7 @@ struct request {
 	uint32_t id;
 	struct conn *conn;
 	struct agent_waiter *waiter;
-	const struct client_conf *client;
+	char client[CLIENT_NAME_MAX + 1];
 	char btid[GBA_NAF_BTID_MAX + 1], fqdn[FQDN_MAX + 1];
 	uint8_t ua_id[UA_ID_LEN];
 	char corr[CORR_LEN + 1];
@@ -124,7 +124,7 @@ static bool put_names(const struct conn *conn, struct wire_out *out, const struc
 	for (i = 0; i < revocation->fqdn_n; i++) {
 		struct bytes fqdn = revocation->fqdns[i];
 
-		if (fqdn.n > FQDN_MAX || client_find(&conn->env->conf->clients, &conn->peer, fqdn) == NULL)
+		if (fqdn.n > FQDN_MAX || client_find(conn->env->clients, &conn->peer, fqdn) == NULL)
 			continue;
 		memcpy(name, fqdn.p, fqdn.n);
 		name[fqdn.n] = '\0';
@@ -160,8 +160,8 @@ static void trace_arrow(const struct request *request, bool question, const char
 
 	if (!trace_on())
 		return;
-	step.from = question ? request->client->name : "naf-agent";
-	step.to = question ? "naf-agent" : request->client->name;
+	step.from = question ? request->client : "naf-agent";
+	step.to = question ? "naf-agent" : request->client;
 	trace_step(&step);
 }
 
@@ -172,11 +172,11 @@ static void request_drop(struct request *request)
 }
 
 /* Before the key goes: what cannot be put on record does not happen. Noted with it is who asked for what is not his. */
-static enum gba_err release_note(const struct conn *conn, const struct client_conf *client, const struct request *request,
+static enum gba_err release_note(const struct conn *conn, const char *client, const struct request *request,
 				 struct bytes fqdn, enum gba_err result)
 {
 	char why[128], ua[HEX_LEN(UA_ID_LEN) + 1] = "";
-	struct audit_entry entry = { .act = "naf.key", .role = "application", .who = bytes_of(client->name), .subject = fqdn,
+	struct audit_entry entry = { .act = "naf.key", .role = "application", .who = bytes_of(client), .subject = fqdn,
 				     .result = result };
 
 	if (conn->env->audit == NULL)
@@ -263,7 +263,7 @@ static void ask_for(struct request *request, const struct wire_ask *wire)
 		.gsid_count = wire->gsid_count,
 		.flags = wire->flags,
 		.timeout_ms = wire->timeout_ms,
-		.source = bytes_of(wire->source[0] != '\0' ? wire->source : request->client->name),
+		.source = bytes_of(wire->source[0] != '\0' ? wire->source : request->client),
 		.until = wire->until,
 	};
 	char message[FQDN_MAX + 16];
@@ -294,7 +294,7 @@ static const char *take_ask(struct conn *conn, const struct wire_frame *frame)
 		queue_fail(conn, frame->id, GBA_NAF_E_ARGUMENT, "no host name");
 		return NULL;
 	}
-	client = client_find(&conn->env->conf->clients, &conn->peer, bytes_of(ask.fqdn));
+	client = client_find(conn->env->clients, &conn->peer, bytes_of(ask.fqdn));
 	if (client == NULL) {
 		metric_add(conn->env->denied, 1);
 		log_peer(conn, "local.denied", GBA_E_DENIED, bytes_of(ask.fqdn), "asked for a name that is not its own");
@@ -307,7 +307,7 @@ static const char *take_ask(struct conn *conn, const struct wire_frame *frame)
 		queue_fail(conn, frame->id, GBA_NAF_E_BUSY, NULL);
 		return NULL;
 	}
-	request->client = client;
+	snprintf(request->client, sizeof(request->client), "%s", client->name);
 	ask_for(request, &ask);
 	return NULL;
 }
@@ -375,6 +375,7 @@ void conn_refuse(int fd, enum gba_naf_error error, const char *why)
 struct conn *conn_new(TALLOC_CTX *mem_ctx, struct conn_env *env, int fd)
 {
 	struct conn *conn = talloc_zero(mem_ctx, struct conn);
+	const struct client_conf *client;
 
 	if (conn == NULL || !table_init(&conn->requests, conn, REQUEST_BUCKETS)) {
 		talloc_free(conn);
@@ -383,14 +384,15 @@ struct conn *conn_new(TALLOC_CTX *mem_ctx, struct conn_env *env, int fd)
 	}
 	conn->env = env;
 	conn->fd = fd;
-	conn->client = peer_of(conn) ? client_any(&env->conf->clients, &conn->peer) : NULL;
-	if (conn->client == NULL) {
+	client = peer_of(conn) ? client_any(env->clients, &conn->peer) : NULL;
+	if (client == NULL) {
 		metric_add(env->denied, 1);
 		log_peer(conn, "local.refused", GBA_E_DENIED, BYTES_NONE, "no client of ours");
 		conn_refuse(fd, GBA_NAF_E_DENIED, "no client of this agent");
 		talloc_free(conn);
 		return NULL;
 	}
+	snprintf(conn->client, sizeof(conn->client), "%s", client->name);
 	return conn;
 }
 

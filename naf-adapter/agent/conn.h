@@ -11,6 +11,7 @@
 /** What all connections share. */
 struct conn_env {
 	const struct agent_conf *conf;
+	const struct conf_groups *clients; /* who may ask */
 	struct agent *agent;
 	struct audit *audit; /* NULL: none is kept */
 	struct agent_time t; /* of the event that is being handled */
@@ -28,7 +29,7 @@ struct conn {
 	bool waits_to_write; /* as the event loop knows it */
 	int fd;
 	struct client_peer peer;
-	const struct client_conf *client; /* first row that fits the peer */
+	char client[CLIENT_NAME_MAX + 1]; /* name of the first row that fitted the peer */
 	struct table requests;
 	size_t in_n;
 	uint8_t in[WIRE_ASK_MAX];

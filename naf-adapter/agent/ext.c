@@ -68,7 +68,7 @@ static int naf_entry(char *conf_file)
 	if (err == GBA_OK)
 		err = rpa_start(root, conf, local);
 	if (err == GBA_OK)
-		err = hangup_start(talloc_strdup(root, conf_file), conf);
+		err = hangup_start(talloc_strdup(root, conf_file), conf, local);
 	if (err != GBA_OK)
 		return refuse("naf.thread", "start", gba_strerror(err));
 	log_event(LOG_L_INFO, "naf.start", NULL, "serving %s", conf->socket);

@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include "core/log.h"
+#include "naf-adapter/agent/rpa.h"
 
 static struct {
 	sem_t rung;
@@ -14,7 +15,9 @@ static struct {
 	bool running;
 	volatile sig_atomic_t stop;
 	const char *path;
-	const struct agent_conf *conf;
+	struct agent_conf in_force; /* its clients: views, good while the file is read again */
+	struct agent_news *news;
+	struct local *local;
 } me;
 
 /* In whichever thread the signal finds. */
@@ -27,18 +30,43 @@ static void on_signal(int number)
 	errno = kept;
 }
 
+static void on_good_conf(const void *fresh_)
+{
+	const struct agent_conf *fresh = fresh_;
+
+	agent_conf_renew(&me.in_force, fresh);
+	me.in_force.clients = fresh->clients;
+	me.news = talloc_zero(NULL, struct agent_news);
+	if (me.news == NULL)
+		return;
+	agent_conf_renew(&me.news->conf, fresh);
+	if (!clients_copy(me.news, &fresh->clients, &me.news->clients)) {
+		talloc_free(me.news);
+		me.news = NULL;
+	}
+}
+
+static bool renew(void)
+{
+	return me.news != NULL && rpa_renew(&me.news->clients) && local_renew(me.local, me.news);
+}
+
 static void read_again(void)
 {
 	struct log_about about = { .result = GBA_E_CONF };
+	struct role role = agent_role;
 	TALLOC_CTX *tmp = talloc_new(NULL);
 	struct conf_error error;
 	const char *differs;
 
 	log_reopen();
-	if (conf_reread(tmp, &agent_role, me.path, me.conf, &differs, &error) != GBA_OK)
+	role.live = on_good_conf;
+	if (conf_reread(tmp, &role, me.path, &me.in_force, &differs, &error) != GBA_OK)
 		log_event(LOG_L_ERROR, "naf.reload", &about, "refused, all stays as it was: %s", error.text);
+	else if (!renew())
+		log_event(LOG_L_ERROR, "naf.reload", NULL, "out of memory: all stays as it was");
 	else
-		log_event(LOG_L_INFO, "naf.reload", NULL, "log reopened%s%s",
+		log_event(LOG_L_INFO, "naf.reload", NULL, "log reopened, clients and limits in force%s%s",
 			  differs[0] != '\0' ? "; as they were until a restart: " : "", differs);
 	talloc_free(tmp);
 }
@@ -55,14 +83,15 @@ static void *run(void *arg)
 	}
 }
 
-enum gba_err hangup_start(const char *path, const struct agent_conf *conf)
+enum gba_err hangup_start(const char *path, const struct agent_conf *conf, struct local *local)
 {
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 	sigset_t hangup, before;
 	int rc;
 
 	me.path = path;
-	me.conf = conf;
+	me.in_force = *conf;
+	me.local = local;
 	me.stop = 0;
 	if (sem_init(&me.rung, 0, 0) != 0)
 		return gba_err_from_errno(errno);

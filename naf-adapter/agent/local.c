@@ -24,7 +24,7 @@
 #define READY_MS 4000 /* [ms] after the start */
 #define LOOK_MS	 20   /* [ms] between two looks until then */
 
-enum letter_kind { LETTER_ANSWER, LETTER_PUSH, LETTER_REVOCATION };
+enum letter_kind { LETTER_ANSWER, LETTER_PUSH, LETTER_REVOCATION, LETTER_NEWS };
 struct letter {
 	enum letter_kind kind;
 	void *what; /* a talloc root */
@@ -32,6 +32,8 @@ struct letter {
 
 struct local {
 	struct conn_env env;
+	struct agent_conf conf;	 /* in force */
+	struct agent_news *news; /* that it is of; NULL: none yet */
 	int epoll, listener, bell, spare;
 	struct conn *conns;
 	size_t conn_count;
@@ -93,6 +95,11 @@ bool local_revoke(struct local *local, struct agent_revocation *revocation)
 	return post(local, LETTER_REVOCATION, revocation);
 }
 
+bool local_renew(struct local *local, struct agent_news *news)
+{
+	return post(local, LETTER_NEWS, news);
+}
+
 /* @return the letters taken: the thread's own now */
 static struct letter *mail_take(struct local *local, size_t *_n, bool *_stop)
 {
@@ -131,6 +138,16 @@ static void limits_tell(struct local *local)
 	}
 }
 
+/* Who is connected and may not ask any more is told so when it asks. */
+static void renewed(struct local *local, struct agent_news *news)
+{
+	agent_conf_renew(&local->conf, &news->conf);
+	local->env.clients = &news->clients;
+	talloc_free(local->news);
+	local->news = talloc_steal(local, news);
+	agent_renewed(local->env.agent);
+}
+
 static void letter_read(struct local *local, const struct letter *letter)
 {
 	struct agent *agent = local->env.agent;
@@ -139,6 +156,7 @@ static void letter_read(struct local *local, const struct letter *letter)
 	case LETTER_ANSWER: agent_answer(agent, local->env.t, letter->what); break;
 	case LETTER_PUSH: agent_pushed(agent, local->env.t, letter->what); break;
 	case LETTER_REVOCATION: revoked(local, letter->what); break;
+	case LETTER_NEWS: renewed(local, letter->what); return;
 	}
 	talloc_free(letter->what);
 }
@@ -427,7 +445,9 @@ enum gba_err local_new(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, struc
 	*_why = "out of memory";
 	if (local == NULL)
 		return GBA_E_NOMEM;
-	local->env.conf = conf;
+	local->conf = *conf;
+	local->env.conf = &local->conf;
+	local->env.clients = &conf->clients;
 	local->env.audit = audit;
 	local->epoll = local->bell = local->listener = local->spare = -1;
 	pthread_mutex_init(&local->lock, NULL);

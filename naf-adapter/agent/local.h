@@ -23,6 +23,13 @@ void local_wait_for(struct local *local, bool (*ready)(void));
 enum gba_err local_start(struct local *local);
 /** End the thread, and remove the socket; applications see the end of their connections. The caller frees. */
 void local_stop(struct local *local);
+/** A configuration that was read again: of it who may ask and the limits are in force for what is asked from now on. */
+struct agent_news {
+	struct agent_conf conf;
+	struct conf_groups clients; /* below it */
+};
+/** From any thread; a talloc root, the mailbox's now. @return false: no memory; freed, and nothing changes */
+bool local_renew(struct local *local, struct agent_news *news);
 /** From any thread: what came of a struct zn_ask. The answer is a talloc root; it is the mailbox's now. */
 void local_answer(struct local *local, struct zn_answer *answer);
 /** The same for what BSFs say unasked: talloc roots, the mailbox's now. @return false: no memory; freed, nobody has seen it */

@@ -2,6 +2,7 @@
 #include "naf-adapter/agent/rpa.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "core/log.h"
@@ -17,6 +18,31 @@ static struct {
 	struct local *local;
 	struct dia_service *pushes, *revocations;
 } rpa;
+
+/* Whose keys are wanted: names of clients, which change under way. */
+static struct {
+	pthread_mutex_t lock;
+	struct agent_conf conf;
+	TALLOC_CTX *names; /* that its clients are below; NULL: as at the start */
+} serves = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+bool rpa_renew(const struct conf_groups *clients)
+{
+	TALLOC_CTX *names = talloc_new(NULL), *before;
+	struct conf_groups copy;
+
+	if (names == NULL || !clients_copy(names, clients, &copy)) {
+		talloc_free(names);
+		return false;
+	}
+	pthread_mutex_lock(&serves.lock);
+	before = serves.names;
+	serves.names = names;
+	serves.conf.clients = copy;
+	pthread_mutex_unlock(&serves.lock);
+	talloc_free(before);
+	return true;
+}
 
 enum gba_err rpa_load(void)
 {
@@ -102,7 +128,10 @@ static enum gba_err push_read(struct agent_push *push, struct msg *msg, struct r
 		return GBA_E_NOMEM;
 	if (!gsids_read(&tpr->gsids, push))
 		return GBA_E_RANGE;
-	return push_check(rpa.conf, push);
+	pthread_mutex_lock(&serves.lock);
+	err = push_check(&serves.conf, push);
+	pthread_mutex_unlock(&serves.lock);
+	return err;
 }
 
 static void failed_find(struct msg *msg, enum gba_err err, struct dia_failed *_failed)
@@ -209,6 +238,7 @@ enum gba_err rpa_start(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, struc
 	enum gba_err err;
 
 	rpa.conf = conf;
+	serves.conf = *conf;
 	rpa.local = local;
 	if (!rpa.loaded)
 		return GBA_OK;
@@ -223,4 +253,6 @@ void rpa_stop(void)
 	if (rpa.revocations != NULL)
 		dia_serve_stop(rpa.revocations);
 	rpa.pushes = rpa.revocations = NULL;
+	talloc_free(serves.names);
+	serves.names = NULL;
 }

@@ -10,6 +10,8 @@ enum gba_err rpa_load(void);
 /** Serve from now on; letters go to local. */
 enum gba_err rpa_start(TALLOC_CTX *mem_ctx, const struct agent_conf *conf, struct local *local);
 void rpa_stop(void);
+/** From now on tokens of these clients' names are taken, and no others. @param clients  copied @return false: out of memory */
+bool rpa_renew(const struct conf_groups *clients);
 /** Does a connected peer show RPA? */
 bool rpa_spoken(void);
 

@@ -35,6 +35,12 @@ struct sources *sources_new(TALLOC_CTX *mem_ctx, unsigned int burst, unsigned in
 	return sources;
 }
 
+void sources_set(struct sources *sources, unsigned int burst, unsigned int per_minute)
+{
+	sources->burst = burst;
+	sources->per_minute = per_minute;
+}
+
 /* One customer of an IPv6 network has a /64: its lower half is free to choose. */
 static size_t name_of(struct bytes text, uint8_t name[SOURCE_NAME_MAX])
 {

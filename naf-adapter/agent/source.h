@@ -12,6 +12,8 @@ struct sources;
 
 /** @param burst  tokens of a full bucket  @param per_minute  tokens that come back */
 struct sources *sources_new(TALLOC_CTX *mem_ctx, unsigned int burst, unsigned int per_minute);
+/** From now on. */
+void sources_set(struct sources *sources, unsigned int burst, unsigned int per_minute);
 /** May a request be made because of this address? Until half of the bucket is used, as many as come; then no more under
  * way than tokens are left, so that a burst of requests cannot overdraw it.
  * @param text       IPv4, IPv6 (its /64 counts) or any other text that names who asks

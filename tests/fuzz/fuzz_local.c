@@ -44,6 +44,7 @@ static void application(const uint8_t *data, size_t size)
 	int fds[2];
 
 	env->conf = &conf;
+	env->clients = &conf.clients;
 	env->t = (struct agent_time){ 1900000000, 1000 };
 	env->agent = agent_new(ctx, &conf, (struct zn_port){ never, &asked });
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) != 0)

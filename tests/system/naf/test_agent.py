@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -271,6 +272,47 @@ def test_foreign_user_is_refused(tmp_path):
     finally:
         assert agent.stop()
         assert not os.path.exists(agent.socket)
+
+
+def test_hangup_changes_who_may_ask_and_how_much(tmp_path):
+    """For connections that stand, too, and none of them ends; a file that is not good changes nothing."""
+    bsf = Bsf("bsf.epc.one.example", "epc.one.example")
+    agent = Agent(tmp_path / "agent", [bsf], '{ domain = "one.example"; realm = "epc.one.example"; }',
+                  clients='{ user = "*"; fqdns = [ "naf1.example.com" ]; }', extra="zn-timeout = 10000; unknown-burst = 50; unknown-rate = 1;")
+    conf = tmp_path / "agent" / "naf.conf"
+    text = conf.read_text()
+
+    def hang_up(changed, said):
+        before = len(agent.events("naf.reload"))
+        conf.write_text(changed)
+        agent.daemon.process.send_signal(signal.SIGHUP)
+        line = agent.events("naf.reload", before + 1)[before]
+        assert said in line, line
+
+    def unknown(local, source, fqdn=NAF):
+        return local.ask(btid("bsf.one.example", next(_rands).to_bytes(16, "big")), source=source, fqdn=fqdn)[0]
+    try:
+        name, rand = fresh(bsf, "bsf.one.example")
+        with Local(agent.socket) as local:
+            assert local.ask(name)[0] == 0 and local.ask(name, fqdn="naf2.example.com")[0] == 30
+            assert [unknown(local, "192.0.2.1") for _ in range(4)] == [1] * 4
+            changed = text.replace("naf1.example.com", "naf2.example.com").replace("unknown-burst = 50", "unknown-burst = 1")
+            hang_up(changed + "zn-queue = 77;\n", "clients and limits in force; as they were until a restart: zn-queue")
+
+            def told():
+                return local.ask(name, fqdn="naf2.example.com")
+            assert until(lambda: told()[0] == 0) and told()[1][16] == ks_naf(b"naf2.example.com" + TLS13, rand)
+            assert local.ask(name)[0] == 30
+            assert unknown(local, "192.0.2.2", "naf2.example.com") == 1
+            assert 22 in [unknown(local, "192.0.2.2", "naf2.example.com") for _ in range(3)], "one a minute"
+            hang_up(text + "frob = 1;\n", "refused, all stays as it was")
+            assert local.ask(name)[0] == 30 and told()[0] == 0
+            hang_up(text, "clients and limits in force")
+            assert until(lambda: local.ask(name)[0] == 0) and told()[0] == 30
+        assert "until a restart" not in agent.events("naf.reload")[-1]
+    finally:
+        assert agent.stop()
+        bsf.stop()
 
 
 def test_a_mistyped_path_costs_no_file(tmp_path):

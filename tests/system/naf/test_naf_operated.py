@@ -124,7 +124,7 @@ def test_the_agent_is_killed(realm):
             more.write("zn-queue = 99;\n")
         realm.agent.daemon.process.send_signal(signal.SIGHUP)
         (line,) = realm.agent.events("naf.reload", 1)
-        assert "log reopened; as they were until a restart: zn-queue" in line
+        assert "log reopened, clients and limits in force; as they were until a restart: zn-queue" in line
         realm.agent_killed()
         for _ in range(3):
             assert session.ask() == 200 and ask(client, digest).status == 200
