@@ -55,6 +55,7 @@ void ask_status(struct route_call *route);
 void ask_statuses(struct route_call *route);
 void ask_fact(struct route_call *route);
 void ask_application_status(struct route_call *route);
+void ask_judging(struct route_call *route);
 void ask_list(struct route_call *route);
 void ask_trqp_authorization(struct route_call *route);
 void ask_trqp_recognition(struct route_call *route);

@@ -8,6 +8,7 @@
 #include "crypto/hash.h"
 #include "jose/jws.h"
 #include "registry-fn/ask/ask.h"
+#include "registry-fn/trust/mass.h"
 #include "registry-fn/trust/said.h"
 #include "rest/rest.h"
 
@@ -324,6 +325,28 @@ void ask_statuses(struct route_call *route)
 	for (i = 0; i < n; i++)
 		json_array_append_new(list, change_json(&changes[i], sees_all(call)));
 	rest_json(call, 200, json_pack("{s:o}", "statuses", list));
+}
+
+void ask_judging(struct route_call *route)
+{
+	struct rest_call *call = rest_call_of(route);
+	struct mass_job *jobs = NULL;
+	json_t *list = json_array(), *one;
+	size_t n = 0, i;
+	enum gba_err err = mass_jobs(call->r, call, &jobs, &n);
+
+	for (i = 0; err == GBA_OK && i < n; i++) {
+		one = json_pack("{s:s, s:I, s:I}", "because", mass_because(&jobs[i]), "done", (json_int_t)jobs[i].done,
+				"devices", (json_int_t)jobs[i].total);
+		if (jobs[i].vulnerability > 0)
+			json_object_set_new(one, "vulnerability", json_integer(jobs[i].vulnerability));
+		json_array_append_new(list, one);
+	}
+	if (err == GBA_OK)
+		rest_json(call, 200, json_pack("{s:O}", "judging", list));
+	else
+		rest_fail(call, err);
+	json_decref(list);
 }
 
 static int word_of(const char *const *words, const char *text)

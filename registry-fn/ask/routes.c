@@ -75,7 +75,8 @@ static const struct rest_schema requested = FREE("EnquirerRequested"), challenge
 				interrogation = FREE("InterrogationState"),
 				answer = FREE("SignedAnswer"), bulk = FREE("BulkQuestion"), status = FREE("Status"),
 				statuses = FREE("Statuses"), list = FREE("StatusList"), order = FREE("ListOrder"),
-				statements = FREE("Statements"), trqp = FREE("TrqpQuery"), trqp_answer = FREE("TrqpAnswer"),
+				judging = FREE("Judging"), statements = FREE("Statements"),
+				trqp = FREE("TrqpQuery"), trqp_answer = FREE("TrqpAnswer"),
 				head = FREE("SignedHead"), proof = FREE("Receipt"), entries = FREE("Entries");
 
 #define SEE_STATUS (FOR_ADMIN | FOR_AGENCY | FOR_CUSTODIAN | FOR_BULK)
@@ -122,6 +123,8 @@ static const struct route rows[] = {
 	  &ask_schema_application_status,
 	  &status, NULL, "200 404", "setApplicationStatus",
 	  "Decide the trust status of an application by hand: an override; with four eyes it waits for another's approval" },
+	{ "GET", "/v1/judging", FOR_ADMIN | FOR_AGENCY, 0, ask_judging, NULL, &judging, NULL, "200", "listJudging",
+	  "Devices that wait to be judged anew: why, how many, how far it is" },
 	{ "GET", "/v1/lists/{status}", FOR_ADMIN | FOR_AGENCY | FOR_BULK, 0, ask_list, NULL, &list, "after", "200 404", "getList",
 	  "White, grey or black: the list that all registries come to (Y.3059 7-iv-d)" },
 	{ "POST", "/v1/lists", FOR_ADMIN | FOR_AGENCY, 0, ask_list_publish, &list, &order, NULL, "201 409", "publishList",

@@ -6,12 +6,16 @@
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "registry-fn/trust/trust.h"
+#include "core/metrics.h"
+#include "registry-fn/trust/mass.h"
+
+#define LOOK_S 1 /* [s] until devices that wait are judged, at most */
 
 static struct {
 	TALLOC_CTX *root;
 	struct records *records;
 	unsigned int interval, slice; /* [s] of heads; of looking for devices to judge meanwhile */
+	struct metric *m_left;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -47,46 +51,77 @@ static bool judge_some(enum gba_err *_last)
 	return left && err == GBA_OK;
 }
 
-/* With the lock held. @return is it to go on? */
-static bool wait_until(time_t until)
+/* For the operator: how many devices wait. */
+static void show_left(void)
 {
-	const struct timespec at = { until, 0 };
+	TALLOC_CTX *ctx = talloc_new(keeper.root);
+	struct mass_job *jobs = NULL;
+	int64_t left = 0;
+	size_t n = 0, i;
+
+	if (ctx != NULL && mass_jobs(keeper.records, ctx, &jobs, &n) == GBA_OK) {
+		for (i = 0; i < n; i++)
+			left += jobs[i].total > jobs[i].done ? jobs[i].total - jobs[i].done : 0;
+		metric_set(keeper.m_left, left);
+	}
+	talloc_free(ctx);
+}
+
+/* With the lock held. @return is it to go on? */
+static bool wait_ms(uint64_t ms)
+{
+	uint64_t until = clock_mono_ms() + ms;
+	const struct timespec at = { (time_t)(until / 1000), (long)(until % 1000) * 1000000L };
 
 	if (!keeper.stopping)
 		pthread_cond_clockwait(&keeper.wake, &keeper.lock, CLOCK_MONOTONIC, &at);
 	return !keeper.stopping;
 }
 
-static time_t monotonic(void)
+/* Until the next head is due. With the lock held. */
+static void judge_meanwhile(uint64_t due_ms, enum gba_err *_last)
 {
-	return (time_t)(clock_mono_ms() / 1000);
+	uint64_t now_ms, shown_ms = 0, idle_ms = keeper.slice < LOOK_S ? keeper.slice * 1000UL : LOOK_S * 1000UL;
+	bool left = false;
+
+	while ((now_ms = clock_mono_ms()) < due_ms) {
+		if (!wait_ms(left ? MASS_PAUSE_MS : idle_ms < due_ms - now_ms ? idle_ms : due_ms - now_ms))
+			return;
+		pthread_mutex_unlock(&keeper.lock);
+		left = judge_some(_last);
+		if (now_ms - shown_ms >= 1000) {
+			show_left();
+			shown_ms = now_ms;
+		}
+		pthread_mutex_lock(&keeper.lock);
+	}
 }
 
 static void *run(void *arg)
 {
 	enum gba_err last = GBA_OK, judged = GBA_OK;
-	time_t due, until;
-	bool left;
 
 	(void)arg;
 	pthread_mutex_lock(&keeper.lock);
 	while (!keeper.stopping) {
 		pthread_mutex_unlock(&keeper.lock);
 		keep_one(&last);
-		due = monotonic() + keeper.interval;
 		pthread_mutex_lock(&keeper.lock);
-		for (left = false; !keeper.stopping && monotonic() < due;) {
-			until = monotonic() + (left ? 0 : keeper.slice);
-			if (!wait_until(until < due ? until : due))
-				break;
-			pthread_mutex_unlock(&keeper.lock);
-			left = judge_some(&judged);
-			pthread_mutex_lock(&keeper.lock);
-		}
+		judge_meanwhile(clock_mono_ms() + keeper.interval * 1000UL, &judged);
 	}
 	pthread_mutex_unlock(&keeper.lock);
 	keep_one(&last);
 	return NULL;
+}
+
+/* Devices are judged by the rules of this configuration from now on. */
+static enum gba_err rules_look(void)
+{
+	TALLOC_CTX *ctx = talloc_new(keeper.root);
+	enum gba_err err = ctx != NULL ? mass_rules(keeper.records, ctx, clock_now()) : GBA_E_NOMEM;
+
+	talloc_free(ctx);
+	return err;
 }
 
 static enum gba_err keeper_start(struct registry *registry, const char **_why)
@@ -100,7 +135,10 @@ static enum gba_err keeper_start(struct registry *registry, const char **_why)
 	keeper.interval = registry->conf->log_head_interval;
 	keeper.slice = registry->conf->report_check;
 	keeper.stopping = false;
+	keeper.m_left = metric_get("gba_registry_judging_devices", "Devices that wait to be judged anew", METRIC_GAUGE, "");
 	err = registry_records(keeper.root, registry, &keeper.records, _why);
+	if (err == GBA_OK)
+		err = rules_look();
 	if (err == GBA_OK && pthread_create(&keeper.thread, NULL, run, NULL) != 0)
 		err = GBA_E_NOMEM;
 	keeper.running = err == GBA_OK;

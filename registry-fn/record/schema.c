@@ -206,6 +206,12 @@ static const char trust_schema_2[] =
 	"ALTER TABLE trust_override ADD COLUMN lift_asked_by TEXT;"
 	"CREATE INDEX trust_override_application ON trust_override (application) WHERE application <> 0";
 
+/* Devices that wait to be judged anew, and the rules they were judged by: trust/mass.h. */
+static const char trust_schema_3[] =
+	"CREATE TABLE judge_job (vulnerability INTEGER PRIMARY KEY, place INTEGER NOT NULL, upto INTEGER NOT NULL,"
+	" done INTEGER NOT NULL, total INTEGER NOT NULL, found INTEGER NOT NULL, began INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE judge_rules (id INTEGER PRIMARY KEY, digest TEXT NOT NULL) STRICT";
+
 const struct db_migration registry_schema[] = {
 	{ node_schema_1 },
 	{ event_schema_1 },
@@ -226,5 +232,6 @@ const struct db_migration registry_schema[] = {
 	{ trust_schema_2 },
 	{ event_schema_5 },
 	{ event_schema_6 },
+	{ trust_schema_3 },
 };
 const size_t registry_schema_steps = sizeof(registry_schema) / sizeof(registry_schema[0]);

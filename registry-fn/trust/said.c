@@ -3,6 +3,9 @@
  * we do by our rules, in which it is a fact of its own. */
 #include "registry-fn/trust/said.h"
 
+#include "core/clock.h"
+#include "registry-fn/trust/mass.h"
+
 static enum gba_err subject_of(struct records *r, TALLOC_CTX *ctx, int64_t device, const char **_subject)
 {
 	struct db_stmt *stmt;
@@ -99,47 +102,78 @@ static enum gba_err due_done(struct records *r, int64_t device)
 	return db_run(stmt, NULL);
 }
 
-static enum gba_err judge_due(struct records *r, struct record_call *call, int64_t device)
+static enum gba_err judge_due(struct records *r, const struct record_call *call, int64_t device)
 {
+	struct record_call one = *call;
+	enum gba_err err;
+
+	one.mem_ctx = talloc_new(call->mem_ctx);
+	if (one.mem_ctx == NULL)
+		return GBA_E_NOMEM;
+	err = trust_judge(r, &one, device, false);
+	if (err == GBA_OK)
+		err = trust_restate(r, &one, device);
+	if (err == GBA_OK || err == GBA_E_NOT_FOUND) /* removed meanwhile */
+		err = due_done(r, device);
+	talloc_free(one.mem_ctx);
+	return err;
+}
+
+/* Until the slice is over, or none is left. */
+static enum gba_err judge_some(struct records *r, const struct record_call *call, int64_t device)
+{
+	uint64_t began_ms = clock_mono_ms();
 	enum gba_err err = records_begin(r);
 
 	if (err != GBA_OK)
 		return err;
-	err = trust_judge(r, call, device, false);
-	if (err == GBA_OK)
-		err = trust_restate(r, call, device);
-	if (err == GBA_OK || err == GBA_E_NOT_FOUND) /* removed meanwhile */
-		err = due_done(r, device);
-	if (err == GBA_OK)
+	do {
+		err = judge_due(r, call, device);
+		if (err == GBA_OK)
+			err = due_first(r, &device);
+	} while (err == GBA_OK && !mass_slice_over(began_ms));
+	if (err == GBA_OK || err == GBA_E_NOT_FOUND)
 		return records_commit(r);
 	records_rollback(r);
 	return err;
 }
 
-enum gba_err trust_said_sweep(struct records *r, struct record_call *call)
+/* More than this many are nothing that anybody waits for one by one. */
+static enum gba_err are_many(struct records *r, bool *_many)
 {
-	int64_t device = 0;
-	enum gba_err err;
-	int left = 1000; /* others have their turn, too */
+	struct db_stmt *stmt;
+	int64_t n = 0;
+	enum gba_err err = records_stmt(r, "SELECT count(*) FROM (SELECT 1 FROM said_due LIMIT ?1) AS d", &stmt);
 
-	while (left-- > 0 && (err = due_first(r, &device)) == GBA_OK) {
-		err = judge_due(r, call, device);
-		if (err != GBA_OK)
-			return err;
-	}
-	return left < 0 || err == GBA_E_NOT_FOUND ? GBA_OK : err;
+	if (err != GBA_OK)
+		return err;
+	db_bind_int(stmt, 1, MASS_FROM + 1);
+	err = records_int(stmt, &n);
+	*_many = n > MASS_FROM;
+	return err;
+}
+
+/* @param _left  there are more */
+static enum gba_err due_step(struct records *r, struct record_call *call, bool *_left)
+{
+	struct registry_handle *handle = registry_handle_of(r);
+	int64_t device = 0;
+	enum gba_err err = due_first(r, &device);
+
+	*_left = err == GBA_OK;
+	if (err == GBA_OK)
+		err = are_many(r, &handle->many);
+	if (err == GBA_OK)
+		err = judge_some(r, call, device);
+	handle->many = false;
+	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
 }
 
 enum gba_err trust_due(struct records *r, TALLOC_CTX *mem_ctx, time_t now, bool *_left)
 {
 	const struct actor node = { REG_ROLE_SYSTEM, 0, "system" };
 	struct record_call call = { .actor = &node, .now = now, .mem_ctx = mem_ctx };
-	int64_t device = 0;
-	enum gba_err err = trust_said_sweep(r, &call);
+	enum gba_err err = due_step(r, &call, _left);
 
-	*_left = false;
-	if (err == GBA_OK)
-		err = due_first(r, &device);
-	*_left = err == GBA_OK;
-	return err == GBA_E_NOT_FOUND ? GBA_OK : err;
+	return err == GBA_OK && !*_left ? mass_step(r, &call, _left) : err;
 }

@@ -12,7 +12,5 @@ enum gba_err trust_held_at(struct records *r, TALLOC_CTX *mem_ctx, const char *s
 			   struct trust_change *_change);
 /** The fact FACT_ELSEWHERE of a device. @param _evidence  who says so, and why; as it was when nobody does */
 enum gba_err trust_elsewhere(struct records *r, TALLOC_CTX *mem_ctx, int64_t device, int64_t *_value, const char **_evidence);
-/** Devices that others have spoken of, or lists: judged, and our word said again where it is another. Its own transactions. */
-enum gba_err trust_said_sweep(struct records *r, struct record_call *call);
 
 #endif

@@ -418,6 +418,7 @@ enum gba_err trust_sweep(struct records *r, TALLOC_CTX *mem_ctx, time_t now)
 {
 	const struct actor node = { REG_ROLE_SYSTEM, 0, "system" };
 	struct record_call call = { .actor = &node, .now = now, .mem_ctx = mem_ctx };
+	bool left;
 	enum gba_err err = vuln_sweep(r, mem_ctx, now);
 
 	if (err == GBA_OK)
@@ -425,6 +426,6 @@ enum gba_err trust_sweep(struct records *r, TALLOC_CTX *mem_ctx, time_t now)
 	if (err == GBA_OK)
 		err = trust_override_sweep(r, &call);
 	if (err == GBA_OK)
-		err = trust_said_sweep(r, &call);
+		err = trust_due(r, mem_ctx, now, &left);
 	return err == GBA_OK ? silent_sweep(r, &call) : err;
 }

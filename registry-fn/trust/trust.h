@@ -53,8 +53,8 @@ enum gba_err trust_judge_application(struct records *r, struct record_call *call
 /** Deadlines that have passed and decisions that have ended, judged again. For the room's thread; its own transactions. */
 enum gba_err trust_sweep(struct records *r, TALLOC_CTX *mem_ctx, time_t now);
 
-/** Devices of which another registry, or a list, has said something since they were judged: some of them. The same way.
- * @param _left  there are more */
+/** Some of the devices that wait to be judged anew, in one short transaction: those of which another registry, or a list, has said
+ * something since they were judged, and then of very many ones (mass.h). @param _left  there are more */
 enum gba_err trust_due(struct records *r, TALLOC_CTX *mem_ctx, time_t now, bool *_left);
 
 /** Ids of a column, for acting on after the statement is done: 1000 at most, 0 ends them. NULL: memory. */

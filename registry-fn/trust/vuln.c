@@ -4,8 +4,9 @@
 #include <stdio.h>
 
 #include "registry-fn/trust/cvss.h"
-#include "registry-fn/trust/trust.h"
+#include "registry-fn/trust/mass.h"
 #include "registry-fn/trust/version.h"
+#include "registry-fn/trust/vuln_priv.h"
 
 #define DAY 86400
 
@@ -33,20 +34,28 @@ static enum gba_err ids_add(TALLOC_CTX *ctx, struct ids *ids, int64_t id)
 	return GBA_OK;
 }
 
-static enum gba_err link_add(struct records *r, struct record_call *call, int64_t device, int64_t vulnerability)
+enum gba_err vuln_link(struct records *r, struct record_call *call, int64_t device, int64_t vulnerability, bool has,
+		       bool *_changed)
 {
 	struct db_stmt *stmt;
+	int changed = 0;
 	enum gba_err err;
 
-	err = records_stmt(r, "INSERT INTO vulnerable (device, vulnerability, since) VALUES (?1, ?2, ?3)"
-			      " ON CONFLICT (device, vulnerability) DO NOTHING", &stmt);
+	err = records_stmt(r,
+			   has ? "INSERT INTO vulnerable (device, vulnerability, since) VALUES (?1, ?2, ?3)"
+				 " ON CONFLICT (device, vulnerability) DO NOTHING"
+			       : "DELETE FROM vulnerable WHERE device = ?1 AND vulnerability = ?2",
+			   &stmt);
 	if (err != GBA_OK)
 		return err;
 	records_written(r);
 	db_bind_int(stmt, 1, device);
 	db_bind_int(stmt, 2, vulnerability);
-	db_bind_int(stmt, 3, call->now);
-	return db_run(stmt, NULL);
+	if (has)
+		db_bind_int(stmt, 3, call->now);
+	err = db_run(stmt, &changed);
+	*_changed = changed > 0;
+	return err;
 }
 
 /* Vulnerabilities of this make and model that its firmware has. */
@@ -72,6 +81,7 @@ static enum gba_err device_candidates(struct records *r, TALLOC_CTX *ctx, const 
 enum gba_err vuln_match_device(struct records *r, struct record_call *call, const struct record *device, bool fresh, size_t *_n)
 {
 	struct ids ids = { NULL, 0 };
+	bool changed;
 	enum gba_err err;
 	size_t i;
 
@@ -79,7 +89,7 @@ enum gba_err vuln_match_device(struct records *r, struct record_call *call, cons
 	if (err == GBA_OK && !fresh)
 		err = records_run(r, "DELETE FROM vulnerable WHERE device = ?1", device->id);
 	for (i = 0; err == GBA_OK && i < ids.n; i++)
-		err = link_add(r, call, device->id, ids.v[i]);
+		err = vuln_link(r, call, device->id, ids.v[i], true, &changed);
 	talloc_free(ids.v);
 	*_n = ids.n;
 	return err;
@@ -122,22 +132,34 @@ static enum gba_err linked(struct records *r, TALLOC_CTX *ctx, int64_t vulnerabi
 	return err;
 }
 
-static enum gba_err count_write(struct records *r, int64_t vulnerability, size_t n)
+enum gba_err vuln_count(struct records *r, int64_t vulnerability, int64_t n)
 {
 	struct db_stmt *stmt;
 	enum gba_err err = records_stmt(r, "UPDATE vulnerability SET devices = ?1 WHERE id = ?2", &stmt);
 
 	if (err != GBA_OK)
 		return err;
-	db_bind_int(stmt, 1, (int64_t)n);
+	db_bind_int(stmt, 1, n);
 	db_bind_int(stmt, 2, vulnerability);
 	return db_run(stmt, NULL);
 }
 
-/* Those it was about may be rid of it, those it is about now have it: all are judged. */
-static enum gba_err match_all(struct records *r, struct record_call *call, const struct record *vuln)
+static bool ids_have(const struct ids *ids, int64_t id)
+{
+	size_t i;
+
+	for (i = 0; i < ids->n; i++) {
+		if (ids->v[i] == id)
+			return true;
+	}
+	return false;
+}
+
+/* Those it was about may be rid of it, those it is about now have it: all are judged, each once. */
+static enum gba_err match_few(struct records *r, struct record_call *call, const struct record *vuln)
 {
 	struct ids before = { NULL, 0 }, after = { NULL, 0 };
+	bool changed;
 	enum gba_err err;
 	size_t i;
 
@@ -147,11 +169,13 @@ static enum gba_err match_all(struct records *r, struct record_call *call, const
 	if (err == GBA_OK)
 		err = records_run(r, "DELETE FROM vulnerable WHERE vulnerability = ?1", vuln->id);
 	for (i = 0; err == GBA_OK && i < after.n; i++)
-		err = link_add(r, call, after.v[i], vuln->id);
+		err = vuln_link(r, call, after.v[i], vuln->id, true, &changed);
 	if (err == GBA_OK)
-		err = count_write(r, vuln->id, after.n);
-	for (i = 0; err == GBA_OK && i < before.n; i++)
-		err = trust_judge(r, call, before.v[i], false);
+		err = vuln_count(r, vuln->id, (int64_t)after.n);
+	for (i = 0; err == GBA_OK && i < before.n; i++) {
+		if (!ids_have(&after, before.v[i]))
+			err = trust_judge(r, call, before.v[i], false);
+	}
 	for (i = 0; err == GBA_OK && i < after.n; i++)
 		err = trust_judge(r, call, after.v[i], false);
 	talloc_free(before.v);
@@ -323,12 +347,15 @@ static enum gba_err announce(struct records *r, struct record_call *call, const 
 enum gba_err reg_vulnerability_after(struct records *r, struct record_call *call, const struct record *old,
 				     const struct record *now)
 {
+	bool later = false;
 	enum gba_err err;
 
 	if (now == NULL)
 		return GBA_OK;
 	(void)old;
-	err = match_all(r, call, now);
+	err = mass_order(r, call, now, &later);
+	if (err == GBA_OK && !later)
+		err = match_few(r, call, now);
 	if (err == GBA_OK && now->v[VULNERABILITY_STATE].n >= VULNERABILITY_CONFIRMED)
 		err = announce(r, call, now);
 	return err;

@@ -13,6 +13,8 @@
 #include "registry-fn/log/event.h"
 #include "registry-fn/trust/cvss.h"
 #include "registry-fn/record/schema.h"
+#include "registry-fn/listing/listing.h"
+#include "registry-fn/trust/mass.h"
 #include "registry-fn/trust/said.h"
 
 #define NOW 1700000000
@@ -387,6 +389,100 @@ START_TEST(time_ends_what_waits_to_be_lifted)
 }
 END_TEST
 
+static int64_t count(const char *sql)
+{
+	struct db_stmt *stmt;
+	int64_t n = -1;
+
+	ck_assert_err(records_stmt(r, sql, &stmt), GBA_OK);
+	ck_assert_err(records_int(stmt, &n), GBA_OK);
+	return n;
+}
+
+static void judge_all(void)
+{
+	bool left = true;
+
+	while (left)
+		ck_assert_err(trust_due(r, bed, call.now, &left), GBA_OK);
+}
+
+#define MANY (MASS_FROM + 100)
+
+/* Of another model than the first device's. */
+static void many_devices(void)
+{
+	char text[160];
+	int i;
+
+	ck_assert_err(records_begin(r), GBA_OK);
+	for (i = 0; i < MANY; i++) {
+		snprintf(text, sizeof(text),
+			 "{'scheme':'mac','identity':'001b63%06x','make':'Acme','model':'M2','firmware':'1.0','root_of_trust':'tpm'}", i);
+		add_as(&admin, REG_DEVICE, text, GBA_OK);
+	}
+	ck_assert_err(records_run(r, "UPDATE device SET state = ?1 WHERE model = 'M2'", DEVICE_REGISTERED), GBA_OK);
+	ck_assert_err(records_commit(r), GBA_OK);
+}
+
+/* Nobody waits for them: not who reports the vulnerability, and no Black that is said meanwhile. */
+START_TEST(very_many_are_judged_in_slices)
+{
+	static const char black[] = "SELECT count(*) FROM device WHERE model = 'M2' AND status = 2";
+	struct mass_job *jobs = NULL;
+	bool left = false;
+	size_t n = 0;
+	int64_t id;
+
+	many_devices();
+	id = add_as(&agency, REG_VULNERABILITY, "{'reference':'V-1','source':'cert','reporter':'x','title':'t','make':'Acme','model':'M2',"
+		    "'versions':['<2.0'],'cvss':'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H'}", GBA_OK);
+	set_as(&agency, REG_VULNERABILITY, id, "{'state':'confirmed'}", GBA_OK);
+	ck_assert_int_eq(count(black), 0);
+	ck_assert_err(mass_jobs(r, bed, &jobs, &n), GBA_OK);
+	ck_assert_uint_eq(n, 1);
+	ck_assert(jobs[0].vulnerability == id && jobs[0].done == 0 && jobs[0].total == MANY);
+	ck_assert_str_eq(jobs[0].reference, "V-1");
+	ck_assert_err(trust_due(r, bed, call.now, &left), GBA_OK);
+	ck_assert(left);
+	ck_assert_int_gt(count(black), 0);
+	add_as(&admin, REG_OVERRIDE, "{'device':1,'status':'black','reason':'stolen'}", GBA_OK);
+	judge_all();
+	ck_assert_int_eq(count(black), MANY);
+	ck_assert_int_eq(count("SELECT count(*) FROM event WHERE class = 6"), 1); /* the one by hand waits behind none of them */
+	ck_assert_int_eq(count("SELECT devices FROM vulnerability"), MANY);
+	ck_assert_int_eq(count("SELECT count(*) FROM status WHERE status = 2 AND cause = 'severity >= critical'"), MANY);
+	ck_assert_err(mass_jobs(r, bed, &jobs, &n), GBA_OK);
+	ck_assert_uint_eq(n, 0);
+	set_as(&agency, REG_VULNERABILITY, id, "{'versions':['<0.5']}", GBA_OK);
+	judge_all();
+	ck_assert_int_eq(count(black), 0);
+	ck_assert_int_eq(count("SELECT devices FROM vulnerability"), 0);
+	ck_assert_int_eq(count("SELECT count(*) FROM vulnerable"), 0);
+}
+END_TEST
+
+START_TEST(other_rules_are_for_all_devices)
+{
+	struct mass_job *jobs = NULL;
+	size_t n = 0;
+
+	set_as(&node, REG_DEVICE, device, "{'state':'registered'}", GBA_OK);
+	ck_assert_err(mass_rules(r, bed, call.now), GBA_OK); /* by which rules it was until now is not known */
+	judge_all();
+	ck_status(TRUST_WHITE, "registered, nothing against it");
+	ck_assert_err(mass_rules(r, bed, call.now), GBA_OK);
+	ck_assert_err(mass_jobs(r, bed, &jobs, &n), GBA_OK);
+	ck_assert_uint_eq(n, 0);
+	conf.uncertified_models = LISTING_GREY;
+	ck_assert_err(mass_rules(r, bed, call.now), GBA_OK);
+	ck_assert_err(mass_jobs(r, bed, &jobs, &n), GBA_OK);
+	ck_assert(n == 1 && jobs[0].vulnerability == 0);
+	judge_all();
+	ck_status(TRUST_GREY, "no certificate covers its model and versions");
+}
+END_TEST
+
 START_TEST(by_hand_until)
 {
 	add_as(&admin, REG_OVERRIDE, "{'device':1,'status':'white','reason':'x','until':'2001-01-01T00:00:00Z'}", GBA_E_RANGE);
@@ -529,6 +625,8 @@ static void add_all(TCase *tc)
 	tcase_add_test(tc, matched_whichever_comes_first);
 	tcase_add_loop_test(tc, reports_are_checked, 0, (int)(sizeof(report_rows) / sizeof(report_rows[0])));
 	tcase_add_test(tc, each_source_has_its_record);
+	tcase_add_test(tc, very_many_are_judged_in_slices);
+	tcase_add_test(tc, other_rules_are_for_all_devices);
 	tcase_add_test(tc, by_hand_and_with_four_eyes);
 	tcase_add_test(tc, applications_by_hand_go_the_same_way);
 	tcase_add_test(tc, time_ends_what_waits_to_be_lifted);

@@ -26,7 +26,7 @@ struct ctl {
 /** Tables of commands. */
 extern const struct cli_cmd ctl_subscriber_commands[], ctl_audit_commands[], ctl_key_commands[];
 extern const struct cli_cmd ctl_registry_audit_commands[], ctl_registry_token_commands[], ctl_registry_peer_commands[],
-	ctl_registry_letter_commands[], ctl_registry_composite_commands[];
+	ctl_registry_letter_commands[], ctl_registry_judging_commands[], ctl_registry_composite_commands[];
 extern const struct cli_cmd ctl_backup_commands[], ctl_ca_commands[], ctl_change_commands[];
 
 /** Note that the command begins: whoever opens a store to change it, or to show keys, calls this first. What becomes of the

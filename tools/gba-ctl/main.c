@@ -28,7 +28,8 @@ static const struct cli_cmd other_commands[] = {
 static const struct cli_cmd *commands[] = { ctl_subscriber_commands, ctl_audit_commands, ctl_key_commands, ctl_backup_commands,
 					    ctl_ca_commands, ctl_change_commands, ctl_registry_audit_commands,
 					    ctl_registry_token_commands, ctl_registry_peer_commands,
-					    ctl_registry_letter_commands, ctl_registry_composite_commands,
+					    ctl_registry_letter_commands, ctl_registry_judging_commands,
+					    ctl_registry_composite_commands,
 					    other_commands, NULL, NULL };
 #define RECORD_COMMANDS (sizeof(commands) / sizeof(commands[0]) - 2)
 
