@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "http/server.h"
 #include "registry-fn/listing/listing.h"
+#include "registry-fn/record/kinds.h"
 #include "registry-fn/trust/policy.h"
 #include "registry-fn/id/regdevid.h"
 #include "store/db.h"
@@ -17,6 +18,17 @@ static bool nid_valid(struct bytes text)
 {
 	return fqdn_valid(text) && memchr(text.p, '.', text.n) == NULL && memchr(text.p, '_', text.n) == NULL && text.p[0] != '-' &&
 	       text.p[text.n - 1] != '-';
+}
+
+static bool kind_valid(struct bytes text)
+{
+	size_t i;
+
+	for (i = 0; reg_device_kind_words[i] != NULL; i++) {
+		if (bytes_eq_str(text, reg_device_kind_words[i]))
+			return true;
+	}
+	return false;
 }
 
 const struct conf_item registry_conf_items[] = {
@@ -46,6 +58,10 @@ const struct conf_item registry_conf_items[] = {
 		  "Devices without a root of trust: refused, or registered but never White"),
 	CONF_BOOL("custodian-required", false, struct registry_conf, custodian_required,
 		  "Refuse devices for which no verified custodian answers"),
+	CONF_STRLIST("critical-kinds", "", 1, 32, kind_valid, struct registry_conf, critical_kinds,
+		     "Kinds of device of mission-critical use cases: they need a custodian verified to critical-level"),
+	CONF_U32("critical-level", 2, 1, 3, "", struct registry_conf, critical_level,
+		 "Least degree of assurance of those custodians"),
 	CONF_ENUM("unlisted-makers", "allow", listing_policy_words, struct registry_conf, unlisted_makers,
 		  "Devices whose maker is not registered: as any, registered but never White, or refused"),
 	CONF_ENUM("uncertified-models", "allow", listing_policy_words, struct registry_conf, uncertified_models,

@@ -31,6 +31,8 @@ struct registry_conf {
 	struct conf_strlist device_users, primaries;
 	uint32_t root_policy; /* enum root_policy */
 	bool custodian_required;
+	struct conf_strlist critical_kinds;
+	uint32_t critical_level;
 	uint32_t unlisted_makers, uncertified_models, unlisted_identifiers, unmapped_units; /* enum listing_policy */
 	uint32_t contradictions; /* enum contradiction_policy */
 	uint32_t devices_per_subscription;

@@ -154,6 +154,41 @@ static enum gba_err custodian_check(struct records *r, struct record_call *call,
 	return GBA_OK;
 }
 
+static bool is_critical(const struct registry_conf *conf, const struct record *device)
+{
+	size_t i;
+
+	for (i = 0; i < conf->critical_kinds.n; i++) {
+		if (strcmp(conf->critical_kinds.v[i], reg_device_kind_words[device->v[DEVICE_KIND].n]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* TEC 31188 3.2: of mission-critical use cases somebody is sure to be known. What is announced may get its custodian later. */
+static enum gba_err assurance_check(struct records *r, struct record_call *call, const struct record *old, struct record *now)
+{
+	static const int counts[] = { DEVICE_CUSTODIAN, DEVICE_KIND, DEVICE_STATE };
+	const struct registry_conf *conf = registry_of(r)->conf;
+	struct record *custodian = NULL;
+	bool same = old != NULL;
+	enum gba_err err = GBA_OK;
+	size_t i;
+
+	for (i = 0; same && i < sizeof(counts) / sizeof(counts[0]); i++)
+		same = old->v[counts[i]].n == now->v[counts[i]].n;
+	if (same || !is_critical(conf, now) || now->v[DEVICE_STATE].n == DEVICE_RETIRED)
+		return GBA_OK;
+	if (now->v[DEVICE_CUSTODIAN].n != 0)
+		err = record_load(r, now, REG_CUSTODIAN, now->v[DEVICE_CUSTODIAN].n, &custodian);
+	if (err != GBA_OK || (custodian == NULL && now->v[DEVICE_STATE].n == DEVICE_ANNOUNCED))
+		return err;
+	if (custodian == NULL || custodian->v[CUSTODIAN_LEVEL].n < conf->critical_level)
+		return record_refuse(call, GBA_E_KYC, "custodian",
+				     "devices of this kind need a custodian who is verified to a higher degree");
+	return GBA_OK;
+}
+
 /* It stands for one device and platform; who has it already is not told. */
 static enum gba_err composite_check(struct records *r, struct record_call *call, const struct record *now)
 {
@@ -209,6 +244,8 @@ enum gba_err reg_device_before(struct records *r, struct record_call *call, cons
 	if (err == GBA_OK && now->v[DEVICE_CUSTODIAN].n != 0 &&
 	    (old == NULL || old->v[DEVICE_CUSTODIAN].n != now->v[DEVICE_CUSTODIAN].n))
 		err = custodian_check(r, call, now);
+	if (err == GBA_OK)
+		err = assurance_check(r, call, old, now);
 	if (err == GBA_OK && now->v[DEVICE_COMPOSITE].t.p != NULL &&
 	    (old == NULL || !bytes_eq(old->v[DEVICE_COMPOSITE].t, now->v[DEVICE_COMPOSITE].t)))
 		err = composite_check(r, call, now);
@@ -257,6 +294,9 @@ static enum gba_err device_transfer(struct records *r, struct record_call *call,
 	if (err != GBA_OK)
 		return err;
 	now->v[DEVICE_CUSTODIAN].n = id;
+	err = assurance_check(r, call, old, now);
+	if (err != GBA_OK)
+		return err;
 	err = record_update(r, call, old, now, "transfer"); /* not by rules: who gives it away need not see who gets it */
 	return err == GBA_OK ? announce_change(r, call, old, now) : err;
 }

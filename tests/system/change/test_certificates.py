@@ -48,7 +48,7 @@ def device(provider):
 
 
 def test_a_device_without_usim_opens_an_application(provider, device):
-    """REQ: Y3056-10.4-4e, OBF-10-1, Y3056-7.4-1, Y3056-9.2.1-2"""
+    """REQ: Y3056-10.4-4e, OBF-10-1, Y3056-7.4-1, Y3056-9.2.1-2, TEC-2.2-on-b, TEC-2.2.2-2"""
     run = device.bootstrap()
     assert run["btid"].endswith("@" + Names.bsf) and run["fresh"]
     answer = device.ue("get", "https://%s/hello" % NAF, "--connect", provider.address("proxy") + ":443", "--psk")
@@ -61,6 +61,45 @@ def test_a_device_without_usim_opens_an_application(provider, device):
     assert counted(provider, "hss", 'gba_hss_certificate_queries_total{result="ok"}')
     stored = open(os.path.join(device.state, "usim-default"), "rb").read()
     assert b"PRIVATE" not in stored and not [f for f in os.listdir(device.state) if f.endswith((".pem", ".key"))]
+
+
+def test_an_identity_from_first_to_last(provider, device, tmp_path):
+    """REQ: TEC-2.2-on-0, TEC-2.2-on-c, TEC-A2-vi-1: an X.509 identity is issued, renewed and retired; by openssl it is of the realm's CA, names
+    the device, holds the key that is in it, and is revoked in the end."""
+    anchor, crl = os.path.join(provider.ca_dir, "ca.pem"), os.path.join(provider.ca_dir, "crl.pem")
+
+    def openssl(*args):
+        return subprocess.run(["openssl", *args], capture_output=True, text=True, timeout=60, check=False)
+
+    def issue(name):
+        """To this device, under its unique identity."""
+        device.ue("certificate", "request", "-o", device.state + ".csr")
+        made = json.loads(provider.ctl("--json", "ca", "issue", device.impi, "--ca-dir", provider.ca_dir, "--csr", device.state + ".csr", "--for",
+                                       "device:" + device.impi))
+        pem = str(tmp_path / name)
+        with open(pem, "w", encoding="ascii") as out:
+            out.write(made["certificate"])
+        assert openssl("verify", "-x509_strict", "-CAfile", anchor, pem).returncode == 0
+        assert openssl("verify", "-CAfile", provider.authority.ca, pem).returncode != 0, "another CA's it is not"
+        assert openssl("x509", "-in", pem, "-noout", "-subject").stdout.split("CN = ")[1].strip() == device.impi
+        assert openssl("x509", "-in", pem, "-noout", "-pubkey").stdout == openssl("req", "-in", device.state + ".csr", "-noout", "-pubkey").stdout
+        device.ue("certificate", "install", "-", stdin=made["certificate"])
+        return made["serial"], pem
+
+    def refused():
+        return provider.run("gba-ue", "--state", device.state, "bootstrap", "--force").returncode == 4
+
+    first, _ = issue("first")
+    assert device.bootstrap()["fresh"]
+    second, pem = issue("second")
+    assert second != first and device.bootstrap()["fresh"]
+    device.ue("certificate", "install", "-", stdin=open(str(tmp_path / "first"), encoding="ascii").read())
+    wait_until(refused, 30, "the one before is void")
+    device.ue("certificate", "install", "-", stdin=open(pem, encoding="ascii").read())
+    assert device.bootstrap()["fresh"]
+    provider.ctl("ca", "revoke", second, "--ca-dir", provider.ca_dir)
+    wait_until(refused, 30, "retired")
+    assert "revoked" in openssl("verify", "-crl_check", "-CAfile", anchor, "-CRLfile", crl, pem).stderr
 
 
 def test_the_keys_are_those_of_the_connection(provider, device):

@@ -63,7 +63,7 @@ def provider(tmp_path_factory):
 
 
 def test_a_device_of_a_private_realm_opens_an_application(provider):
-    """REQ: OBF-10-1, Y3056-7.4-1, OBF-7.1.2-3"""
+    """REQ: OBF-10-1, Y3056-7.4-1, OBF-7.1.2-3, TEC-2.2.2-2"""
     device = Traveller(provider, 5)
     device.impi = "meter-5@" + Names.impi_realm
     device.provision()

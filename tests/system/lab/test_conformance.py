@@ -29,6 +29,40 @@ def test_nothing_that_must_be_is_open():
             assert os.path.exists(os.path.join(TOP, path)), row
 
 
+def stands(named):
+    """Is every test there that a page names?"""
+    for path, name in (one.split("::") for one in named):
+        with open(os.path.join(TOP, path), encoding="utf-8") as test:
+            assert re.search(r"^def %s\(" % name, test.read(), re.M), (path, name)
+
+
+def cells(heads):
+    """Lines of the tables of threats that begin with one of these."""
+    with open(os.path.join(TOP, "doc", "threats.md"), encoding="utf-8") as page:
+        lines = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in page if line.startswith("| ")]
+    found = [line for line in lines if line[0] in heads]
+    assert all(all(line) for line in found)
+    return found
+
+
+def test_every_threat_to_a_registry_is_tried():
+    """A line for each property of Y.3059 clause 10 at each interface of a registry, and each line a test that stands. REQ: Y3059-10-3"""
+    properties = {"confidentiality", "integrity", "authenticity", "non-repudiation", "availability", "traceability"}
+    places = {"device", "registry", "enquirer"}
+    lines = cells(places | {"core network (S13)"})
+    assert {(line[0], line[1]) for line in lines if line[0] in places} == {(place, one) for place in places for one in properties}
+    assert len(lines) > len(places) * len(properties) and all(len(line) == 5 and line[1] in properties for line in lines)
+    stands(line[4] for line in lines)
+
+
+def test_the_four_heads_are_covered():
+    """Device trust, data trust, trusted operation, application parameters: each with tests that stand. REQ: TEC-2.2-2"""
+    heads = {"device trust", "data trust", "trusted operation", "application parameters"}
+    lines = cells(heads)
+    assert {line[0] for line in lines} == heads and all(sum(line[0] == head for line in lines) >= 2 for head in heads)
+    stands(line[2] for line in lines)
+
+
 DIMENSIONS = {"access control", "authentication", "non-repudiation", "data confidentiality", "communication security", "data integrity",
               "availability", "privacy"}
 

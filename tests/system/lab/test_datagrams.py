@@ -144,7 +144,7 @@ PACKETS = [POSITION, "ALARM PANIC", "ALERT OVERSPEED 112km/h", "HEALTH bat 12.6V
 @pytest.mark.parametrize("index", [0, 1, 15])
 def test_each_kind_of_packet(world, link, index):
     """With keys outside and inside the USIM: nothing passes that can be read, 90 octets make a short message, and each comes from
-    whom it says. REQ: OBF-I.1.1-1, OBF-I.2-0, OBF-I.2-d4, OBF-I.2.2.1-c, OBF-I.2.2.2-b, OBF-I.2.2.3-b
+    whom it says. REQ: OBF-I.1.1-1, OBF-I.2-0, TEC-2.2.2-b, OBF-I.2-d4, OBF-I.2.2.1-c, OBF-I.2.2.2-b, OBF-I.2.2.3-b
     The server has its keys from the BSF alone, over Zn. REQ: OBF-I.2.2.3-a"""
     vehicle, link.limit = world.vehicle(gba_u=index > 0), 140
     for packet in PACKETS:

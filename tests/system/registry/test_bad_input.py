@@ -34,7 +34,7 @@ def node(tmp_path_factory, server):
         realm.start_api("api-open-rate = 100000;\napi-rate = 100000;\napi-burst = 1000000;\nlog-head-interval = 86400;\n")
         realm.tokens = {role: realm.token(role) for role in ("admin", "privacy")}
         root = Caller(realm, realm.tokens["admin"])
-        for path, body in (("makers", {"name": "Acme"}), ("makers", {"name": "Other"}), ("models", {"maker": 1, "name": "One"}),
+        for path, body in (("makers", {"name": "Acme"}), ("makers", {"name": "Other"}), ("models", {"maker": 1, "name": "One", "kind": "phone"}),
                            ("custodians", {"account": "asha", "state": "verified", "verifier": "desk"}), ("custodians", {"account": "ben", "state": "verified", "verifier": "desk"}),
                            ("devices", device(1, custodian=1)), ("devices", device(2, make="Other", custodian=2)),
                            ("applications", {"scheme": "package", "value": "com.example.one", "name": "A", "maker": 1}),

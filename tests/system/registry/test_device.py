@@ -41,7 +41,7 @@ def alice(realm):
 
 
 def test_a_device_registers_by_its_token(realm, alice):
-    """REQ: Y3059-6.1-4, Y3059-9.2-i-a, Y3059-9.2-ii-a, Y3059-9.2-ii-b, Y3059-8-2: keyed from a bootstrap token, the card's identity told."""
+    """REQ: TEC-2.2-on-e, Y3059-6.1-4, Y3059-9.2-i-a, Y3059-9.2-ii-a, Y3059-9.2-ii-b, Y3059-8-2: keyed from a bootstrap token, the card's identity told."""
     want = oracle.regdevid("prefix", "IN1", "imei", IMEI)
     assert alice.first["regdevid"] == want and alice.first["state"] == "registered" and alice.first["urn"] == "urn:regdevid:" + want
     assert alice.must("registration")["regdevid"] == want  # another process, the same element

@@ -160,7 +160,7 @@ def test_every_kind_of_epc_has_its_parts():
 
 
 def test_every_identifier_has_its_class_and_what_it_names():
-    """REQ: TEC-A1-1, TEC-A1-2, TEC-A1-3, TEC-A1-4, TEC-A1-7, TEC-A1-10, TEC-A1-12: type and label follow from the scheme."""
+    """REQ: TEC-A1-1, TEC-A1-2, TEC-A1-3, TEC-A1-4, TEC-A1-7, TEC-A1-10, TEC-A1-12, TEC-4-6: type and label follow from the scheme."""
     answers = ask([("identifier", scheme, text) for scheme, text, _, _ in GOOD])
     assert [answer[:3] for answer in answers] == [["ok", is_, names] for _, _, is_, names in GOOD]
 

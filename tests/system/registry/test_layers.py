@@ -14,7 +14,8 @@ from test_door import phone, registered
 from peers import jose
 from peers.waiting import until
 
-AGENCY, CUSTODIAN_BOND = "gba_%s" % ("g" * 43), 'send = [ "device", "status", "custodian" ];\n accept = [ "device", "status", "custodian" ];'
+AGENCY = "gba_%s" % ("g" * 43)
+CUSTODIAN_BOND = "".join('%s = [ "device", "status", "list", "custodian" ]; ' % way for way in ("send", "accept"))
 
 
 class LayerApi(Api):
@@ -132,6 +133,15 @@ def test_a_change_at_the_primary_is_what_the_others_answer(lab):
     assert above.found(by="custodian", value="ravi", registry="INA1") == []
     names = [text for registry in ("IN", "INA") for text in lab.registries[registry].rows("SELECT wire FROM event")]
     assert not any(b"Asha" in bytes(wire) or b"Ravi" in bytes(wire) for wire, in names)  # accounts, not people
+
+
+def test_a_registry_elsewhere_is_asked_and_told(lab):
+    """REQ: TEC-A4-1a: from the top, a status is asked of the registries of a sector, and said to them; they answer by it."""
+    at, layers = lab.devices["other"], [lab.apis[reg_id] for reg_id in ("IN", "INA", "INA2")]
+    assert {api.ask(AGENCY, by="regdevid", value=at)["results"][0]["status"] for api in layers} == {"white"}
+    layers[0].add("lists", {"status": "black", "subjects": [at], "reason": "reported stolen"}, AGENCY)
+    assert until(lambda: {api.ask(AGENCY, by="regdevid", value=at)["results"][0]["status"] for api in layers} == {"black"})
+    assert until(lambda: at in layers[1].good("GET", "/v1/lists/black", token=AGENCY)["subjects"])
 
 
 def test_pages(lab):

@@ -95,7 +95,7 @@ def test_a_tracking_device_and_all_who_have_to_do_with_it(node):
     regdevid_of_it = registered(node.door(), phone(make="Trackers", model="T-1", firmware="1.0"))
     found = device(node, regdevid_of_it)
     assert node.patch("/v1/devices/%d" % found["id"], {"custodian": buyer["id"]}, node.admin) == 200
-    lorry = node.good("POST", "/v1/models", {"maker": vehicle_maker, "name": "L-9"}, node.admin, 201)
+    lorry = node.good("POST", "/v1/models", {"maker": vehicle_maker, "name": "L-9", "kind": "vehicle"}, node.admin, 201)
 
     found = device(node, regdevid_of_it)
     assert (found["maker"], found["certification"], found["custodian"]) == (device_maker, "good", buyer["id"])

@@ -70,7 +70,7 @@ def operations(node):
 
 
 def test_every_operation_with_every_role(node):
-    """REQ: Y3059-7-i-a, TEC-A2-iv: known by a credential that is good, and let do what its role may; what the documents say is what is done."""
+    """REQ: Y3059-7-i-a, TEC-A2-iv, TEC-3.2.2-0e: known by a credential that is good, and let do what its role may; what the documents say is what is done."""
     listed = operations(node)
     assert len(listed) > 70 and {(method, path) for method, path, _ in listed} >= set(MAY) | OPEN
     gone = node.token("agency")

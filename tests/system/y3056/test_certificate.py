@@ -124,6 +124,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_certificates_that_are_not_good(bsf, device, name):
+    """REQ: TEC-A2-x, TEC-3.2.1-12: of an unknown CA, expired, for something else, or none: no key and no token."""
     how, verdict = REFUSED[name]
     before, asked = bsf.metric('gba_bsf_certificates_total{verdict="%s"}' % verdict), len(bsf.hss.said)
     got = device.ask(**how(device))
@@ -133,7 +134,7 @@ def test_certificates_that_are_not_good(bsf, device, name):
 
 
 def test_revoked_while_the_bsf_runs(bsf, device):
-    """The list is read again when it changes; one that is out of date says nothing any more: 503, never 200."""
+    """The list is read again when it changes; one that is out of date says nothing any more: 503, never 200. REQ: TEC-A2-x, TEC-3.2.1-12"""
     assert device.ask().status == 200
     bsf.pki.revoke(device.pair[0])
     assert until(lambda: device.ask().status == 403)
