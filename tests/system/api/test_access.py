@@ -357,7 +357,7 @@ def test_plain_http_and_old_tls_are_not_served(api):
 
 def test_callers_are_limited(tmp_path):
     """429 with Retry-After: of one caller, and of addresses without a credential; others go on."""
-    one = apilab.Api(tmp_path / "limited", conf="api-rate = 1;\napi-burst = 20;\napi-open-rate = 1;\n", ca=False)
+    one = apilab.Api(tmp_path / "limited", conf="api-rate = 1;\napi-burst = 5;\napi-open-rate = 1;\n", ca=False)
     one.start()
     try:
         admin, other = one.admin("a"), one.admin("b")
