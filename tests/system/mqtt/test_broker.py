@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from mqtt_harness import CHECKER, GSID, HOST, NAME, PATIENCE, TLS13_PSK, btid_of, metrics_have, page, until
+from mqtt_harness import CHECKER, GSID, HOST, NAME, PATIENCE, TLS13_PSK, Tree, btid_of, metrics_have, page, until
 from test_mqtt import REFUSED
 
 
@@ -130,7 +130,7 @@ def test_mistakes_are_named(world, tmp_path, rights, message):
     done = subprocess.run([CHECKER, "--check-config", str(conf)], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 1 and message in done.stderr
     (tmp_path / "mosquitto.conf").write_text("user root\nplugin %s\nplugin_opt_conf %s\n" % (CHECKER.replace("gba-naf-mqtt", ".libs/gba_mqtt.so"), conf))
-    done = subprocess.run(["/usr/sbin/mosquitto", "-c", str(tmp_path / "mosquitto.conf")], capture_output=True, text=True, timeout=PATIENCE,
+    done = subprocess.run([Tree().program("mosquitto"), "-c", str(tmp_path / "mosquitto.conf")], capture_output=True, text=True, timeout=PATIENCE,
                           check=False)
     assert done.returncode != 0 and "gba_mqtt: " in done.stderr and message in done.stderr
 
