@@ -41,7 +41,7 @@ def test_every_scenario_and_more_devices(tmp_path):
     page = (tmp_path / "s" / "ladder.html").read_text()
     assert page.count("<svg") == 11 and "Y.3056 10.4-1a" in page
     assert not re.search(r'(src|href)="http', page), "the page must need nothing from elsewhere"
-    assert processes_of(str(tmp_path / "s")) == []
+    assert until(lambda: processes_of(str(tmp_path / "s")) == [])
 
 
 def test_logs_traces_and_page_hold_no_key(tmp_path):
