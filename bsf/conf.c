@@ -142,6 +142,7 @@ const struct conf_item bsf_conf_items[] = {
 	CONF_ENUM("permission-unknown", "deny", unknown_names, struct bsf_conf, permission_unknown, "A UE names an application, and neither the HSS nor the user's settings say whether it is permitted"),
 	CONF_STR("realm-profile", "", 0, 255, url_valid, struct bsf_conf, realm_profile, "URL of the realm's profile, told to UEs that name an application; empty: not told"),
 	CONF_STR("token-format", "", 0, 64, word_valid, struct bsf_conf, token_format, "Format of tokens in this realm, told with it; empty: not told"),
+	CONF_BOOL("token-reports", false, struct bsf_conf, token_reports, "Tell HSSs that understand it which tokens are made, and which applications get them"),
 	CONF_STR("store-dir", GBA_LOCALSTATEDIR "/bsf", 1, 255, NULL, struct bsf_conf, store_dir, "Folder of the bootstrap contexts"),
 	CONF_U32("store-max", 4096, 4, 1048576, "MiB", struct bsf_conf, store_max, "Size to which the contexts may grow"),
 	CONF_ENUM("store-sync", "full", sync_names, struct bsf_conf, store_sync, "What a context that was acknowledged survives: loss of power, or only the end of the process"),

@@ -56,6 +56,7 @@ struct bsf_conf {
 	struct conf_groups nafs; /* struct bsf_naf */
 	uint32_t permission_unknown; /* enum bsf_unknown */
 	const char *realm_profile, *token_format;
+	bool token_reports;
 	const char *store_dir, *kek_file;
 	uint32_t store_max, store_sync;
 	const char *store_redis, *redis_user, *redis_password_file, *redis_ca, *redis_cert, *redis_key, *redis_prefix;

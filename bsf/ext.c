@@ -23,6 +23,7 @@ static struct {
 	struct audit *audit;
 	struct bsf_zn *zn;
 	struct revoker *revoker;
+	struct reporter *reporter;
 	struct bsf_rpb *rpb;
 	struct bsf_opc *opc;
 } ext;
@@ -99,12 +100,15 @@ static enum gba_err start(const char *path, struct conf_error *_error)
 	err = ext.zh != NULL && ext.declared != NULL ? GBA_OK : GBA_E_NOMEM;
 	if (err == GBA_OK)
 		err = bsf_opc_start(ext.root, ext.conf, ext.zh, &ext.opc);
+	if (err == GBA_OK && ext.conf->token_reports)
+		err = reporter_new(ext.root, ext.conf, &(struct report_port){ bsf_rpb_report, NULL }, &ext.reporter);
 	if (err == GBA_OK)
 		err = node_start(ext.root, ext.conf, ext.zh, ext.agents, &ext.node, &why);
 	if (err == GBA_OK) {
+		ub_reporter(node_ub(ext.node), ext.reporter);
 		parts = (struct grant_parts){ ext.conf, node_store(ext.node), ext.declared, bsf_conf_any_single(ext.conf) };
 		why = "Zn cannot be served";
-		err = bsf_zn_start(ext.root, &parts, ext.audit, &ext.zn);
+		err = bsf_zn_start(ext.root, &parts, ext.audit, ext.reporter, &ext.zn);
 	}
 	if (err == GBA_OK)
 		err = notices_start(&why);
@@ -123,10 +127,12 @@ static void stop(void)
 	if (ext.node != NULL)
 		node_revoker(ext.node, NULL);
 	revoker_stop(ext.revoker);
+	reporter_stop(ext.reporter);
 	dia_requests_stop();
 	bsf_opc_stop(ext.opc);
 	if (ext.node != NULL)
 		node_stop(ext.node);
+	reporter_free(ext.reporter);
 	audit_close(ext.audit);
 	talloc_free(ext.root);
 	memset(&ext, 0, sizeof(ext));

@@ -9,7 +9,8 @@
 #include "crypto/hash.h"
 
 static const char *const kind_names[NOTICE_KINDS] = { "permission changed", "permission cleared", "device removed",
-						       "subscriber barred", "operator changed", "certificate revoked" };
+						       "subscriber barred", "operator changed", "renewal",
+						       "certificate revoked" };
 
 /* A notice on its way; a talloc root: it goes from a dispatch thread to ours. */
 struct job {

@@ -17,6 +17,7 @@ enum notice_kind {
 	NOTICE_DEVICE_REMOVED,
 	NOTICE_BARRED,
 	NOTICE_OPERATOR_CHANGED,
+	NOTICE_RENEWAL, /* the network wants the device to bootstrap again */
 	NOTICE_CERTIFICATE, /* nobody sends it: revoked, what it has made ends */
 	NOTICE_KINDS
 };

@@ -6,6 +6,8 @@
 #include "core/log.h"
 #include "dia/opchange.h"
 
+#define REPORT_TIMEOUT_MS 5000 /* an HSS commits it */
+
 struct rpb_call {
 	hss_done done;
 	void *arg;
@@ -164,6 +166,55 @@ enum gba_err bsf_rpb_certificate(const struct bsf_conf *conf, const struct bsf_h
 	return ask(conf, row, &rpb_cqr_cmd, rpb_cqr_fields, &cqr, &call);
 }
 
+/* ---- reports ---- */
+
+struct report_call {
+	report_done done;
+	void *arg;
+};
+
+static void on_tra(void *arg, enum gba_err err, struct msg *msg)
+{
+	struct report_call *call = arg;
+	struct dia_result result;
+
+	if (err == GBA_OK)
+		err = dia_answer_result(msg, &result);
+	if (err == GBA_OK && !dia_result_ok(&result))
+		err = GBA_E_PEER;
+	call->done(call->arg, err);
+	talloc_free(call);
+}
+
+_Static_assert(REPORT_ENTRIES <= Y3056_ENTRIES_MAX, "a message takes as many");
+
+enum gba_err bsf_rpb_report(void *conf, const struct bsf_hss *row, struct bytes *entries, size_t n, report_done done, void *arg)
+{
+	const struct rpb_trr report = { { entries, n } };
+	struct report_call *call;
+	struct msg *msg = NULL;
+	struct bytes host;
+	enum gba_err err;
+
+	(void)conf;
+	if (!loaded || !host_choose(row, &host))
+		return GBA_E_UNREACHABLE;
+	call = talloc(NULL, struct report_call);
+	if (call == NULL)
+		return GBA_E_NOMEM;
+	*call = (struct report_call){ done, arg };
+	err = dia_request_new(&rpb_trr_cmd, bytes_of(row->realm), host, &msg);
+	if (err == GBA_OK)
+		err = dia_encode(msg, rpb_trr_fields, &report);
+	if (err == GBA_OK)
+		err = dia_request_send(&msg, REPORT_TIMEOUT_MS, on_tra, call);
+	else if (msg != NULL)
+		fd_msg_free(msg);
+	if (err != GBA_OK)
+		talloc_free(call);
+	return err;
+}
+
 /* ---- notices ---- */
 
 struct bsf_rpb {
@@ -203,7 +254,7 @@ static enum gba_err take(struct bsf_rpb *rpb, TALLOC_CTX *tmp, struct msg *msg, 
 	err = dia_decode(tmp, msg, rpb_pnr_fields, &pnr, _failed);
 	if (err != GBA_OK)
 		return err;
-	if (pnr.kind < 0 || pnr.kind >= NOTICE_CERTIFICATE) {
+	if (pnr.kind < 0 || pnr.kind >= (int32_t)NOTICE_CERTIFICATE) {
 		_failed->avp = dia_avp_of(msg, rpb_pnr_fields, offsetof(struct rpb_pnr, kind));
 		return GBA_E_AVP_VALUE;
 	}

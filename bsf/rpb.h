@@ -5,6 +5,7 @@
 
 #include "bsf/conf.h"
 #include "bsf/hss.h"
+#include "bsf/reporter.h"
 #include "bsf/revoker.h"
 #include "dia/y3056.h"
 
@@ -18,6 +19,8 @@ enum gba_err bsf_rpb_ask(const struct bsf_conf *conf, const struct bsf_hss *row,
 /** Certificate-Query; as ask() of struct hss. */
 enum gba_err bsf_rpb_certificate(const struct bsf_conf *conf, const struct bsf_hss *row, const struct hss_question *question,
 				 hss_done done, void *arg);
+/** Token-Report: as send() of struct report_port. */
+enum gba_err bsf_rpb_report(void *conf, const struct bsf_hss *row, struct bytes *entries, size_t n, report_done done, void *arg);
 struct bsf_rpb;
 /** Take Permission-Notices from the HSSs of conf from now on. *_rpb NULL: dict_y3056 is not loaded. */
 enum gba_err bsf_rpb_start(TALLOC_CTX *mem_ctx, const struct bsf_conf *conf, struct revoker *revoker, struct bsf_rpb **_rpb);

@@ -336,12 +336,27 @@ static void ask_or_settle(struct ub_op *op, const struct run_outcome *outcome)
 
 /* ---- the proof ---- */
 
+static void report(const struct ub_op *op)
+{
+	const struct report what = { .btid = bytes_of(op->btid), .impi = op->impi, .made = op->made, .expires = op->ends,
+				     .application = op->application != NULL ? bytes_of(op->application->fqdn) : BYTES_NONE };
+
+	reporter_add(atomic_load(&op->ub->reporter), &what);
+}
+
+void ub_reporter(struct ub *ub, struct reporter *reporter)
+{
+	atomic_store(&ub->reporter, reporter);
+}
+
 static void on_stored(void *arg, enum gba_err err)
 {
 	struct ub_op *op = arg;
 
 	if (err == GBA_OK && op->changing && op->ub->hss->made != NULL)
 		op->ub->hss->made(op->ub->hss, op->impi);
+	if (err == GBA_OK)
+		report(op);
 	if (err == GBA_OK && op->pushes != NULL) /* first: the agent should have it before the UE comes */
 		push_send(op->pushes, op->ub->agents, op->btid, op->corr);
 	if (err == GBA_OK)
@@ -408,6 +423,8 @@ void ub_token_make(struct ub_op *op, struct run_outcome *outcome)
 	op->changing = op->changing || boot_changing(&outcome->challenge);
 	corr_from_rand(ctx.rand, op->corr);
 	btid_format(ctx.rand, bytes_of(op->ub->conf->name), op->btid);
+	op->made = ctx.created;
+	op->ends = ctx.expires;
 	err = ub_reply_prepare(op, &outcome->secret, ctx.expires);
 	if (err == GBA_OK && op->application != NULL)
 		op->pushes = push_prepare(op, op->ub->conf, op->ub->agents, outcome->challenge.permit, op->application, &ctx);

@@ -38,6 +38,9 @@ void ub_noticed(struct ub *ub);
 void ub_settings(struct ub *ub, struct bytes impi, struct guss_kept *kept);
 /** Challenges of this user can be answered no more. */
 void ub_forget(struct ub *ub, struct bytes impi);
+/** Whom tokens are told that are made from now on; NULL: nobody. It lives as long as the ub. */
+struct reporter;
+void ub_reporter(struct ub *ub, struct reporter *reporter);
 /** Forget what is too old; call every second. */
 void ub_tick(struct ub *ub);
 bool ub_secrets_locked(const struct ub *ub);

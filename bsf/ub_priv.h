@@ -4,6 +4,7 @@
 #define GBA_BSF_UB_PRIV_H
 
 #include "bsf/ub.h"
+#include "bsf/reporter.h"
 #include "core/log.h"
 
 #define UB_CODES 12
@@ -19,6 +20,7 @@ struct ub {
 	struct ctx_store *store;
 	struct hss *hss;
 	struct agents *agents; /* may be NULL */
+	struct reporter *_Atomic reporter; /* may be NULL */
 	struct guss_cache *guss;
 	struct runs *runs;
 	struct boot_how how_3g;
@@ -49,6 +51,7 @@ struct ub_op {
 	struct push_set *pushes;	 /* NULL: nothing to push */
 	char corr[CORR_LEN + 1];      /* "" until a RAND is known */
 	char btid[BTID_MAX + 1];
+	time_t made, ends; /* of the context */
 	char *body, *info, expires[32];
 };
 

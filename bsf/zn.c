@@ -27,6 +27,7 @@ struct bsf_zn {
 	struct grant_parts parts;
 	struct limited *limited;
 	struct audit *audit;
+	struct reporter *reporter; /* may be NULL */
 	struct dia_service *service;
 	struct metric *m_seconds, *m_results[GBA_ERR_COUNT];
 };
@@ -155,14 +156,26 @@ static enum gba_err released(const struct zn_call *call, enum gba_err err)
 	return release_note(call->zn->audit, &release, err);
 }
 
+/* The application has it from now on. */
+static void report(const struct zn_call *call)
+{
+	const struct report what = { .btid = call->bir.btid, .impi = call->grant->owner, .made = call->grant->created,
+				     .expires = call->grant->expires,
+				     .application = BYTES(call->bir.naf_id.p, call->bir.naf_id.n - UA_ID_LEN) };
+
+	reporter_add(call->zn->reporter, &what);
+}
+
 static void answer(struct zn_call *call, enum gba_err err)
 {
 	struct bsf_zn *zn = call->zn;
 	uint64_t started_us = call->started_us;
 
 	err = released(call, err);
-	if (err == GBA_OK)
+	if (err == GBA_OK) {
 		bia_fill(call->grant, &call->bia);
+		report(call);
+	}
 	log_decision(call, err); /* before the answer goes: the views end with the request */
 	trace_both(call, err);
 	dia_answer_send(&call->msg, err, &call->failed, zn_bia_fields, &call->bia);
@@ -266,7 +279,8 @@ static bool limits_make(struct bsf_zn *zn)
 	return zn->limited != NULL;
 }
 
-enum gba_err bsf_zn_start(TALLOC_CTX *mem_ctx, const struct grant_parts *parts, struct audit *audit, struct bsf_zn **_zn)
+enum gba_err bsf_zn_start(TALLOC_CTX *mem_ctx, const struct grant_parts *parts, struct audit *audit, struct reporter *reporter,
+			  struct bsf_zn **_zn)
 {
 	struct bsf_zn *zn = talloc_zero(mem_ctx, struct bsf_zn);
 	enum gba_err err;
@@ -275,6 +289,7 @@ enum gba_err bsf_zn_start(TALLOC_CTX *mem_ctx, const struct grant_parts *parts, 
 		return GBA_E_NOMEM;
 	zn->parts = *parts;
 	zn->audit = audit;
+	zn->reporter = reporter;
 	metrics_make(zn);
 	if (!limits_make(zn)) {
 		talloc_free(zn);

@@ -54,6 +54,7 @@ static const struct dict_result_row results[] = { { 0, NULL } };
 #define PNR "Y3056-Permission-Notice-Request"
 #define CQR "Y3056-Certificate-Query-Request"
 #define CQA "Y3056-Certificate-Query-Answer"
+#define TRR "Y3056-Token-Report-Request"
 #define OCR "Y3056-Operator-Change-Request"
 #define OCA "Y3056-Operator-Change-Answer"
 #define RSR "Y3059-Registry-Sync-Request"
@@ -71,6 +72,8 @@ static struct dict_rule_row rules[] = {
 	ANSWER("Y3056-Permission-Notice-Answer"),
 	REQUEST(CQR), BASE_ONE(CQR, 1), ONE(CQR, 24), MAY(CQR, 1), TGPP_MAY(CQR, 409),
 	ANSWER(CQA), MAY(CQA, 2), MAY(CQA, 17), MAY(CQA, 24), TGPP_MAY(CQA, 400),
+	REQUEST(TRR), MANY(TRR, 34),
+	ANSWER("Y3056-Token-Report-Answer"),
 	REQUEST(OCR), BASE_ONE(OCR, 1), ONE(OCR, 17), MAY(OCR, 18), MAY(OCR, 19), MAY(OCR, 20), MAY(OCR, 25), MAY(OCR, 26),
 	MAY(OCR, 27), MAY(OCR, 33),
 	ANSWER(OCA), MAY(OCA, 21), MAY(OCA, 22), MAY(OCA, 23), MAY(OCA, 24),

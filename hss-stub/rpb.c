@@ -3,8 +3,10 @@
 
 #include "core/log.h"
 #include "core/metrics.h"
+#include "core/token_entry.h"
 #include "core/trace.h"
 #include "hss-stub/teller.h"
+#include "hss-stub/tokens.h"
 
 #define NOTICE_TIMEOUT_MS 5000 /* a BSF walks through all its contexts */
 
@@ -12,7 +14,8 @@ struct hss_rpb {
 	const struct hss_conf *conf;
 	struct permissions *permissions;
 	struct teller *teller;
-	struct dia_service *service;
+	struct tokens *tokens;
+	struct dia_service *service, *reports;
 	struct metric *m_set, *m_cleared, *m_refused;
 };
 
@@ -128,6 +131,52 @@ static void on_pqr(struct msg *msg, void *arg)
 	talloc_free(tmp);
 }
 
+/* ---- Token-Report ---- */
+
+static void on_kept(void *arg, enum gba_err err)
+{
+	struct msg *msg = arg;
+
+	dia_answer_send(&msg, err, NULL, y3056_no_fields, &err);
+}
+
+/* A BSF reports users it may ask vectors for, and nobody else. */
+static enum gba_err report_take(struct hss_rpb *rpb, TALLOC_CTX *tmp, struct msg *msg, struct dia_failed *_failed)
+{
+	struct token_entry entry;
+	struct rpb_trr report;
+	unsigned int ind;
+	enum gba_err err;
+	size_t i;
+
+	err = dia_decode(tmp, msg, rpb_trr_fields, &report, _failed);
+	for (i = 0; err == GBA_OK && i < report.entries.n; i++) {
+		err = token_entry_parse(report.entries.v[i], &entry);
+		if (err != GBA_OK) {
+			_failed->avp = dia_avp_of(msg, rpb_trr_fields, offsetof(struct rpb_trr, entries));
+			return GBA_E_AVP_VALUE;
+		}
+		err = hss_admit(rpb->conf, dia_origin_host(msg), entry.user, &ind);
+	}
+	if (err != GBA_OK)
+		return err;
+	return tokens_add(rpb->tokens, dia_origin_host(msg), report.entries.v, report.entries.n, on_kept, msg);
+}
+
+static void on_trr(struct msg *msg, void *arg)
+{
+	struct log_about about = { .iface = "RPB", .peer = dia_origin_host(msg), .clause = "Y.OBF 8.5.2" };
+	struct dia_failed failed = { NULL, NULL, NULL };
+	TALLOC_CTX *tmp = talloc_new(NULL);
+
+	about.result = tmp != NULL ? report_take(arg, tmp, msg, &failed) : GBA_E_NOMEM; /* taken: it may be answered already */
+	talloc_free(tmp);
+	if (about.result == GBA_OK)
+		return;
+	log_event(LOG_L_WARNING, "rpb.report", &about, "not taken");
+	dia_answer_send(&msg, about.result, &failed, NULL, NULL);
+}
+
 /* ---- Permission-Notice ---- */
 
 struct telling {
@@ -214,6 +263,11 @@ enum gba_err hss_rpb_start(TALLOC_CTX *mem_ctx, const struct hss_conf *conf, str
 	rpb->m_cleared = metric_get(name, help, METRIC_COUNTER, "flag=\"cleared\"");
 	rpb->m_refused = metric_get(name, help, METRIC_COUNTER, "flag=\"refused\"");
 	err = dia_serve(rpb, &rpb_pqr_cmd, on_pqr, rpb, &rpb->service);
+	*_rpb = rpb;
+	if (err == GBA_OK)
+		err = tokens_start(rpb, conf->database, kek, &rpb->tokens, _why);
+	if (err == GBA_OK)
+		err = dia_serve(rpb, &rpb_trr_cmd, on_trr, rpb, &rpb->reports);
 	if (err == GBA_OK)
 		err = teller_start(rpb, &teller, &rpb->teller, _why);
 	*_rpb = rpb;
@@ -225,6 +279,9 @@ void hss_rpb_stop(struct hss_rpb *rpb)
 	if (rpb == NULL)
 		return;
 	teller_stop(rpb->teller);
+	if (rpb->reports != NULL)
+		dia_serve_stop(rpb->reports);
+	tokens_stop(rpb->tokens);
 	if (rpb->service != NULL)
 		dia_serve_stop(rpb->service);
 	dia_requests_stop();

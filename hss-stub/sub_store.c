@@ -25,6 +25,7 @@ static const struct db_migration migrations[] = {
 	{ mapping_schema_2 },
 	{ mapping_schema_3 },
 	{ mapping_schema_4 },
+	{ mapping_schema_5 },
 };
 
 #define COLUMNS                                                                                                        \

@@ -35,7 +35,8 @@ enum gba_err grant_find(struct records *m, TALLOC_CTX *mem_ctx, struct bytes imp
 	X(OUTBOX_PERMISSION_CLEARED, "permission-cleared") \
 	X(OUTBOX_DEVICE_REMOVED,     "device-removed")	   /* naf_fqdn none: all contexts go */ \
 	X(OUTBOX_SUBSCRIBER_BARRED,  "subscriber-barred")  \
-	X(OUTBOX_OPERATOR_CHANGED,   "operator-changed")
+	X(OUTBOX_OPERATOR_CHANGED,   "operator-changed")   \
+	X(OUTBOX_RENEWAL,            "renewal")
 #define OUTBOX_ID(id, name) id,
 enum outbox_kind { OUTBOX_KINDS(OUTBOX_ID) OUTBOX_KIND_COUNT };
 #undef OUTBOX_ID
@@ -56,6 +57,15 @@ enum gba_err outbox_next(struct records *m, TALLOC_CTX *mem_ctx, int64_t after, 
 enum gba_err outbox_done(struct records *m, int64_t id);
 /** Add a row: for what no record's change stands behind (operator change). Joins a transaction. naf_fqdn may be NULL. */
 enum gba_err outbox_add(struct records *m, enum outbox_kind kind, struct bytes impi, const char *naf_fqdn, time_t now);
+
+/** What a BSF reports of a token: its row, and where the device bootstraps (hss-stub/mapping/tokens.c). Joins a transaction.
+ * @param bsf  its Origin-Host */
+struct token_entry;
+enum gba_err token_note(struct records *m, struct bytes bsf, const struct token_entry *entry, time_t now);
+/** Tokens that are over are forgotten. */
+enum gba_err token_sweep(struct records *m, time_t now);
+/** Those a notice ends: of the application; NULL: all of the user. */
+enum gba_err token_end(struct records *m, struct bytes impi, const char *naf_fqdn);
 
 /** Validity that has begun or ended by `now`: GUSS and outbox move, as many as fit in one short transaction. Cheap when
  * nothing is due (one indexed read, no lock). Call it every 200 ms, from any one process. @param _more  call again at once */

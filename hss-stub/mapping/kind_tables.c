@@ -196,6 +196,29 @@ static const struct field server_fields[SERVER_COUNT] = {
 	[SERVER_URL] = F_TEXT("url", 0, 8, 500, id_url, A, A, A, "Where users or ASPs find it, such as Ub"),
 };
 
+static const struct field bootstrapping_fields[BOOTSTRAPPING_COUNT] = {
+	[BOOTSTRAPPING_IMPI] = F_TEXT("impi", KEY, 3, IMPI_MAX, id_impi, AS, NO, NO, "Client element"),
+	[BOOTSTRAPPING_BSF] = F_TEXT("bsf", KEY, 1, FQDN_MAX, id_fqdn, AS, NO, NO, "Diameter identity of the BSF that authenticated it"),
+	[BOOTSTRAPPING_SERVER] = F_REF("server", FLT, KIND_SERVER, A, NO, NO, "Its record, when it is registered"),
+	[BOOTSTRAPPING_FIRST] = F_TIME("first_run", 0, AS, NO, NO, "When it first did"),
+	[BOOTSTRAPPING_LAST] = F_TIME("last_run", 0, AS, NO, NO, "When it last did"),
+	[BOOTSTRAPPING_RUNS] = F_INT("runs", 0, 0, INT64_MAX, 0, AS, NO, NO, "How often"),
+	[BOOTSTRAPPING_STARTED_BY] = F_WORD("started_by", FLT, started_by_words, 0, AS, NO, NO, "Who began the last run: the device, or the network (device renew)"),
+	[BOOTSTRAPPING_NETWORK_RUNS] = F_INT("network_runs", 0, 0, INT64_MAX, 0, AS, NO, NO, "How many the network began"),
+	[BOOTSTRAPPING_ASKED] = F_TIME("asked", 0, AS, NO, NO, "The network has asked for a run since then; none: it has not, or there was one"),
+	[BOOTSTRAPPING_LAST_TOKEN] = F_TEXT("last_token", 0, 64, 64, id_hash, AS, NO, NO, "SHA-256 of the last run's B-TID, hex"),
+};
+
+static const struct field token_fields[TOKEN_COUNT] = {
+	[TOKEN_DIGEST] = F_TEXT("digest", KEY, 64, 64, id_hash, APS, NO, NO, "SHA-256 of the B-TID, hex"),
+	[TOKEN_FQDN] = F_TEXT("naf_fqdn", KEY, 1, FQDN_MAX, id_fqdn, APS, NO, NO, "Host name of an application that it serves"),
+	[TOKEN_APPLICATION] = F_REF("application", FLT, KIND_APPLICATION, APS, NO, NO, "Its record, when it is registered"),
+	[TOKEN_IMPI] = F_TEXT("impi", FLT, 3, IMPI_MAX, id_impi, AS, NO, NO, "Whose"),
+	[TOKEN_BSF] = F_TEXT("bsf", FLT, 1, FQDN_MAX, id_fqdn, AS, NO, NO, "Who issued it"),
+	[TOKEN_MADE] = F_TIME("made", 0, APS, NO, NO, "When the device bootstrapped"),
+	[TOKEN_EXPIRES] = F_TIME("expires", 0, APS, NO, NO, "End of its life"),
+};
+
 static const struct field notice_fields[NOTICE_COUNT] = {
 	[NOTICE_OWNER_TYPE] = F_WORD("owner_type", FIX | FLT, owner_words, 0, A, NO, NO, "Who is told"),
 	[NOTICE_OWNER] = F_INT("owner", FIX | FLT, 0, INT64_MAX, 0, A, NO, NO, "Its asp or user record"),
@@ -216,6 +239,7 @@ static const struct record_verb user_verbs[] = {
 };
 static const struct record_verb device_verbs[] = {
 	{ "verify", A, authenticate_arguments, device_verify, "Take the identities over again from this or a newer authentication" },
+	{ "renew", A, none, device_renew, "End its tokens, so that it bootstraps again: the network begins (Y.OBF 9.2.3)" },
 	{ NULL, 0, NULL, NULL, NULL }
 };
 static const struct record_verb credential_verbs[] = {
@@ -270,12 +294,16 @@ const struct record_kind mapping_kinds[KIND_COUNT] = {
 		request_before, request_after, request_verbs },
 	[KIND_REALM] = { KIND_REALM, "realm", "realm", "realm", "Profile of the realm", realm_fields, REALM_COUNT, { "", "", "", "" }, A, A, NO, realm_before,
 		NULL, NULL },
+	[KIND_NOTICE] = { KIND_NOTICE, "notice", "notice", "notices", "What users and ASPs are still to be told", notice_fields, NOTICE_COUNT,
+		{ "", "owner_type = 1 AND owner = @", "owner_type = 2 AND owner = @", "" }, NO, A, APS, NULL, NULL, NULL },
 	[KIND_PROVIDER] = { KIND_PROVIDER, "provider", "provider", "providers", "Operators and IoT service providers with servers of their own",
 		provider_fields, PROVIDER_COUNT, { "", NULL, NULL, "" }, A, A, A, provider_before, NULL, NULL },
 	[KIND_SERVER] = { KIND_SERVER, "server", "server", "servers", "Their resource servers and authentication servers", server_fields, SERVER_COUNT,
 		{ "", NULL, NULL, "" }, A, A, A, server_before, NULL, NULL },
-	[KIND_NOTICE] = { KIND_NOTICE, "notice", "notice", "notices", "What users and ASPs are still to be told", notice_fields, NOTICE_COUNT,
-		{ "", "owner_type = 1 AND owner = @", "owner_type = 2 AND owner = @", "" }, NO, A, APS, NULL, NULL, NULL },
+	[KIND_BOOTSTRAPPING] = { KIND_BOOTSTRAPPING, "bootstrapping", "bootstrapping", "bootstrappings", "Which device bootstraps at which BSF, as BSFs report it",
+		bootstrapping_fields, BOOTSTRAPPING_COUNT, { "", NULL, "impi IN " MY_DEVICES, "" }, NO, NO, NO, NULL, NULL, NULL },
+	[KIND_TOKEN] = { KIND_TOKEN, "token", "token", "tokens", "Live tokens and the applications they serve, as BSFs report them", token_fields,
+		TOKEN_COUNT, { "", "application IN " MY_APPLICATIONS, "impi IN " MY_DEVICES, "" }, NO, NO, NO, NULL, NULL, NULL },
 };
 
 /* What hangs on a record: removed with it, or (keep) forbids its removal. */

@@ -25,8 +25,9 @@ enum record_kind_id {
 	KIND_ASP, KIND_APPLICATION, KIND_CREDENTIAL,
 	KIND_PERMISSION, KIND_DELEGATION, KIND_REQUEST,
 	KIND_REALM,  /* one record, id 1 */
-	KIND_PROVIDER, KIND_SERVER, /* who has keys of whose users: operators and IoT service providers, Y.OBF 9.2.2 */
 	KIND_NOTICE, /* what a user or an ASP is told (webhook, mail-drop); taken away when told */
+	KIND_PROVIDER, KIND_SERVER, /* who has keys of whose users: operators and IoT service providers, Y.OBF 9.2.2 */
+	KIND_BOOTSTRAPPING, KIND_TOKEN, /* as BSFs report it: where devices bootstrap (Y.OBF 9.2.1), whom tokens serve */
 	KIND_COUNT
 };
 extern const struct record_kind mapping_kinds[KIND_COUNT];
@@ -37,7 +38,7 @@ extern const char *const document_words[], *const user_state_words[], *const aut
 	*const asp_state_words[], *const token_use_words[], *const application_state_words[], *const attribute_words[],
 	*const flag_words[], *const delegation_state_words[], *const request_state_words[], *const credential_words[],
 	*const owner_words[], *const event_words[], *const provider_role_words[], *const provider_state_words[],
-	*const server_function_words[];
+	*const server_function_words[], *const started_by_words[];
 
 enum { USER_REGISTERED, USER_SUSPENDED };
 enum { ASP_REQUESTED, ASP_ACTIVE, ASP_SUSPENDED };
@@ -50,6 +51,7 @@ enum { CREDENTIAL_CERTIFICATE, CREDENTIAL_TOKEN };
 enum { PROVIDER_MOBILE_OPERATOR, PROVIDER_IOT_SERVICE };
 enum { PROVIDER_ACTIVE, PROVIDER_SUSPENDED };
 enum { SERVER_RESOURCE, SERVER_AUTHENTICATION };
+enum { STARTED_BY_CLIENT, STARTED_BY_NETWORK };
 enum { OWNER_ADMIN, OWNER_ASP, OWNER_USER };
 enum { EVENT_REQUEST_PASSED, EVENT_ACCESS_GRANTED, EVENT_ACCESS_REFUSED, EVENT_APPLICATION_REGISTERED, EVENT_ACCESS_CHANGED,
        EVENT_TOKEN_CHANGED };
@@ -89,6 +91,9 @@ enum { REALM_REALM, REALM_NAME, REALM_BSF_IDENTITY, REALM_BSF_URL, REALM_HSS_IDE
        REALM_DEVICE_PROCEDURE, REALM_REGISTERED_ONLY, REALM_DEVELOPER_REQUIRED, REALM_COUNT };
 enum { PROVIDER_TYPE, PROVIDER_IDENTITY, PROVIDER_NAME, PROVIDER_ROLE, PROVIDER_CONTACT, PROVIDER_STATE, PROVIDER_COUNT };
 enum { SERVER_IDENTITY, SERVER_PROVIDER, SERVER_FUNCTION, SERVER_REALM, SERVER_IMPI_REALMS, SERVER_URL, SERVER_COUNT };
+enum { BOOTSTRAPPING_IMPI, BOOTSTRAPPING_BSF, BOOTSTRAPPING_SERVER, BOOTSTRAPPING_FIRST, BOOTSTRAPPING_LAST, BOOTSTRAPPING_RUNS,
+       BOOTSTRAPPING_STARTED_BY, BOOTSTRAPPING_NETWORK_RUNS, BOOTSTRAPPING_ASKED, BOOTSTRAPPING_LAST_TOKEN, BOOTSTRAPPING_COUNT };
+enum { TOKEN_DIGEST, TOKEN_FQDN, TOKEN_APPLICATION, TOKEN_IMPI, TOKEN_BSF, TOKEN_MADE, TOKEN_EXPIRES, TOKEN_COUNT };
 enum { NOTICE_OWNER_TYPE, NOTICE_OWNER, NOTICE_EVENT, NOTICE_ABOUT_KIND, NOTICE_ABOUT, NOTICE_BODY, NOTICE_TRIES, NOTICE_COUNT };
 
 #endif

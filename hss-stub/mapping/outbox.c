@@ -15,7 +15,8 @@ enum gba_err outbox_add(struct records *m, enum outbox_kind kind, struct bytes i
 	db_bind_text(stmt, 2, impi);
 	db_bind_text(stmt, 3, bytes_of(naf_fqdn));
 	db_bind_int(stmt, 4, now);
-	return db_run(stmt, NULL);
+	err = db_run(stmt, NULL);
+	return err == GBA_OK && kind != OUTBOX_PERMISSION_CHANGED ? token_end(m, impi, naf_fqdn) : err;
 }
 
 static enum gba_err row_read(TALLOC_CTX *ctx, struct db_stmt *stmt, void *_row)

@@ -20,6 +20,7 @@ BEFORE(user_identity_before);
 BEFORE(device_before);
 AFTER(device_after);
 VERB(device_verify);
+VERB(device_renew);
 BEFORE(asp_before);
 AFTER(asp_after);
 BEFORE(application_before);

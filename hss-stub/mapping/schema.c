@@ -97,3 +97,17 @@ const char mapping_schema_4[] =
 	" identity TEXT NOT NULL UNIQUE, provider INTEGER NOT NULL, function INTEGER NOT NULL, realm TEXT NOT NULL,"
 	" impi_realms TEXT, url TEXT) STRICT;"
 	"CREATE INDEX server_provider ON server (provider)";
+
+const char mapping_schema_5[] =
+	"CREATE TABLE bootstrapping" HEAD
+	" impi TEXT NOT NULL, bsf TEXT NOT NULL, server INTEGER NOT NULL, first_run INTEGER NOT NULL, last_run INTEGER NOT NULL,"
+	" runs INTEGER NOT NULL, started_by INTEGER NOT NULL, network_runs INTEGER NOT NULL, asked INTEGER NOT NULL,"
+	" last_token TEXT, UNIQUE (impi, bsf)) STRICT;"
+	"CREATE INDEX bootstrapping_server ON bootstrapping (server);"
+	"CREATE TABLE token" HEAD
+	" digest TEXT NOT NULL, naf_fqdn TEXT NOT NULL, application INTEGER NOT NULL, impi TEXT, bsf TEXT,"
+	" made INTEGER NOT NULL, expires INTEGER NOT NULL, UNIQUE (digest, naf_fqdn)) STRICT;"
+	"CREATE INDEX token_application ON token (application);"
+	"CREATE INDEX token_impi ON token (impi);"
+	"CREATE INDEX token_bsf ON token (bsf);"
+	"CREATE INDEX token_expires ON token (expires)";

@@ -21,6 +21,7 @@ const char *const owner_words[] = { "admin", "asp", "user", NULL };
 const char *const provider_role_words[] = { "mobile-operator", "iot-service-provider", NULL };
 const char *const provider_state_words[] = { "active", "suspended", NULL };
 const char *const server_function_words[] = { "resource", "authentication", NULL };
+const char *const started_by_words[] = { "client", "network", NULL };
 const char *const event_words[] = { "request-passed", "access-granted", "access-refused", "application-registered",
 				    "access-changed", "token-changed", NULL };
 

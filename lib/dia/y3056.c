@@ -85,6 +85,11 @@ struct dia_field rpb_pnr_fields[] = { /* Y.3056 9.2.2, revocation */
 	DIA_END
 };
 
+struct dia_field rpb_trr_fields[] = { /* Y.OBF 8.5.2 */
+	DIA_LIST  ("Y3056-Token-Entry", DIA_REQUIRED, struct rpb_trr, entries, Y3056_ENTRIES_MAX),
+	DIA_END
+};
+
 struct dia_field y3056_no_fields[] = { DIA_END };
 
 struct dia_cmd rpa_tpr_cmd = { "Y3056-Token-Push-Request", DIA_BY_NAME, DIA_BY_NAME, NULL, NULL };
@@ -92,6 +97,8 @@ struct dia_cmd rpa_rnr_cmd = { "Y3056-Revocation-Notice-Request", DIA_BY_NAME, D
 struct dia_cmd rpb_pqr_cmd = { "Y3056-Permission-Query-Request", DIA_BY_NAME, DIA_BY_NAME, NULL, NULL };
 struct dia_cmd rpb_cqr_cmd = { "Y3056-Certificate-Query-Request", DIA_BY_NAME, DIA_BY_NAME, NULL, NULL };
 struct dia_cmd rpb_pnr_cmd = { "Y3056-Permission-Notice-Request", DIA_BY_NAME, DIA_BY_NAME, NULL, NULL };
+
+struct dia_cmd rpb_trr_cmd = { "Y3056-Token-Report-Request", DIA_BY_NAME, DIA_BY_NAME, NULL, NULL };
 
 enum gba_err rpa_resolve(void)
 {
@@ -112,6 +119,10 @@ enum gba_err rpb_resolve(void)
 		err = dia_cmd_resolve(&rpb_pnr_cmd);
 	if (err == GBA_OK)
 		err = dia_cmd_resolve(&rpb_cqr_cmd);
+	if (err == GBA_OK)
+		err = dia_cmd_resolve(&rpb_trr_cmd);
+	if (err == GBA_OK)
+		err = dia_fields_resolve(rpb_trr_fields);
 	if (err == GBA_OK)
 		err = dia_fields_resolve(rpb_pqr_fields);
 	if (err == GBA_OK)

@@ -14,6 +14,7 @@
 #define Y3056_GSID_MAX	       32     /* [values] GAA-Service-Identifiers of a Token-Push */
 #define Y3056_USS_MAX	       262144 /* [octets] GUSS or USS list */
 #define Y3056_CERT_MAX	       4096   /* [octets] DER */
+#define Y3056_ENTRIES_MAX      64     /* [values] of one Token-Report */
 
 enum y3056_flag { Y3056_CLEARED = 0, Y3056_SET = 1 };
 enum y3056_use { Y3056_MULTIPLE = 0, Y3056_SINGLE = 1 }; /* Y.3056 9.6.1: one token for several applications, or one */
@@ -23,6 +24,7 @@ enum y3056_kind {
 	Y3056_DEVICE_REMOVED,
 	Y3056_SUBSCRIBER_BARRED,
 	Y3056_OPERATOR_CHANGED,
+	Y3056_RENEWAL, /* the network wants the device to bootstrap: Y.OBF 9.2.3 */
 	Y3056_KIND_COUNT
 };
 
@@ -97,11 +99,16 @@ struct rpb_pnr {
 	struct bytes guss;	  /* as it is now; absent: unchanged, or none */
 };
 
+/** Token-Report (RPB): tokens that were made, and that an application got (Y.OBF 8.5.2, 9.2.1). */
+struct rpb_trr {
+	struct dia_list entries; /* texts of core/token_entry.h */
+};
+
 extern struct dia_field y3056_permission_fields[], y3056_declaration_fields[]; /* groups */
 extern struct dia_field rpa_tpr_fields[], rpa_rnr_fields[], rpb_pqr_fields[], rpb_pqa_fields[], rpb_pnr_fields[];
-extern struct dia_field rpb_cqr_fields[], rpb_cqa_fields[];
+extern struct dia_field rpb_cqr_fields[], rpb_cqa_fields[], rpb_trr_fields[];
 extern struct dia_field y3056_no_fields[]; /* answers that say nothing but their result */
-extern struct dia_cmd rpa_tpr_cmd, rpa_rnr_cmd, rpb_pqr_cmd, rpb_pnr_cmd, rpb_cqr_cmd;
+extern struct dia_cmd rpa_tpr_cmd, rpa_rnr_cmd, rpb_pqr_cmd, rpb_pnr_cmd, rpb_cqr_cmd, rpb_trr_cmd;
 
 /** Resolve rows and commands of one application; once, at load, after dict_gba and dict_y3056. The process then advertises it.
  * @retval GBA_E_NOT_FOUND  dict_y3056 is not loaded: go on without (not logged) */

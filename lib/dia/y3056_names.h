@@ -30,6 +30,7 @@
 	X(8388643, Y3056_RPB, "Y3056-Permission-Query",  "permission-query")                                           \
 	X(8388644, Y3056_RPB, "Y3056-Permission-Notice", "permission-notice")                                          \
 	X(8388647, Y3056_RPB, "Y3056-Certificate-Query", "certificate-query")                                          \
+	X(8388648, Y3056_RPB, "Y3056-Token-Report",      "token-report")                                               \
 	X(8388645, Y3056_OPC, "Y3056-Operator-Change",   "operator-change")                                       \
 	X(8388646, Y3059_REG, "Y3059-Registry-Sync",     "registry-sync")
 
@@ -68,7 +69,8 @@
 	X(30, "Y3059-Have",             OCTETSTRING, "UTF8String") /* "RegID class number" */                          \
 	X(31, "Y3059-Accepts",          OCTETSTRING, "UTF8String") /* a class of events */                             \
 	X(32, "Y3059-Event",            OCTETSTRING, NULL)    /* signature and text, doc/registry-peering.md */    \
-	X(33, "Y3056-Certificate-Digest", OCTETSTRING, NULL)  /* SHA-256 of a certificate */
+	X(33, "Y3056-Certificate-Digest", OCTETSTRING, NULL)  /* SHA-256 of a certificate */                       \
+	X(34, "Y3056-Token-Entry",      OCTETSTRING, "UTF8String") /* digest, times, application, user: doc/y3056-diameter.md */
 
 #define Y3056_VALUES(X)                                                                                                \
 	X("Y3056-Permission-Flag", 0, "CLEARED")                                                                       \
@@ -80,6 +82,7 @@
 	X("Y3056-Notice-Kind",     2, "DEVICE_REMOVED")                                                                \
 	X("Y3056-Notice-Kind",     3, "SUBSCRIBER_BARRED")                                                             \
 	X("Y3056-Notice-Kind",     4, "OPERATOR_CHANGED")                                                              \
+	X("Y3056-Notice-Kind",     5, "RENEWAL")                                                                       \
 	X("Y3056-Change-Step",     1, "KEYS")                                                                          \
 	X("Y3056-Change-Step",     2, "DONE")                                                                          \
 	X("Y3056-Change-Step",     3, "CANCEL")                                                                        \

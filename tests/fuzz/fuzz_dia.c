@@ -55,6 +55,7 @@ static const struct {
 	{ rpb_pnr_fields, &rpb_pnr_cmd, true },
 	{ rpb_cqr_fields, &rpb_cqr_cmd, true },
 	{ rpb_cqa_fields, &rpb_cqr_cmd, false },
+	{ rpb_trr_fields, &rpb_trr_cmd, true },
 	{ opc_ocr_fields, &opc_ocr_cmd, true },
 	{ opc_oca_fields, &opc_ocr_cmd, false },
 };
@@ -89,6 +90,7 @@ static bool decode(struct msg *msg, const struct msg_hdr *hdr)
 		struct rpb_pnr pnr;
 		struct rpb_cqr cqr;
 		struct rpb_cqa cqa;
+		struct rpb_trr trr;
 		struct opc_ocr ocr;
 		struct opc_oca oca;
 	} out;

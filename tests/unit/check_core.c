@@ -14,6 +14,7 @@
 #include "core/metrics.h"
 #include "core/pace.h"
 #include "core/secret.h"
+#include "core/token_entry.h"
 
 /* RFC 4648 section 10, then what a strict decoder refuses. */
 static const struct {
@@ -311,6 +312,46 @@ START_TEST(the_lowest_descriptor_is_found)
 }
 END_TEST
 
+#define DIGEST_HEX "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
+static const struct {
+	const char *text;
+	enum gba_err want;
+	const char *application, *user; /* application NULL: none */
+} entry_rows[] = {
+	{ DIGEST_HEX " 1700000000 1700003600 app.example.com u@op.example", GBA_OK, "app.example.com", "u@op.example" },
+	{ DIGEST_HEX " 1700000000 1700003600 - u@op.example", GBA_OK, NULL, "u@op.example" },
+	{ DIGEST_HEX " 1700000000 1700003600 - ", GBA_E_SYNTAX, NULL, NULL },
+	{ DIGEST_HEX " 1700000000 1700003600 u@op.example", GBA_E_SYNTAX, NULL, NULL },
+	{ DIGEST_HEX " 1700000000 soon - u@op.example", GBA_E_SYNTAX, NULL, NULL },
+	{ DIGEST_HEX " 1700000000 99999999999999999999 - u@op.example", GBA_E_SYNTAX, NULL, NULL },
+	{ DIGEST_HEX " -5 1700003600 - u@op.example", GBA_E_SYNTAX, NULL, NULL },
+	{ DIGEST_HEX "00 1700000000 1700003600 - u@op.example", GBA_E_SYNTAX, NULL, NULL },
+	{ "g" DIGEST_HEX " 1700000000 1700003600 - u@op.example", GBA_E_SYNTAX, NULL, NULL },
+	{ DIGEST_HEX " 1700000000 1700003600 no_name! u@op.example", GBA_E_SYNTAX, NULL, NULL },
+	{ "", GBA_E_SYNTAX, NULL, NULL },
+};
+
+START_TEST(token_entries)
+{
+	struct token_entry entry;
+	char out[TOKEN_ENTRY_MAX + 1];
+	enum gba_err got = token_entry_parse(bytes_of(entry_rows[_i].text), &entry);
+
+	ck_assert_msg(got == entry_rows[_i].want, "%s: got %s", entry_rows[_i].text, gba_err_name(got));
+	if (got != GBA_OK)
+		return;
+	ck_assert_str_eq(entry.digest, DIGEST_HEX);
+	ck_assert_int_eq(entry.made, 1700000000);
+	ck_assert_int_eq(entry.expires, 1700003600);
+	ck_assert_int_eq(entry.application.p == NULL, entry_rows[_i].application == NULL);
+	ck_assert(entry.application.p == NULL || bytes_eq_str(entry.application, entry_rows[_i].application));
+	ck_assert(bytes_eq_str(entry.user, entry_rows[_i].user));
+	ck_assert_uint_eq(token_entry_write(&entry, out), strlen(entry_rows[_i].text));
+	ck_assert_str_eq(out, entry_rows[_i].text);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("core");
@@ -321,6 +362,7 @@ int main(void)
 	tcase_add_loop_test(tc, naf_id_splits_name_and_protocol, 0, ROWS(naf_id_rows));
 	tcase_add_loop_test(tc, impi_from_imsi_follows_23003, 0, ROWS(imsi_rows));
 	tcase_add_loop_test(tc, fqdn_within_respects_labels, 0, ROWS(within_rows));
+	tcase_add_loop_test(tc, token_entries, 0, ROWS(entry_rows));
 	tcase_add_loop_test(tc, time_parses_and_formats, 0, ROWS(time_rows));
 	tcase_add_loop_test(tc, every_error_has_a_full_row, 0, GBA_ERR_COUNT);
 	tcase_add_test(tc, the_lowest_descriptor_is_found);

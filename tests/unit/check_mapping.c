@@ -195,11 +195,14 @@ int main(void)
 
 	suite_add_tcase(suite, mapping_rules_tcase());
 	suite_add_tcase(suite, mapping_flow_tcase());
+	suite_add_tcase(suite, mapping_parties_tcase());
 	suite_add_tcase(suite, mapping_file_tcase());
-	if (server_wanted() && pg_server_start())
+	if (server_wanted() && pg_server_start()) {
 		suite_add_tcase(suite, on_server(mapping_flow_tcase()));
-	else
+		suite_add_tcase(suite, on_server(mapping_parties_tcase()));
+	} else {
 		printf("the half on PostgreSQL is left out\n");
+	}
 	failed = fixture_run(suite);
 	pg_server_stop();
 	return failed;

@@ -39,6 +39,7 @@ struct bytes guss_of(const char *impi);
 
 TCase *mapping_rules_tcase(void);
 TCase *mapping_flow_tcase(void);
+TCase *mapping_parties_tcase(void);
 TCase *mapping_file_tcase(void); /* what only a file shows */
 
 #endif

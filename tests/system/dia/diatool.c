@@ -123,6 +123,7 @@ static struct rpb_pqr pqr;
 static struct rpb_pqa pqa;
 static struct rpb_cqr cqr;
 static struct rpb_cqa cqa;
+static struct rpb_trr trr;
 static struct rpb_pnr pnr;
 static struct opc_ocr ocr;
 static struct opc_oca oca;
@@ -136,6 +137,7 @@ static void set_y3056_values(void)
 					  { (const uint8_t *)"eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee", Y3056_DIGEST_LEN } };
 	static struct bytes haves[] = { { (const uint8_t *)"IN status 17", 12 }, { (const uint8_t *)"IN4F list 0", 11 } };
 	static struct bytes classes[] = { { (const uint8_t *)"status", 6 } };
+	static struct bytes entries[] = { { (const uint8_t *)"first entry", 11 }, { (const uint8_t *)"second entry", 12 } };
 	static struct bytes names[] = { { (const uint8_t *)"naf.lab.test", 12 } };
 	struct y3056_permission permission = { true, Y3056_SET, 1000001, T_2031, T_2040, 3, 600, Y3056_SINGLE,
 					       bytes_of("agent.lab.test"), BYTES("\x01\x00\x00\x00\x02\x01\x00\x00\x00\x07", 10) };
@@ -154,6 +156,7 @@ static void set_y3056_values(void)
 	pqa = (struct rpb_pqa){ user, permission, bytes_of("<guss id=\"x\"/>") };
 	cqr = (struct rpb_cqr){ user, bytes_of("certificate"), names[0], T_2031 };
 	cqa = (struct rpb_cqa){ permission, bytes_of("<guss id=\"x\"/>"), OPC_TOKEN, bytes_of("certificate") };
+	trr = (struct rpb_trr){ { entries, 2 } };
 	ocr = (struct opc_ocr){ OPC_KEYS, user, BYTES("iiiiiiiiiiiiiiii", 16), KEY_UPDATE_SYMMETRIC,
 				BYTES("KKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKK", 64),
 				bytes_of("user@new.test"), bytes_of("bsf.new.test"),
@@ -181,6 +184,7 @@ static const struct command {
 	{ "rnr", "rna", &rpa_rnr_cmd, rpa_rnr_fields, y3056_no_fields, &rnr, &nothing },
 	{ "pqr", "pqa", &rpb_pqr_cmd, rpb_pqr_fields, rpb_pqa_fields, &pqr, &pqa },
 	{ "cqr", "cqa", &rpb_cqr_cmd, rpb_cqr_fields, rpb_cqa_fields, &cqr, &cqa },
+	{ "trr", "tra", &rpb_trr_cmd, rpb_trr_fields, y3056_no_fields, &trr, &nothing },
 	{ "pnr", "pna", &rpb_pnr_cmd, rpb_pnr_fields, y3056_no_fields, &pnr, &nothing },
 	{ "ocr", "oca", &opc_ocr_cmd, opc_ocr_fields, opc_oca_fields, &ocr, &oca },
 	{ "rsr", "rsa", &reg_rsr_cmd, reg_rsr_fields, reg_rsa_fields, &rsr, &rsa },
@@ -266,6 +270,7 @@ static void decode_line(const char *name, struct bytes octets)
 		struct rpb_pnr pnr;
 		struct rpb_cqr cqr;
 		struct rpb_cqa cqa;
+		struct rpb_trr trr;
 		struct opc_ocr ocr;
 		struct opc_oca oca;
 		struct s13_ecr ecr;

@@ -45,6 +45,8 @@ INTENT = {
     "pnr": (8388644, RPB, VENDOR, [(1, 0, 0x40, USER), our(12, 4), our(1, APP), (400, d.TGPP, VM, b'<guss id="x"/>')]),
     "cqr": (8388647, RPB, VENDOR, [(1, 0, 0x40, USER), our(24, b"certificate"), our(1, APP), (409, d.TGPP, V, (T_2031,))]),
     "cqa": (8388647, RPB, VENDOR, [PERMISSION, (400, d.TGPP, VM, b'<guss id="x"/>'), our(17, 4), our(24, b"certificate")]),
+    "trr": (8388648, RPB, VENDOR, [our(34, b"first entry"), our(34, b"second entry")]),
+    "tra": (8388648, RPB, VENDOR, []),
     "pna": (8388644, RPB, VENDOR, []),
     "ocr": (8388645, OPC, VENDOR, [(1, 0, 0x40, USER), our(17, 1), our(18, b"i" * 16), our(19, 1), our(20, b"K" * 64),
                                    our(26, b"user@new.test"), our(27, b"bsf.new.test"), our(33, b"D" * 32), our(25, b"S" * 64)]),

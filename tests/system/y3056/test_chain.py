@@ -90,7 +90,7 @@ class Chain:
             conf = text.read()
         cert, key = self.realm.authority.issue(BSF)
         row = "{ listen = %s; tls-cert = %s; tls-key = %s; }, " % (q(self.realm.address("bsf") + ":443"), q(cert), q(key))
-        return self.realm._write("bsf.conf", conf.replace("ub = ( ", "ub = ( " + row, 1))
+        return self.realm._write("bsf.conf", conf.replace("ub = ( ", "ub = ( " + row, 1) + "token-reports = true;\n")
 
     def device(self, tapped=True, **kw):
         number = next(self.numbers)
@@ -446,6 +446,33 @@ def said_to(address, octets):
     with socket.create_connection((address, 80), 30) as conn:
         conn.sendall(octets)
         return conn.makefile("rb").readline()
+
+
+def test_the_network_begins_a_bootstrapping(chain):
+    """The operator asks for it: the tokens end, the application says so to the device, which bootstraps; on record as the network's.
+    REQ: OBF-9.2.3-1"""
+    r, device = chain.realm, chain.device()
+    where = r.address("proxy") + ":443"
+    r.ctl("verification", "add", "--reference", "renew", "--name", "N", "--level", "2", "--verifier", "desk")
+    r.ctl("user", "add", "--account", "renew", "--verification", "renew")
+    r.ctl("authentication", "add", "--reference", "renew", "--identities", "serial:renew-1", "--method", "aka", "--authenticator", "desk")
+    r.ctl("device", "add", "--impi", device.impi, "--custodian", "renew", "--authentication", "renew")
+
+    def entry():
+        rows = [json.loads(line) for line in r.ctl("bootstrapping", "list", "--impi", device.impi, "--json").splitlines()]
+        return rows[0] if rows else {}
+    first = device.bootstrap()["btid"]
+    assert chain.open(device, where)[1]["status"] == 200
+    assert until(lambda: entry().get("started_by") == "client")
+    r.ctl("device", "renew", device.impi)
+    assert entry()["asked"]
+    assert until(lambda: chain.ask(first)[0] != 0)  # the application has no key of it any more
+    status, answer, error = chain.open(device, where)  # nobody at the device has done anything but use the application
+    assert status == 0 and answer["status"] == 200 and answer["btid"] != first, error
+    assert until(lambda: entry()["started_by"] == "network")
+    assert (entry()["network_runs"], entry()["asked"]) == (1, None)
+    device.bootstrap("--force")
+    assert until(lambda: entry()["started_by"] == "client") and entry()["network_runs"] == 1
 
 
 def test_no_two_runs_have_a_token_alike(chain):

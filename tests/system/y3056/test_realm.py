@@ -4,6 +4,7 @@ from gba-ctl to the agent's memory.
 REQ: Y3056-10.4-1c, Y3056-10.4-3a, Y3056-10.4-3b, Y3056-10.4-4b, Y3056-10.4-4d, Y3056-10.4-4e, Y3056-9.2.2-11, Y3056-9.4.1-2,
 Y3056-9.6.2-2, Y3056-9.6.2-4, OBF-12.2-4, OBF-12.2-5"""
 import base64
+import hashlib
 import json
 import os
 import time
@@ -11,7 +12,7 @@ import urllib.request
 
 import pytest
 from conftest import OTHER  # noqa: F401  (sets the path)
-from lab.realm import AGENT, BSF, IMPI_REALM, NAF, Realm, Tree, q
+from lab.realm import AGENT, BSF, BSF_DIAMETER, IMPI_REALM, NAF, Realm, Tree, q
 from peers import aka
 from peers.bsf_node import TOP, until
 from peers.keys import ks_naf
@@ -28,7 +29,7 @@ class World:
         self.realm = r = Realm(str(folder), tree=Tree(os.environ.get("GBA_BUILD") or os.path.join(TOP, "build")), tls=False)
         self.number, self.cards, self.permissions, self.seen = 0, {}, {}, {}
         r.start_hss()
-        r.start_bsf(extra='ask-interval = 0;\n', nafs='{ identity = %s; fqdns = [ %s ]; gsids = [ "%d" ]; }' % (q(AGENT), q(NAF), GSID))
+        r.start_bsf(extra='ask-interval = 0;\ntoken-reports = true;\n', nafs='{ identity = %s; fqdns = [ %s ]; gsids = [ "%d" ]; }' % (q(AGENT), q(NAF), GSID))
         r.start_agent(extra="negative-ttl = 1;\n")
         r.wait_connected()
         ctl = r.ctl
@@ -160,7 +161,7 @@ def test_a_notice_waits_for_a_bsf_that_is_away(world):
     btid = world.bootstrap(impi, application=NAF)
     world.realm.nodes.pop("bsf").stop(25)
     world.realm.ctl("permission", "set", str(world.permissions[impi]), "--flag", "cleared")
-    world.realm.start_bsf(extra='ask-interval = 0;\n', nafs='{ identity = %s; fqdns = [ %s ]; gsids = [ "%d" ]; }' % (q(AGENT), q(NAF), GSID))
+    world.realm.start_bsf(extra='ask-interval = 0;\ntoken-reports = true;\n', nafs='{ identity = %s; fqdns = [ %s ]; gsids = [ "%d" ]; }' % (q(AGENT), q(NAF), GSID))
     world.realm.wait_connected()
     assert until(lambda: world.ask(btid, TLS13)[0] == UNKNOWN and world.ask(btid, DIGEST)[0] == UNKNOWN)
 
@@ -177,3 +178,53 @@ def test_steps_are_traced(world):
         return {s["clause"].rsplit(" ", 1)[-1] for s in steps if s.get("corr") == corr}
     want = {"10.4-1a", "10.4-1b", "10.4-1c", "10.4-2a", "10.4-2c", "10.4-3a", "10.4-3b", "10.4-3c", "10.4-4b", "10.4-4d", "10.4-4e"}
     assert until(lambda: want <= clauses()), want - clauses()
+
+
+def listed(world, *words):
+    return [json.loads(line) for line in world.realm.ctl(words[0], "list", *words[1:], "--json").splitlines()]
+
+
+def test_a_token_and_its_applications_are_looked_up(world):
+    """From the token to its applications and back, and where the device bootstraps, in the operator's records: with a run that names its
+    application, and by the key that an application fetches. REQ: OBF-8.5.2-3, OBF-9.2.1-1"""
+    impi, plain = world.user(), world.user()
+    before = int(time.time())
+    btid, other = world.bootstrap(impi, application=NAF), world.bootstrap(plain)
+    digests = [hashlib.sha256(one.encode()).hexdigest() for one in (btid, other)]
+    assert until(lambda: listed(world, "token", "--digest", digests[0]) and listed(world, "bootstrapping", "--impi", plain))
+    assert listed(world, "token", "--digest", digests[1]) == []  # nobody has it yet
+    assert world.ask(other, DIGEST)[0] == 0
+    assert until(lambda: listed(world, "token", "--digest", digests[1]))
+    for digest, who in zip(digests, (impi, plain)):
+        (row,) = listed(world, "token", "--digest", digest)
+        assert (row["naf_fqdn"], row["impi"], row["bsf"]) == (NAF, who, BSF_DIAMETER)
+        assert row["application"] and [one["digest"] for one in listed(world, "token", "--impi", who)] == [digest]
+    assert set(digests) <= {one["digest"] for one in listed(world, "token", "--application", str(row["application"]))}
+    (seen,) = listed(world, "bootstrapping", "--impi", impi)
+    assert (seen["bsf"], seen["runs"], seen["started_by"], seen["server"]) == (BSF_DIAMETER, 1, "client", None)
+    assert seen["last_token"] == digests[0] and seen["first_run"] == seen["last_run"] and before > 0
+    world.realm.ctl("provider", "add", "--type", "cin", "--identity", "L17110MH1973PLC019787", "--name", "Tel")
+    world.realm.ctl("server", "add", "--identity", BSF_DIAMETER, "--provider", "cin:L17110MH1973PLC019787", "--function", "authentication",
+                    "--realm", "op.test")
+    again = world.bootstrap(impi, application=NAF)
+    assert until(lambda: listed(world, "bootstrapping", "--impi", impi)[0]["runs"] == 2)
+    (seen,) = listed(world, "bootstrapping", "--impi", impi)
+    assert seen["server"] and seen["last_token"] == hashlib.sha256(again.encode()).hexdigest()
+    assert [one["impi"] for one in listed(world, "bootstrapping", "--server", str(seen["server"]))] == [impi]
+    world.realm.ctl("permission", "set", str(world.permissions[impi]), "--flag", "cleared")
+    assert listed(world, "token", "--impi", impi) == []  # as for the network
+
+
+def test_a_report_waits_for_an_hss_that_is_away(world):
+    """What was made while the HSS was gone is told when it is back; what is not a report is refused."""
+    impi = world.user()
+    world.bootstrap(impi)
+    assert until(lambda: listed(world, "bootstrapping", "--impi", impi))
+    btid = world.bootstrap(impi)
+    world.realm.nodes.pop("hss").stop(25)
+    assert world.ask(btid, DIGEST)[0] == 0
+    world.realm.start_hss()
+    world.realm.wait_connected()
+    digest = hashlib.sha256(btid.encode()).hexdigest()
+    assert until(lambda: listed(world, "token", "--digest", digest), 30)
+    assert world.metric("bsf", 'gba_bsf_token_reports_total{result="lost"}') == 0
