@@ -183,6 +183,14 @@ static enum gba_err match_few(struct records *r, struct record_call *call, const
 	return err;
 }
 
+static enum gba_err match(struct records *r, struct record_call *call, const struct record *vuln)
+{
+	bool later = false;
+	enum gba_err err = mass_order(r, call, vuln, &later);
+
+	return err == GBA_OK && !later ? match_few(r, call, vuln) : err;
+}
+
 enum gba_err vuln_facts(struct records *r, int64_t device, time_t now, struct trust_facts *facts)
 {
 	struct db_stmt *stmt;
@@ -344,18 +352,27 @@ static enum gba_err announce(struct records *r, struct record_call *call, const 
 	return err;
 }
 
+/* What devices are judged by is as it was: a reply of the maker judges nobody. */
+static bool same_for_devices(const struct record *old, const struct record *now)
+{
+	const struct value *a = old->v, *b = now->v;
+
+	return bytes_eq(a[VULNERABILITY_VERSIONS].t, b[VULNERABILITY_VERSIONS].t) &&
+	       a[VULNERABILITY_SEVERITY].n == b[VULNERABILITY_SEVERITY].n && a[VULNERABILITY_DUE].n == b[VULNERABILITY_DUE].n &&
+	       a[VULNERABILITY_OVERDUE].n == b[VULNERABILITY_OVERDUE].n &&
+	       counts(a[VULNERABILITY_STATE].n) == counts(b[VULNERABILITY_STATE].n) &&
+	       (a[VULNERABILITY_STATE].n < VULNERABILITY_FIXED) == (b[VULNERABILITY_STATE].n < VULNERABILITY_FIXED);
+}
+
 enum gba_err reg_vulnerability_after(struct records *r, struct record_call *call, const struct record *old,
 				     const struct record *now)
 {
-	bool later = false;
-	enum gba_err err;
+	enum gba_err err = GBA_OK;
 
 	if (now == NULL)
 		return GBA_OK;
-	(void)old;
-	err = mass_order(r, call, now, &later);
-	if (err == GBA_OK && !later)
-		err = match_few(r, call, now);
+	if (old == NULL || !same_for_devices(old, now))
+		err = match(r, call, now);
 	if (err == GBA_OK && now->v[VULNERABILITY_STATE].n >= VULNERABILITY_CONFIRMED)
 		err = announce(r, call, now);
 	return err;

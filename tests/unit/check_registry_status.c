@@ -452,6 +452,7 @@ START_TEST(very_many_are_judged_in_slices)
 	ck_assert_int_eq(count("SELECT count(*) FROM event WHERE class = 6"), 1); /* the one by hand waits behind none of them */
 	ck_assert_int_eq(count("SELECT devices FROM vulnerability"), MANY);
 	ck_assert_int_eq(count("SELECT count(*) FROM status WHERE status = 2 AND cause = 'severity >= critical'"), MANY);
+	set_as(&agency, REG_VULNERABILITY, id, "{'description':'who knows more judges nobody'}", GBA_OK);
 	ck_assert_err(mass_jobs(r, bed, &jobs, &n), GBA_OK);
 	ck_assert_uint_eq(n, 0);
 	set_as(&agency, REG_VULNERABILITY, id, "{'versions':['<0.5']}", GBA_OK);
