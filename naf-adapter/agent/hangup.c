@@ -48,12 +48,18 @@ static void on_good_conf(const void *fresh_)
 
 static bool renew(void)
 {
-	return me.news != NULL && rpa_renew(&me.news->clients) && local_renew(me.local, me.news);
+	if (me.news == NULL)
+		return false;
+	if (!rpa_renew(&me.news->clients)) {
+		talloc_free(me.news);
+		return false;
+	}
+	return local_renew(me.local, me.news);
 }
 
 static void read_again(void)
 {
-	struct log_about about = { .result = GBA_E_CONF };
+	struct log_about about = { 0 };
 	struct role role = agent_role;
 	TALLOC_CTX *tmp = talloc_new(NULL);
 	struct conf_error error;
@@ -61,10 +67,15 @@ static void read_again(void)
 
 	log_reopen();
 	role.live = on_good_conf;
-	if (conf_reread(tmp, &role, me.path, &me.in_force, &differs, &error) != GBA_OK)
-		log_event(LOG_L_ERROR, "naf.reload", &about, "refused, all stays as it was: %s", error.text);
+	me.news = NULL;
+	about.result = conf_reread(tmp, &role, me.path, &me.in_force, &differs, &error);
+	if (about.result != GBA_OK)
+		talloc_free(me.news);
 	else if (!renew())
-		log_event(LOG_L_ERROR, "naf.reload", NULL, "out of memory: all stays as it was");
+		about.result = GBA_E_NOMEM;
+	if (about.result != GBA_OK)
+		log_event(LOG_L_ERROR, "naf.reload", &about, "refused, all stays as it was: %s",
+			  about.result == GBA_E_NOMEM ? "out of memory" : error.text);
 	else
 		log_event(LOG_L_INFO, "naf.reload", NULL, "log reopened, clients and limits in force%s%s",
 			  differs[0] != '\0' ? "; as they were until a restart: " : "", differs);

@@ -60,6 +60,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	options.socket_path = argv[1];
 	options.fqdns = (const char *const *)argv + 3;
+	options.timeout_ms = 10000; /* about as long as a device waits */
 	if (gba_naf_tls_new(ctx, &options, &gba) != GBA_NAF_OK) {
 		ERR_print_errors_fp(stderr);
 		return 1;

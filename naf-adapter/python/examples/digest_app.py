@@ -22,7 +22,7 @@ class App(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         given = dict(re.findall(r'(\w+)="?([^",]*)"?', self.headers.get("Authorization", "")))
         try:
-            token = NAF.get(given["username"], NAME, gba_naf.UA_HTTP_DIGEST) if given.get("nonce") in NONCES else None
+            token = NAF.get(given["username"], NAME, gba_naf.UA_HTTP_DIGEST, timeout=10) if given.get("nonce") in NONCES else None
         except gba_naf.Error as error:
             if not error.renegotiate:
                 return self.answer(error.http, str(error))

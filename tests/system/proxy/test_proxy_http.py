@@ -530,8 +530,11 @@ def test_slow_tls_handshake_is_cut(world):
     proxy = world.proxy([world.site()], handshake_timeout=400)
     with socket.create_connection((HOST, proxy.tls)) as sock:
         sock.settimeout(PATIENCE)
-        sock.send(b"\x16\x03\x01")
-        assert sock.recv(100) == b""
+        try:
+            sock.send(b"\x16\x03\x01")
+            assert sock.recv(100) == b""
+        except ConnectionError:
+            pass  # ended before it was sent
 
 
 def test_idle_connection_is_closed_without_a_word(world):
