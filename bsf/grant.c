@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bsf/grant.h"
 
+#include <stdio.h>
+
 #include "bsf/permit.h"
 #include "bsf/uss_pack.h"
 #include "core/secret.h"
@@ -129,6 +131,26 @@ static enum gba_err context_check(const struct bsf_naf *naf, struct bytes fqdn, 
 	return GBA_OK;
 }
 
+/* For the record of what a key rests on (Y.3056 8.4); what does not fit is "...". */
+static void settings_text(struct bytes packed, char out[GRANT_SETTINGS_MAX])
+{
+	TALLOC_CTX *tmp = talloc_new(NULL);
+	struct guss *all = NULL;
+	size_t i, n = 0;
+
+	snprintf(out, GRANT_SETTINGS_MAX, "none");
+	if (packed.n > 0 && (tmp == NULL || uss_unpack(tmp, packed, &all) != GBA_OK))
+		snprintf(out, GRANT_SETTINGS_MAX, "unreadable");
+	for (i = 0; all != NULL && i < all->uss_count; i++) {
+		if (n + 16 > GRANT_SETTINGS_MAX) { /* a comma, ten digits, or this */
+			snprintf(out + n, GRANT_SETTINGS_MAX - n, ",...");
+			break;
+		}
+		n += (size_t)snprintf(out + n, GRANT_SETTINGS_MAX - n, "%s%u", n > 0 ? "," : "", all->uss[i].gsid);
+	}
+	talloc_free(tmp);
+}
+
 static enum gba_err grant_new(TALLOC_CTX *mem_ctx, const struct bsf_naf *naf, const struct naf_id *id, const struct ctx *ctx,
 			      bool gba_u_aware, struct grant **_grant)
 {
@@ -141,6 +163,8 @@ static enum gba_err grant_new(TALLOC_CTX *mem_ctx, const struct bsf_naf *naf, co
 	grant->created = ctx->created;
 	grant->expires = expiry_of(ctx, naf->key_lifetime);
 	grant->type = ctx->type;
+	grant->uicc = ctx->uicc;
+	settings_text(ctx->uss, grant->settings);
 	grant->owner = ctx->impi; /* ctx is below mem_ctx, as the grant is */
 	grant->impi = naf->impi_allowed ? ctx->impi : BYTES_NONE;
 	*_grant = grant;

@@ -17,12 +17,16 @@ struct grant_request {
 	const struct declared_words *words; /* NULL: it declares nothing */
 };
 
+#define GRANT_SETTINGS_MAX 128
+
 /** What it gets; below mem_ctx, wiped when that is freed. */
 struct grant {
 	uint8_t me_key[GBA_KS_NAF_LEN], uicc_key[GBA_KS_NAF_LEN];
 	bool has_uicc_key;
 	time_t created, expires;
 	enum ctx_type type;
+	enum guss_uicc uicc;
+	char settings[GRANT_SETTINGS_MAX]; /* services the user has settings for, as they were used: "1000001,1000007", "none" */
 	struct bytes impi; /* absent: not for this NAF */
 	struct bytes owner; /* whose key it is: for the audit log, not for the NAF */
 	struct bytes uss;  /* XML, root ussList; absent: none to give */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Key material that leaves the BSF, in the audit log: to whom, of which B-TID, whose, for which application. */
+/** Key material that leaves the BSF, in the audit log: to whom, and all that it was made of (Y.3056 8.4): of which B-TID, so
+ * which RAND and network, whose, for which application, by which kind of run, with which settings of the user. */
 #ifndef GBA_BSF_RELEASE_H
 #define GBA_BSF_RELEASE_H
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/codec.h"
+#include "crypto/hash.h"
 #include "ue/cli/ue.h"
 #include "ue/usim/device_cert.h"
 #include "ue/usim/soft_usim.h"
@@ -375,6 +376,15 @@ static void put_change(struct cli *cli, const struct soft_usim_data *data)
 	}
 }
 
+/* By which the operator's people know it: that of openssl x509 -fingerprint -sha256. */
+static void put_digest(struct cli *cli, const char *name, struct bytes octets)
+{
+	uint8_t digest[HASH_MAX];
+
+	hash_pieces(HASH_SHA256, &octets, 1, digest);
+	put_hex(cli, name, digest, HASH_MAX);
+}
+
 static void put_usim(struct cli *cli, const char *name, const struct soft_usim_data *data)
 {
 	cli_put(cli, "usim", json_string(name));
@@ -392,6 +402,8 @@ static void put_usim(struct cli *cli, const char *name, const struct soft_usim_d
 		put_hex(cli, "anchor", data->anchor, sizeof(data->anchor));
 	if (data->pkey_n > 0)
 		cli_put(cli, "certificate", json_boolean(data->cert_n > 0));
+	if (data->cert_n > 0)
+		put_digest(cli, "certificate-digest", BYTES(data->cert, data->cert_n));
 	if (data->btid[0] != '\0') {
 		cli_put(cli, "btid", json_string(data->btid));
 		cli_put(cli, "expires", cli_time(data->expires));

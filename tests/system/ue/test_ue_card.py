@@ -145,7 +145,8 @@ def test_another_phone_has_used_the_card(ue, bsf, naf, pcscd):
 
 
 def test_usim_and_isim(ue, bsf, pcscd):
-    """The USIM unless the ISIM is asked for; "me" keeps a card that could do GBA_U from it. Identities by TS 23.003 13.3, EF_IMPI."""
+    """The USIM unless the ISIM is asked for; "me" keeps a card that could do GBA_U from it. Identities by TS 23.003 13.3, EF_IMPI. What the
+    card is, is read from it. REQ: TEC-A4-rot-3"""
     card = insert(ue, pcscd.first, gba=True, isim=True)
     bsf.add(card.isim_impi, K, OPC)
     ue.card(bsf, name="pcsc,me:")

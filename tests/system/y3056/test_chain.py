@@ -15,7 +15,7 @@ import pytest
 from conftest import OTHER  # noqa: F401  (sets the path)
 from lab.devices import TS_35233_SET_1, Device
 from lab.process import free_port
-from lab.realm import AGENT, ASP, BSF, FORBIDDEN_NAF, NAF, OPERATOR, Realm, Tree, q
+from lab.realm import AGENT, ASP, BSF, FORBIDDEN_NAF, GSID, NAF, OPERATOR, Realm, Tree, q
 from peers import aka, diameter as d
 from peers.bsf_node import TOP, until
 from peers.keys import ks_naf
@@ -243,7 +243,7 @@ IMEI = "352099001761481"
 
 def test_a_token_resolves_to_its_three_parties(chain):
     """From the B-TID, with the operator's own tools: node and realm, device and its identities, the application and where it is.
-    Nothing in it was made for the token. REQ: Y3056-7.1-10, Y3056-7.2-1, OBF-10.1.3-1, OBF-10.2.3-1"""
+    Nothing in it was made for the token. REQ: Y3056-8.4-1, Y3056-7.1-10, Y3056-7.2-1, OBF-10.1.3-1, OBF-10.2.3-1"""
     r, device = chain.realm, chain.device()
     r.ctl("realm", "add", "--realm", OPERATOR, "--name", "Op", "--bsf-identity", "bsf-dia." + OPERATOR, "--bsf-url", "http://%s/" % BSF,
           "--hss-identity", "hss." + OPERATOR, "--alias-domain", "apps." + OPERATOR)
@@ -259,6 +259,8 @@ def test_a_token_resolves_to_its_three_parties(chain):
     rows = [json.loads(line) for line in r.ctl("audit", "show", r.path("bsf", "audit.log"), "--json", "--about", btid).splitlines()]
     keys = [row for row in rows if row["act"] == "zn.key"]
     assert keys and keys[-1]["object"] == btid and keys[-1]["who"] == AGENT and keys[-1]["subject"] == device.impi
+    # network and key material (the B-TID is RAND at this BSF), device, application and protocol, kind of run, the user's settings
+    assert keys[-1]["why"] == "Ks_NAF for %s %s by 3G GBA_ME, settings %d" % (NAF, DIGEST.hex(), GSID)
     application = keys[-1]["why"].split()[2]
     assert application == NAF
     realm = [json.loads(line) for line in r.ctl("realm", "list", "--json").splitlines()][0]
