@@ -163,6 +163,7 @@ def test_each_kind_of_packet(world, link, index):
 @pytest.mark.parametrize("index", [0, 2])
 def test_commands(world, link, index):
     """Server to device and back, as I.2.3 has it; the device acts on what is authentic and new.
+    Its commands are those of the table of doc/sealed.md: a configuration is written, a diagnosis read. REQ: TEC-A4-6b
     REQ: OBF-I.1.1-2, OBF-I.2.3-1, OBF-I.2-s4, OBF-I.2.2.3-c, OBF-I.2.2.2-a, OBF-I.2.2.1-b1"""
     vehicle = world.vehicle(gba_u=index > 0)
     status, said, error = vehicle.ue("send", *url(link.port), "--index", str(index), "--wait", "60", "--count", "1", "ALARM PANIC")
@@ -171,6 +172,10 @@ def test_commands(world, link, index):
     device = lines_of(vehicle, "receive", *url(link.port), "--index", str(index), "--every", "1", "--count", "3")
     world.server.has("vehicle %s: $" % name)
     commands = ["DIAGNOSE ALL", "CONFIGURE INTERVAL 60", "ALARM CLOSED"]
+    with open(os.path.join(TOP, "doc", "sealed.md"), encoding="utf-8") as page:
+        mapped = [line for line in page if re.search(r" \| (?:Read|Write|Execute) `/\d+/\d+/\d+` \| ", line)]
+    for word in ("DIAGNOSE ALL", "CONFIGURE INTERVAL", "ALARM CLOSED"):
+        assert any("`" + word in line for line in mapped), word
     for command in commands:
         world.server.say("%s %s" % (name, command))
     assert device.process.wait(timeout=60) == 0 and until(lambda: device.lines == commands), device.lines
@@ -211,7 +216,8 @@ def test_the_server_takes_no_frame_twice_altered_or_of_another(world, link):
 @pytest.mark.parametrize("index", [0, 3])
 def test_the_device_takes_no_command_that_is_not_the_servers_and_new(world, link, index):
     """Forged, altered, of another server, of an earlier time; a wrong checksum does not reach the USIM; killed and started again it
-    still knows what it had. REQ: OBF-I.2-s1, OBF-I.2-s2, OBF-I.2-s3, OBF-I.2.2.1-a, OBF-I.2.2.1-b2"""
+    still knows what it had. REQ: OBF-I.2-s1, OBF-I.2-s2, OBF-I.2-s3, OBF-I.2.2.1-a, OBF-I.2.2.1-b2,
+    TEC-2.2.3-2: nor one in clear"""
     vehicle = world.vehicle(gba_u=index > 0)
     name, key = kid(vehicle.btid, index), key_of(vehicle, index)
     trace = os.path.join(str(world.folder), "trace%d" % index)
@@ -234,6 +240,7 @@ def test_the_device_takes_no_command_that_is_not_the_servers_and_new(world, link
     assert log_has("older than what is known")
 
     link.send(altered, False)
+    link.send(b"CONFIGURE INTERVAL 1", False)
     assert log_has("damaged")
     device.end(signal.SIGKILL)
     with open(trace, encoding="utf-8") as steps:

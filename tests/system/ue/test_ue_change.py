@@ -109,7 +109,7 @@ BAD = [
 
 @pytest.mark.parametrize("name,change,error", BAD, ids=[row[0] for row in BAD])
 def test_a_bad_update_changes_nothing(realms, name, change, error):
-    """REQ: Y3056-10.6.1-4"""
+    """Connectivity is provisioned by its operator alone, under a key both have. REQ: Y3056-10.6.1-4, TEC-2.2.3-2"""
     before = realms.json("usim", "show", "--reveal")
     got = realms.json("update", "-", stdin=make(realms, **change), status={"GBA_E_RANGE": 2}.get(error, EXIT_UNPROVED))
     assert got["error"] == error

@@ -314,8 +314,8 @@ def test_identity_too_long_for_tls(ue, tmp_path):
 
 
 def test_no_key_and_no_identity_on_the_wire(device, bsf, tmp_path):
-    """What leaves the device in a PSK session holds neither IMPI, IMSI nor the request. REQ: Y3056-9.5-4, Y3056-7.4-3, OBF-7.2.4-1,
-    Y3056-8.5-d"""
+    """What leaves the device in a PSK session holds neither IMPI, IMSI nor the request; a hop in the middle sees the B-TID in
+    their place. REQ: Y3056-9.5-4, Y3056-7.4-3, OBF-7.2.4-1, Y3056-8.5-d, TEC-2.2.2-1, TEC-A4-6c"""
     with openssl_server(session_of(RANDS[0]).ks_naf(NAF, UA_13), "-tls1_3", "-psk_identity",
                         "3GPP-bootstrapping;" + btid_of(RANDS[0])) as server:
         host, port = server.address.split(":")
