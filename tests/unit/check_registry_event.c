@@ -399,6 +399,51 @@ START_TEST(a_revoked_key_is_good_for_what_was_true)
 }
 END_TEST
 
+static void ck_owner(struct node *who, const char *account, const char *subject)
+{
+	const struct event_search search = { .registry = "IN4F7", .owner = account, .status = -1, .after = "", .limit = 9 };
+	struct event_subjects found;
+
+	ck_assert_err(event_find(who->log, test_ctx, &search, &found), GBA_OK);
+	ck_assert_msg(found.n == (subject != NULL ? 1u : 0u) && (subject == NULL || strcmp(found.v[0], subject) == 0), "%s", account);
+	ck_assert_ptr_null(found.next);
+	talloc_free(found.v);
+}
+
+/* Whose a device is its own registry says, and nobody else; what a stolen key has said of that goes with it. */
+START_TEST(owners_are_told_by_the_devices_registry)
+{
+	static const char mac[] = "MAC-001B638445E6--IN4F7-H9";
+	TALLOC_CTX *ctx = talloc_new(test_ctx);
+	struct bytes registered, owned;
+	struct node thief;
+
+	ck_assert_err(node_say(&prim, "device.registered", mac, "{\"make\":\"Acme\"}", T), GBA_OK);
+	registered = node_last(&prim, ctx);
+	ck_assert_err(node_say(&prim, "custodian.owns", mac, "{\"account\":\"asha\"}", T), GBA_OK);
+	owned = node_last(&prim, ctx);
+	node_new(&thief, "IN4F7", REGISTRY_PRIMARY);
+	rekey(&thief, prim.key);
+	expect(&thief, registered, GBA_OK, true);
+	expect(&thief, owned, GBA_OK, true);
+	expect(&sector, registered, GBA_OK, true);
+	expect(&sector, owned, GBA_OK, true);
+	ck_owner(&sector, "asha", mac);
+	ck_owner(&sector, "ash", NULL);
+	ck_assert_err(node_say(&sector, "custodian.owns", mac, "{\"account\":\"sector\"}", T), GBA_OK); /* kept, and counts for nothing */
+	ck_owner(&sector, "asha", mac);
+	ck_owner(&sector, "sector", NULL);
+	ck_assert_err(node_say(&thief, "custodian.owns", mac, "{\"account\":\"mallory\"}", T), GBA_OK);
+	expect(&sector, node_last(&thief, ctx), GBA_OK, true);
+	ck_owner(&sector, "mallory", mac);
+	ck_assert_err(node_say(&sector, "registry.revoked", "IN4F7", revocation(ctx, &prim, "{\"device\":1,\"custodian\":1}"), T), GBA_OK);
+	ck_owner(&sector, "mallory", NULL);
+	ck_owner(&sector, "asha", mac);
+	node_remove(&thief);
+	talloc_free(ctx);
+}
+END_TEST
+
 START_TEST(who_may_revoke)
 {
 	TALLOC_CTX *ctx = talloc_new(test_ctx);
@@ -626,6 +671,7 @@ static TCase *cases(const char *name)
 	tcase_add_test(tcase, the_worst_of_several_devices_holds);
 	tcase_add_test(tcase, a_replica_knows_every_time);
 	tcase_add_test(tcase, a_revoked_key_is_good_for_what_was_true);
+	tcase_add_test(tcase, owners_are_told_by_the_devices_registry);
 	tcase_add_test(tcase, who_may_revoke);
 	tcase_add_test(tcase, a_forged_child_goes_with_its_parents_key);
 	tcase_add_test(tcase, lists_page_by_page);

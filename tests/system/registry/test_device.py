@@ -53,6 +53,17 @@ def test_a_device_registers_by_its_token(realm, alice):
     assert (again["regdevid"], again["serial"]) == (want, alice.first["serial"])
 
 
+def test_what_authenticates_a_device_stays_between_it_and_its_operator(realm, alice):
+    """REQ: TEC-2.2-6: its keys are in no file of the registry, nor of the agent and the proxy in front of it: database, logs, audit."""
+    files = [name for name in os.listdir(realm.folder) if name.startswith(("registry", "proxy")) and os.path.isfile(realm.path(name))]
+    assert {"registry.log", "registry.db"} <= set(files)
+    for name in files:
+        with open(realm.path(name), "rb") as file:
+            text = file.read()
+        for secret in (alice.k, alice.opc):
+            assert not any(form in text for form in (bytes.fromhex(secret), secret.encode(), secret.upper().encode())), name
+
+
 def test_reports_when_firmware_changes(realm, alice):
     """REQ: Y3059-9.2-ii-c, Y3059-9.2-ii-d, Y3059-9.3-iv-a, Y3059-9.4-i-b: later contact under the RegDevID; every attribute; nothing twice."""
     assert alice.must("report", *there(realm), "--changes-only", "--firmware", "1.0")["sent"] == 0

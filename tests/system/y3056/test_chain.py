@@ -153,7 +153,7 @@ def forms(secret):
 
 def test_both_ends_compute_the_key_and_nobody_sends_it(chain):
     """REQ: Y3056-7.2-5, Y3056-10.4-4c, OBF-7.3-1, OBF-8.1-2, OBF-12.2-0, OBF-10.3-2,
-    Y3056-9.6.3-2, Y3056-9.1.1-5, Y3056-9.4.1-3"""
+    Y3056-9.6.3-2, Y3056-9.1.1-5, Y3056-9.4.1-3, TEC-2.2-6"""
     device = chain.device()
     btid = device.bootstrap()["btid"]
     rand, ck, ik, keys = keys_of(device, btid)
