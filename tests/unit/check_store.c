@@ -234,8 +234,7 @@ START_TEST(second_writer_is_busy_then_goes_on)
 }
 END_TEST
 
-/* REQ of the design: a committed write survives kill -9. The child tells each commit through a pipe, then dies at once.
- */
+/* REQ of the design: a committed write survives kill -9. The child tells each commit through a pipe, then dies at once. */
 START_TEST(committed_rows_survive_kill)
 {
 	int told[2], status;
@@ -563,6 +562,7 @@ START_TEST(quiet_commit_is_not_waited_for)
 	ck_assert_err(insert(db, 1, "one", BYTES_NONE), GBA_OK);
 	db_patience(db, 500);
 	ck_assert_err(db_commit_quiet(db), GBA_E_UNCERTAIN);
+	db_patience(db, 30000);
 	pg_server_cut();
 	ck_assert_int_eq(count_rows(db), 0);
 }
