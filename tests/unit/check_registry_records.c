@@ -225,6 +225,7 @@ START_TEST(a_group_that_cannot_begin_keeps_nothing)
 	ck_assert_int_ne(records_begin(r), GBA_OK);
 	ck_assert_int_ne(records_group_end(r, GBA_OK), GBA_OK);
 	db_rollback(other);
+	db_patience(records_db(r), 30000);
 	add_as(&admin, REG_DEVICE, METER("356938035643809"), GBA_OK);
 	bed_close();
 }

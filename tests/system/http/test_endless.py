@@ -100,7 +100,7 @@ def test_the_server_stops_while_streams_are_open(reads):
         sock.sendall(ASK % ((0, 100) if reads else (100000, 10000)))
         assert sock.recv(12) == b"HTTP/1.1 200"
     ends = [Background(to_end, sock) for sock in socks] if reads else []
-    assert server.stop() < 10000
+    assert server.stop() < 30000  # [ms] not the minute that a reader may stand still for
     for end in ends:
         assert end.result().endswith(b"0\r\n\r\n")
 
