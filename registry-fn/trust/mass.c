@@ -141,10 +141,15 @@ static enum gba_err rules_order(struct records *r, const char *digest, time_t no
 enum gba_err mass_rules(struct records *r, TALLOC_CTX *mem_ctx, time_t now)
 {
 	char digest[HEX_LEN(HASH_MAX) + 1];
+	int64_t same = 0;
 	enum gba_err err = rules_digest(r, mem_ctx, digest);
 
 	if (err == GBA_OK)
-		err = records_begin(r);
+		err = one_int(r, "SELECT count(*) FROM judge_rules WHERE digest = ?1",
+			      (const struct bytes[2]){ bytes_of(digest), BYTES_NONE }, &same);
+	if (err != GBA_OK || same > 0) /* as nearly always: nothing is written at a start */
+		return err;
+	err = records_begin(r);
 	if (err != GBA_OK)
 		return err;
 	err = rules_order(r, digest, now);
