@@ -141,9 +141,13 @@ class Registry:
         return self._write("fd.conf", "\n".join(lines) + "\n")
 
     def start(self, wait=True):
+        # as gba-registry does it: without it two threads share a GnuTLS session at a connection's end
+        tune = os.path.join(BUILD, "lib", "dia", ".libs", "gba_fdtune.so")
+        preload = " ".join(filter(None, [os.environ.get("LD_PRELOAD"), tune if os.path.exists(tune) else None]))
         with open(self.path("out"), "ab") as out:
             self.process = subprocess.Popen(["freeDiameterd", "-c", self.daemon_conf()], stdin=subprocess.DEVNULL, stdout=out,
-                                            stderr=subprocess.STDOUT, env=dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin"))
+                                            stderr=subprocess.STDOUT,
+                                            env=dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin", LD_PRELOAD=preload))
         return self.started() if wait else self
 
     def started(self):
