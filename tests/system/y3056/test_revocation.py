@@ -37,7 +37,7 @@ def test_a_notice_between_the_legs_makes_the_flag_stale(named):
 
 
 
-@pytest.mark.parametrize("kind", [y.CLEARED, y.DEVICE_REMOVED, y.BARRED, y.OPERATOR_CHANGED])
+@pytest.mark.parametrize("kind", [y.CLEARED, y.DEVICE_REMOVED, y.BARRED, y.OPERATOR_CHANGED, y.RENEWAL])
 def test_what_ends_contexts(named, kind):
     impi, bystander = user(named), user(named)
     tokens = [named.ue(impi, application=NAF).bootstrap()[0], named.ue(impi).bootstrap()[0]]
@@ -106,7 +106,7 @@ def test_many_notices_at_once(named):
 
 @pytest.mark.parametrize("spoil, want", [
     (lambda m: m.avps.append(y.our(y.KIND, 1)), (0, 5009)), (lambda m: m.avps.__delitem__(-1), (0, 5005)),
-    (lambda m: m.avps.__setitem__(-1, y.our(y.KIND, 5)), (0, 5004)), (lambda m: m.avps.append(d.tgpp(400, "<guss")), (0, 5004)),
+    (lambda m: m.avps.__setitem__(-1, y.our(y.KIND, 6)), (0, 5004)), (lambda m: m.avps.append(d.tgpp(400, "<guss")), (0, 5004)),
     (lambda m: m.avps.append(d.tgpp(400, "<guss id='somebody.else@x'/>")), (0, 5012))])
 def test_notices_that_cannot_be_taken(named, spoil, want):
     conn = named.hss.server.connections[-1]
