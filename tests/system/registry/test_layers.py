@@ -157,3 +157,29 @@ def test_pages(lab):
         pages.append([r["subject"] for r in answer["results"]])
         behind = {"behind": answer["behind"]} if "behind" in answer else None
     assert [len(page) for page in pages[:2]] == [100, 50] and sum(pages, []) == ["INA2-many-%03d" % n for n in range(150)]
+
+
+def test_the_other_branch_is_asked_by_a_second_imei(lab):
+    """REQ: Y3059-7-iv-d: a device with two SIMs is found by either IMEI wherever it is asked for, as long as it has it."""
+    own, other = lab.apis["INA1"], lab.apis["INA2"]
+    first, second, third = (phone()["identity"] for _ in range(3))
+
+    def status(imei):
+        return other.ask(AGENCY, by="identity", scheme="imei", value=imei)["results"][0]["status"]
+
+    at = registered(Door(lab.registries["INA1"].path("door.sock")),
+                    dict(phone(make="Duo", model="Sim", identities=[{"scheme": "imei", "value": second}]), identity=first))
+    for imei in (first, second, second[:14]):
+        assert until(lambda imei=imei: status(imei) == "white"), imei
+    number = own.good("GET", "/v1/devices?regdevid=" + at, token=AGENCY)["items"][0]["id"]
+    override = own.good("POST", "/v1/overrides", {"device": number, "status": "black", "reason": "stolen"}, AGENCY, 201)["id"]
+    assert until(lambda: status(second) == "black")
+    known = own.good("GET", "/v1/device-identities?device=%d" % number, token=AGENCY)["items"]
+    own.add("device-identities", {"device": number, "scheme": "imei", "value": third}, AGENCY)
+    assert until(lambda: status(third) == "black")
+    assert own.call("DELETE", "/v1/device-identities/%d" % known[0]["id"], None, AGENCY, {"If-Match": "*"})[0] in (200, 204)
+    assert until(lambda: status(second) == "grey")
+    assert (status(first), status(third)) == ("black", "black")
+    assert own.call("POST", "/v1/devices", {"scheme": "imei", "identity": third, "make": "X", "model": "Y"}, AGENCY)[0] == 409
+    own.good("POST", "/v1/overrides/%d/lift" % override, {}, AGENCY)
+    assert until(lambda: status(third) == "white")
