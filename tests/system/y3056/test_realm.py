@@ -216,7 +216,7 @@ def test_a_token_and_its_applications_are_looked_up(world):
 
 
 def test_a_report_waits_for_an_hss_that_is_away(world):
-    """What was made while the HSS was gone is told when it is back; what is not a report is refused."""
+    """What was made while the HSS was gone is told when it is back."""
     impi = world.user()
     world.bootstrap(impi)
     assert until(lambda: listed(world, "bootstrapping", "--impi", impi))

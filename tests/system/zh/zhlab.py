@@ -29,10 +29,10 @@ GUSS = ('<guss id="%s"><bsfInfo><uiccType>GBA_U</uiccType><lifeTime>3600</lifeTi
 class Node:
     """A folder with hss.conf, subscribers put in by gba-ctl, and the daemon."""
 
-    def __init__(self, folder, conf="", guard="", bsfs=None, start=True, data=None, db=None, identity=HSS):
+    def __init__(self, folder, conf="", guard="", bsfs=None, start=True, data=None, db=None, identity=HSS, apps=(d.ZH,)):
         self.folder = str(folder)
         os.makedirs(self.folder, exist_ok=True)
-        self.data, self.identity = data or self.folder, identity
+        self.data, self.identity, self.apps = data or self.folder, identity, apps
         self.db, self.kek = db or os.path.join(self.data, "hss.db"), os.path.join(self.data, "hss.kek")
         self.trace = os.path.join(self.folder, "trace.jsonl")
         self.conf = os.path.join(self.folder, "hss.conf")
@@ -46,7 +46,7 @@ class Node:
             self.start()
 
     def start(self):
-        self.daemon = Daemon(self.folder, ["guard", "dict", "%s:%s" % (built("hss-stub/.libs/hss_stub.fdx"), self.conf)],
+        self.daemon = Daemon(self.folder, ["guard", "dict"] + ["y3056"] * (self.apps != (d.ZH,)) + ["%s:%s" % (built("hss-stub/.libs/hss_stub.fdx"), self.conf)],
                              identity=self.identity, realm=REALM, clients=[BSF, BSF2, STRANGER], guard=self.guard)
         return self
 
@@ -70,7 +70,7 @@ class Node:
         watchdogs (RFC 3539 REOPEN)."""
         def connected():  # the daemon listens a moment before it takes CERs
             try:
-                return self.daemon.client(host=host, realm=REALM, apps=(d.ZH,))
+                return self.daemon.client(host=host, realm=REALM, apps=self.apps)
             except ConnectionError:
                 return None
 
