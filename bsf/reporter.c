@@ -31,6 +31,7 @@ struct reporter {
 	struct entries waiting;
 	size_t count;
 	unsigned int sent; /* messages under way */
+	bool failed;	   /* the last one: some time passes before the next */
 	bool stopping;
 	struct metric *m_told, *m_lost, *m_waiting;
 };
@@ -126,6 +127,25 @@ static struct parcel *parcel_take(struct reporter *reporter)
 	return parcel;
 }
 
+/* Its HSS keeps the order of what it is told, and those of other HSSs go first. The lock is held. */
+static void put_back(struct reporter *reporter, struct parcel *parcel)
+{
+	const struct bsf_hss *row = STAILQ_FIRST(&parcel->entries)->row;
+	struct entries others = STAILQ_HEAD_INITIALIZER(others);
+	struct entry *entry;
+
+	while ((entry = STAILQ_FIRST(&reporter->waiting)) != NULL) {
+		STAILQ_REMOVE_HEAD(&reporter->waiting, next);
+		if (entry->row == row)
+			STAILQ_INSERT_TAIL(&parcel->entries, entry, next);
+		else
+			STAILQ_INSERT_TAIL(&others, entry, next);
+	}
+	STAILQ_CONCAT(&reporter->waiting, &others);
+	STAILQ_CONCAT(&reporter->waiting, &parcel->entries);
+	reporter->count += parcel->n;
+}
+
 static void on_told(void *arg, enum gba_err err)
 {
 	struct parcel *parcel = arg;
@@ -133,15 +153,14 @@ static void on_told(void *arg, enum gba_err err)
 
 	if (err != GBA_OK)
 		log_event_limited(60, LOG_L_WARNING, "rpb.report", &(struct log_about){ .iface = "RPB", .result = err },
-				  "an HSS has not taken a report of tokens; it is told again");
+				  "an HSS has not taken a report of tokens; %s",
+				  err == GBA_E_PEER ? "it is lost: see the HSS's log" : "it is told again");
 	pthread_mutex_lock(&reporter->lock);
-	if (err != GBA_OK && !reporter->stopping) {
-		STAILQ_CONCAT(&parcel->entries, &reporter->waiting); /* before what came meanwhile */
-		STAILQ_CONCAT(&reporter->waiting, &parcel->entries);
-		reporter->count += parcel->n;
-	} else {
+	reporter->failed = err != GBA_OK && err != GBA_E_PEER;
+	if (reporter->failed && !reporter->stopping)
+		put_back(reporter, parcel);
+	else
 		metric_add(err == GBA_OK ? reporter->m_told : reporter->m_lost, (int64_t)parcel->n);
-	}
 	make_room(reporter);
 	reporter->sent--;
 	pthread_cond_signal(&reporter->wake);
@@ -150,15 +169,17 @@ static void on_told(void *arg, enum gba_err err)
 	talloc_free(parcel);
 }
 
-/* The lock is held, and let go meanwhile. @return it is worth going on at once */
+/* The lock is held, and let go meanwhile. @return it is on its way */
 static bool send_one(struct reporter *reporter)
 {
 	struct parcel *parcel = parcel_take(reporter);
 	const struct bsf_hss *row;
 	enum gba_err err;
 
-	if (parcel == NULL)
+	if (parcel == NULL) {
+		reporter->failed = true;
 		return false;
+	}
 	reporter->sent++;
 	pthread_mutex_unlock(&reporter->lock);
 	row = STAILQ_FIRST(&parcel->entries)->row;
@@ -188,7 +209,6 @@ static void wait_ms(struct reporter *reporter, unsigned int ms)
 static void *reporter_main(void *arg)
 {
 	struct reporter *reporter = arg;
-	bool good;
 
 	pthread_mutex_lock(&reporter->lock);
 	while (!reporter->stopping) {
@@ -196,11 +216,12 @@ static void *reporter_main(void *arg)
 			pthread_cond_wait(&reporter->wake, &reporter->lock);
 			continue;
 		}
-		if (reporter->count < REPORT_ENTRIES)
-			wait_ms(reporter, COLLECT_MS);
-		good = reporter->count == 0 || send_one(reporter);
-		if (!good)
+		if (reporter->failed)
 			wait_ms(reporter, RETRY_MS);
+		else if (reporter->count < REPORT_ENTRIES)
+			wait_ms(reporter, COLLECT_MS);
+		if (reporter->count > 0)
+			(void)send_one(reporter);
 	}
 	while (reporter->count > 0 && send_one(reporter))
 		;

@@ -17,6 +17,7 @@ struct report {
 	time_t made, expires;	  /* [s since epoch] */
 };
 
+/** @param err  GBA_OK: they are durable; GBA_E_PEER: it will never take them, they are lost; other: they are sent again */
 typedef void (*report_done)(void *arg, enum gba_err err);
 /** What carries them. */
 struct report_port {

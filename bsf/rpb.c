@@ -181,7 +181,7 @@ static void on_tra(void *arg, enum gba_err err, struct msg *msg)
 	if (err == GBA_OK)
 		err = dia_answer_result(msg, &result);
 	if (err == GBA_OK && !dia_result_ok(&result))
-		err = GBA_E_PEER;
+		err = result.vendor == 0 && result.code < 5000 ? GBA_E_BUSY : GBA_E_PEER;
 	call->done(call->arg, err);
 	talloc_free(call);
 }

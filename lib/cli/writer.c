@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/codec.h"
 #include "core/secret.h"
+#include "http/json.h"
 
 #define VALUES_MAX 32
 
@@ -116,21 +117,6 @@ void writer_time(struct writer *w, const char *name, int64_t when)
 	writer_text(w, name, when != 0 ? bytes_of(text) : BYTES_NONE);
 }
 
-static json_t *list_json(const struct value *v)
-{
-	struct bytes rest = BYTES(v->text, v->n), line;
-	json_t *list = json_array();
-
-	while (v->text != NULL && rest.n > 0) {
-		if (!bytes_split(rest, '\n', &line, &rest)) {
-			line = rest;
-			rest = BYTES_NONE;
-		}
-		json_array_append_new(list, json_stringn((const char *)line.p, line.n));
-	}
-	return list;
-}
-
 /* What is not UTF-8 cannot stand in JSON: each foreign octet becomes a question mark. */
 static json_t *text_json(const struct value *v)
 {
@@ -153,7 +139,7 @@ static json_t *value_json(const struct value *v)
 	if (v->kind == KIND_BOOL)
 		return json_boolean(v->number != 0);
 	if (v->kind == KIND_LIST)
-		return list_json(v);
+		return json_split(BYTES(v->text, v->text != NULL ? v->n : 0), '\n');
 	return v->text != NULL ? text_json(v) : json_null();
 }
 

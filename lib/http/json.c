@@ -87,6 +87,21 @@ enum gba_err json_read(struct bytes text, json_t **_root, struct json_fault *fau
 	return GBA_OK;
 }
 
+json_t *json_split(struct bytes text, char mark)
+{
+	json_t *list = json_array();
+	struct bytes piece;
+
+	while (text.n > 0) {
+		if (!bytes_split(text, mark, &piece, &text)) {
+			piece = text;
+			text = BYTES_NONE;
+		}
+		json_array_append_new(list, json_stringn((const char *)piece.p, piece.n));
+	}
+	return list;
+}
+
 void json_pointer_add(char *pointer, size_t cap, const char *name)
 {
 	size_t n = strlen(pointer);

@@ -24,6 +24,9 @@ struct json_fault {
  * @retval GBA_E_SYNTAX, GBA_E_NOMEM */
 enum gba_err json_read(struct bytes text, json_t **_root, struct json_fault *fault);
 
+/** List of the pieces of a text between these marks; of no text, an empty one. NULL: out of memory */
+json_t *json_split(struct bytes text, char mark);
+
 /** Append "/" and the member's name, escaped, to a pointer (cap octets with its NUL); cut to fit. */
 void json_pointer_add(char *pointer, size_t cap, const char *name);
 /** Append "/" and an index. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "http/json.h"
 #include "record/records_priv.h"
 
 enum gba_err record_refuse(struct record_call *call, enum gba_err err, const char *field, const char *fmt, ...)
@@ -279,21 +280,6 @@ enum gba_err record_complete(struct record_call *call, const struct record *rec)
 	return GBA_OK;
 }
 
-static json_t *list_json(struct bytes lines)
-{
-	json_t *list = json_array();
-	struct bytes line;
-
-	while (lines.n > 0) {
-		if (!bytes_split(lines, '\n', &line, &lines)) {
-			line = lines;
-			lines = BYTES_NONE;
-		}
-		json_array_append_new(list, json_stringn((const char *)line.p, line.n));
-	}
-	return list;
-}
-
 json_t *value_json(const struct field *field, const struct value *value)
 {
 	char when[TIME_TEXT_LEN + 1];
@@ -303,7 +289,7 @@ json_t *value_json(const struct field *field, const struct value *value)
 	case FIELD_BOOL: return json_boolean(value->n != 0);
 	case FIELD_WORD: return json_string(field->words[value->n]);
 	case FIELD_REF: return value->n != 0 ? json_integer(value->n) : json_null();
-	case FIELD_LIST: return list_json(value->t);
+	case FIELD_LIST: return json_split(value->t, '\n');
 	case FIELD_TIME:
 		if (value->n == 0)
 			return json_null();
@@ -385,21 +371,6 @@ char *record_diff(TALLOC_CTX *ctx, const struct record *old, const struct record
 
 static const char *const truth_words[] = { "false", "true", NULL };
 
-static json_t *split_list(struct bytes text)
-{
-	json_t *list = json_array();
-	struct bytes entry;
-
-	while (text.n > 0) {
-		if (!bytes_split(text, ',', &entry, &text)) {
-			entry = text;
-			text = BYTES_NONE;
-		}
-		json_array_append_new(list, json_stringn((const char *)entry.p, entry.n));
-	}
-	return list;
-}
-
 static enum gba_err text_int(struct record_call *call, const struct field *field, struct bytes text, json_t **_json)
 {
 	char copy[24] = "";
@@ -433,7 +404,7 @@ static enum gba_err text_json(struct record_call *call, const struct field *fiel
 		err = word_index(call, &truth, text, &index);
 		*_json = err == GBA_OK ? json_boolean(index == 1) : NULL;
 		return err;
-	case FIELD_LIST: *_json = split_list(text); return GBA_OK;
+	case FIELD_LIST: *_json = json_split(text, ','); return GBA_OK;
 	default: break;
 	}
 	*_json = text.n == 0 ? json_null() : json_stringn((const char *)text.p, text.n);

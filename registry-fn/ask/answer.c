@@ -114,22 +114,6 @@ static void put_text(json_t *object, const char *name, struct bytes text)
 	json_object_set_new(object, name, text.p != NULL ? json_stringn((const char *)text.p, text.n) : json_null());
 }
 
-/* Entries of a list are lines. */
-static void put_list(json_t *object, const char *name, struct bytes text)
-{
-	struct bytes one, rest = text;
-	json_t *list = json_array();
-
-	while (rest.p != NULL) {
-		if (!bytes_split(rest, '\n', &one, &rest)) {
-			one = rest;
-			rest = BYTES_NONE;
-		}
-		json_array_append_new(list, json_stringn((const char *)one.p, one.n));
-	}
-	json_object_set_new(object, name, list);
-}
-
 static enum gba_err details_put(struct question *q, int64_t device, const struct trust_change *change, json_t *result)
 {
 	struct record *rec = NULL;
@@ -142,7 +126,7 @@ static enum gba_err details_put(struct question *q, int64_t device, const struct
 	put_text(result, "model", rec->v[DEVICE_MODEL].t);
 	put_text(result, "firmware", rec->v[DEVICE_FIRMWARE].t);
 	json_object_set_new(result, "kind", json_string(reg_device_kind_words[rec->v[DEVICE_KIND].n]));
-	put_list(result, "communication", rec->v[DEVICE_COMMUNICATION].t);
+	json_object_set_new(result, "communication", json_split(rec->v[DEVICE_COMMUNICATION].t, '\n'));
 	json_object_set_new(result, "root_of_trust", json_string(reg_root_words[rec->v[DEVICE_ROOT].n]));
 	json_object_set_new(result, "state", json_string(reg_device_state_words[rec->v[DEVICE_STATE].n]));
 	json_object_set_new(result, "reported", json_integer(rec->v[DEVICE_REPORTED].n));

@@ -2,6 +2,8 @@
 /* Questions about devices that are registered at other registries: every layer answers by make, model, capability, trust attribute
  * and ownership (Y.3059 8), from what registrations have told it. */
 #include "registry-fn/ask/question.h"
+
+#include "http/json.h"
 #include "registry-fn/id/regid.h"
 
 bool question_is_wide(const struct question *q)
@@ -63,18 +65,6 @@ enum gba_err question_by_view(struct question *q)
 	return err;
 }
 
-static json_t *lines(const char *text)
-{
-	json_t *list = json_array();
-	size_t n;
-
-	for (text += *text == '\n'; *text != '\0'; text += n + (text[n] == '\n')) {
-		n = strcspn(text, "\n");
-		json_array_append_new(list, json_stringn(text, n));
-	}
-	return list;
-}
-
 enum gba_err question_elsewhere(struct question *q, const struct meant *meant, json_t *result)
 {
 	struct event_traits traits;
@@ -94,6 +84,7 @@ enum gba_err question_elsewhere(struct question *q, const struct meant *meant, j
 	json_object_set_new(result, "model", json_string(traits.model));
 	json_object_set_new(result, "kind", json_string(traits.kind));
 	json_object_set_new(result, "root_of_trust", json_string(traits.root_of_trust));
-	json_object_set_new(result, "capabilities", lines(traits.capabilities));
+	json_object_set_new(result, "capabilities",
+			    json_split(bytes_of(traits.capabilities + strspn(traits.capabilities, "\n")), '\n'));
 	return GBA_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry-fn/record/announce.h"
 
+#include "http/json.h"
 #include "registry-fn/trust/trust.h"
 
 bool announce_is_told(const struct scheme *scheme)
@@ -47,29 +48,13 @@ static enum gba_err identities_put(struct records *r, const struct record *devic
 	return json_object_set_new(body, "identities", list) == 0 ? err : GBA_E_NOMEM;
 }
 
-/* Entries of a list are lines. */
-static json_t *list_of(struct bytes text)
-{
-	struct bytes one, rest = text;
-	json_t *list = json_array();
-
-	while (rest.p != NULL) {
-		if (!bytes_split(rest, '\n', &one, &rest)) {
-			one = rest;
-			rest = BYTES_NONE;
-		}
-		json_array_append_new(list, json_stringn((const char *)one.p, one.n));
-	}
-	return list;
-}
-
 /* What it is, and what others may ask by. */
 static json_t *traits_of(const struct value *v)
 {
 	return json_pack("{s:s%, s:s%, s:s, s:s, s:s, s:o, s:o}", "make", v[DEVICE_MAKE].t.p, v[DEVICE_MAKE].t.n, "model",
 			 v[DEVICE_MODEL].t.p, v[DEVICE_MODEL].t.n, "kind", reg_device_kind_words[v[DEVICE_KIND].n], "root_of_trust",
 			 reg_root_words[v[DEVICE_ROOT].n], "power", reg_power_words[v[DEVICE_POWER].n], "communication",
-			 list_of(v[DEVICE_COMMUNICATION].t), "protocols", list_of(v[DEVICE_PROTOCOLS].t));
+			 json_split(v[DEVICE_COMMUNICATION].t, '\n'), "protocols", json_split(v[DEVICE_PROTOCOLS].t, '\n'));
 }
 
 static enum gba_err account_of(struct records *r, TALLOC_CTX *ctx, int64_t custodian, const char **_account)
