@@ -123,13 +123,16 @@ static enum gba_err rules_keep(struct records *r, const char *digest, bool *_sam
 	return err;
 }
 
+/* The first rules that are kept are those that devices were judged by so far: nothing has changed. */
 static enum gba_err rules_order(struct records *r, const char *digest, time_t now)
 {
 	bool same = true;
-	int64_t n = 0;
-	enum gba_err err = rules_keep(r, digest, &same);
+	int64_t known = 0, n = 0;
+	enum gba_err err = one_int(r, "SELECT count(*) FROM judge_rules", NULL, &known);
 
-	if (err == GBA_OK && !same)
+	if (err == GBA_OK)
+		err = rules_keep(r, digest, &same);
+	if (err == GBA_OK && !same && known > 0)
 		err = one_int(r, "SELECT count(*) FROM device", NULL, &n);
 	if (err != GBA_OK || n == 0)
 		return err;

@@ -14,7 +14,8 @@
 /** Devices of a vulnerability's make, and model unless it is "*". In a transaction. @param _order  they are judged later: more
  * than MASS_FROM, or some of them wait already */
 enum gba_err mass_order(struct records *r, struct record_call *call, const struct record *vulnerability, bool *_order);
-/** At the start: when the rules of the configuration are not those that devices were judged by, all are. Its own transaction. */
+/** At the start: when the rules of the configuration are not those of the start before, all devices are judged. Its own
+ * transaction. */
 enum gba_err mass_rules(struct records *r, TALLOC_CTX *mem_ctx, time_t now);
 /** One slice of it. Its own transaction. @param _left  there is more */
 enum gba_err mass_step(struct records *r, struct record_call *call, bool *_left);
