@@ -7,6 +7,7 @@
 #include "bsf/ctx_redis.h"
 #include "bsf/ub.h"
 #include "bsf/ub_cert.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "http/server.h"
 
@@ -67,12 +68,7 @@ static void *ticker_main(void *arg)
 
 	pthread_mutex_lock(&node->lock);
 	while (!node->stopping) {
-		clock_gettime(CLOCK_MONOTONIC, &t);
-		t.tv_nsec += 1000000000L / TICKS_PER_S;
-		if (t.tv_nsec >= 1000000000L) {
-			t.tv_nsec -= 1000000000L;
-			t.tv_sec++;
-		}
+		t = clock_mono_after(1000 / TICKS_PER_S);
 		pthread_cond_timedwait(&node->wake, &node->lock, &t);
 		pthread_mutex_unlock(&node->lock);
 		tick(node, ++times);

@@ -192,15 +192,8 @@ static bool send_one(struct reporter *reporter)
 
 static void wait_ms(struct reporter *reporter, unsigned int ms)
 {
-	struct timespec t;
+	const struct timespec t = clock_mono_after(ms);
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += ms / 1000;
-	t.tv_nsec += (long)(ms % 1000) * 1000000L;
-	if (t.tv_nsec >= 1000000000L) {
-		t.tv_nsec -= 1000000000L;
-		t.tv_sec++;
-	}
 	while (!reporter->stopping && pthread_cond_timedwait(&reporter->wake, &reporter->lock, &t) == 0 &&
 	       (ms == RETRY_MS || reporter->count < REPORT_ENTRIES))
 		;

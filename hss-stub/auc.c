@@ -162,15 +162,9 @@ static bool anything_to_do(const struct auc *auc)
  */
 static struct auc_job *take_all(struct auc *auc, bool *_closing)
 {
+	const struct timespec until = clock_mono_after(AUC_STALE_MS / 2);
 	struct auc_job *batch;
-	struct timespec until;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += AUC_STALE_MS / 2 * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_nsec -= 1000000000L;
-		until.tv_sec++;
-	}
 	pthread_mutex_lock(&auc->lock);
 	if (!anything_to_do(auc))
 		pthread_cond_timedwait(&auc->wake, &auc->lock, &until);

@@ -36,13 +36,9 @@ void opc_trace(uint64_t at, const char *from, const char *to, const char *iface,
 
 bool opc_pause(struct hss_opc *opc, unsigned int ms)
 {
-	struct timespec end;
+	const struct timespec end = clock_mono_after(ms);
 	bool stopping;
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_nsec += (long)(ms % 1000) * 1000000;
-	end.tv_sec += ms / 1000 + end.tv_nsec / 1000000000;
-	end.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&opc->lock);
 	while (!opc->stopping && pthread_cond_timedwait(&opc->tick, &opc->lock, &end) != ETIMEDOUT)
 		;

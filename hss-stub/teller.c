@@ -200,14 +200,8 @@ static void look_around(struct teller *teller, uint64_t now_ms)
 
 static void wait_a_while(struct teller *teller)
 {
-	struct timespec t;
+	const struct timespec t = clock_mono_after(LOOK_MS);
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_nsec += LOOK_MS * 1000000L;
-	if (t.tv_nsec >= 1000000000L) {
-		t.tv_nsec -= 1000000000L;
-		t.tv_sec++;
-	}
 	pthread_cond_timedwait(&teller->wake, &teller->lock, &t);
 }
 

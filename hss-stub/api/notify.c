@@ -348,10 +348,7 @@ static void *run(void *arg)
 	while (!n->stop) {
 		pthread_mutex_unlock(&n->lock);
 		round_of(n);
-		clock_gettime(CLOCK_MONOTONIC, &when);
-		when.tv_nsec += LOOK_MS * 1000000L;
-		when.tv_sec += when.tv_nsec / 1000000000L;
-		when.tv_nsec %= 1000000000L;
+		when = clock_mono_after(LOOK_MS);
 		pthread_mutex_lock(&n->lock);
 		if (!n->stop)
 			pthread_cond_clockwait(&n->wake, &n->lock, CLOCK_MONOTONIC, &when);

@@ -24,6 +24,20 @@ uint64_t clock_mono_ms(void)
 	return clock_mono_us() / 1000;
 }
 
+struct timespec clock_mono_after(unsigned int ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_nsec -= 1000000000;
+		t.tv_sec++;
+	}
+	return t;
+}
+
 uint64_t clock_mono_ms_coarse(void)
 {
 	struct timespec t;

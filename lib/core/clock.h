@@ -16,6 +16,8 @@ time_t clock_now(void);
 uint64_t clock_mono_ms(void);
 /** As clock_mono_ms(), up to 10 ms behind it and ten times cheaper: for deadlines of seconds. */
 uint64_t clock_mono_ms_coarse(void);
+/** That far ahead on the clock of clock_mono_ms(): until when to wait, as pthread_cond_clockwait() and its relatives want it. */
+struct timespec clock_mono_after(unsigned int ms);
 /** [us] never steps back: durations for metrics. */
 uint64_t clock_mono_us(void);
 

@@ -22,14 +22,6 @@ static void shut_overdue(struct http_server *server, uint64_t now)
 	}
 }
 
-static void tick_after(struct timespec *when, unsigned int ms)
-{
-	clock_gettime(CLOCK_MONOTONIC, when);
-	when->tv_nsec += (long)ms * 1000000;
-	when->tv_sec += when->tv_nsec / 1000000000;
-	when->tv_nsec %= 1000000000;
-}
-
 static void *run(void *arg)
 {
 	struct http_server *server = arg;
@@ -39,7 +31,7 @@ static void *run(void *arg)
 	tick = tick < TICK_MIN_MS ? TICK_MIN_MS : tick > TICK_MAX_MS ? TICK_MAX_MS : tick;
 	pthread_mutex_lock(&server->lock);
 	while (!server->timer_stop) {
-		tick_after(&when, tick);
+		when = clock_mono_after(tick);
 		pthread_cond_timedwait(&server->timer_wake, &server->lock, &when);
 		shut_overdue(server, clock_mono_ms());
 	}

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/clock.h"
 #include "core/secret.h"
 #include "store/db_pg_priv.h"
 
@@ -55,11 +56,7 @@ struct pg_dial *pg_dial_start(const char *conninfo, unsigned int ms)
 
 	if (d == NULL)
 		return NULL;
-	clock_gettime(CLOCK_MONOTONIC, &d->until);
-	d->until.tv_sec += ms / 1000;
-	d->until.tv_nsec += (long)(ms % 1000) * 1000000L;
-	d->until.tv_sec += d->until.tv_nsec / 1000000000L;
-	d->until.tv_nsec %= 1000000000L;
+	d->until = clock_mono_after(ms);
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -70,8 +70,7 @@ static void show_left(void)
 /* With the lock held. @return is it to go on? */
 static bool wait_ms(uint64_t ms)
 {
-	uint64_t until = clock_mono_ms() + ms;
-	const struct timespec at = { (time_t)(until / 1000), (long)(until % 1000) * 1000000L };
+	const struct timespec at = clock_mono_after((unsigned int)ms);
 
 	if (!keeper.stopping)
 		pthread_cond_clockwait(&keeper.wake, &keeper.lock, CLOCK_MONOTONIC, &at);

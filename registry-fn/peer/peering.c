@@ -46,13 +46,9 @@ static void on_commit(void)
 /* All letters; waits a while when there are none. @return false: the end */
 static bool letters_get(struct peering *peering, bool wait, struct letter **_letters)
 {
-	struct timespec t;
+	const struct timespec t = clock_mono_after(PEERING_LOOK_MS);
 	bool go_on;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_nsec += PEERING_LOOK_MS * 1000000L;
-	t.tv_sec += t.tv_nsec / 1000000000L;
-	t.tv_nsec %= 1000000000L;
 	pthread_mutex_lock(&peering->lock);
 	if (wait && peering->first == NULL && !peering->stopping && !peering->woken)
 		pthread_cond_timedwait(&peering->wake, &peering->lock, &t);

@@ -248,13 +248,9 @@ static void look_around(void)
 
 static bool questions_get(struct question **_questions)
 {
-	struct timespec t;
+	const struct timespec t = clock_mono_after(LOOK_MS);
 	bool go_on;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_nsec += LOOK_MS * 1000000L;
-	t.tv_sec += t.tv_nsec / 1000000000L;
-	t.tv_nsec %= 1000000000L;
 	pthread_mutex_lock(&s13.lock);
 	if (s13.first == NULL && !s13.stopping)
 		pthread_cond_timedwait(&s13.wake, &s13.lock, &t);

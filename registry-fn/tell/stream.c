@@ -217,14 +217,10 @@ static bool look(enum gba_err *_last_err)
 /* New readers join; while there is none at all the log is left alone. @return false: the end */
 static bool wait(bool at_once)
 {
-	struct timespec until;
+	const struct timespec until = clock_mono_after(LOOK_MS);
 	struct reader *reader;
 	bool on;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += LOOK_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
 	pthread_mutex_lock(&streams.lock);
 	if (!at_once && !streams.stopping && LIST_EMPTY(&streams.fresh))
 		pthread_cond_clockwait(&streams.wake, &streams.lock, CLOCK_MONOTONIC, &until);

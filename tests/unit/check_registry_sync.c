@@ -355,20 +355,25 @@ static int status_at(int node, const char *subject)
 	return view.status;
 }
 
+static struct link *link_between(int a, int b)
+{
+	size_t i;
+
+	for (i = 0; i < link_n && (links[i].a != a || links[i].b != b); i++)
+		;
+	ck_assert_uint_lt(i, link_n);
+	return &links[i];
+}
+
 /* A Black does not wait behind very many registrations: it is in the first batch of each bond, whether it was there when they greeted
  * or came while the registrations went over; what was first in its own stream stays first, and all come to the same. */
 START_TEST(a_black_overtakes_registrations)
 {
-	struct link *link = NULL; /* INA1 and INA above it */
+	struct link *link = link_between(1, 3); /* INA1 and INA above it */
 	char subject[32];
 	size_t new = 0, i, n = 0;
 
 	settle();
-	for (i = 0; i < link_n; i++) {
-		if (links[i].a == 1 && links[i].b == 3)
-			link = &links[i];
-	}
-	ck_assert_ptr_nonnull(link);
 	for (i = 0; i < 3 * SYNC_BATCH_EVENTS; i++) {
 		snprintf(subject, sizeof(subject), "D%zu", i);
 		ck_assert_err(node_say(&nodes[3], "device.registered", subject, "{}", NODE_T0), GBA_OK);
@@ -397,16 +402,11 @@ END_TEST
  * arrives later and changes nothing. */
 START_TEST(a_black_overtakes_other_statuses)
 {
-	struct link *link = NULL; /* INA1 and INA above it */
+	struct link *link = link_between(1, 3); /* INA1 and INA above it */
 	char subject[32];
 	size_t new = 0, i;
 
 	settle();
-	for (i = 0; i < link_n; i++) {
-		if (links[i].a == 1 && links[i].b == 3)
-			link = &links[i];
-	}
-	ck_assert_ptr_nonnull(link);
 	for (i = 0; i < 3 * SYNC_BATCH_EVENTS; i++) {
 		snprintf(subject, sizeof(subject), "D%zu", i);
 		ck_assert_err(node_say(&nodes[3], "status.set", subject, i % 2 == 0 ? "{\"status\":\"grey\"}" : "{\"status\":\"white\"}",

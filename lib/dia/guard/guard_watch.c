@@ -22,8 +22,7 @@ static struct {
 /* False: to stop. */
 static bool wait_tick(void)
 {
-	uint64_t until_ms = clock_mono_ms() + TICK_MS;
-	struct timespec at = { .tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000 };
+	const struct timespec at = clock_mono_after(TICK_MS);
 	int rc = 0;
 
 	pthread_mutex_lock(&watch.lock);
